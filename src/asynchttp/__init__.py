@@ -1,0 +1,29 @@
+"""asynchttp: httplib2's interface, requests in the background, libcurl underneath.
+
+    from asynchttp import Http
+
+    response, content = Http().request("http://example.org/")   # returns at once
+    response.status                                             # blocks only if it has to
+
+Any name of httplib2's that is not defined here is httplib2's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httplib2
+
+from .errors import LostInForkError
+from .http import Http
+from .lazy import Content
+from .model import Request
+from .promise import Promise
+from .response import Response
+
+__all__ = ["Content", "Http", "LostInForkError", "Promise", "Request", "Response"]
+__version__ = "1.0.0.dev0"
+
+
+def __getattr__(name: str) -> Any:  # Any: whatever httplib2 has
+    return getattr(httplib2, name)

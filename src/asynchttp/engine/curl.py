@@ -1,0 +1,83 @@
+"""CurlEngine: libcurl on an I/O thread of its own, which lives while it is needed.
+
+The thread is born with the first transfer and ends after `close`, when nothing is under way. A
+transfer that comes after that gets a new one. What the thread does is in loop.py.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+from ..model import Transfer
+from ..threads import OwnThread
+from . import Receiver
+from .loop import Loop
+
+Token = TypeVar("Token", bound=Hashable)
+
+
+class CurlEngine(Generic[Token]):
+    """An Engine: see the package.
+
+    `run_elsewhere(fn)` runs a function that may block, on a worker.
+    """
+
+    def __init__(
+        self, receiver: Receiver[Token], run_elsewhere: Callable[[Callable[[], None]], None]
+    ) -> None:
+        self._receiver = receiver
+        self._run_elsewhere = run_elsewhere
+        self._lock = threading.RLock()
+        self._loop: Loop[Token] | None = None
+        self._thread: threading.Thread | None = None
+        self._held: Loop[Token] | None = None
+
+    def start(self, token: Token, transfer: Transfer) -> None:
+        loop = self._loop
+        while loop is None or not loop.post(loop.start, token, transfer):
+            loop = self._begin(instead_of=loop)
+
+    def _begin(self, instead_of: Loop[Token] | None) -> Loop[Token]:
+        with self._lock:
+            if self._loop is None or self._loop is instead_of:
+                self._loop = Loop(self._receiver, self._run_elsewhere)
+                self._thread = OwnThread(self._loop.run, "I/O")
+                self._thread.start()
+            return self._loop
+
+    def cancel(self, token: Token) -> None:
+        if (loop := self._loop) is not None:
+            loop.post(loop.cancel, token)
+
+    def close(self) -> None:
+        if (loop := self._loop) is not None:
+            loop.post(loop.leave)
+
+    def join(self) -> None:
+        if (thread := self._thread) is not None and not self.is_current_thread():
+            thread.join()
+
+    def is_current_thread(self) -> bool:
+        """Whether this is the I/O thread."""
+        thread = self._thread
+        return thread is not None and thread.ident == threading.get_ident()
+
+    # Around a fork, the I/O thread rests between two turns, outside libcurl.
+
+    def hold(self) -> None:
+        """Before a fork."""
+        self._held = self._loop
+        if self._held is not None:
+            self._held.resting.acquire()
+
+    def release(self) -> None:
+        """After it, in the parent."""
+        if self._held is not None:
+            self._held.resting.release()
+
+    def abandon(self) -> None:
+        """After it, in the child, which has no I/O thread."""
+        if self._held is not None:
+            self._held.abandon()

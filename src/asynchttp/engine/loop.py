@@ -1,0 +1,365 @@
+"""Loop: what the I/O thread owns and does, turn by turn.
+
+A turn: work out how long nothing will happen, wake those who wait if that is some time, poll, let
+libcurl act, deliver what has ended, obey commands.
+
+Rules:
+- Everything here belongs to the I/O thread, but for `post`, and `resting` around a fork.
+- Transfers enter libcurl in `_enter` and leave it in `_end`, and nowhere else.
+- Foreign code and disks never run here: they would stall every transfer.
+- libcurl's timeout is asked for before each poll: acting within its timer callback is an error.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import CancelledError
+from functools import partial
+from typing import Generic, TypeVar
+
+import pycurl
+
+from .. import log
+from ..model import Reply, Transfer
+from . import Receiver
+from .easy import Easy, Preset, preset_of
+from .job import Job
+from .names import Found, Host, Names, host_of
+from .poller import Poller, best_poller
+from .shard import SIZE, Shard
+from .timers import Timers
+from .upload import Upload
+
+Token = TypeVar("Token", bound=Hashable)
+
+LATEST = 0.002  # seconds after which those who wait are woken, however busy the loop is
+TICKS = 8  # looks within one timeout whether bytes still move
+POOL = 100  # idle easy handles kept for each preset
+
+
+class Loop(Generic[Token]):
+    """The I/O thread's work. `run` returns when it was told to leave and nothing is under way."""
+
+    def __init__(
+        self, receiver: Receiver[Token], run_elsewhere: Callable[[Callable[[], None]], None]
+    ) -> None:
+        self._receiver = receiver
+        self._run_elsewhere = run_elsewhere
+        # An RLock: a finalizer may post in the middle of a post.
+        self._posting = threading.RLock()
+        self._commands: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
+        self._asleep = self._leaving = self._over = False
+        self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._poller = self._new_poller()
+        self._owners: dict[int, Shard[Token]] = {}
+        self._moved: dict[int, float] = {}  # when something last happened on a descriptor
+        self._shards: list[Shard[Token]] = []
+        self._origins: dict[str, Shard[Token]] = {}
+        self._pool: dict[Preset, list[Easy]] = {}
+        self._jobs: dict[Token, Job[Token]] = {}
+        self._unnamed: dict[Host, list[Job[Token]]] = {}
+        self._names = Names(partial(self.post, self._learn))
+        self._timers = Timers()
+        self._delivered_at = 0.0  # when the first was delivered of those nobody was told of
+        # Held by the I/O thread but while it blocks: whoever has it may fork.
+        self.resting = threading.RLock()
+
+    def _new_poller(self) -> Poller:
+        poller = best_poller()
+        poller.watch(self._wakeup, pycurl.POLL_IN)
+        return poller
+
+    # From any thread.
+
+    def post(self, command: Callable[..., None], *arguments: object) -> bool:
+        """Have the I/O thread call `command`; False if the loop is over."""
+        with self._posting:
+            if self._over:
+                return False
+            self._commands.append((command, arguments))
+            if self._asleep:
+                self._asleep = False
+                os.eventfd_write(self._wakeup, 1)
+            return True
+
+    # What can be posted.
+
+    def start(self, token: Token, transfer: Transfer) -> None:
+        """Begin a transfer, once the addresses of its host are known."""
+        job = self._jobs[token] = Job(token, transfer)
+        if transfer.timeout is not None:
+            self._time(job, transfer.timeout)
+        host = host_of(transfer.authority, 443 if transfer.tls else 80)
+        if host is None:
+            self._try_to_enter(job)
+        elif addresses := self._names.addresses(host):
+            self._try_to_enter(job, host, addresses)
+        else:
+            self._unnamed.setdefault(host, []).append(job)
+
+    def cancel(self, token: Token) -> None:
+        """Stop a transfer, if it is still under way."""
+        if token in self._jobs:
+            self._end(self._jobs[token], CancelledError())
+
+    def leave(self) -> None:
+        """End the loop as soon as nothing is under way."""
+        self._leaving = True
+
+    def _learn(self, host: Host, found: Found) -> None:
+        found = self._names.learn(host, found)
+        for job in self._unnamed.pop(host, ()):
+            if self._jobs.get(job.token) is not job:
+                continue  # cancelled or timed out meanwhile
+            if isinstance(found, tuple):
+                job.last_moved = time.monotonic()
+                self._try_to_enter(job, host, found)
+            else:
+                self._end(job, found)
+
+    # The one entrance to libcurl, and the one exit.
+
+    def _try_to_enter(
+        self, job: Job[Token], host: Host | None = None, addresses: tuple[str, ...] = ()
+    ) -> None:
+        try:
+            self._enter(job, host, addresses)
+        except Exception as error:  # what libcurl does not take
+            if job.easy is not None:
+                job.easy.reusable = False
+            self._end(job, error)
+
+    def _enter(self, job: Job[Token], host: Host | None, addresses: tuple[str, ...]) -> None:
+        shard = job.shard = self._shard_for(job.transfer)
+        easy = job.easy = self._easy_for(job.transfer)
+        easy.prepare(job.transfer, partial(self._fetch, job))
+        if host is not None:
+            shard.load(easy, host, addresses)
+        if log.telling():
+            self._tell_of_connection(job, easy)
+        shard.add(job, easy)
+
+    def _end(self, job: Job[Token], outcome: Reply | BaseException) -> None:
+        del self._jobs[job.token]
+        if job.timer is not None:
+            self._timers.cancel(job.timer)
+        if job.easy is not None and job.shard is not None:
+            job.shard.remove(job.easy)
+            self._give_back(job.easy)
+        if not self._delivered_at:
+            self._delivered_at = time.monotonic()
+        self._receiver.deliver(job.token, outcome)
+
+    def _shard_for(self, transfer: Transfer) -> Shard[Token]:
+        if transfer.tls is None:
+            return self._shard_with_room()
+        # One origin, one shard: HTTP/2 has one connection for all its transfers.
+        if transfer.authority not in self._origins:
+            self._origins[transfer.authority] = self._shard_with_room()
+        return self._origins[transfer.authority]
+
+    def _shard_with_room(self) -> Shard[Token]:
+        for shard in self._shards:
+            if len(shard) < SIZE:
+                return shard
+        shard = Shard(self._poller, self._owners)
+        self._shards.append(shard)
+        return shard
+
+    def _easy_for(self, transfer: Transfer) -> Easy:
+        preset = preset_of(transfer)
+        pooled = self._pool.get(preset)
+        return pooled.pop() if pooled else Easy(preset)
+
+    def _give_back(self, easy: Easy) -> None:
+        easy.clear()
+        pooled = self._pool.setdefault(easy.preset, [])
+        if easy.reusable and len(pooled) < POOL:
+            pooled.append(easy)
+        else:
+            easy.curl.close()
+
+    def _tell_of_connection(self, job: Job[Token], easy: Easy) -> None:
+        began = time.monotonic()
+
+        def connected(address: str, port: int, is_new: bool) -> None:
+            self._receiver.connected(job.token, address, port, is_new, time.monotonic() - began)
+
+        easy.watch_connection(connected)
+
+    # Uploads.
+
+    def _fetch(self, job: Job[Token], upload: Upload) -> None:
+        def fetch() -> None:
+            upload.fetch_piece()
+            self.post(self._resume, job)
+
+        self._run_elsewhere(fetch)
+
+    def _resume(self, job: Job[Token]) -> None:
+        if self._jobs.get(job.token) is job and job.easy is not None:
+            job.easy.curl.unpause()
+
+    # Silence. httplib2's timeout is for each connect and each wait for bytes, not for the whole.
+
+    def _time(self, job: Job[Token], timeout: float) -> None:
+        job.last_moved = time.monotonic()
+        job.timer = self._timers.after(timeout / TICKS, partial(self._look_at, job, timeout))
+
+    def _look_at(self, job: Job[Token], timeout: float) -> None:
+        if job.easy is not None:
+            job.last_moved = max(job.last_moved, self._last_moved(job, job.easy))
+        left = job.last_moved + timeout - time.monotonic()
+        if left <= 0:
+            self._end(job, TimeoutError("timed out"))
+        else:
+            pause = min(left, timeout / TICKS)
+            job.timer = self._timers.after(pause, partial(self._look_at, job, timeout))
+
+    def _last_moved(self, job: Job[Token], easy: Easy) -> float:
+        """When bytes last moved: to the microsecond for a socket of its own, else to a tick."""
+        progress, job.progress = job.progress, easy.progress()
+        if (fd := easy.own_socket()) in self._moved:
+            return self._moved[fd]
+        return job.last_moved if progress == job.progress else time.monotonic()
+
+    # Turn by turn.
+
+    def run(self) -> None:
+        """The I/O thread."""
+        with self.resting:
+            try:
+                while not self._may_end():
+                    self._turn()
+            except BaseException as error:
+                self._fail(error)
+                raise
+            finally:
+                self._close()
+
+    def _may_end(self) -> bool:
+        if not self._leaving or self._jobs:
+            return False
+        with self._posting:
+            self._over = not self._commands
+            return self._over
+
+    def _turn(self) -> None:
+        pause = self._pause()
+        events = self._poll(pause)
+        if events:
+            self._act(events)
+        if not events or not pause:
+            self._act_on_timeouts()
+        self._deliver()
+        self._obey()
+
+    def _obey(self) -> None:
+        commands = self._commands
+        while commands:
+            command, arguments = commands.popleft()
+            command(*arguments)
+
+    def _pause(self) -> float | None:
+        """Seconds for which nothing is to be done; None for ever."""
+        pauses = [shard.pause() for shard in self._shards if len(shard)]
+        due = [pause / 1000 for pause in pauses if pause >= 0]
+        if self._timers:
+            due.append(self._timers.pause())
+        return min(due, default=None)
+
+    def _poll(self, pause: float | None) -> Sequence[tuple[int, int]]:
+        if pause == 0:
+            return self._poller.poll(0)
+        self._tell_those_who_wait()
+        self._asleep = True
+        if self._commands:  # posted before it was said that a wake-up is needed
+            self._asleep = False
+            return ()
+        self.resting.release()
+        try:
+            return self._poller.poll(pause)
+        finally:
+            self.resting.acquire()
+            self._asleep = False
+
+    def _act(self, events: Sequence[tuple[int, int]]) -> None:
+        if self._timers:
+            now = time.monotonic()
+            self._moved.update((fd, now) for fd, _ in events)
+        for fd, mask in events:
+            shard = self._owners.get(fd)
+            if shard is not None:
+                shard.act(fd, mask)
+            elif fd == self._wakeup:
+                os.eventfd_read(fd)
+            elif not self._poller.forget(fd):
+                return self._renew_poller()
+
+    def _act_on_timeouts(self) -> None:
+        for shard in self._shards:
+            if len(shard) and shard.pause() == 0:
+                shard.act_on_timeout()
+        self._timers.run_due()
+
+    def _renew_poller(self) -> None:
+        """A closed descriptor that a forked child still has open: epoll reports it for ever."""
+        self._poller.close()
+        self._poller = self._new_poller()
+        for shard in self._shards:
+            shard.watch_all(self._poller)
+
+    def _deliver(self) -> None:
+        for shard in self._shards:
+            for job, code, message in shard.take_ended():
+                self._end(job, self._outcome(job, code, message))
+        if self._delivered_at and time.monotonic() - self._delivered_at > LATEST:
+            self._tell_those_who_wait()
+
+    def _outcome(self, job: Job[Token], code: int, message: str) -> Reply | Exception:
+        easy = job.easy
+        assert easy is not None  # it was in libcurl
+        return easy.error(code, message, job.transfer) if code else easy.reply()
+
+    def _tell_those_who_wait(self) -> None:
+        self._delivered_at = 0.0
+        self._receiver.about_to_block()
+
+    # The end.
+
+    def _fail(self, error: BaseException) -> None:
+        """A defect of ours: nobody may wait for ever because of it."""
+        with self._posting:
+            self._over = True
+        self._obey()
+        for job in list(self._jobs.values()):
+            self._end(job, error)
+        self._tell_those_who_wait()
+
+    def _close(self) -> None:
+        for shard in self._shards:
+            shard.close()
+        for easy in self._pooled():
+            easy.curl.close()
+        self._poller.close()
+        os.close(self._wakeup)
+
+    def _pooled(self) -> list[Easy]:
+        return [easy for pooled in self._pool.values() for easy in pooled]
+
+    def abandon(self) -> None:
+        """In a forked child: never free libcurl's handles, which would speak to the parent's peers.
+
+        Freeing one sends TLS close_notify on a socket that is the parent's too.
+        """
+        import ctypes  # here: only a forked child needs it
+
+        handles = [handle for shard in self._shards for handle in shard.handles()]
+        for handle in [*handles, *(easy.curl for easy in self._pooled())]:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(handle))
+        self._poller.close()
+        os.close(self._wakeup)

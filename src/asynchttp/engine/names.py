@@ -1,0 +1,113 @@
+"""Names: host names looked up by `socket.getaddrinfo`, each on a thread of its own.
+
+libcurl has a few threads for all lookups: ten that hang delay every other host, and closing its
+handle waits for them. Here a dead name server stalls only those who asked it; libcurl is handed the
+addresses.
+
+Rules:
+- Addresses are good for a minute. For one more they are used while a fresh lookup runs in the
+  background; and they stay when that lookup fails (RFC 8767).
+- A thread that hangs in the system's resolver cannot be ended, so nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+import httplib2
+
+from ..threads import OwnThread
+
+FRESH, STALE = 60.0, 120.0  # seconds
+
+
+class Host(NamedTuple):
+    """Where to connect to."""
+
+    name: str
+    port: int
+
+
+class Known(NamedTuple):
+    """What a lookup found."""
+
+    addresses: tuple[str, ...]
+    since: float
+
+
+Found = tuple[str, ...] | Exception
+
+
+@lru_cache(maxsize=1024)
+def host_of(authority: str, default_port: int) -> Host | None:
+    """The host that has to be looked up for `authority`; None for an address, or localhost."""
+    name, _, port = authority.rpartition(":") if _has_port(authority) else (authority, "", "")
+    return None if _needs_no_lookup(name) else Host(name, int(port or default_port))
+
+
+def _has_port(authority: str) -> bool:
+    return authority.rpartition(":")[2].isdigit() and not authority.endswith("]")
+
+
+def _needs_no_lookup(name: str) -> bool:
+    if name == "localhost" or name.startswith("["):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+class Names:
+    """Knows the addresses of hosts, or finds them out.
+
+    `tell(host, found)` is called on the lookup's thread.
+    """
+
+    def __init__(self, tell: Callable[[Host, Found], None]) -> None:
+        self._tell = tell
+        self._known: dict[Host, Known] = {}
+        self._asked: set[Host] = set()
+
+    def addresses(self, host: Host) -> tuple[str, ...] | None:
+        """The addresses, or None while they are looked up."""
+        known = self._known.get(host)
+        age = time.monotonic() - known.since if known else STALE
+        if age >= FRESH:
+            self._ask(host)
+        return known.addresses if known and age < STALE else None
+
+    def learn(self, host: Host, found: Found) -> Found:
+        """Take note of what a lookup found; what to go by now."""
+        self._asked.discard(host)
+        if isinstance(found, tuple):
+            self._known[host] = Known(found, time.monotonic())
+        elif host in self._known:
+            return self._known[host].addresses
+        return found
+
+    def _ask(self, host: Host) -> None:
+        if host not in self._asked:
+            self._asked.add(host)
+            OwnThread(partial(self._look_up, host), f"lookup {host.name}").start()
+
+    def _look_up(self, host: Host) -> None:
+        found: Found
+        try:
+            found = _resolve(host)
+        except socket.gaierror:
+            found = httplib2.ServerNotFoundError(f"Unable to find the server at {host.name}")
+        except Exception as error:  # a name that cannot be one: UnicodeError and its like
+            found = error
+        self._tell(host, found)
+
+
+def _resolve(host: Host) -> tuple[str, ...]:
+    infos = socket.getaddrinfo(host.name, host.port, 0, socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(info[4][0]) for info in infos))

@@ -1,0 +1,157 @@
+"""Http: httplib2's, with requests that return at once."""
+
+from __future__ import annotations
+
+import socket
+import time
+import weakref
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+import httplib2
+
+from . import body as bodies
+from .callsite import CallSite
+from .model import Request, Settings, Tls
+from .promise import Callback, Promise
+from .runner import Runner
+
+
+class Http(httplib2.Http):
+    """An HTTP client: httplib2's, whose requests run in the background.
+
+    `max_workers`: how many requests are worked on at once, callbacks included; any number can wait.
+    All other arguments, attributes and methods are those of `httplib2.Http`. Any number of threads
+    may share one.
+
+    >>> http = Http(timeout=30)
+    >>> response, content = http.request(url)  # returns at once
+    >>> response.status  # blocks until it is there
+    200
+    """
+
+    # Any: these are httplib2's own arguments, which it does not type.
+    def __init__(
+        self,
+        cache: Any = None,
+        timeout: float | None = None,
+        proxy_info: Any = httplib2.proxy_info_from_environment,
+        ca_certs: str | None = None,
+        disable_ssl_certificate_validation: bool = False,
+        tls_maximum_version: Any = None,
+        tls_minimum_version: Any = None,
+        decode_limit_hard: int | None = None,
+        decode_limit_safe: int | None = None,
+        decode_limit_ratio: float | None = None,
+        decode_limit_chunk: int | None = None,
+        *,
+        max_workers: int = 32,
+    ) -> None:
+        super().__init__(
+            cache,
+            timeout,
+            proxy_info,
+            ca_certs,
+            disable_ssl_certificate_validation,
+            tls_maximum_version,
+            tls_minimum_version,
+            decode_limit_hard,
+            decode_limit_safe,
+            decode_limit_ratio,
+            decode_limit_chunk,
+        )
+        self._set_up(max_workers)
+
+    def _set_up(self, max_workers: int) -> None:
+        if not isinstance(max_workers, int) or max_workers < 1:
+            raise ValueError(f"max_workers: expected an int of at least 1, not {max_workers!r}")
+        self.max_workers = max_workers
+        self._settings: Settings | None = None
+        self._runner = Runner(max_workers)
+        # When the Http is dropped, what is pending is finished, then its threads end.
+        weakref.finalize(self, self._runner.retire).atexit = False
+
+    def request(  # type: ignore[override]  # a Promise, which unpacks as httplib2's pair
+        self,
+        uri: str,
+        method: str = "GET",
+        body: object = None,
+        headers: Mapping[str | bytes, str | bytes] | Mapping[str, str] | None = None,
+        redirections: int = httplib2.DEFAULT_MAX_REDIRECTS,
+        connection_type: Any = None,  # Any: httplib2's, as above
+        *,
+        callback: Callback | None = None,
+    ) -> Promise:
+        """Ask for `uri` in the background; returns at once, and raises nothing that has to do with
+        the request: that comes when its response or content is looked at.
+
+        `body`: bytes, text (latin-1), a file or another reader, or an iterable of bytes; taken now.
+        `headers`: copied. `redirections`: how many redirects are followed.
+        `callback`: called on a worker with the promise, settled; what it raises becomes the
+        promise's exception, unless the request itself failed.
+
+        >>> promise = Http().request(url, "POST", body="hello", headers={"content-type": "text/x"})
+        >>> promise.result()[0].status
+        200
+        """
+        error: Exception | None = None
+        snapshot, taken = headers, None
+        try:
+            snapshot = None if headers is None else dict(headers)
+            taken = bodies.take(body)
+        except Exception as caught:
+            error = caught
+        site = CallSite.of_caller(1)
+        request = Request(method, uri, snapshot, taken, redirections, time.time(), site)
+        promise = Promise(request, self._runner, callback, self._current_settings(), error)
+        self._runner.submit(promise)
+        return promise
+
+    def _current_settings(self) -> Settings:
+        """What the attributes are now; one object as long as they stay the same."""
+        timeout = socket.getdefaulttimeout() if self.timeout is None else self.timeout
+        ca_certs = self.ca_certs or httplib2.CA_CERTS
+        settings = Settings(
+            self.follow_redirects,
+            self.follow_all_redirects,
+            self.redirect_codes,
+            tuple(self.safe_methods),
+            self.forward_authorization_headers,
+            tuple(self.limit_kwargs.items()),
+            timeout,
+            Tls(ca_certs, not self.disable_ssl_certificate_validation),
+        )
+        if settings != self._settings:
+            self._settings = settings
+        return self._settings or settings
+
+    def close(self, cancel_futures: bool = False) -> None:
+        """Finish what is pending, or with `cancel_futures` cancel it; then end all threads and
+        connections, and forget the credentials. The Http can be used again afterwards.
+
+        May be called from anywhere; in a callback of its own it does not wait.
+        """
+        self._runner.close(cancel_futures)
+        super().close()
+
+    def __enter__(self) -> Http:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:  # Any: attributes, as httplib2 pickles them
+        state = super().__getstate__()
+        return {
+            name: value for name, value in state.items() if name not in ("_runner", "_settings")
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:  # Any: as above
+        super().__setstate__(state)
+        self._set_up(self.max_workers)

@@ -1,0 +1,203 @@
+"""PendingResponse and Content: what stands in for a response and its bytes.
+
+Rules:
+- Every look blocks until there is something to see, then behaves as the real thing does; if the
+  request failed, every look raises that failure.
+- A PendingResponse *becomes* a Response when it is first looked at: its class changes, and from
+  then on it costs what a plain one costs.
+- Setting an attribute is not a look.
+"""
+
+from __future__ import annotations
+
+import codecs
+import email.message
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .response import Answer, Response
+
+# For a type checker a Content is bytes; at run time it cannot be: C code would read the bytes that
+# a subclass of bytes is born with, before there are any.
+_Bytes = bytes if TYPE_CHECKING else object
+
+
+class Source(Protocol):
+    """Where the real things come from: the promise. Both block, and raise the failure."""
+
+    def present_response(self) -> Response:
+        """The Response to look at now."""
+
+    def present_answer(self) -> Answer:
+        """The Answer with the content."""
+
+    def may_keep(self) -> bool:
+        """Whether what was present is final, and not a callback's view of what is to come."""
+
+
+# Those that arrive with the response: to set one before that has to wait for it.
+ARRIVING = frozenset(("status", "reason", "version", "previous", "fromcache"))
+
+
+class PendingResponse(Response):
+    """A Response that has not been looked at yet."""
+
+    __slots__ = ()
+
+    def __init__(self, source: Source) -> None:
+        object.__setattr__(self, "_source", source)
+        # json's C code writes an empty dict as {} without asking it; so it is never empty.
+        dict.__setitem__(self, "", "")
+
+    def __getattribute__(self, name: str) -> Any:  # Any: as for every attribute
+        if name == "__class__":  # isinstance() asks, which is no look
+            return object.__getattribute__(self, name)
+        return getattr(_present(self), name)
+
+    def __getattr__(self, name: str) -> Any:  # Any: as above
+        # Python comes here when the look above raised AttributeError. If that is the failure of
+        # the request, it is raised again here, and not taken for a missing attribute.
+        return getattr(_present(self), name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in ARRIVING:
+            setattr(_present(self), name, value)
+        else:
+            object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(_present(self), name)
+
+
+def _present(pending: PendingResponse) -> Response:
+    source: Source | None = object.__getattribute__(pending, "_source")
+    # None: another thread looked a moment ago, and it has become a Response.
+    return pending if source is None else source.present_response()
+
+
+def become(pending: PendingResponse, ready: Response) -> None:
+    """Turn `pending` into what `ready` is; they share their attributes from now on."""
+    share_attributes(pending, ready)
+    dict.clear(pending)
+    dict.update(pending, ready)
+    object.__setattr__(pending, "_source", None)
+    object.__setattr__(pending, "__class__", Response)
+
+
+def share_attributes(pending: PendingResponse, ready: Response) -> None:
+    """One set of attributes for both, with those that were set on either."""
+    early: dict[str, object] = object.__getattribute__(pending, "__dict__")
+    if early is not ready.__dict__:
+        for name, value in early.items():
+            ready.__dict__.setdefault(name, value)
+        object.__setattr__(pending, "__dict__", ready.__dict__)
+
+
+# What Python calls without asking for an attribute.
+_DICT_LOOKS: dict[str, Callable[..., object]] = {
+    **{
+        f"__{name}__": getattr(operator, f"__{name}__")
+        for name in "getitem setitem delitem contains eq ne lt le gt ge or ior".split()
+    },
+    **{f"__{look.__name__}__": look for look in (iter, len, repr, str, reversed, format, dir)},
+    "__ror__": lambda mine, other: other | mine,
+}
+
+
+def _on_present(look: Callable[..., object]) -> Callable[..., object]:
+    def method(self: PendingResponse, *arguments: object) -> object:
+        return look(_present(self), *arguments)
+
+    return method
+
+
+for _name, _look in _DICT_LOOKS.items():
+    setattr(PendingResponse, _name, _on_present(_look))
+
+
+class Content(_Bytes):
+    """The bytes of a response: behaves as `bytes` wherever Python lets an object do so.
+
+    Where C code insists on the real thing, `bytes(content)` gives it. `str(content)` is text, by
+    the charset that the response names, else UTF-8; what cannot be decoded becomes U+FFFD.
+
+    >>> content = Content.of(Answer.of(Response({}), b"caf\\xc3\\xa9"))
+    >>> content == b"caf\\xc3\\xa9", len(content), str(content)
+    (True, 5, 'café')
+    """
+
+    __slots__ = ("__weakref__", "_answer", "_source")
+
+    _answer: Answer | None
+    _source: Source | None
+
+    if not TYPE_CHECKING:  # bytes has no such constructor
+
+        def __init__(self, source: Source) -> None:
+            self._source = source
+            self._answer = None
+
+    @classmethod
+    def of(cls, answer: Answer) -> Content:
+        """The content of an answer that is there."""
+        content = cls.__new__(cls)
+        content._source, content._answer = None, answer
+        return content
+
+    @property
+    def __class__(self) -> type[bytes]:  # type: ignore[override]  # so that isinstance(c, bytes)
+        return bytes
+
+    def _look(self) -> Answer:
+        answer, source = self._answer, self._source
+        if answer is None:
+            assert source is not None  # it has one or the other
+            answer = source.present_answer()
+            if source.may_keep():
+                self._answer, self._source = answer, None
+        return answer
+
+    def __bytes__(self) -> bytes:
+        return self._look().content
+
+    def __str__(self) -> str:
+        answer = self._look()
+        return answer.content.decode(_charset(answer.response), "replace")
+
+    def __reduce_ex__(self, protocol: object) -> tuple[type[bytes], tuple[bytes]]:
+        return bytes, (self.__bytes__(),)
+
+
+def _charset(response: Response) -> str:
+    """The charset parameter of the content-type (RFC 9110, 8.3.2), if Python knows it."""
+    message = email.message.Message()
+    message["content-type"] = response.get("content-type", "")
+    charset = message.get_content_charset() or "utf-8"
+    try:
+        return codecs.lookup(charset).name
+    except LookupError:
+        return "utf-8"
+
+
+def _on_bytes(look: Callable[..., object]) -> Callable[..., object]:
+    def method(self: Content, *arguments: object, **keywords: object) -> object:
+        real = [bytes(a) if type(a) is Content else a for a in arguments]
+        return look(bytes(self), *real, **keywords)
+
+    return method
+
+
+# All that bytes can do, but for what objects are made, kept and named with.
+_OBJECT_LEVEL = frozenset(dir(object)) - set("__eq__ __ne__ __lt__ __le__ __gt__ __ge__".split())
+_OWN = frozenset(("__bytes__", "__getnewargs__"))
+_BYTES_LOOKS: dict[str, Callable[..., object]] = {
+    **{name: getattr(bytes, name) for name in dir(bytes) if name not in _OBJECT_LEVEL | _OWN},
+    "__hash__": hash,
+    "__repr__": repr,
+    "__iter__": iter,
+}
+for _name, _look in _BYTES_LOOKS.items():
+    setattr(Content, _name, _on_bytes(_look))
+# bytes has no __radd__: there C code adds. A bytes object on the left asks the right one first.
+setattr(Content, "__radd__", _on_bytes(lambda mine, other: other + mine))

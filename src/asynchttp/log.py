@@ -1,0 +1,118 @@
+"""The log of asynchttp: one logger, and one thread that writes its records in their order.
+
+Rules:
+- Handlers are foreign code and may be slow: records are made where things happen (with that time
+  and that thread's name) and handled on a thread of their own, never on an I/O thread.
+- That thread lives while there is something to write. `flush` waits for it.
+- There is no NullHandler: errors show even where nobody configured logging.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections import deque
+from types import TracebackType
+
+from .threads import OwnThread
+
+logger = logging.getLogger("asynchttp")
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+
+
+def telling() -> bool:
+    """Whether anybody listens to the story of each request (level DEBUG)."""
+    return logger.isEnabledFor(logging.DEBUG)
+
+
+def debug(message: str, *args: object) -> None:
+    """One line of a request's story."""
+    _write(logging.DEBUG, message, args, None)
+
+
+def error(message: str, *args: object, error: BaseException | None = None) -> None:
+    """Something that must not go unseen: `error`, or else the exception being handled."""
+    _write(logging.ERROR, message, args, error or sys.exc_info()[1])
+
+
+def flush() -> None:
+    """Wait until all that was logged has been written."""
+    _scribe.flush()
+
+
+def _write(level: int, message: str, args: tuple[object, ...], error: BaseException | None) -> None:
+    if not logger.isEnabledFor(level):
+        return
+    caller = sys._getframe(2)
+    exc_info: ExcInfo | None = (type(error), error, error.__traceback__) if error else None
+    code = caller.f_code
+    _scribe.write(
+        logger.makeRecord(
+            logger.name,
+            level,
+            code.co_filename,
+            caller.f_lineno,
+            message,
+            args,
+            exc_info,
+            code.co_name,
+        )
+    )
+
+
+class _Scribe:
+    """Hands records to the logger's handlers, one after another, on a thread of its own."""
+
+    def __init__(self) -> None:
+        self._records: deque[logging.LogRecord] = deque()
+        self._thread: threading.Thread | None = None
+        # An RLock: a finalizer that logs may run in the middle of `write`.
+        self._lock = threading.RLock()
+
+    def write(self, record: logging.LogRecord) -> None:
+        self._records.append(record)
+        with self._lock:
+            if self._thread is None:
+                self._thread = OwnThread(self._run, "log")
+                self._start(self._thread)
+
+    def _start(self, thread: threading.Thread) -> None:
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter is shutting down and starts no more threads
+            self._run()
+
+    def _run(self) -> None:
+        while True:
+            while self._records:
+                self._handle(self._records.popleft())
+            with self._lock:
+                if not self._records:
+                    self._thread = None
+                    return
+
+    def _handle(self, record: logging.LogRecord) -> None:
+        try:
+            logger.handle(record)
+        except Exception:  # of a filter; handlers catch their own
+            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]  # never None while handling
+
+    def flush(self) -> None:
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+
+_scribe = _Scribe()
+
+
+def _start_afresh() -> None:
+    """In a forked child the thread is gone and its lock may be held for ever."""
+    global _scribe
+    _scribe = _Scribe()
+
+
+os.register_at_fork(after_in_child=_start_afresh)

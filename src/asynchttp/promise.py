@@ -1,0 +1,293 @@
+"""Promise: what `Http.request` returns at once.
+
+A `concurrent.futures.Future` of `(response, content)` that unpacks as that pair, can be awaited, and
+aborts its transfer when it is cancelled.
+
+Rules:
+- `response` and `content` are there at once, and block when they are looked at (lazy.py).
+- While the callback runs, everybody waits but the callback: it is given a promise of its own,
+  settled already, that shares the request and all attributes with this one. In the callback's own
+  thread this one answers too.
+- Whatever fills or replaces anything here does so under `guard`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from .exchange import Exchange, exchange
+from .failure import Failure
+from .future import CANCELLED_AND_NOTIFIED, DONE, FINISHED, LeanFuture, guard
+from .lazy import Content, PendingResponse, become, share_attributes
+from .model import Reply, Request, Settings, Transfer
+from .response import Answer, Response
+from .slots import UNKNOWN, Turn, current_turn
+
+T = TypeVar("T")
+Callback = Callable[["Promise"], object]
+
+_numbers = count(1)
+
+if TYPE_CHECKING:
+
+    class _Pair(tuple[Response, Content]):
+        """What a type checker sees, so that unpacking gives each its type."""
+else:
+    # A real tuple would need both objects at once, and could not be hashed by identity.
+    _Pair = object
+
+
+class Owner(Protocol):
+    """What a promise needs of whoever works on it."""
+
+    def withdraw(self, promise: Promise) -> None:
+        """The promise has been cancelled."""
+
+    def follow(self, promise: Promise, function: Callable[[Response, Content], T]) -> LeanFuture[T]:
+        """Run `function` when the promise is settled."""
+
+
+class Promise(LeanFuture[tuple[Response, bytes]], _Pair):  # type: ignore[misc]  # a Future is no tuple
+    """The response and content of a request that may still be on its way.
+
+    >>> promise = Http().request(url)
+    >>> response, content = promise
+    >>> response.status, promise.done()
+    (200, True)
+    """
+
+    __slots__ = (
+        "_content",
+        "_error",
+        "_exchange",
+        "_response",
+        "_settings",
+        "_view",
+        "callback",
+        "number",
+        "owner",
+        "request",
+        "stage",
+        "turn",
+    )
+
+    request: Request
+    """What was asked for: method, uri, headers; when and where it was made."""
+
+    def __init__(
+        self,
+        request: Request,
+        owner: Owner,
+        callback: Callback | None,
+        settings: Settings,
+        error: Exception | None,
+    ) -> None:
+        """`error`: why it cannot even be sent."""
+        super().__init__()
+        self.request = request
+        self.number = next(_numbers)
+        self.callback = callback
+        self._exchange: Exchange | None = None
+        self.turn: Turn | None = current_turn()
+        self.stage = UNKNOWN
+        self.owner = owner
+        self._settings = settings
+        self._error = error
+        self._view: Promise | None = None
+        self._response: Response | None = None
+        self._content: Content | None = None
+
+    @property
+    def depth(self) -> int:
+        """How many callbacks within callbacks it was made in."""
+        return 0 if self.turn is None else self.turn.depth + 1
+
+    def resume(self, outcome: Reply | BaseException | None) -> Transfer:
+        """Go on with the exchange after its last transfer, or begin it: the next transfer.
+
+        Raises StopIteration with the Answer, or what went wrong.
+        """
+        if self._exchange is None:
+            if self._error is not None:
+                raise self._error
+            self._exchange = exchange(self.request, self._settings)
+            return next(self._exchange)
+        if isinstance(outcome, BaseException):
+            return self._exchange.throw(outcome)
+        assert outcome is not None  # only at the beginning
+        return self._exchange.send(outcome)
+
+    def finish(self) -> None:
+        """Nothing more will happen to it: give back what only the work needed."""
+        self._exchange = None
+        if self.request.body is not None:
+            self.request.body.close()
+
+    # The pair.
+
+    @property
+    def response(self) -> Response:
+        """The response; looked at before it is there, it blocks, and raises what went wrong."""
+        with guard:
+            if self._response is None:
+                self._response = self._make_response()
+            return self._response
+
+    def _make_response(self) -> Response:
+        if self._state == FINISHED and self._failure is None:
+            return self._answer().response
+        pending = PendingResponse(self)
+        if self._view is not None and self._view._failure is None:
+            share_attributes(pending, self._view.response)
+        return pending
+
+    @property
+    def content(self) -> Content:
+        """The content; looked at before it is there, it blocks, and raises what went wrong."""
+        with guard:
+            if self._content is None:
+                self._content = Content(self)
+            return self._content
+
+    if not TYPE_CHECKING:  # where it is a tuple
+
+        def __iter__(self) -> Iterator[Response | Content]:
+            yield self.response
+            yield self.content
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, index: int | slice) -> object:
+            return (self.response, self.content)[index]
+
+    # Looking.
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return LeanFuture.wait(self._here(), timeout)
+
+    def result(self, timeout: float | None = None) -> tuple[Response, bytes]:
+        """The plain pair, waited for at most `timeout` seconds.
+
+        Raises what went wrong, `TimeoutError`, or `concurrent.futures.CancelledError`.
+        """
+        return LeanFuture.result(self._here(), timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        return LeanFuture.exception(self._here(), timeout)
+
+    def _value(self) -> tuple[Response, bytes]:
+        answer = self._answer()
+        return self.present_response(), answer.content
+
+    def _answer(self) -> Answer:
+        """The answer of a promise that is done; raises its failure."""
+        if self._state != FINISHED or self._failure is not None:
+            self._raise()
+        answer: Answer = self._result
+        return answer
+
+    def _here(self) -> Promise:
+        """The one to look at in this thread: in its own callback, the callback's."""
+        view = self._view
+        turn = None if view is None else current_turn()
+        return self if view is None or turn is None or turn.work is not self else view
+
+    # For the lazy pair: a lazy.Source.
+
+    def present_response(self) -> Response:
+        here = self._here()
+        LeanFuture.wait(here)
+        ready = here._answer().response
+        if here is not self:
+            return ready
+        with guard:
+            if type(self._response) is PendingResponse:
+                become(self._response, ready)
+            elif self._response is None:
+                self._response = ready
+            return self._response
+
+    def present_answer(self) -> Answer:
+        here = self._here()
+        LeanFuture.wait(here)
+        return here._answer()
+
+    def may_keep(self) -> bool:
+        return self._state in DONE
+
+    # Acting on it.
+
+    def cancel(self) -> bool:
+        """Take it out of the queue, or abort its transfer; False when it is over, or its callback
+        runs. From then on, looking raises `concurrent.futures.CancelledError`.
+        """
+        if self.conclude(CANCELLED_AND_NOTIFIED, None, None):
+            self.owner.withdraw(self)
+            self.wake()
+            self.call_done_callbacks()
+        return self.cancelled()
+
+    def _cancellable(self) -> bool:
+        return self._view is None
+
+    def then(self, function: Callable[[Response, Content], T]) -> LeanFuture[T]:
+        """A Future of `function(response, content)`, which runs on a worker when both are there.
+
+        If the request fails, so does the Future, and `function` is not called.
+
+        >>> Http().request(url).then(lambda response, content: len(content)).result()
+        5
+        """
+        return self.owner.follow(self, function)
+
+    def begin_callback(self, answer: Answer | None, failure: Failure | None) -> Promise | None:
+        """The promise to call back with; from now on it cannot be cancelled. None if it has been."""
+        view = View(self, answer, failure)
+        with guard:
+            if self._state in DONE:
+                return None
+            if type(self._response) is PendingResponse and answer is not None and failure is None:
+                share_attributes(self._response, answer.response)
+            self._view = view
+            return view
+
+    def end_callback(self) -> None:
+        """It is settled: nobody needs the callback's promise any more."""
+        self._view = None
+
+    @property
+    def label(self) -> str:
+        """How the log names it."""
+        return f"#{self.number}"
+
+    def __repr__(self) -> str:
+        return f"<Promise #{self.number} {self.request} {self._outcome()}>"
+
+    def _outcome(self) -> str:
+        if self._failure is not None:
+            return f"failed: {self._failure.exception!r}"
+        return self._state.lower().partition("_")[0]
+
+
+class View(Promise):
+    """What a callback is given: settled already, else the same promise in all respects."""
+
+    __slots__ = ("_of",)
+
+    def __init__(self, of: Promise, answer: Answer | None, failure: Failure | None) -> None:
+        LeanFuture.__init__(self)
+        self._of = of
+        self.request, self.number, self.owner = of.request, of.number, of.owner
+        self.callback = self.turn = self._view = None
+        self._response = self._content = None
+        self.__dict__ = of.__dict__
+        self.conclude(FINISHED, answer, failure)
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is self._of
+
+    def __hash__(self) -> int:
+        return hash(self._of)

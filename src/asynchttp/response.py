@@ -1,0 +1,111 @@
+"""Response and Answer: what a request ends with, built from the bytes when first asked for.
+
+Building the dict costs some 3 µs. Most of it is never needed on the I/O thread, so an Answer keeps
+the head as it came and builds when somebody looks.
+"""
+
+from __future__ import annotations
+
+import http.client
+
+import httplib2
+
+from .model import Reply
+
+VERSIONS = {"HTTP/1.0": 10, "HTTP/1.1": 11, "HTTP/2": 20, "HTTP/3": 30}
+
+
+class Response(httplib2.Response):
+    """Status and headers: a dict of lower-case header names, with `status`, `reason`, `version`,
+    `previous` and `fromcache`, as in httplib2.
+
+    >>> response = Response.parse(b"HTTP/1.1 404 Not Found\\r\\nServer: x\\r\\n\\r\\n")
+    >>> response.status, response.reason, response["server"]
+    (404, 'Not Found', 'x')
+    """
+
+    # Where one that is not there yet keeps where it will come from (lazy.PendingResponse): a slot, so that
+    # vars() does not show it, and here, since only classes of one layout can be swapped.
+    __slots__ = ("_source",)
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__  # for pickle, without the slot
+
+    @classmethod
+    def parse(cls, head: bytes) -> Response:
+        """The final response among the status and header lines of `head` (RFC 9112, 4 and 5)."""
+        lines = head[_final(head) :].decode("latin-1").split("\r\n")
+        response = cls({})
+        response._take_fields(lines[1:])
+        response._take_status(lines[0])
+        return response
+
+    def _take_fields(self, lines: list[str]) -> None:
+        for line in lines:
+            if not line:
+                break  # what follows are trailers
+            name, _, value = line.partition(":")
+            name = name.lower()
+            value = value.lstrip(" \t")
+            # RFC 9110, 5.2: a field that comes several times is one, its values joined.
+            self[name] = f"{self[name]}, {value}" if name in self else value
+
+    def _take_status(self, line: str) -> None:
+        version, status, *reason = line.split(None, 2)
+        self.status = int(status)
+        self["status"] = status
+        self.version = VERSIONS.get(version, 11)
+        # HTTP/2 and 3 have no reason phrase (RFC 9113, 8.3.2): the standard one stands in.
+        given = reason[0].strip() if reason else ""
+        self.reason = given or (
+            http.client.responses.get(self.status, "") if self.version >= 20 else ""
+        )
+
+
+def _final(head: bytes) -> int:
+    """Where the last status line begins: interim responses (1xx) come before it."""
+    return head.rfind(b"\nHTTP/") + 1
+
+
+class Answer:
+    """The end of an exchange: a Response and its content, each built when first asked for.
+
+    Not locked: whoever shares one between threads takes care that one of them asks first.
+    """
+
+    __slots__ = ("_chunks", "_head", "_located", "_response")
+
+    def __init__(self, reply: Reply, located: str | None = None) -> None:
+        self._head = reply.head
+        self._chunks = reply.chunks
+        self._located = located
+        self._response: Response | None = None
+
+    @classmethod
+    def of(cls, response: Response, content: bytes) -> Answer:
+        """An answer that has been worked on."""
+        answer = cls(Reply(response.status, b"", (content,)))
+        answer._response = response
+        return answer
+
+    @property
+    def response(self) -> Response:
+        """The response, always the same object."""
+        if self._response is None:
+            self._response = Response.parse(self._head)
+            self._head = b""
+            if self._located is not None:
+                self._response.setdefault("content-location", self._located)
+        return self._response
+
+    @property
+    def content(self) -> bytes:
+        """The content; put together by the thread that asks, since a large one takes time."""
+        if len(self._chunks) != 1:
+            self._chunks = (b"".join(self._chunks),)
+        return self._chunks[0]
+
+    @property
+    def size(self) -> int:
+        """The length of the content, in bytes."""
+        return sum(map(len, self._chunks))

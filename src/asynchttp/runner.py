@@ -1,0 +1,364 @@
+"""Runner: takes each request from the queue to the settled promise.
+
+    submitted > queued > has a slot: exchange and engine in turn > callback > settled > slot free
+
+Rules:
+- What comes from outside (a caller, the engine, a worker) ends with `_pump`, and only that starts
+  the next; nothing below it does, so that no chain of failures can grow the stack.
+- Foreign code (callbacks, done-callbacks, `then`) and slow decoding run on workers; the rest runs
+  where it is, so that a plain request needs no worker.
+- A promise keeps its slot until its last foreign code has run.
+- A Runner survives its Http: it finishes what is pending, then its threads end.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from . import log
+from .engine.curl import CurlEngine
+from .exchange.decoding import is_encoded
+from .errors import LostInForkError
+from .failure import Failure, annotate
+from .future import FINISHED, LeanFuture
+from .lazy import Content
+from .lifetime import last
+from .model import Reply
+from .promise import Promise
+from .response import Answer, Response
+from .slots import UNKNOWN, Slots, Turn, current_turn, taking_turn
+from .threads import on_own_thread
+from .workers import Workers
+
+T = TypeVar("T")
+
+LARGE = 1 << 16  # bytes: to decode more takes long enough to hold up other transfers
+
+
+class Following(LeanFuture[T]):
+    """What `Promise.then` gives; also the work of getting it."""
+
+    __slots__ = ("function", "owner", "promise", "stage", "turn")
+
+    def __init__(
+        self, owner: Runner, promise: Promise, function: Callable[[Response, Content], T]
+    ) -> None:
+        super().__init__()
+        self.owner = owner
+        self.promise = promise
+        self.function = function
+        self.turn: Turn | None = current_turn()
+        self.stage = UNKNOWN
+
+    @property
+    def depth(self) -> int:
+        return 0 if self.turn is None else self.turn.depth + 1
+
+    def cancel(self) -> bool:
+        cancelled = super().cancel()
+        if cancelled:
+            self.owner.withdraw(self)
+        return cancelled
+
+
+class Runner:
+    """Works on the requests of one Http."""
+
+    def __init__(self, max_workers: int) -> None:
+        self._slots = Slots(max_workers)
+        self._closing = False
+        self._to_wake: list[Promise] = []
+        self._make_threads()
+        last(self)
+
+    def _make_threads(self) -> None:
+        self._workers = Workers()
+        self._engine: CurlEngine[Promise] = CurlEngine(self, self._workers.run)
+
+    # From callers.
+
+    def submit(self, promise: Promise) -> None:
+        """Work on it as soon as there is a slot."""
+        if log.telling():
+            log.debug("%s queued: %s", promise.label, promise.request)
+        self._enter(promise)
+
+    def _enter(self, work: Promise | Following[T]) -> None:
+        if self._closing:
+            self._closing = False
+            self._workers.open()
+        self._slots.enter(work)
+        self._pump()
+
+    def follow(self, promise: Promise, function: Callable[[Response, Content], T]) -> LeanFuture[T]:
+        """The work of `Promise.then`."""
+        following = Following(self, promise, function)
+        promise.add_done_callback(lambda _: self._enter_following(following))
+        return following
+
+    def _enter_following(self, following: Following[T]) -> None:
+        if not following.done():
+            self._enter(following)
+
+    def withdraw(self, work: Promise | Following[T]) -> None:
+        """It has been cancelled."""
+        if self._slots.withdraw(work):
+            self._let_go(work)
+        elif isinstance(work, Promise):
+            self._engine.cancel(work)
+
+    # From the queue to the engine.
+
+    def _pump(self) -> None:
+        while (work := self._slots.take()) is not None:
+            if isinstance(work, Promise):
+                self._begin(work)
+            elif isinstance(work, Following):
+                self._on_worker(self._run_following, work)
+
+    def _begin(self, promise: Promise) -> None:
+        if not promise.set_running_or_notify_cancel():
+            self._leave(promise)
+            return
+        if log.telling():
+            log.debug("%s started after %s", promise.label, _ms(promise.request.age()))
+        self._step(promise, None)
+
+    def _step(self, promise: Promise, outcome: Reply | BaseException | None) -> None:
+        """Go on with the exchange; `outcome` is how its last transfer ended."""
+        try:
+            transfer = promise.resume(outcome)
+            if isinstance(outcome, Reply) and log.telling():
+                log.debug("%s redirected to %s", promise.label, transfer.url)
+            self._engine.start(promise, transfer)
+        except StopIteration as end:
+            self._answered(promise, end.value, None)
+        except Exception as error:
+            self._answered(promise, None, _failure(promise, error, str(promise.request)))
+        else:
+            if promise.cancelled():  # perhaps before the engine knew of it
+                self._engine.cancel(promise)
+
+    # From the engine, on its thread.
+
+    def deliver(self, token: Promise, outcome: Reply | BaseException) -> None:
+        if log.telling():
+            self._tell_of_outcome(token, outcome)
+        if token.done():  # cancelled
+            self._leave(token)
+        elif isinstance(outcome, Reply) and _is_long_to_decode(token, outcome):
+            self._on_worker(self._step, token, outcome)
+        else:
+            self._step(token, outcome)
+        self._pump()
+
+    def connected(
+        self, token: Promise, address: str, port: int, is_new: bool, seconds: float
+    ) -> None:
+        how = "connected to" if is_new else "connection reused:"
+        log.debug("%s %s %s port %d in %s", token.label, how, address, port, _ms(seconds))
+
+    def _tell_of_outcome(self, promise: Promise, outcome: Reply | BaseException) -> None:
+        if isinstance(outcome, Reply):
+            size = sum(map(len, outcome.chunks))
+            log.debug(
+                "%s answered %d, %d bytes, after %s",
+                *(promise.label, outcome.status, size, _ms(promise.request.age())),
+            )
+        else:
+            log.debug("%s not answered: %r", promise.label, outcome)
+
+    def about_to_block(self) -> None:
+        for promise in self._to_wake:
+            promise.wake()
+        self._to_wake.clear()
+
+    # From the answer to the settled promise.
+
+    def _answered(self, promise: Promise, answer: Answer | None, failure: Failure | None) -> None:
+        if promise.callback is None:
+            self._settle(promise, answer, failure)
+        else:
+            self._on_worker(self._call_back, promise, answer, failure)
+
+    def _call_back(self, promise: Promise, answer: Answer | None, failure: Failure | None) -> None:
+        view = promise.begin_callback(answer, failure)
+        if view is not None and promise.callback is not None:
+            began = time.monotonic()
+            error = self._run_callback(promise, promise.callback, view)
+            if log.telling():
+                log.debug("%s callback ran %s", promise.label, _ms(time.monotonic() - began))
+            failure = failure or error
+        self._settle(promise, answer, failure)
+        promise.end_callback()
+
+    def _run_callback(
+        self, promise: Promise, callback: Callable[[Promise], object], view: Promise
+    ) -> Failure | None:
+        try:
+            with taking_turn(promise):
+                callback(view)
+        except BaseException as error:
+            failure = _failure(promise, error, f"the callback of {promise.request}")
+            log.error("%s its callback failed", promise.label, error=error)
+            failure.mark_seen()
+            return failure
+        return None
+
+    def _settle(self, promise: Promise, answer: Answer | None, failure: Failure | None) -> None:
+        if promise.conclude(FINISHED, answer, failure):
+            if log.telling():
+                log.debug("%s settled after %s", promise.label, _ms(promise.request.age()))
+            self._wake(promise)
+        elif failure is not None:
+            failure.mark_seen()  # it was cancelled: nobody waits for it
+        if promise.has_done_callbacks:
+            self._on_worker(self._call_done_callbacks, promise)
+        else:
+            self._leave(promise)
+
+    def _wake(self, promise: Promise) -> None:
+        if not promise.has_sleepers:
+            return
+        if self._engine.is_current_thread():
+            self._to_wake.append(promise)  # for about_to_block
+        else:
+            promise.wake()
+
+    def _call_done_callbacks(self, work: Promise | Following[T]) -> None:
+        with taking_turn(work):
+            work.call_done_callbacks()
+        self._leave(work)
+
+    def _leave(self, work: Promise | Following[T]) -> None:
+        self._slots.leave(work)
+        self._let_go(work)
+
+    def _let_go(self, work: Promise | Following[T]) -> None:
+        if isinstance(work, Promise):
+            work.finish()
+        if self._closing and self.is_idle():
+            self._end_threads()
+
+    # On workers.
+
+    def _on_worker(self, function: Callable[..., None], *arguments: object) -> None:
+        self._workers.run(partial(self._run, function, arguments))
+
+    def _run(self, function: Callable[..., None], arguments: tuple[object, ...]) -> None:
+        function(*arguments)
+        self._pump()
+
+    def _run_following(self, following: Following[T]) -> None:
+        with taking_turn(following):
+            if following.promise.cancelled():
+                following.cancel()
+            elif following.set_running_or_notify_cancel():
+                _follow(following)
+        self._leave(following)
+
+    # The end.
+
+    def is_idle(self) -> bool:
+        """Whether nothing is pending."""
+        return not self._slots.pending()
+
+    def close(self, cancel_futures: bool) -> None:
+        """Finish or cancel what is pending, then end the threads.
+
+        Where waiting for that would be waiting for itself, it only sees to it.
+        """
+        if cancel_futures:
+            self.cancel_all()
+        self.retire()
+        if self._may_wait():
+            self._slots.wait_until_empty()
+            self._end_threads()
+            self._engine.join()
+            self._workers.join()
+            log.flush()
+
+    def _may_wait(self) -> bool:
+        """Not in its own callbacks, nor where the garbage collector runs on one of our threads."""
+        turn = current_turn()
+        if turn is None:
+            return not on_own_thread()
+        while turn is not None and turn.work.owner is not self:
+            turn = turn.work.turn
+        return turn is None
+
+    def cancel_all(self) -> None:
+        """Cancel what is pending; waits for nothing."""
+        for work in self._slots.pending():
+            work.cancel()
+
+    def retire(self) -> None:
+        """Let the threads end when nothing is pending."""
+        self._closing = True
+        if self.is_idle():
+            self._end_threads()
+
+    def _end_threads(self) -> None:
+        self._engine.close()
+        self._workers.close()
+
+    # Around a fork.
+
+    def hold(self) -> None:
+        """Before it: let nothing change."""
+        self._engine.hold()
+        self._slots.hold()
+
+    def release(self) -> None:
+        """After it: go on."""
+        self._slots.release()
+        self._engine.release()
+
+    def start_afresh(self) -> None:
+        """After it in the child, which has none of the threads."""
+        pending, abandoned = self._slots.pending(), self._engine
+        self._slots = Slots(self._slots.limit)
+        self._make_threads()
+        abandoned.abandon()
+        for work in pending:
+            work.renew_condition()
+            work.conclude_and_tell(FINISHED, None, _lost(work))
+
+
+def _lost(work: Promise | Following[object]) -> Failure:
+    promise = work if isinstance(work, Promise) else work.promise
+    error = LostInForkError(f"{promise.request}: it was pending when the process forked")
+    failure = _failure(promise, error, str(promise.request))
+    failure.mark_seen()  # that is no news
+    return failure
+
+
+def _is_long_to_decode(promise: Promise, reply: Reply) -> bool:
+    size = sum(map(len, reply.chunks))
+    return size > LARGE and is_encoded(promise.request.method, reply)
+
+
+def _failure(promise: Promise, error: BaseException, what: str) -> Failure:
+    annotate(error, what, promise.request.site, request=promise.request)
+    return Failure(error)
+
+
+def _follow(following: Following[T]) -> None:
+    promise = following.promise
+    if (error := promise.exception()) is not None:
+        following.set_exception(error)
+        return
+    try:
+        value = following.function(promise.response, promise.content)
+    except BaseException as raised:
+        what = f"a function that follows {promise.request}"
+        following.conclude_and_tell(FINISHED, None, _failure(promise, raised, what))
+    else:
+        following.set_result(value)
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.1f} ms"
