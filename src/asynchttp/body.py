@@ -16,11 +16,11 @@ from collections.abc import Iterable
 
 
 class Body:
-    """The bytes to send, when they are in memory.
+    r"""The bytes to send, when they are in memory.
 
     >>> body = take("café")
     >>> body.read(0, 100), body.chunked
-    (b'caf\\xe9', False)
+    (b'caf\xe9', False)
     """
 
     __slots__ = ("chunked", "content")

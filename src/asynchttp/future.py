@@ -133,7 +133,7 @@ class LeanFuture(Future[T]):
             del self  # the traceback holds this frame: without this it would hold the future
 
     def __await__(self) -> Generator[Any, None, T]:  # Any: what an event loop and its futures say
-        import asyncio  # here: whoever awaits has it, and the others need not wait for its import
+        import asyncio  # noqa: PLC0415  # whoever awaits has it; others need not wait for it
 
         return asyncio.wrap_future(self).__await__()
 
@@ -155,7 +155,7 @@ class LeanFuture(Future[T]):
 
     def set_exception(self, exception: BaseException | None) -> None:
         """Settle with a failure; `concurrent.futures.InvalidStateError` if it is done already."""
-        self._settle(FINISHED, None, exception and Failure(exception))
+        self._settle(FINISHED, None, Failure(exception) if exception is not None else None)
 
     def cancel(self) -> bool:
         """Take it back while it has not begun; False if it is too late."""
@@ -224,7 +224,7 @@ class LeanFuture(Future[T]):
     def _call(self, callback: Callable[[Future[T]], object]) -> None:
         try:
             callback(self)
-        except Exception:
+        except Exception:  # noqa: BLE001  # foreign code: as concurrent.futures does
             log.error("%r: exception in a function given to add_done_callback", self)
 
     def renew_condition(self) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import socket
 import time
 import weakref
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
 import httplib2
 
-from . import body as bodies
+from .body import Body, take
 from .callsite import CallSite
-from .model import Request, Settings, Tls
+from .model import Headers, Request, Settings, Tls
 from .promise import Callback, Promise
 from .runner import Runner
 
@@ -63,21 +62,20 @@ class Http(httplib2.Http):
         )
         self._set_up(max_workers)
 
+    _settings: Settings | None = None
+
     def _set_up(self, max_workers: int) -> None:
-        if not isinstance(max_workers, int) or max_workers < 1:
-            raise ValueError(f"max_workers: expected an int of at least 1, not {max_workers!r}")
-        self.max_workers = max_workers
-        self._settings: Settings | None = None
+        self.max_workers = _at_least_one("max_workers", max_workers)
         self._runner = Runner(max_workers)
         # When the Http is dropped, what is pending is finished, then its threads end.
         weakref.finalize(self, self._runner.retire).atexit = False
 
-    def request(  # type: ignore[override]  # a Promise, which unpacks as httplib2's pair
+    def request(
         self,
         uri: str,
         method: str = "GET",
         body: object = None,
-        headers: Mapping[str | bytes, str | bytes] | Mapping[str, str] | None = None,
+        headers: Headers | None = None,
         redirections: int = httplib2.DEFAULT_MAX_REDIRECTS,
         connection_type: Any = None,  # Any: httplib2's, as above
         *,
@@ -96,11 +94,12 @@ class Http(httplib2.Http):
         200
         """
         error: Exception | None = None
-        snapshot, taken = headers, None
+        snapshot: Headers | None = None
+        taken: Body | None = None
         try:
-            snapshot = None if headers is None else dict(headers)
-            taken = bodies.take(body)
-        except Exception as caught:
+            snapshot = dict(headers) if headers is not None else None
+            taken = take(body)
+        except Exception as caught:  # noqa: BLE001  # it comes when somebody looks
             error = caught
         site = CallSite.of_caller(1)
         request = Request(method, uri, snapshot, taken, redirections, time.time(), site)
@@ -112,7 +111,7 @@ class Http(httplib2.Http):
         """What the attributes are now; one object as long as they stay the same."""
         timeout = socket.getdefaulttimeout() if self.timeout is None else self.timeout
         ca_certs = self.ca_certs or httplib2.CA_CERTS
-        settings = Settings(
+        now = Settings(
             self.follow_redirects,
             self.follow_all_redirects,
             self.redirect_codes,
@@ -122,9 +121,10 @@ class Http(httplib2.Http):
             timeout,
             Tls(ca_certs, not self.disable_ssl_certificate_validation),
         )
-        if settings != self._settings:
-            self._settings = settings
-        return self._settings or settings
+        settings = self._settings
+        if settings != now:
+            settings = self._settings = now
+        return settings
 
     def close(self, cancel_futures: bool = False) -> None:
         """Finish what is pending, or with `cancel_futures` cancel it; then end all threads and
@@ -146,12 +146,18 @@ class Http(httplib2.Http):
     ) -> None:
         self.close()
 
-    def __getstate__(self) -> dict[str, Any]:  # Any: attributes, as httplib2 pickles them
-        state = super().__getstate__()
-        return {
-            name: value for name, value in state.items() if name not in ("_runner", "_settings")
-        }
+    # Any: attributes, as httplib2 pickles them; its types do not know that it does.
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
+        del state["_runner"]
+        return state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:  # Any: as above
-        super().__setstate__(state)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[misc]
         self._set_up(self.max_workers)
+
+
+def _at_least_one(name: str, value: object) -> int:
+    if isinstance(value, int) and value >= 1:
+        return value
+    raise ValueError(f"{name}: expected an int of at least 1, not {value!r}")

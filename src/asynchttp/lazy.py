@@ -20,7 +20,10 @@ from .response import Answer, Response
 
 # For a type checker a Content is bytes; at run time it cannot be: C code would read the bytes that
 # a subclass of bytes is born with, before there are any.
-_Bytes = bytes if TYPE_CHECKING else object
+if TYPE_CHECKING:
+    _Bytes = bytes
+else:
+    _Bytes = object
 
 
 class Source(Protocol):
@@ -95,12 +98,12 @@ def share_attributes(pending: PendingResponse, ready: Response) -> None:
 
 
 # What Python calls without asking for an attribute.
+_OPERATORS = ("getitem", "setitem", "delitem", "contains", "eq", "ne", "lt", "le", "gt", "ge")
 _DICT_LOOKS: dict[str, Callable[..., object]] = {
-    **{
-        f"__{name}__": getattr(operator, f"__{name}__")
-        for name in "getitem setitem delitem contains eq ne lt le gt ge or ior".split()
-    },
+    **{f"__{name}__": getattr(operator, f"__{name}__") for name in _OPERATORS},
     **{f"__{look.__name__}__": look for look in (iter, len, repr, str, reversed, format, dir)},
+    "__or__": operator.or_,
+    "__ior__": operator.ior,
     "__ror__": lambda mine, other: other | mine,
 }
 
@@ -117,13 +120,13 @@ for _name, _look in _DICT_LOOKS.items():
 
 
 class Content(_Bytes):
-    """The bytes of a response: behaves as `bytes` wherever Python lets an object do so.
+    r"""The bytes of a response: behaves as `bytes` wherever Python lets an object do so.
 
     Where C code insists on the real thing, `bytes(content)` gives it. `str(content)` is text, by
     the charset that the response names, else UTF-8; what cannot be decoded becomes U+FFFD.
 
-    >>> content = Content.of(Answer.of(Response({}), b"caf\\xc3\\xa9"))
-    >>> content == b"caf\\xc3\\xa9", len(content), str(content)
+    >>> content = Content.of(Answer.of(Response({}), b"caf\xc3\xa9"))
+    >>> content == b"caf\xc3\xa9", len(content), str(content)
     (True, 5, 'café')
     """
 
@@ -132,11 +135,12 @@ class Content(_Bytes):
     _answer: Answer | None
     _source: Source | None
 
-    if not TYPE_CHECKING:  # bytes has no such constructor
-
-        def __init__(self, source: Source) -> None:
-            self._source = source
-            self._answer = None
+    @classmethod
+    def to_come(cls, source: Source) -> Content:
+        """The content that `source` will have."""
+        content = cls.__new__(cls)
+        content._source, content._answer = source, None
+        return content
 
     @classmethod
     def of(cls, answer: Answer) -> Content:
@@ -145,9 +149,11 @@ class Content(_Bytes):
         content._source, content._answer = None, answer
         return content
 
-    @property
-    def __class__(self) -> type[bytes]:  # type: ignore[override]  # so that isinstance(c, bytes)
-        return bytes
+    if not TYPE_CHECKING:  # to which it is one
+
+        @property
+        def __class__(self) -> type[bytes]:
+            return bytes  # isinstance() asks
 
     def _look(self) -> Answer:
         answer, source = self._answer, self._source
@@ -189,15 +195,15 @@ def _on_bytes(look: Callable[..., object]) -> Callable[..., object]:
 
 
 # All that bytes can do, but for what objects are made, kept and named with.
-_OBJECT_LEVEL = frozenset(dir(object)) - set("__eq__ __ne__ __lt__ __le__ __gt__ __ge__".split())
+_OBJECT_LEVEL = frozenset(dir(object)) - {f"__{name}__" for name in _OPERATORS}
 _OWN = frozenset(("__bytes__", "__getnewargs__"))
 _BYTES_LOOKS: dict[str, Callable[..., object]] = {
     **{name: getattr(bytes, name) for name in dir(bytes) if name not in _OBJECT_LEVEL | _OWN},
     "__hash__": hash,
     "__repr__": repr,
     "__iter__": iter,
+    # bytes has none, since there C code adds; but a bytes on the left asks what is on the right.
+    "__radd__": lambda mine, other: other + mine,
 }
 for _name, _look in _BYTES_LOOKS.items():
     setattr(Content, _name, _on_bytes(_look))
-# bytes has no __radd__: there C code adds. A bytes object on the left asks the right one first.
-setattr(Content, "__radd__", _on_bytes(lambda mine, other: other + mine))

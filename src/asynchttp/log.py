@@ -97,8 +97,8 @@ class _Scribe:
     def _handle(self, record: logging.LogRecord) -> None:
         try:
             logger.handle(record)
-        except Exception:  # of a filter; handlers catch their own
-            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]  # never None while handling
+        except Exception:  # noqa: BLE001  # of a filter; handlers catch their own
+            sys.excepthook(*sys.exc_info())
 
     def flush(self) -> None:
         thread = self._thread
@@ -111,7 +111,7 @@ _scribe = _Scribe()
 
 def _start_afresh() -> None:
     """In a forked child the thread is gone and its lock may be held for ever."""
-    global _scribe
+    global _scribe  # noqa: PLW0603  # once in each process
     _scribe = _Scribe()
 
 

@@ -15,13 +15,16 @@ from typing import NamedTuple
 from .body import Body
 from .callsite import CallSite
 
+# A Mapping is invariant in its keys: without the first two a dict[str, str] would not do.
+Headers = Mapping[str, str] | Mapping[bytes, bytes] | Mapping[str | bytes, str | bytes]
+
 
 class Request(NamedTuple):
     """A request as it was made."""
 
     method: str
     uri: str
-    headers: Mapping[str | bytes, str | bytes] | None
+    headers: Headers | None
     """A copy of what was given."""
     body: Body | None
     redirections: int
@@ -70,7 +73,7 @@ class Transfer(NamedTuple):
     authority: str
     """host or host:port of the URL, in lower case."""
     headers: tuple[bytes, ...]
-    """Lines as libcurl takes them: `name: value`, `name;` for an empty one, `name:` to send none."""
+    """As libcurl takes them: `name: value`, `name;` for an empty one, `name:` to send none."""
     body: Body | None
     timeout: float | None
     tls: Tls | None

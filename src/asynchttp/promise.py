@@ -1,7 +1,7 @@
 """Promise: what `Http.request` returns at once.
 
-A `concurrent.futures.Future` of `(response, content)` that unpacks as that pair, can be awaited, and
-aborts its transfer when it is cancelled.
+A `concurrent.futures.Future` of `(response, content)` that unpacks as that pair, can be awaited,
+and aborts its transfer when it is cancelled.
 
 Rules:
 - `response` and `content` are there at once, and block when they are looked at (lazy.py).
@@ -17,13 +17,15 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from . import work
 from .exchange import Exchange, exchange
 from .failure import Failure
-from .future import CANCELLED_AND_NOTIFIED, DONE, FINISHED, LeanFuture, guard
+from .future import DONE, FINISHED, LeanFuture, guard
 from .lazy import Content, PendingResponse, become, share_attributes
 from .model import Reply, Request, Settings, Transfer
 from .response import Answer, Response
-from .slots import UNKNOWN, Turn, current_turn
+from .slots import current_turn
+from .work import Work
 
 T = TypeVar("T")
 Callback = Callable[["Promise"], object]
@@ -39,17 +41,14 @@ else:
     _Pair = object
 
 
-class Owner(Protocol):
+class Owner(work.Owner, Protocol):
     """What a promise needs of whoever works on it."""
-
-    def withdraw(self, promise: Promise) -> None:
-        """The promise has been cancelled."""
 
     def follow(self, promise: Promise, function: Callable[[Response, Content], T]) -> LeanFuture[T]:
         """Run `function` when the promise is settled."""
 
 
-class Promise(LeanFuture[tuple[Response, bytes]], _Pair):  # type: ignore[misc]  # a Future is no tuple
+class Promise(Work[tuple[Response, bytes]], _Pair):
     """The response and content of a request that may still be on its way.
 
     >>> promise = Http().request(url)
@@ -67,12 +66,10 @@ class Promise(LeanFuture[tuple[Response, bytes]], _Pair):  # type: ignore[misc] 
         "_view",
         "callback",
         "number",
-        "owner",
         "request",
-        "stage",
-        "turn",
     )
 
+    owner: Owner
     request: Request
     """What was asked for: method, uri, headers; when and where it was made."""
 
@@ -85,24 +82,16 @@ class Promise(LeanFuture[tuple[Response, bytes]], _Pair):  # type: ignore[misc] 
         error: Exception | None,
     ) -> None:
         """`error`: why it cannot even be sent."""
-        super().__init__()
+        super().__init__(owner)
         self.request = request
         self.number = next(_numbers)
         self.callback = callback
         self._exchange: Exchange | None = None
-        self.turn: Turn | None = current_turn()
-        self.stage = UNKNOWN
-        self.owner = owner
         self._settings = settings
         self._error = error
         self._view: Promise | None = None
         self._response: Response | None = None
         self._content: Content | None = None
-
-    @property
-    def depth(self) -> int:
-        """How many callbacks within callbacks it was made in."""
-        return 0 if self.turn is None else self.turn.depth + 1
 
     def resume(self, outcome: Reply | BaseException | None) -> Transfer:
         """Go on with the exchange after its last transfer, or begin it: the next transfer.
@@ -148,7 +137,7 @@ class Promise(LeanFuture[tuple[Response, bytes]], _Pair):  # type: ignore[misc] 
         """The content; looked at before it is there, it blocks, and raises what went wrong."""
         with guard:
             if self._content is None:
-                self._content = Content(self)
+                self._content = Content.to_come(self)
             return self._content
 
     if not TYPE_CHECKING:  # where it is a tuple
@@ -224,11 +213,7 @@ class Promise(LeanFuture[tuple[Response, bytes]], _Pair):  # type: ignore[misc] 
         """Take it out of the queue, or abort its transfer; False when it is over, or its callback
         runs. From then on, looking raises `concurrent.futures.CancelledError`.
         """
-        if self.conclude(CANCELLED_AND_NOTIFIED, None, None):
-            self.owner.withdraw(self)
-            self.wake()
-            self.call_done_callbacks()
-        return self.cancelled()
+        return super().cancel()
 
     def _cancellable(self) -> bool:
         return self._view is None
@@ -244,7 +229,7 @@ class Promise(LeanFuture[tuple[Response, bytes]], _Pair):  # type: ignore[misc] 
         return self.owner.follow(self, function)
 
     def begin_callback(self, answer: Answer | None, failure: Failure | None) -> Promise | None:
-        """The promise to call back with; from now on it cannot be cancelled. None if it has been."""
+        """The promise to call back with; None if it was cancelled, which it cannot be any more."""
         view = View(self, answer, failure)
         with guard:
             if self._state in DONE:

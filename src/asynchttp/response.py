@@ -16,16 +16,16 @@ VERSIONS = {"HTTP/1.0": 10, "HTTP/1.1": 11, "HTTP/2": 20, "HTTP/3": 30}
 
 
 class Response(httplib2.Response):
-    """Status and headers: a dict of lower-case header names, with `status`, `reason`, `version`,
+    r"""Status and headers: a dict of lower-case header names, with `status`, `reason`, `version`,
     `previous` and `fromcache`, as in httplib2.
 
-    >>> response = Response.parse(b"HTTP/1.1 404 Not Found\\r\\nServer: x\\r\\n\\r\\n")
+    >>> response = Response.parse(b"HTTP/1.1 404 Not Found\r\nServer: x\r\n\r\n")
     >>> response.status, response.reason, response["server"]
     (404, 'Not Found', 'x')
     """
 
-    # Where one that is not there yet keeps where it will come from (lazy.PendingResponse): a slot, so that
-    # vars() does not show it, and here, since only classes of one layout can be swapped.
+    # Where one that is not there yet comes from (lazy.PendingResponse): a slot, so that vars() does
+    # not show it, and here, since only classes of one layout can be swapped.
     __slots__ = ("_source",)
 
     def __getstate__(self) -> dict[str, object]:

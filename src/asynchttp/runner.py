@@ -16,12 +16,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from . import log
 from .engine.curl import CurlEngine
-from .exchange.decoding import is_encoded
 from .errors import LostInForkError
+from .exchange.decoding import is_encoded
 from .failure import Failure, annotate
 from .future import FINISHED, LeanFuture
 from .lazy import Content
@@ -29,8 +29,9 @@ from .lifetime import last
 from .model import Reply
 from .promise import Promise
 from .response import Answer, Response
-from .slots import UNKNOWN, Slots, Turn, current_turn, taking_turn
+from .slots import Slots, current_turn, taking_turn
 from .threads import on_own_thread
+from .work import Owner, Work
 from .workers import Workers
 
 T = TypeVar("T")
@@ -38,37 +39,27 @@ T = TypeVar("T")
 LARGE = 1 << 16  # bytes: to decode more takes long enough to hold up other transfers
 
 
-class Following(LeanFuture[T]):
+class Following(Work[T]):
     """What `Promise.then` gives; also the work of getting it."""
 
-    __slots__ = ("function", "owner", "promise", "stage", "turn")
+    __slots__ = ("function", "promise")
 
     def __init__(
-        self, owner: Runner, promise: Promise, function: Callable[[Response, Content], T]
+        self, owner: Owner, promise: Promise, function: Callable[[Response, Content], T]
     ) -> None:
-        super().__init__()
-        self.owner = owner
+        super().__init__(owner)
         self.promise = promise
         self.function = function
-        self.turn: Turn | None = current_turn()
-        self.stage = UNKNOWN
 
-    @property
-    def depth(self) -> int:
-        return 0 if self.turn is None else self.turn.depth + 1
 
-    def cancel(self) -> bool:
-        cancelled = super().cancel()
-        if cancelled:
-            self.owner.withdraw(self)
-        return cancelled
+Task = Work[Any]  # Any: whatever its value is
 
 
 class Runner:
     """Works on the requests of one Http."""
 
     def __init__(self, max_workers: int) -> None:
-        self._slots = Slots(max_workers)
+        self._slots: Slots[Task] = Slots(max_workers)
         self._closing = False
         self._to_wake: list[Promise] = []
         self._make_threads()
@@ -86,7 +77,7 @@ class Runner:
             log.debug("%s queued: %s", promise.label, promise.request)
         self._enter(promise)
 
-    def _enter(self, work: Promise | Following[T]) -> None:
+    def _enter(self, work: Task) -> None:
         if self._closing:
             self._closing = False
             self._workers.open()
@@ -103,7 +94,7 @@ class Runner:
         if not following.done():
             self._enter(following)
 
-    def withdraw(self, work: Promise | Following[T]) -> None:
+    def withdraw(self, work: Task) -> None:
         """It has been cancelled."""
         if self._slots.withdraw(work):
             self._let_go(work)
@@ -136,7 +127,7 @@ class Runner:
             self._engine.start(promise, transfer)
         except StopIteration as end:
             self._answered(promise, end.value, None)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # it fails the request
             self._answered(promise, None, _failure(promise, error, str(promise.request)))
         else:
             if promise.cancelled():  # perhaps before the engine knew of it
@@ -201,7 +192,7 @@ class Runner:
         try:
             with taking_turn(promise):
                 callback(view)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # foreign code, as executors do
             failure = _failure(promise, error, f"the callback of {promise.request}")
             log.error("%s its callback failed", promise.label, error=error)
             failure.mark_seen()
@@ -228,18 +219,17 @@ class Runner:
         else:
             promise.wake()
 
-    def _call_done_callbacks(self, work: Promise | Following[T]) -> None:
+    def _call_done_callbacks(self, work: Task) -> None:
         with taking_turn(work):
             work.call_done_callbacks()
         self._leave(work)
 
-    def _leave(self, work: Promise | Following[T]) -> None:
+    def _leave(self, work: Task) -> None:
         self._slots.leave(work)
         self._let_go(work)
 
-    def _let_go(self, work: Promise | Following[T]) -> None:
-        if isinstance(work, Promise):
-            work.finish()
+    def _let_go(self, work: Task) -> None:
+        work.finish()
         if self._closing and self.is_idle():
             self._end_threads()
 
@@ -328,8 +318,9 @@ class Runner:
             work.conclude_and_tell(FINISHED, None, _lost(work))
 
 
-def _lost(work: Promise | Following[object]) -> Failure:
-    promise = work if isinstance(work, Promise) else work.promise
+def _lost(work: Task) -> Failure:
+    promise = work.promise if isinstance(work, Following) else work
+    assert isinstance(promise, Promise)  # there is no third kind
     error = LostInForkError(f"{promise.request}: it was pending when the process forked")
     failure = _failure(promise, error, str(promise.request))
     failure.mark_seen()  # that is no news
@@ -353,7 +344,7 @@ def _follow(following: Following[T]) -> None:
         return
     try:
         value = following.function(promise.response, promise.content)
-    except BaseException as raised:
+    except BaseException as raised:  # noqa: BLE001  # foreign code, as executors do
         what = f"a function that follows {promise.request}"
         following.conclude_and_tell(FINISHED, None, _failure(promise, raised, what))
     else:

@@ -1,12 +1,13 @@
 """Slots: which work goes on, which waits for its turn.
 
-At most `limit` pieces of work have a slot, the deepest first, then in the order in which they came.
+At most `limit` pieces of work have a slot, the deepest first, then in the order in which they
+came.
 
-A Turn is a piece of foreign code that runs on a worker on behalf of some work: a callback, say. Work
-that it asks for is its child, one deeper than itself, and while a turn has children it lends them
-its slot. So there is always a slot for the children of turns that wait for them, however deep and
-with a limit of 1 too; and since the deepest go first, of n turns that wait for a child each no more
-than `limit` wait at once on each depth, which bounds the threads.
+A Turn is a piece of foreign code that runs on a worker on behalf of some work: a callback, say.
+Work that it asks for is its child, one deeper than itself, and while a turn has children it lends
+them its slot. So there is always a slot for the children of turns that wait for them, however deep
+and with a limit of 1 too; and since the deepest go first, of n turns that wait for a child each no
+more than `limit` wait at once on each depth, which bounds the threads.
 
 Rule: bookkeeping only. Whoever calls starts what `take` gives, outside the lock.
 """
@@ -17,24 +18,13 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 UNKNOWN, QUEUED, WORKING, GONE = range(4)
 
 
-class Turn:
-    """A piece of foreign code being run by a worker, for `work`."""
-
-    __slots__ = ("borrowers", "depth", "work")
-
-    def __init__(self, work: Work) -> None:
-        self.work = work
-        self.depth: int = work.depth
-        self.borrowers: set[Slots] = set()
-
-
-class Work(Protocol):
-    """What a slot is needed for."""
+class Slotted(Protocol):
+    """What a slot is needed for: a piece of work."""
 
     turn: Turn | None
     """The turn that asked for it, if any."""
@@ -42,8 +32,26 @@ class Work(Protocol):
     """Slots' own: how far it is."""
 
     @property
+    def owner(self) -> object:
+        """Whose slots these are."""
+
+    @property
     def depth(self) -> int:
         """0, or one more than the turn that asked for it."""
+
+
+W = TypeVar("W", bound=Slotted)
+
+
+class Turn:
+    """A piece of foreign code being run by a worker, for `work`."""
+
+    __slots__ = ("borrowers", "depth", "work")
+
+    def __init__(self, work: Slotted) -> None:
+        self.work = work
+        self.depth: int = work.depth
+        self.borrowers: set[Slots[Any]] = set()  # Any: all kinds of work can borrow
 
 
 _here = threading.local()
@@ -55,7 +63,7 @@ def current_turn() -> Turn | None:
 
 
 @contextmanager
-def taking_turn(work: Work) -> Iterator[None]:
+def taking_turn(work: Slotted) -> Iterator[None]:
     """Run foreign code as a turn of `work`; at the end it has nothing to lend any more."""
     outer, turn = current_turn(), Turn(work)
     _here.turn = turn
@@ -67,16 +75,16 @@ def taking_turn(work: Work) -> Iterator[None]:
             slots.stop_lending(turn)
 
 
-class Slots:
+class Slots(Generic[W]):
     """The slots of one Http."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._lock = threading.RLock()
         self._emptied = threading.Condition(self._lock)
-        self._queues: list[deque[Work]] = [deque()]  # by depth
+        self._queues: list[deque[W]] = [deque()]  # by depth
         self._queued = 0
-        self._working: set[Work] = set()
+        self._working: set[W] = set()
         self._lending: dict[Turn, int] = {}  # how many children each has here
 
     def hold(self) -> None:
@@ -87,7 +95,7 @@ class Slots:
         """Let others in again."""
         self._lock.release()
 
-    def enter(self, work: Work) -> None:
+    def enter(self, work: W) -> None:
         """Queue it."""
         with self._lock:
             if work.turn is not None:
@@ -97,12 +105,12 @@ class Slots:
             work.stage = QUEUED
             self._queued += 1
 
-    def _queue_at(self, depth: int) -> deque[Work]:
+    def _queue_at(self, depth: int) -> deque[W]:
         while len(self._queues) <= depth:
             self._queues.append(deque())
         return self._queues[depth]
 
-    def take(self) -> Work | None:
+    def take(self) -> W | None:
         """Give the next piece of work a slot; None when none is free or nothing waits."""
         with self._lock:
             if not self._queued or len(self._working) - len(self._lending) >= self.limit:
@@ -113,7 +121,7 @@ class Slots:
             self._working.add(work)
             return work
 
-    def _next(self) -> Work:
+    def _next(self) -> W:
         for queue in reversed(self._queues):
             while queue:
                 work = queue.popleft()
@@ -121,14 +129,14 @@ class Slots:
                     return work
         raise AssertionError("something is queued")
 
-    def leave(self, work: Work) -> None:
+    def leave(self, work: W) -> None:
         """It is over: its slot is free."""
         with self._lock:
             if work in self._working:
                 self._working.discard(work)
                 self._forget(work)
 
-    def withdraw(self, work: Work) -> bool:
+    def withdraw(self, work: W) -> bool:
         """Take it out of the queue; False if it is not there any more."""
         with self._lock:
             if work.stage != QUEUED:
@@ -138,17 +146,17 @@ class Slots:
             self._sweep(self._queues[work.depth])
             return True
 
-    def _sweep(self, queue: deque[Work]) -> None:
+    def _sweep(self, queue: deque[W]) -> None:
         """Withdrawn work stays in its queue, until it is most of it."""
         if len(queue) > 2 * self._queued + 100:
             waiting = [work for work in queue if work.stage == QUEUED]
             queue.clear()
             queue.extend(waiting)
 
-    def _forget(self, work: Work) -> None:
+    def _forget(self, work: W) -> None:
         work.stage = GONE
         turn = work.turn
-        if turn in self._lending:
+        if turn is not None and turn in self._lending:
             self._lending[turn] -= 1
             if not self._lending[turn]:
                 del self._lending[turn]
@@ -160,7 +168,7 @@ class Slots:
         with self._lock:
             self._lending.pop(turn, None)
 
-    def pending(self) -> list[Work]:
+    def pending(self) -> list[W]:
         """All that is queued or being worked on, the queued first."""
         with self._lock:
             queued = [work for queue in self._queues for work in queue if work.stage == QUEUED]

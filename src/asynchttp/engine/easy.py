@@ -161,7 +161,7 @@ class Easy:
         """The descriptor that it alone moves bytes on; -1 when there is none, or many share it."""
         if self.curl.getinfo(pycurl.INFO_HTTP_VERSION) >= pycurl.CURL_HTTP_VERSION_2_0:
             return -1
-        return self.curl.getinfo(pycurl.ACTIVESOCKET)
+        return int(self.curl.getinfo(pycurl.ACTIVESOCKET))
 
     def reply(self) -> Reply:
         """What has come, complete."""

@@ -128,7 +128,7 @@ class Loop(Generic[Token]):
     ) -> None:
         try:
             self._enter(job, host, addresses)
-        except Exception as error:  # what libcurl does not take
+        except Exception as error:  # noqa: BLE001  # whatever libcurl does not take
             if job.easy is not None:
                 job.easy.reusable = False
             self._end(job, error)
@@ -298,7 +298,8 @@ class Loop(Generic[Token]):
             elif fd == self._wakeup:
                 os.eventfd_read(fd)
             elif not self._poller.forget(fd):
-                return self._renew_poller()
+                self._renew_poller()
+                return
 
     def _act_on_timeouts(self) -> None:
         for shard in self._shards:
@@ -356,7 +357,7 @@ class Loop(Generic[Token]):
 
         Freeing one sends TLS close_notify on a socket that is the parent's too.
         """
-        import ctypes  # here: only a forked child needs it
+        import ctypes  # noqa: PLC0415  # only a forked child needs it
 
         handles = [handle for shard in self._shards for handle in shard.handles()]
         for handle in [*handles, *(easy.curl for easy in self._pooled())]:

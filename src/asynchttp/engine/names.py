@@ -70,7 +70,7 @@ class Names:
     `tell(host, found)` is called on the lookup's thread.
     """
 
-    def __init__(self, tell: Callable[[Host, Found], None]) -> None:
+    def __init__(self, tell: Callable[[Host, Found], object]) -> None:
         self._tell = tell
         self._known: dict[Host, Known] = {}
         self._asked: set[Host] = set()
@@ -103,7 +103,7 @@ class Names:
             found = _resolve(host)
         except socket.gaierror:
             found = httplib2.ServerNotFoundError(f"Unable to find the server at {host.name}")
-        except Exception as error:  # a name that cannot be one: UnicodeError and its like
+        except Exception as error:  # noqa: BLE001  # a name that cannot be one: UnicodeError and its like
             found = error
         self._tell(host, found)
 

@@ -49,7 +49,7 @@ class Upload:
         """Read the next piece; on a worker, while the transfer is paused."""
         try:
             self._piece = memoryview(self._body.read(self._offset, PIECE))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # it fails the request
             self.error = error
         self._offset += len(self._piece)
         self._fetched = True

@@ -25,5 +25,5 @@ def decode(method: str, reply: Reply, settings: Settings) -> tuple[Response, byt
     response, content = Response.parse(reply.head), b"".join(reply.chunks)
     if method != "HEAD":
         limits = dict(settings.decode_limits)
-        content = httplib2._decompressContent(response, content, limits)
+        content = httplib2._decompressContent(response, content, limits)  # type: ignore[attr-defined]  # not in its types
     return response, content

@@ -11,6 +11,7 @@ import re
 from typing import NamedTuple
 
 import httplib2
+from httplib2.iri2uri import iri2uri
 
 from ..body import Body
 from ..model import Request, Settings, Transfer
@@ -44,7 +45,7 @@ def first_hop(request: Request) -> Hop:
 
 
 def _complete(given: object) -> dict[str, str]:
-    headers: dict[str, str] = httplib2._normalize_headers(given)
+    headers: dict[str, str] = httplib2._normalize_headers(given)  # type: ignore[attr-defined]  # not in its types
     headers.setdefault("user-agent", USER_AGENT)
     if "range" not in headers:
         headers.setdefault("accept-encoding", "gzip, deflate")
@@ -55,7 +56,7 @@ def clean(uri: str) -> str:
     """An ASCII URI in which nothing can end the request line."""
     if NORMAL.fullmatch(uri):
         return uri
-    ascii_uri: str = httplib2.iri2uri(uri)
+    ascii_uri: str = iri2uri(uri)
     return ascii_uri.replace(" ", "%20").replace("\r", "%0D").replace("\n", "%0A")
 
 
