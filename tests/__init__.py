@@ -1,0 +1,1 @@
+"""The tests of asynchttp. They talk to real servers, which are in `tests.servers`."""

@@ -1,0 +1,117 @@
+"""The servers as fixtures.
+
+The web servers live as long as the test run and are made as good as new for each test; the
+scripted ones belong to one test. What any of them saw is on it: `received`, `gate()`, `closed`.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from tests.servers.certificates import Authority, local, server_context
+from tests.servers.raw import RawServer, Step
+from tests.servers.unreachable import (
+    DeadNameServer,
+    black_hole_port,
+    can_replace_name_server,
+    refused_port,
+)
+from tests.servers.web import WebServer
+
+RawServers: TypeAlias = Callable[..., RawServer]
+"""Makes a server from scripts: `raw_server([head, send(OK)])`; see `tests.servers.raw`."""
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Who signed the servers' certificates: a client is to trust the file `authority.pem`."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def _plain_server() -> Iterator[WebServer]:
+    with WebServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _tls_server(authority: Authority) -> Iterator[WebServer]:
+    with WebServer(local(authority)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _tls_h1_server(authority: Authority) -> Iterator[WebServer]:
+    with WebServer(local(authority), alpn=("http/1.1",)) as server:
+        yield server
+
+
+@pytest.fixture
+def server(_plain_server: WebServer) -> Iterator[WebServer]:
+    """HTTP/1.1 over plain TCP."""
+    with _plain_server.borrowed():
+        yield _plain_server
+
+
+@pytest.fixture
+def tls_server(_tls_server: WebServer) -> Iterator[WebServer]:
+    """HTTP/2 over TLS, or HTTP/1.1 for a client that prefers it."""
+    with _tls_server.borrowed():
+        yield _tls_server
+
+
+@pytest.fixture
+def tls_h1_server(_tls_h1_server: WebServer) -> Iterator[WebServer]:
+    """HTTP/1.1 over TLS."""
+    with _tls_h1_server.borrowed():
+        yield _tls_h1_server
+
+
+@pytest.fixture
+def raw_server() -> Iterator[RawServers]:
+    """Makes scripted servers, and closes them after the test."""
+    with ExitStack() as servers:
+
+        def start(*scripts: list[Step]) -> RawServer:
+            return servers.enter_context(RawServer(*scripts))
+
+        yield start
+
+
+@pytest.fixture
+def raw_tls_server(authority: Authority) -> Iterator[RawServers]:
+    """The same over TLS, with a good certificate unless `pem` is another one."""
+    with ExitStack() as servers:
+
+        def start(*scripts: list[Step], pem: Path | None = None) -> RawServer:
+            tls = server_context(pem or local(authority))
+            return servers.enter_context(RawServer(*scripts, tls=tls))
+
+        yield start
+
+
+@pytest.fixture
+def refused() -> Iterator[str]:
+    """A URL whose server refuses connections."""
+    with refused_port() as port:
+        yield f"http://127.0.0.1:{port}/"
+
+
+@pytest.fixture
+def black_hole() -> Iterator[str]:
+    """A URL to which no connection is ever made."""
+    with black_hole_port() as port:
+        yield f"http://127.0.0.1:{port}/"
+
+
+@pytest.fixture
+def dead_names(tmp_path: Path) -> Iterator[DeadNameServer]:
+    """Where looking up a name hangs, for a program of its own. CI never skips it."""
+    if not can_replace_name_server() and "CI" not in os.environ:
+        pytest.skip("a name server that never answers takes Linux, root and unshare")
+    with DeadNameServer(tmp_path) as names:
+        yield names

@@ -1,0 +1,11 @@
+"""Real servers for the tests.
+
+    app, web        hypercorn on a thread: HTTP/1.1 and HTTP/2 as they should be
+    raw             scripted sockets: what a server should never do
+    unreachable     addresses and names that never answer
+    certificates    a certificate authority of the tests' own
+    seen            what a server saw, for a test to wait for
+
+Rules: every server listens on a port that the system picked and keeps it; a test waits for
+what a server saw, never for a time; closing a server ends and joins its threads.
+"""

@@ -1,0 +1,339 @@
+"""What the hypercorn servers answer: an ASGI application with every normal behaviour.
+
+    /echo                        the request as JSON; any method
+    /status/CODE?Name=value      that status, with these headers in this order
+    /hops/COUNT?code=302         so many redirects, then /echo; &absolute=1 for whole URLs
+    /loop                        a redirect to itself
+    /bytes/COUNT?chunked=1       so many bytes, with their length or in chunks of unknown length
+    /text/CHARSET?text=          text in that charset
+    /coded/CODING?text=          gzip, zlib or deflate; &zeros=COUNT for a bomb, &cut=COUNT for
+                                 one whose end is missing
+    /not-gzip                    says gzip and is not
+    /slow?head=S&body=S          seconds before the head, and in the middle of the body
+    /drip/COUNT?every=S          one byte at a time
+    /gate/NAME?label=TEXT        waits until the test lets it pass; &sent=COUNT: after so many
+                                 bytes of the body, which is the label
+
+Rules: every request is recorded before it is answered; each gate has a name of its own, so
+that what one test left behind cannot pass through another's.
+"""
+
+import asyncio
+import gzip
+import itertools
+import threading
+import zlib
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
+
+from tests.servers.seen import Seen
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"]
+"""Which methods every path takes; the last one stands for those that HTTP itself does not name."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """A request as the server got it. Names and values of headers are latin-1, in order."""
+
+    method: str
+    target: str
+    version: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    port: int
+    """The client's port: the same one means the same connection."""
+
+    def header(self, name: str) -> str | None:
+        return next((value for key, value in self.headers if key == name.lower()), None)
+
+
+class Gate:
+    """Requests wait here until the test lets them pass.
+
+    `arrived` has their labels in order; `aborted` those whose client went away while they
+    waited. `inside` counts who waits now and `most_inside` who ever did at once: a request is
+    counted out before it is answered, so that its client's next one is never counted beside it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._waiting: deque[Future[None]] = deque()
+        self._is_open = False
+        self._lock = threading.Lock()
+        self.arrived: Seen[str] = Seen()
+        self.aborted: Seen[str] = Seen()
+        self.inside = 0
+        self.most_inside = 0
+
+    def url(self, label: str = "", sent: int | None = None) -> str:
+        """Where a request waits; with `sent`, after its head and that much of its body."""
+        return f"{self._url}?label={label}" + ("" if sent is None else f"&sent={sent}")
+
+    def let_pass(self, count: int = 1) -> None:
+        """Lets those go on who have waited longest."""
+        with self._lock:
+            leaving = [self._waiting.popleft() for _ in range(count)]
+        _release(leaving)
+
+    def open(self) -> None:
+        """Lets everyone pass, now and from now on."""
+        with self._lock:
+            self._is_open = True
+            leaving = list(self._waiting)
+            self._waiting.clear()
+        _release(leaving)
+
+    async def wait(self, label: str, request: Request) -> None:
+        """The server's side: returns when the request may pass or its client has gone."""
+        waiter = self._enter(label)
+        try:
+            await _unless_gone(request, asyncio.shield(asyncio.wrap_future(waiter)))
+        finally:
+            self._leave(label, waiter)
+
+    def _enter(self, label: str) -> Future[None]:
+        waiter: Future[None] = Future()
+        with self._lock:
+            self.inside += 1
+            self.most_inside = max(self.most_inside, self.inside)
+            if self._is_open:
+                waiter.set_result(None)
+            else:
+                self._waiting.append(waiter)
+        self.arrived.add(label)
+        return waiter
+
+    def _leave(self, label: str, waiter: Future[None]) -> None:
+        with self._lock:
+            self.inside -= 1
+            aborted = waiter in self._waiting
+            if aborted:
+                self._waiting.remove(waiter)
+        if aborted:
+            self.aborted.add(label)
+
+
+def _release(waiters: list[Future[None]]) -> None:
+    for waiter in waiters:
+        waiter.set_result(None)
+
+
+class App:
+    """The application, what it has received, and its gates."""
+
+    def __init__(self, origin: str) -> None:
+        self._origin = origin
+        self._names = itertools.count(1)
+        self._gates: dict[str, Gate] = {}
+        self._routes = Starlette(routes=_routes())
+        self._routes.state.gates = self._gates
+        self.received: Seen[Received] = Seen()
+
+    def new_gate(self) -> Gate:
+        name = f"gate-{next(self._names)}"
+        gate = self._gates[name] = Gate(f"{self._origin}/gate/{name}")
+        return gate
+
+    def forget(self) -> None:
+        self.received = Seen()
+
+    def open_gates(self) -> None:
+        for gate in self._gates.values():
+            gate.open()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            body = await _whole_body(receive)
+            self.received.add(_received(scope, body))
+            receive = _starting_with(body, receive)
+        await self._routes(scope, receive, send)
+
+
+async def _whole_body(receive: Receive) -> bytes:
+    parts = []
+    more = True
+    while more:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _starting_with(body: bytes, receive: Receive) -> Receive:
+    """The same `receive`, with the body that was already taken from it put back."""
+    kept: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return kept.pop() if kept else await receive()
+
+    return again
+
+
+def _received(scope: Scope, body: bytes) -> Received:
+    query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+    return Received(
+        method=scope["method"],
+        target=scope["raw_path"].decode("latin-1") + query,
+        version=scope["http_version"],
+        headers=[
+            (key.decode("latin-1"), value.decode("latin-1")) for key, value in scope["headers"]
+        ],
+        body=body,
+        port=scope["client"][1],
+    )
+
+
+async def _unless_gone(request: Request, awaited: Awaitable[None]) -> None:
+    """Waits for that, or for the client to close the connection or reset the stream."""
+    either = {asyncio.ensure_future(awaited), asyncio.ensure_future(_gone(request))}
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in either:
+            each.cancel()
+
+
+async def _gone(request: Request) -> None:
+    message: Message = {"type": "http.request"}
+    while message["type"] != "http.disconnect":
+        message = await request.receive()
+
+
+def _number(request: Request, name: str, default: float = 0) -> float:
+    return float(request.query_params.get(name, default))
+
+
+async def echo(request: Request) -> Response:
+    received = _received(request.scope, await request.body())
+    return JSONResponse({**vars(received), "body": received.body.decode("latin-1")})
+
+
+async def status(request: Request) -> Response:
+    code = request.path_params["code"]
+    response = Response(f"status {code}" if code not in (204, 304) else b"", code)
+    for name, value in request.query_params.multi_items():
+        response.headers.append(name, value)
+    return response
+
+
+async def hops(request: Request) -> Response:
+    count = request.path_params["count"]
+    target = f"/hops/{count - 1}?{request.query_params}" if count > 1 else "/echo"
+    origin = str(request.base_url).rstrip("/") if "absolute" in request.query_params else ""
+    code = int(_number(request, "code", 302))
+    return Response(f"{count} to go", code, headers={"Location": origin + target})
+
+
+async def loop(_: Request) -> Response:
+    return Response("round and round", 302, headers={"Location": "/loop"})
+
+
+def pattern(start: int, stop: int) -> bytes:
+    """That part of the body of /bytes; 251 values in turn, so no two blocks of it are alike."""
+    turns = bytes(range(251)) * ((stop - start) // 251 + 2)
+    return turns[start % 251 :][: stop - start]
+
+
+async def some_bytes(request: Request) -> Response:
+    count, piece = request.path_params["count"], 64 * 1024
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, count, piece):
+            yield pattern(start, min(start + piece, count))
+
+    headers = {} if "chunked" in request.query_params else {"Content-Length": str(count)}
+    return StreamingResponse(pieces(), headers=headers, media_type="application/octet-stream")
+
+
+async def text(request: Request) -> Response:
+    charset = request.path_params["charset"]
+    body = request.query_params["text"].encode(charset)
+    return Response(body, headers={"Content-Type": f"text/plain; charset={charset}"})
+
+
+def _raw_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(body) + packer.flush()
+
+
+CODINGS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "gzip": ("gzip", gzip.compress),
+    "zlib": ("deflate", zlib.compress),
+    "deflate": ("deflate", _raw_deflate),
+}
+
+
+async def coded(request: Request) -> Response:
+    name, encode = CODINGS[request.path_params["coding"]]
+    plain = request.query_params.get("text", "").encode() + bytes(int(_number(request, "zeros")))
+    packed = encode(plain)
+    body = packed[: len(packed) - int(_number(request, "cut"))]
+    return Response(body, headers={"Content-Encoding": name}, media_type="text/plain")
+
+
+async def not_gzip(_: Request) -> Response:
+    return Response(b"this is no gzip", headers={"Content-Encoding": "gzip"})
+
+
+async def slow(request: Request) -> Response:
+    await _unless_gone(request, asyncio.sleep(_number(request, "head")))
+
+    async def halves() -> AsyncIterator[bytes]:
+        yield b"first half, "
+        await asyncio.sleep(_number(request, "body"))
+        yield b"second half"
+
+    return StreamingResponse(halves(), media_type="text/plain")
+
+
+async def drip(request: Request) -> Response:
+    count, every = request.path_params["count"], _number(request, "every")
+
+    async def drops() -> AsyncIterator[bytes]:
+        for start in range(count):
+            yield pattern(start, start + 1)
+            await asyncio.sleep(every)
+
+    return StreamingResponse(drops(), headers={"Content-Length": str(count)})
+
+
+async def gate(request: Request) -> Response:
+    label = request.query_params["label"]
+    keeper: Gate = request.app.state.gates[request.path_params["name"]]
+    if "sent" not in request.query_params:
+        await keeper.wait(label, request)
+        return Response(label)
+
+    async def halves() -> AsyncIterator[str]:
+        sent = int(_number(request, "sent"))
+        yield label[:sent]
+        await keeper.wait(label, request)
+        yield label[sent:]
+
+    return StreamingResponse(halves(), headers={"Content-Length": str(len(label))})
+
+
+def _routes() -> list[Route]:
+    paths = {
+        "/echo": echo,
+        "/status/{code:int}": status,
+        "/hops/{count:int}": hops,
+        "/loop": loop,
+        "/bytes/{count:int}": some_bytes,
+        "/text/{charset}": text,
+        "/coded/{coding}": coded,
+        "/not-gzip": not_gzip,
+        "/slow": slow,
+        "/drip/{count:int}": drip,
+        "/gate/{name}": gate,
+    }
+    return [Route(path, endpoint, methods=METHODS) for path, endpoint in paths.items()]

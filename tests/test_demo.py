@@ -1,0 +1,267 @@
+"""The demo: what the transit server answers, how it begins and ends, and the race in small.
+
+The server under test is the one that users get, a process of its own. What it should answer is
+worked out from `demo.city`, not from what it serves.
+"""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
+from itertools import count
+from pathlib import Path
+from threading import Thread
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import httplib2
+import pytest
+from rich.console import Console
+
+from demo import __main__ as program
+from demo import city, transit
+from demo.race import RUNNERS, race
+
+PROJECT = Path(__file__).resolve().parent.parent
+Json = Any  # what json.loads returns
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[str]:
+    with transit.serving(latency=0) as url:
+        yield url
+
+
+def get(url: str) -> tuple[httplib2.Response, Json]:
+    http = httplib2.Http(proxy_info=None)
+    response, content = http.request(url)
+    http.close()
+    return response, json.loads(content)
+
+
+def document(url: str) -> Json:
+    response, found = get(url)
+    assert response.status == 200
+    assert response["content-type"] == "application/json"
+    return found
+
+
+# What it answers.
+
+
+def test_agencies(api: str) -> None:
+    expected = [{"id": a.id, "name": a.name, "vehicle": a.vehicle} for a in city.AGENCIES]
+    assert document(f"{api}/agencies") == expected
+    assert (
+        document(f"{api}/agencies/ferry") == expected[[a.id for a in city.AGENCIES].index("ferry")]
+    )
+
+
+@pytest.mark.parametrize("agency", city.AGENCIES, ids=lambda agency: agency.id)
+def test_an_agency_lists_its_routes(api: str, agency: city.Agency) -> None:
+    expected = [{"id": r.id, "name": r.name, "colour": r.colour} for r in agency.routes]
+    assert document(f"{api}/agencies/{agency.id}/routes") == expected
+
+
+@pytest.mark.parametrize("route", city.ROUTES[::20], ids=lambda route: route.id)
+def test_a_route_tells_its_details(api: str, route: city.Route) -> None:
+    found = document(f"{api}/routes/{route.id}")
+    assert [(stop["id"], stop["name"]) for stop in found["stops"]] == [
+        (stop.id, stop.name) for stop in route.stops
+    ]
+    assert found["headsigns"] == [route.stops[-1].name, route.stops[0].name]
+    assert found["every_minutes"] == route.every_minutes
+    assert re.fullmatch("#[0-9a-f]{6}", found["colour"])
+
+
+@pytest.mark.parametrize("stop", city.STOPS[::20], ids=lambda stop: stop.id)
+def test_a_stop_lists_the_routes_that_call_there(api: str, stop: city.Stop) -> None:
+    routes = document(f"{api}/stops/{stop.id}")["routes"]
+    calling = {route["id"] for route in routes}
+    assert calling
+    for route in city.ROUTES:
+        assert (route.id in calling) == (stop.id in [other.id for other in route.stops])
+
+
+def test_the_index_lists_the_endpoints_and_every_path_belongs_to_one(api: str) -> None:
+    endpoints = document(f"{api}/")["endpoints"]
+    patterns = [endpoint.replace("{id}", "[a-z0-9-]+") for endpoint in endpoints]
+    owners = [
+        [pattern for pattern in patterns if re.fullmatch(pattern, path)]
+        for path in transit.PATHS
+        if path != "/"
+    ]
+    assert all(len(owner) == 1 for owner in owners)
+    assert {pattern for [pattern] in owners} == set(patterns)
+
+
+def test_every_path_has_a_document_of_its_own(api: str) -> None:
+    http = httplib2.Http(proxy_info=None)
+    answers = [http.request(api + path) for path in transit.PATHS]
+    http.close()
+    assert {response.status for response, _ in answers} == {200}
+    assert len({content for _, content in answers}) == len(transit.PATHS) == 300
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/routes/tram-99", "/agencies/", "/routes"])
+def test_an_unknown_path_is_a_404_in_json(api: str, path: str) -> None:
+    response, found = get(api + path)
+    assert response.status == 404
+    assert response["content-type"] == "application/json"
+    assert found == {"error": f"nothing at {path}"}
+
+
+# How long it takes.
+
+
+def test_the_latency_is_each_requests_own() -> None:
+    with transit.serving(latency=0.3) as url, ThreadPoolExecutor(8) as threads:
+        start = time.perf_counter()
+        list(threads.map(document, [f"{url}/agencies"] * 8))
+        took = time.perf_counter() - start
+    assert 0.3 <= took < 8 * 0.3
+
+
+# How it begins and ends.
+
+
+def connect(url: str) -> socket.socket:
+    parts = urlsplit(url)
+    assert parts.hostname
+    assert parts.port
+    return socket.create_connection((parts.hostname, parts.port))
+
+
+def test_the_server_ends_with_its_block() -> None:
+    with transit.serving() as url:
+        connect(url).close()
+    with pytest.raises(ConnectionRefusedError):
+        connect(url)
+
+
+def test_the_server_ends_with_the_process_that_started_it() -> None:
+    code = (
+        "from demo import transit\nwith transit.serving() as url: print(url, flush=True); input()"
+    )
+    starter = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with starter:
+        assert starter.stdout
+        url = starter.stdout.readline().decode().strip()
+        with connect(url) as connection:
+            starter.kill()
+            assert connection.recv(1) == b""  # waits until the server hangs up
+    with pytest.raises(ConnectionRefusedError):
+        connect(url)
+
+
+def test_a_server_that_cannot_start_says_so() -> None:
+    with pytest.raises(RuntimeError, match="did not start"), transit.serving(cast("float", "soon")):
+        pass
+
+
+def test_the_command_serves_until_ctrl_c() -> None:
+    command = [sys.executable, "-m", "demo.transit", "--port", "0", "--latency", "0"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=PROJECT, stdout=pipe, stderr=pipe, text=True) as server:
+        assert server.stdout
+        url = server.stdout.readline().strip()
+        assert document(f"{url}/agencies/tram")["name"] == "City Tramways"
+        server.send_signal(signal.SIGINT)
+        assert server.communicate() == ("", "")
+    assert server.returncode == 0
+
+
+# The race.
+
+
+def race_in_text(urls: list[str]) -> tuple[bool, str]:
+    console = Console(file=StringIO(), width=100)
+    same = race(urls, console)
+    assert isinstance(console.file, StringIO)
+    return same, console.file.getvalue()
+
+
+@pytest.mark.parametrize("client", RUNNERS)
+def test_a_runner_brings_every_answer_and_counts_each(api: str, client: str) -> None:
+    steps: list[None] = []
+    urls = [f"{api}/routes/{route.id}" for route in city.ROUTES[:10]]
+    answers = RUNNERS[client]([*urls, f"{api}/nothing"], lambda: steps.append(None))
+    names = {url: json.loads(answers[url][1])["name"] for url in urls}
+    assert names == {url: route.name for url, route in zip(urls, city.ROUTES, strict=False)}
+    assert answers[f"{api}/nothing"][0] == 404
+    assert len(steps) == len(answers) == 11
+
+
+def test_the_race_ends_with_a_table(api: str) -> None:
+    same, text = race_in_text([api + path for path in transit.PATHS[:12]])
+    assert same
+    assert "All 12 answers, status and body, are the same from both." in text
+    row = r"│ {} +│ +12 │ +[\d.]+ s │ +\d+ │ +[\d.]+x │"
+    for client in RUNNERS:
+        assert f"{client} " in text
+        assert re.search(row.format(re.escape(client)), text)
+
+
+def test_asynchttp_wins_by_doing_its_requests_at_once() -> None:
+    with transit.serving(latency=0.1) as url:
+        _, text = race_in_text([url + path for path in transit.PATHS[:20]])
+    first, second = (float(figure) for figure in re.findall(r"([\d.]+)x", text))
+    assert first == 1
+    assert second > 4  # 20 at once: about 20, less what a busy machine takes
+
+
+@contextmanager
+def fickle_server() -> Iterator[str]:
+    """A server that never gives the same answer twice."""
+    answers = count()
+
+    class Fickle(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(str(next(answers)).encode())
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Fickle) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_the_race_is_lost_when_the_answers_differ() -> None:
+    with fickle_server() as url:
+        same, text = race_in_text([f"{url}/same", f"{url}/other"])
+    assert not same
+    assert f"2 answers differ, first {url}/same" in text
+
+
+def run_program(monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(transit, "PATHS", transit.PATHS[:5])
+    return program.main()
+
+
+def test_the_program_says_what_it_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_program(monkeypatch) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.startswith("Fetching 5 documents from a transit API that takes 50 ms")
+    assert "All 5 answers" in text
+
+
+def test_the_program_fails_when_the_answers_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transit, "serving", fickle_server)
+    assert run_program(monkeypatch) == 1

@@ -1,0 +1,134 @@
+"""The examples, run the way a user runs them: as programs, from any directory.
+
+What they should print is worked out from `demo.city`.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from demo import city, transit
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+ROUTES = {route.id: route for route in city.ROUTES}
+MISSING = "nothing at /routes/tram-99"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has to be in the project's directory."""
+    monkeypatch.chdir(tmp_path)
+
+
+def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(EXAMPLES / name), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=50, check=True)
+
+
+def output(name: str, *arguments: str) -> str:
+    """What it prints, if it has nothing to complain of."""
+    done = run(name, *arguments)
+    assert done.stderr == ""
+    return done.stdout
+
+
+def line_with(name: str, code: str) -> int:
+    """The number of the example's only line with this code."""
+    lines = (EXAMPLES / name).read_text().splitlines()
+    [number] = [number for number, line in enumerate(lines, 1) if code in line]
+    return number
+
+
+def test_every_example_is_tested_here() -> None:
+    assert {path.name for path in EXAMPLES.iterdir() if path.suffix} == {
+        "simple.py",
+        "callback.py",
+        "client.py",
+        "progress.py",
+    }
+
+
+def test_simple() -> None:
+    lines = output("simple.py").splitlines()
+    assert "status: 200" in lines
+    assert "type:   application/json" in lines
+    [text] = [line.removeprefix("text:   ") for line in lines if line.startswith("text:")]
+    assert text.startswith(
+        f'{{"id": "tram-7", "name": "Tram 7", "colour": "{ROUTES["tram-7"].colour}'
+    )
+    assert f"missing: 404 {json.dumps({'error': MISSING})}" in lines
+    assert f"head:    {len(transit.BODIES['/agencies'])} bytes announced, 0 sent" in lines
+
+
+def test_simple_shows_the_error_the_request_and_the_place_that_made_it() -> None:
+    _, _, error = output("simple.py").partition("refused: ")
+    assert "refused" in error.lower()
+    assert "GET http://127.0.0.1:1/" in error
+    assert f'simple.py", line {line_with("simple.py", "127.0.0.1:1/")}' in error
+
+
+def test_callback() -> None:
+    text = run("callback.py").stdout
+    for name in ("metro-2", "tram-9", "ferry-3", "rail-4"):
+        route = ROUTES[name]
+        ends = f"{route.stops[-1].name} - {route.stops[0].name}"
+        line = f"{route.name} +every +{route.every_minutes} min +{ends}"
+        assert re.search(f"^{line}$", text, re.MULTILINE)
+
+
+def test_callback_raises_on_access_and_logs_where_the_request_was_made() -> None:
+    done = run("callback.py")
+    assert f"Looking at it raises LookupError('{MISSING}')" in done.stdout
+    assert f"LookupError: {MISSING}" in done.stderr
+    assert f'callback.py", line {line_with("callback.py", "missing = ")}' in done.stderr
+
+
+def test_client() -> None:
+    text = output("client.py")
+    for agency in city.AGENCIES:
+        longest = max(agency.routes, key=lambda route: len(route.stops))
+        first, *_, last = longest.stops
+        assert (
+            f"{agency.name} has {len(agency.routes)} routes, the longest is {longest.name}:\n"
+            f"    a {agency.vehicle} every {longest.every_minutes} minutes,"
+            f" {len(longest.stops)} stops from {first.name} to {last.name}\n"
+        ) in text
+
+
+def test_client_makes_its_requests_in_parallel() -> None:
+    *_, last = output("client.py").splitlines()
+    figures = re.fullmatch(r"(\d+) requests in ([\d.]+) s; one by one at least ([\d.]+) s", last)
+    assert figures
+    requests, took, one_by_one = (float(figure) for figure in figures.groups())
+    assert requests == 1 + len(city.AGENCIES) + len(city.ROUTES)
+    assert one_by_one == pytest.approx(requests * transit.LATENCY)
+    assert took < one_by_one / 3
+
+
+def test_progress() -> None:
+    text = output("progress.py")
+    assert "Fetching ━" in text
+    assert "100%" in text
+    assert f"{len(transit.PATHS)} x status 200" in text
+    assert f"{sum(map(len, transit.BODIES.values())):,} bytes in all" in text
+
+
+def test_progress_of_given_urls(refused: str) -> None:
+    with transit.serving() as url:
+        text = output("progress.py", f"{url}/agencies", f"{url}/", f"{url}/nothing", refused)
+    assert "2 x status 200" in text
+    assert "1 x status 404" in text
+    assert "1 x ConnectionRefusedError: " in text
+
+
+def test_progress_of_the_urls_in_a_file(tmp_path: Path) -> None:
+    with transit.serving() as url:
+        (tmp_path / "urls.txt").write_text(f"{url}/agencies\n{url}/stops/elm-gate\n")
+        text = output("progress.py", "@urls.txt")
+    assert "2 x status 200" in text
+    bodies = transit.BODIES["/agencies"] + transit.BODIES["/stops/elm-gate"]
+    assert f"{len(bodies):,} bytes in all" in text

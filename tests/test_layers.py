@@ -1,0 +1,126 @@
+"""Imports point down only.
+
+A part is a module or a package directly under asynchttp. It may import the parts of its own
+layer and of those below it. Imports that only a type checker follows count as any other.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "asynchttp"
+
+LAYERS = [
+    {"__init__"},
+    {"http"},
+    {"runner"},
+    {"promise", "lazy", "work", "future", "lifetime"},
+    {"exchange"},
+    {"engine"},
+    {"workers", "slots"},
+    {"body", "callsite", "errors", "failure", "log", "model", "response", "threads"},
+]
+DEPTH = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
+
+ONLY_ENGINE = "pycurl"
+NEVER_EXCHANGE = {"pycurl", "threading"}
+
+
+class Import(NamedTuple):
+    """Which part imports what, by its whole dotted name."""
+
+    part: str
+    name: str
+
+    @property
+    def origin(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def target(self) -> str:
+        """The part that is imported, where the origin is ours."""
+        inside = self.name.split(".")[1:]
+        return inside[0] if inside and inside[0] in DEPTH else "__init__"
+
+
+def part_of(file: Path, source: Path) -> str:
+    return file.relative_to(source).parts[0].removesuffix(".py")
+
+
+def imports(source: Path) -> Iterator[Import]:
+    for file in sorted(source.rglob("*.py")):
+        package = file.relative_to(source.parent).parent.parts
+        for node in ast.walk(ast.parse(file.read_text())):
+            for name in imported_names(node, package):
+                yield Import(part_of(file, source), name)
+
+
+def imported_names(node: ast.AST, package: tuple[str, ...]) -> list[str]:
+    match node:
+        case ast.Import(names):
+            return [alias.name for alias in names]
+        case ast.ImportFrom(module, names, level):
+            above = package[: len(package) + 1 - level] if level else ()
+            origin = [*above, *filter(None, [module])]
+            return [".".join([*origin, alias.name]) for alias in names]
+    return []
+
+
+def complaints(source: Path) -> Iterator[str]:
+    for each in imports(source):
+        if each.origin == SOURCE.name and DEPTH[each.target] < DEPTH[each.part]:
+            yield f"{each.part} imports {each.target}, which is above it"
+        if each.origin == ONLY_ENGINE and each.part != "engine":
+            yield f"{each.part} imports {each.origin}, which is for engine alone"
+        if each.origin in NEVER_EXCHANGE and each.part == "exchange":
+            yield f"{each.part} imports {each.origin}, but is to do no I/O"
+
+
+def test_every_part_has_its_layer() -> None:
+    assert {part_of(file, SOURCE) for file in SOURCE.rglob("*.py")} == set(DEPTH)
+
+
+def test_imports_point_down() -> None:
+    assert not list(complaints(SOURCE))
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "complaint"),
+    [
+        ("model.py", "from .http import Http", "model imports http"),
+        ("model.py", "from . import http", "model imports http"),
+        ("model.py", "import asynchttp.http", "model imports http"),
+        ("model.py", "from asynchttp.engine.loop import Loop", "model imports engine"),
+        ("engine/loop.py", "from ..exchange import transfer", "engine imports exchange"),
+        ("engine/loop.py", "from .. import Http", "engine imports __init__"),
+        ("promise.py", "def f():\n    import pycurl", "promise imports pycurl"),
+        ("exchange/cache.py", "import threading", "exchange imports threading"),
+    ],
+)
+def test_an_import_that_is_not_allowed(
+    tmp_path: Path, file: str, line: str, complaint: str
+) -> None:
+    place = tmp_path / SOURCE.name / file
+    place.parent.mkdir(parents=True)
+    place.write_text(line)
+    assert next(complaints(tmp_path / SOURCE.name)).startswith(complaint)
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("http.py", "from .engine.loop import Loop"),
+        ("model.py", "import http.client"),
+        ("promise.py", "from .lazy import Content"),
+        ("exchange/cache.py", "from . import transfer"),
+        ("engine/loop.py", "import pycurl, threading"),
+    ],
+)
+def test_an_import_that_is_allowed(tmp_path: Path, file: str, line: str) -> None:
+    place = tmp_path / SOURCE.name / file
+    place.parent.mkdir(parents=True)
+    place.write_text(line)
+    assert not list(complaints(tmp_path / SOURCE.name))

@@ -1,0 +1,366 @@
+"""The servers of the tests do what they say, as plain httplib2 and bare sockets see it.
+
+Rule: only what several tests rely on; the rest is shown by the one test that uses it.
+"""
+
+import json
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import httplib2
+import pycurl
+import pytest
+
+from tests.conftest import RawServers
+from tests.servers.app import METHODS, pattern
+from tests.servers.certificates import Authority, elsewhere, expired
+from tests.servers.raw import OK, RawServer, body, drip, head, reset, send, until_closed, wait
+from tests.servers.seen import Seen
+from tests.servers.unreachable import DeadNameServer
+from tests.servers.web import WebServer
+
+
+@pytest.fixture
+def client(authority: Authority) -> Iterator[httplib2.Http]:
+    with closing(httplib2.Http(timeout=5, ca_certs=str(authority.pem))) as http:
+        yield http
+
+
+def get(client: httplib2.Http, url: str) -> bytes:
+    content = client.request(url)[1]
+    assert isinstance(content, bytes)
+    return content
+
+
+# What was seen
+
+
+def test_a_wait_returns_once_enough_was_seen() -> None:
+    seen: Seen[str] = Seen()
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(seen.wait_for, 2)
+        for item in ("a", "b", "c"):
+            seen.add(item)
+        assert waiting.result() == ["a", "b"]
+
+
+def test_a_wait_that_is_not_met_fails_and_shows_what_was_seen() -> None:
+    seen: Seen[str] = Seen()
+    seen.add("only this")
+    with pytest.raises(AssertionError, match=r"waited for 2, but saw .*only this"):
+        seen.wait_for(2, timeout=0)
+
+
+# The application
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_reaches_the_server(
+    server: WebServer, client: httplib2.Http, method: str
+) -> None:
+    client.request(server.url("/echo?x=1"), method)
+    assert [(each.method, each.target) for each in server.received] == [(method, "/echo?x=1")]
+
+
+def test_echo_shows_the_request_as_it_came(server: WebServer, client: httplib2.Http) -> None:
+    headers = {"X-Name": "value"}
+    content = client.request(server.url("/echo"), "POST", b"caf\xe9", headers)[1]
+    echoed = json.loads(content)
+    assert (echoed["method"], echoed["body"], echoed["version"]) == ("POST", "caf\xe9", "1.1")
+    assert ["x-name", "value"] in echoed["headers"]
+
+
+def test_one_connection_is_kept(server: WebServer, client: httplib2.Http) -> None:
+    for _ in range(3):
+        get(client, server.url())
+    assert len({each.port for each in server.received}) == 1
+
+
+def test_a_status_comes_with_the_headers_asked_for(server: WebServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as raw:
+        raw.sendall(b"GET /status/404?X-Twice=a&X-Twice=b HTTP/1.0\r\n\r\n")
+        answer = raw.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 404")
+    assert answer.index(b"x-twice: a\r\n") < answer.index(b"x-twice: b\r\n")
+
+
+@pytest.mark.parametrize("code", [204, 304])
+def test_some_statuses_have_no_body(server: WebServer, client: httplib2.Http, code: int) -> None:
+    assert get(client, server.url(f"/status/{code}")) == b""
+    assert get(client, server.url("/status/200")) == b"status 200"
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("absolute", ["", "&absolute=1"])
+def test_hops_lead_to_echo(
+    server: WebServer, client: httplib2.Http, code: int, absolute: str
+) -> None:
+    echoed = json.loads(get(client, server.url(f"/hops/3?code={code}{absolute}")))
+    assert echoed["target"] == "/echo"
+    assert len(server.received) == 4
+
+
+def test_a_loop_has_no_end(server: WebServer, client: httplib2.Http) -> None:
+    with pytest.raises(httplib2.RedirectLimit):
+        client.request(server.url("/loop"))
+
+
+@pytest.mark.parametrize("chunked", ["", "?chunked=1"])
+@pytest.mark.parametrize("count", [0, 1, 200_000])
+def test_so_many_bytes(server: WebServer, client: httplib2.Http, count: int, chunked: str) -> None:
+    response, content = client.request(server.url(f"/bytes/{count}{chunked}"))
+    assert content == pattern(0, count)
+    assert len(content) == count
+    assert ("transfer-encoding" in response) == bool(chunked)
+
+
+def test_a_head_request_gets_no_body(server: WebServer, client: httplib2.Http) -> None:
+    response, content = client.request(server.url("/bytes/10"), "HEAD")
+    assert (response["content-length"], content) == ("10", b"")
+
+
+def test_text_comes_in_its_charset(server: WebServer, client: httplib2.Http) -> None:
+    response, content = client.request(server.url("/text/utf-16-le?text=%C3%BC"))
+    assert (response["content-type"], content) == ("text/plain; charset=utf-16-le", b"\xfc\x00")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zlib", "deflate"])
+def test_codings(server: WebServer, client: httplib2.Http, coding: str) -> None:
+    response, content = client.request(server.url(f"/coded/{coding}?text=plain&zeros=100000"))
+    assert content == b"plain" + bytes(100_000)
+    assert response["-content-encoding"] == {"gzip": "gzip"}.get(coding, "deflate")
+
+
+def test_what_says_gzip_and_is_not(server: WebServer, client: httplib2.Http) -> None:
+    with pytest.raises(httplib2.FailedToDecompressContent):
+        client.request(server.url("/not-gzip"))
+
+
+@pytest.mark.parametrize("where", ["head", "body"])
+def test_slow_is_slow_where_it_says(server: WebServer, where: str) -> None:
+    with closing(httplib2.Http(timeout=0.2)) as impatient, pytest.raises(TimeoutError):
+        impatient.request(server.url(f"/slow?{where}=5"))
+
+
+def test_a_drip_takes_its_time(server: WebServer, client: httplib2.Http) -> None:
+    began = time.monotonic()
+    assert get(client, server.url("/drip/4?every=0.05")) == pattern(0, 4)
+    assert time.monotonic() - began > 0.15
+
+
+# Gates
+
+
+def test_a_gate_holds_requests_until_they_may_pass(
+    server: WebServer, client: httplib2.Http
+) -> None:
+    gate = server.gate()
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(get, client, gate.url("first"))
+        assert gate.arrived.wait_for(1) == ["first"]
+        assert (gate.inside, asked.done()) == (1, False)
+        gate.let_pass()
+        assert asked.result() == b"first"
+    assert (gate.inside, gate.most_inside, len(gate.aborted)) == (0, 1, 0)
+
+
+def test_a_gate_counts_who_is_inside_at_once(server: WebServer) -> None:
+    gate = server.gate()
+    with ThreadPoolExecutor(3) as threads:
+        asked = [threads.submit(get_alone, gate.url(str(number))) for number in range(3)]
+        assert sorted(gate.arrived.wait_for(3)) == ["0", "1", "2"]
+        gate.open()
+        assert [each.result() for each in asked] == [b"0", b"1", b"2"]
+    assert (gate.inside, gate.most_inside) == (0, 3)
+    assert get_alone(gate.url("late")) == b"late"
+
+
+def get_alone(url: str) -> bytes:
+    with closing(httplib2.Http(timeout=5)) as http:
+        return get(http, url)
+
+
+@pytest.mark.parametrize("sent", ["", "&sent=2"])
+def test_a_gate_sees_the_client_go(server: WebServer, sent: str) -> None:
+    gate = server.gate()
+    with socket.create_connection(("127.0.0.1", server.port)) as raw:
+        path = gate.url("gone" + sent).removeprefix(server.url(""))
+        raw.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        gate.arrived.wait_for(1)
+    assert gate.aborted.wait_for(1) == ["gone"]
+    assert gate.inside == 0
+
+
+def test_a_gate_sees_a_stream_of_http2_reset(tls_server: WebServer, authority: Authority) -> None:
+    gate = tls_server.gate()
+    with closing(libcurl(gate.url("reset", sent=2), authority)) as curl:
+        curl.setopt(pycurl.WRITEFUNCTION, lambda _: 0)  # took nothing: libcurl gives up
+        with pytest.raises(pycurl.error):
+            curl.perform()
+        assert gate.aborted.wait_for(1) == ["reset"]
+        assert tls_server.received[0].version == "2"
+
+
+def libcurl(url: str, authority: Authority) -> pycurl.Curl:
+    curl = pycurl.Curl()
+    curl.setopt(pycurl.URL, url)
+    curl.setopt(pycurl.CAINFO, str(authority.pem))
+    return curl
+
+
+# TLS
+
+
+def test_tls_offers_both_protocols(
+    tls_server: WebServer, client: httplib2.Http, authority: Authority
+) -> None:
+    assert json.loads(get(client, tls_server.url()))["version"] == "1.1"
+    with closing(libcurl(tls_server.url(), authority)) as curl:
+        assert json.loads(curl.perform_rb())["version"] == "2"
+
+
+def test_tls_offers_only_http1(tls_h1_server: WebServer, authority: Authority) -> None:
+    with closing(libcurl(tls_h1_server.url(), authority)) as curl:
+        assert json.loads(curl.perform_rb())["version"] == "1.1"
+
+
+def test_nobody_trusts_the_authority_unasked(tls_server: WebServer, tmp_path: Path) -> None:
+    stranger = Authority(tmp_path)
+    with (
+        closing(httplib2.Http(timeout=5, ca_certs=str(stranger.pem))) as http,
+        pytest.raises(ssl.SSLCertVerificationError),
+    ):
+        http.request(tls_server.url())
+
+
+@pytest.mark.parametrize(
+    ("sign", "reason"), [(expired, "expired"), (elsewhere, "Hostname mismatch")]
+)
+def test_bad_certificates(
+    raw_tls_server: RawServers,
+    client: httplib2.Http,
+    authority: Authority,
+    sign: Callable[[Authority], Path],
+    reason: str,
+) -> None:
+    bad = raw_tls_server([head, send(OK)], pem=sign(authority))
+    with pytest.raises(ssl.SSLCertVerificationError, match=reason):
+        client.request(bad.url())
+
+
+# Scripts
+
+
+def test_a_script_for_each_connection(raw_server: RawServers) -> None:
+    raw = raw_server([head, send(OK)], [head, send(OK.replace(b"ok", b"no"))])
+    assert [get_alone(raw.url(path)) for path in ("/a", "/b", "/c")] == [b"ok", b"no", b"no"]
+    assert [each.split(b" ")[1] for each in raw.heads] == [b"/a", b"/b", b"/c"]
+    assert len(raw.accepted) == 3
+
+
+def test_a_script_over_tls(raw_tls_server: RawServers, client: httplib2.Http) -> None:
+    raw = raw_tls_server([head, body(4), send(OK), until_closed])
+    assert client.request(raw.url(), "POST", b"four")[1] == b"ok"
+    client.close()
+    assert raw.bodies.wait_for(1) == [b"four"]
+    assert raw.closed.wait_for(1) == list(raw.accepted)
+
+
+def test_a_script_resets(raw_server: RawServers) -> None:
+    raw = raw_server([head, send(b"HTTP/1.1 200 OK\r\n"), reset])
+    with socket.create_connection(("127.0.0.1", raw.port)) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            connection.makefile("rb").read()
+
+
+def test_a_script_drips(raw_server: RawServers) -> None:
+    raw = raw_server([drip(b"abc", every=0.05)])
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", raw.port)) as connection:
+        pieces = list(iter(lambda: connection.recv(100), b""))
+    assert b"".join(pieces) == b"abc"
+    assert time.monotonic() - began > 0.1
+
+
+def test_a_script_waits_for_the_test(raw_server: RawServers) -> None:
+    may_go = threading.Event()
+    raw = raw_server([wait(may_go), send(b"now")])
+    with socket.create_connection(("127.0.0.1", raw.port)) as connection:
+        connection.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            connection.recv(3)
+        may_go.set()
+        connection.settimeout(5)
+        assert connection.recv(3) == b"now"
+
+
+def test_a_script_sees_the_client_close(raw_server: RawServers) -> None:
+    raw = raw_server([until_closed])
+    with socket.create_connection(("127.0.0.1", raw.port)):
+        raw.accepted.wait_for(1)
+        assert len(raw.closed) == 0
+    assert raw.closed.wait_for(1) == list(raw.accepted)
+
+
+def test_closing_ends_every_script_and_thread() -> None:
+    before = threading.active_count()
+    with ExitStack() as clients:
+        with RawServer([until_closed], [head], [drip(b"slow", every=60)]) as raw:
+            for _ in range(3):
+                clients.enter_context(socket.create_connection(("127.0.0.1", raw.port)))
+            raw.accepted.wait_for(3)
+        assert threading.active_count() == before
+
+
+def test_what_goes_wrong_in_a_script_fails_the_test() -> None:
+    def wrong(_: object) -> None:
+        raise ValueError("a step of the script")
+
+    raw = RawServer([wrong])
+    assert first_byte(raw.port) == b""
+    with pytest.raises(ValueError, match="a step of the script"):
+        raw.close()
+
+
+def first_byte(port: int) -> bytes:
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        return connection.recv(1)
+
+
+# What never answers
+
+
+def test_refused(refused: str) -> None:
+    with pytest.raises(ConnectionRefusedError):
+        get_alone(refused)
+
+
+def test_a_black_hole_lets_connect_hang(black_hole: str) -> None:
+    with closing(httplib2.Http(timeout=0.3)) as impatient, pytest.raises(TimeoutError):
+        impatient.request(black_hole)
+
+
+LOOKS_UP = """
+import socket
+assert socket.gethostbyname("alive.test") == "127.0.0.1"
+socket.getaddrinfo("dead.test", 80)
+"""
+
+
+def test_a_name_is_looked_up_for_ever(dead_names: DeadNameServer) -> None:
+    asking = subprocess.Popen(dead_names.command(sys.executable, "-c", LOOKS_UP))
+    try:
+        assert b"\x04dead\x04test" in dead_names.wait_for_question()
+        assert asking.poll() is None
+    finally:
+        asking.kill()
+        asking.wait()
