@@ -16,7 +16,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, Future, InvalidStateError
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from . import log
 from .failure import Failure
@@ -54,6 +54,7 @@ class LeanFuture(Future[T]):
     # Any: the base class says so too; subclasses keep here what their `_value` makes a T of.
     _result: Any
     _failure: Failure | None
+    _done_callbacks: list[Callable[[Future[T]], object]]
 
     def __init__(self) -> None:
         # Not the base class's: it would make the Condition.
@@ -63,15 +64,15 @@ class LeanFuture(Future[T]):
         self._made_condition: threading.Condition | None = None
         self._sleepers: list[threading.Lock] | None = None
 
-    @property
-    def _condition(self) -> threading.Condition:  # type: ignore[override]  # made on demand
-        with guard:
-            if self._made_condition is None:
-                # Any: what concurrent.futures itself puts there.
-                self._waiters: list[Any] = []
-                self._done_callbacks: list[Callable[[Future[T]], object]] = []
-                self._made_condition = threading.Condition()
-            return self._made_condition
+    if not TYPE_CHECKING:  # to which it is the plain attribute of the base class
+
+        @property
+        def _condition(self) -> threading.Condition:
+            with guard:
+                if self._made_condition is None:
+                    self._waiters, self._done_callbacks = [], []
+                    self._made_condition = threading.Condition()
+                return self._made_condition
 
     # Looking.
 

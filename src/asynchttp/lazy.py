@@ -188,8 +188,10 @@ def _charset(response: Response) -> str:
 
 def _on_bytes(look: Callable[..., object]) -> Callable[..., object]:
     def method(self: Content, *arguments: object, **keywords: object) -> object:
+        if not arguments:
+            return look(self._look().content, **keywords)
         real = [bytes(a) if type(a) is Content else a for a in arguments]
-        return look(bytes(self), *real, **keywords)
+        return look(self._look().content, *real, **keywords)
 
     return method
 

@@ -119,10 +119,13 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     @property
     def response(self) -> Response:
         """The response; looked at before it is there, it blocks, and raises what went wrong."""
-        with guard:
-            if self._response is None:
-                self._response = self._make_response()
-            return self._response
+        response = self._response
+        if response is None:
+            with guard:
+                response = self._response
+                if response is None:
+                    response = self._response = self._make_response()
+        return response
 
     def _make_response(self) -> Response:
         if self._state == FINISHED and self._failure is None:
@@ -135,16 +138,23 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     @property
     def content(self) -> Content:
         """The content; looked at before it is there, it blocks, and raises what went wrong."""
-        with guard:
-            if self._content is None:
-                self._content = Content.to_come(self)
-            return self._content
+        content = self._content
+        if content is None:
+            with guard:
+                content = self._content
+                if content is None:
+                    content = self._content = self._make_content()
+        return content
+
+    def _make_content(self) -> Content:
+        if self._state == FINISHED and self._failure is None:
+            return Content.of(self._answer())
+        return Content.to_come(self)
 
     if not TYPE_CHECKING:  # where it is a tuple
 
         def __iter__(self) -> Iterator[Response | Content]:
-            yield self.response
-            yield self.content
+            return iter((self.response, self.content))
 
         def __len__(self) -> int:
             return 2

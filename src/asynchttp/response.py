@@ -7,6 +7,7 @@ the head as it came and builds when somebody looks.
 from __future__ import annotations
 
 import http.client
+from typing import TYPE_CHECKING, Any
 
 import httplib2
 
@@ -28,16 +29,21 @@ class Response(httplib2.Response):
     # not show it, and here, since only classes of one layout can be swapped.
     __slots__ = ("_source",)
 
+    if TYPE_CHECKING:  # attributes can be set on it, by a callback say
+
+        def __getattr__(self, name: str) -> Any: ...  # Any: whatever was set
+        def __setattr__(self, name: str, value: object) -> None: ...
+
     def __getstate__(self) -> dict[str, object]:
         return self.__dict__  # for pickle, without the slot
 
     @classmethod
     def parse(cls, head: bytes) -> Response:
         """The final response among the status and header lines of `head` (RFC 9112, 4 and 5)."""
-        lines = head[_final(head) :].decode("latin-1").split("\r\n")
-        response = cls({})
-        response._take_fields(lines[1:])
-        response._take_status(lines[0])
+        status_line, *lines = head[_final(head) :].decode("latin-1").split("\r\n")
+        response = cls.__new__(cls)  # httplib2's constructor would only copy a dict, slowly
+        response._take_fields(lines)
+        response._take_status(status_line)
         return response
 
     def _take_fields(self, lines: list[str]) -> None:
@@ -45,8 +51,7 @@ class Response(httplib2.Response):
             if not line:
                 break  # what follows are trailers
             name, _, value = line.partition(":")
-            name = name.lower()
-            value = value.lstrip(" \t")
+            name, value = name.lower(), value.lstrip(" \t")
             # RFC 9110, 5.2: a field that comes several times is one, its values joined.
             self[name] = f"{self[name]}, {value}" if name in self else value
 
@@ -56,10 +61,9 @@ class Response(httplib2.Response):
         self["status"] = status
         self.version = VERSIONS.get(version, 11)
         # HTTP/2 and 3 have no reason phrase (RFC 9113, 8.3.2): the standard one stands in.
-        given = reason[0].strip() if reason else ""
-        self.reason = given or (
-            http.client.responses.get(self.status, "") if self.version >= 20 else ""
-        )
+        self.reason = reason[0].strip() if reason else ""
+        if not self.reason and self.version >= 20:
+            self.reason = http.client.responses.get(self.status, "")
 
 
 def _final(head: bytes) -> int:

@@ -11,10 +11,10 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import pycurl
 
+from ..body import Body
 from ..model import Reply, Tls, Transfer
 from .trouble import Trouble, exception_of
 from .upload import Upload
@@ -23,30 +23,24 @@ FOREVER = 2**31 - 1  # ms: libcurl takes 0 for its default of 300 s
 LARGE = 1 << 16  # bytes: a handle that holds a copy of so large a body is not kept
 BUFFER = 512 << 10  # bytes: doubles the speed of large downloads, costs small ones nothing
 
-NOTHING, MEMORY, STREAM = "nothing", "memory", "stream"  # how a body goes out
+# How a body goes out; EMPTY says so (Content-Length: 0).
+NOTHING, EMPTY, MEMORY, STREAM = "nothing", "empty", "memory", "stream"
 
 
-class Preset(NamedTuple):
-    """What a pooled handle has set for good."""
-
-    method: str
-    sends: str
-    connect_ms: int
-    tls: Tls | None
+# What a pooled handle has set for good: method, how a body goes out, timeout, how it is secured.
+# A plain tuple: it is made for every transfer.
+Preset = tuple[str, str, float | None, Tls | None]
 
 
 def preset_of(transfer: Transfer) -> Preset:
     """The preset that `transfer` needs."""
-    timeout = transfer.timeout
-    connect_ms = FOREVER if timeout is None else max(1, min(FOREVER, int(timeout * 1000)))
-    return Preset(transfer.method, _sends(transfer), connect_ms, transfer.tls)
+    return transfer.method, _sends(transfer), transfer.timeout, transfer.tls
 
 
 def _sends(transfer: Transfer) -> str:
     body = transfer.body
     if body is None:
-        # http.client: these say that they have no content (Content-Length: 0).
-        return MEMORY if transfer.method in ("PATCH", "POST", "PUT") else NOTHING
+        return EMPTY if transfer.method in ("PATCH", "POST", "PUT") else NOTHING
     return MEMORY if body.in_memory else STREAM
 
 
@@ -65,6 +59,7 @@ class Easy:
         self.curl = self._make()
 
     def _make(self) -> pycurl.Curl:
+        method, sends, timeout, tls = self.preset
         curl = pycurl.Curl()
         set_ = curl.setopt
         set_(pycurl.HEADERFUNCTION, self._head.append)
@@ -74,17 +69,18 @@ class Easy:
         set_(pycurl.PROXY, "")
         set_(pycurl.HTTP09_ALLOWED, 0)
         set_(pycurl.BUFFERSIZE, BUFFER)
-        set_(pycurl.CONNECTTIMEOUT_MS, self.preset.connect_ms)
+        set_(pycurl.CONNECTTIMEOUT_MS, _milliseconds(timeout))
         set_(pycurl.DNS_CACHE_TIMEOUT, -1)  # engine.names keeps the addresses
-        self._preset_method(curl)
-        if self.preset.tls is not None:
-            self._preset_tls(curl, self.preset.tls)
+        self._preset_method(curl, method, sends)
+        if tls is not None:
+            self._preset_tls(curl, tls)
         return curl
 
-    def _preset_method(self, curl: pycurl.Curl) -> None:
-        method, sends = self.preset.method, self.preset.sends
+    def _preset_method(self, curl: pycurl.Curl, method: str, sends: str) -> None:
         if sends == STREAM:
             curl.setopt(pycurl.UPLOAD, 1)
+        elif sends == EMPTY:
+            curl.setopt(pycurl.POSTFIELDS, b"")
         if method == "HEAD" and sends == NOTHING:
             curl.setopt(pycurl.NOBODY, 1)
         elif method != "GET" or sends != NOTHING:
@@ -99,27 +95,28 @@ class Easy:
         curl.setopt(pycurl.SSL_VERIFYPEER, int(tls.verify))
         curl.setopt(pycurl.SSL_VERIFYHOST, 2 if tls.verify else 0)
 
-    def prepare(self, transfer: Transfer, fetch: Callable[[Upload], None]) -> None:
-        """Set what only this transfer needs."""
+    def prepare(self, transfer: Transfer) -> None:
+        """Set what only this transfer needs; a body comes with `send` or `stream`."""
         self.curl.setopt(pycurl.URL, transfer.url)
-        if self.preset.sends != NOTHING:
-            self._prepare_body(transfer, fetch)
-        elif transfer.headers is not self._headers:
+        if transfer.headers is not self._headers:
             self._set_headers(transfer.headers)
 
-    def _prepare_body(self, transfer: Transfer, fetch: Callable[[Upload], None]) -> None:
-        body, headers = transfer.body, transfer.headers
-        if body is not None and body.chunked and not _names(headers, b"content-length:"):
-            headers = (*headers, b"transfer-encoding: chunked")
-        self._set_headers(headers)
-        if body is not None and self.preset.sends == STREAM:
-            self._upload = Upload(body, fetch)
-            self.curl.setopt(pycurl.READFUNCTION, self._upload.read)
-            self.curl.setopt(pycurl.SEEKFUNCTION, self._upload.seek)
-        else:
-            content = body.content if body is not None else b""
-            self.reusable = len(content) < LARGE
-            self.curl.setopt(pycurl.POSTFIELDS, content)
+    def send(self, body: Body) -> None:
+        """Have a body sent that is in memory."""
+        self._send_chunked_if_so(body)
+        self.reusable = len(body.content) < LARGE
+        self.curl.setopt(pycurl.POSTFIELDS, body.content)
+
+    def stream(self, body: Body, fetch: Callable[[Upload], None]) -> None:
+        """Have a body sent that has to be read first."""
+        self._send_chunked_if_so(body)
+        self._upload = Upload(body, fetch)
+        self.curl.setopt(pycurl.READFUNCTION, self._upload.read)
+        self.curl.setopt(pycurl.SEEKFUNCTION, self._upload.seek)
+
+    def _send_chunked_if_so(self, body: Body) -> None:
+        if body.chunked and not _names(self._headers, b"content-length:"):
+            self._set_headers((*self._headers, b"transfer-encoding: chunked"))
 
     def _set_headers(self, headers: tuple[bytes, ...]) -> None:
         self.curl.setopt(pycurl.HTTPHEADER, list(headers))
@@ -190,6 +187,10 @@ class Easy:
         self._head.clear()
         self._chunks.clear()
         self._upload = None
+
+
+def _milliseconds(timeout: float | None) -> int:
+    return FOREVER if timeout is None else max(1, min(FOREVER, int(timeout * 1000)))
 
 
 def _names(headers: tuple[bytes, ...], name: bytes) -> bool:

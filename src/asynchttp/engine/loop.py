@@ -24,6 +24,7 @@ from typing import Generic, TypeVar
 import pycurl
 
 from .. import log
+from ..body import Body
 from ..model import Reply, Transfer
 from . import Receiver
 from .easy import Easy, Preset, preset_of
@@ -136,7 +137,9 @@ class Loop(Generic[Token]):
     def _enter(self, job: Job[Token], host: Host | None, addresses: tuple[str, ...]) -> None:
         shard = job.shard = self._shard_for(job.transfer)
         easy = job.easy = self._easy_for(job.transfer)
-        easy.prepare(job.transfer, partial(self._fetch, job))
+        easy.prepare(job.transfer)
+        if job.transfer.body is not None:
+            self._send(job, easy, job.transfer.body)
         if host is not None:
             shard.load(easy, host, addresses)
         if log.telling():
@@ -191,7 +194,13 @@ class Loop(Generic[Token]):
 
         easy.watch_connection(connected)
 
-    # Uploads.
+    # Bodies.
+
+    def _send(self, job: Job[Token], easy: Easy, body: Body) -> None:
+        if body.in_memory:
+            easy.send(body)
+        else:
+            easy.stream(body, partial(self._fetch, job))
 
     def _fetch(self, job: Job[Token], upload: Upload) -> None:
         def fetch() -> None:
