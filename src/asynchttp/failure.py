@@ -8,7 +8,9 @@ Rules:
 
 from __future__ import annotations
 
+import threading
 import weakref
+from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
 from . import log
@@ -18,10 +20,14 @@ if TYPE_CHECKING:
 
 # Those that may have to be reported when the program ends with their futures still alive.
 _unseen: weakref.WeakSet[Failure] = weakref.WeakSet()
+lock = threading.RLock()  # an RLock: a finalizer may come back here
 
 
 class Failure:
     """An exception on its way to whoever looks.
+
+    `beneath`: so many of our own frames, the outermost of its traceback, are left out. They would
+    keep alive what they worked on, and tell the caller nothing.
 
     >>> failure = Failure(ValueError("no"))
     >>> failure.look()
@@ -30,11 +36,13 @@ class Failure:
 
     __slots__ = ("__weakref__", "_seen", "_traceback", "exception")
 
-    def __init__(self, exception: BaseException) -> None:
+    def __init__(self, exception: BaseException, beneath: int = 0) -> None:
         self.exception = exception
-        self._traceback = exception.__traceback__
+        self._traceback = _beneath(exception.__traceback__, beneath)
+        exception.__traceback__ = self._traceback
         self._seen = False
-        _unseen.add(self)
+        with lock:
+            _unseen.add(self)
 
     def look(self) -> BaseException:
         """The exception; from now on it counts as seen."""
@@ -50,13 +58,14 @@ class Failure:
         """It needs no report any more."""
         if not self._seen:
             self._seen = True
-            _unseen.discard(self)
+            with lock:
+                _unseen.discard(self)
 
     def report(self) -> None:
         """Log it, unless somebody looked."""
         if not self._seen:
             self.mark_seen()
-            log.error("nobody looked at this failure", error=self.exception)
+            log.error("nobody looked at this failure: %r", self.exception, error=self.exception)
 
     def __del__(self) -> None:
         self.report()
@@ -64,8 +73,16 @@ class Failure:
 
 def report_unseen() -> None:
     """Log the failures that nobody has looked at so far."""
-    for failure in list(_unseen):
+    with lock:
+        unseen = list(_unseen)
+    for failure in unseen:
         failure.report()
+
+
+def _beneath(traceback: TracebackType | None, frames: int) -> TracebackType | None:
+    while traceback is not None and frames:
+        traceback, frames = traceback.tb_next, frames - 1
+    return traceback
 
 
 def annotate(error: BaseException, what: str, site: CallSite, **attributes: object) -> None:

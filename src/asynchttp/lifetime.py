@@ -15,8 +15,7 @@ import threading
 import weakref
 from typing import Protocol
 
-from . import log
-from .failure import report_unseen
+from . import failure, log
 from .future import guard
 
 
@@ -29,8 +28,8 @@ class Lasting(Protocol):
     def close(self, cancel_futures: bool) -> None:
         """Finish or cancel what is pending, then end the threads."""
 
-    def cancel_all(self) -> None:
-        """Cancel what is pending; waits for nothing."""
+    def abort(self) -> None:
+        """Cancel what is pending and end the I/O; callbacks are not waited for."""
 
     def hold(self) -> None:
         """Before a fork: let nothing change until `release`."""
@@ -43,19 +42,26 @@ class Lasting(Protocol):
 
 
 _lasting: weakref.WeakSet[Lasting] = weakref.WeakSet()
+_lock = threading.RLock()  # an RLock: a finalizer may make an Http
 
 
 def last(what: Lasting) -> None:
     """Take care of `what` at the end, and around forks."""
-    _lasting.add(what)
+    with _lock:
+        _lasting.add(what)
+
+
+def _all() -> list[Lasting]:
+    with _lock:
+        return list(_lasting)
 
 
 def _end() -> None:
     if _ends_by_exception():
-        _cancel_all()
+        _abort_all()
     else:
         _finish_all()
-    report_unseen()
+    failure.report_unseen()
     log.flush()
 
 
@@ -67,19 +73,19 @@ def _ends_by_exception() -> bool:
 def _finish_all() -> None:
     try:
         # More than once: a callback of one may have made requests of another.
-        while busy := [what for what in list(_lasting) if not what.is_idle()]:
+        while busy := [what for what in _all() if not what.is_idle()]:
             for what in busy:
                 what.close(cancel_futures=False)
-        for what in list(_lasting):
+        for what in _all():
             what.close(cancel_futures=False)
-    except BaseException:  # a second Ctrl-C
-        _cancel_all()
+    except BaseException:  # Ctrl-C: enough
+        _abort_all()
         raise
 
 
-def _cancel_all() -> None:
-    for what in list(_lasting):
-        what.cancel_all()
+def _abort_all() -> None:
+    for what in _all():
+        what.abort()
 
 
 def _at_exit() -> None:
@@ -92,14 +98,18 @@ _held: list[Lasting] = []
 
 
 def _hold() -> None:
-    _held[:] = list(_lasting)
+    _lock.acquire()
+    _held[:] = _lasting
     for what in _held:
         what.hold()
+    failure.lock.acquire()
     guard.acquire()
 
 
 def _release() -> None:
     guard.release()
+    failure.lock.release()
+    _lock.release()
     for what in _held:
         what.release()
 

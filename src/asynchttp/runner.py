@@ -128,7 +128,7 @@ class Runner:
         except StopIteration as end:
             self._answered(promise, end.value, None)
         except Exception as error:  # noqa: BLE001  # it fails the request
-            self._answered(promise, None, _failure(promise, error, str(promise.request)))
+            self._answered(promise, None, _failure(promise, error, str(promise.request), 2))
         else:
             if promise.cancelled():  # perhaps before the engine knew of it
                 self._engine.cancel(promise)
@@ -193,7 +193,7 @@ class Runner:
             with taking_turn(promise):
                 callback(view)
         except BaseException as error:  # noqa: BLE001  # foreign code, as executors do
-            failure = _failure(promise, error, f"the callback of {promise.request}")
+            failure = _failure(promise, error, f"the callback of {promise.request}", 1)
             log.error("%s its callback failed", promise.label, error=error)
             failure.mark_seen()
             return failure
@@ -285,6 +285,12 @@ class Runner:
         for work in self._slots.pending():
             work.cancel()
 
+    def abort(self) -> None:
+        """Cancel what is pending and end the I/O; callbacks are not waited for."""
+        self.cancel_all()
+        self._end_threads()
+        self._engine.join(timeout=1)
+
     def retire(self) -> None:
         """Let the threads end when nothing is pending."""
         self._closing = True
@@ -322,7 +328,7 @@ def _lost(work: Task) -> Failure:
     promise = work.promise if isinstance(work, Following) else work
     assert isinstance(promise, Promise)  # there is no third kind
     error = LostInForkError(f"{promise.request}: it was pending when the process forked")
-    failure = _failure(promise, error, str(promise.request))
+    failure = _failure(promise, error, str(promise.request), 0)
     failure.mark_seen()  # that is no news
     return failure
 
@@ -332,9 +338,9 @@ def _is_long_to_decode(promise: Promise, reply: Reply) -> bool:
     return size > LARGE and is_encoded(promise.request.method, reply)
 
 
-def _failure(promise: Promise, error: BaseException, what: str) -> Failure:
+def _failure(promise: Promise, error: BaseException, what: str, beneath: int) -> Failure:
     annotate(error, what, promise.request.site, request=promise.request)
-    return Failure(error)
+    return Failure(error, beneath)
 
 
 def _follow(following: Following[T]) -> None:
@@ -346,7 +352,7 @@ def _follow(following: Following[T]) -> None:
         value = following.function(promise.response, promise.content)
     except BaseException as raised:  # noqa: BLE001  # foreign code, as executors do
         what = f"a function that follows {promise.request}"
-        following.conclude_and_tell(FINISHED, None, _failure(promise, raised, what))
+        following.conclude_and_tell(FINISHED, None, _failure(promise, raised, what, 1))
     else:
         following.set_result(value)
 

@@ -57,5 +57,5 @@ class Engine(Protocol[Token]):
     def close(self) -> None:
         """Let the threads end when nothing is under way any more; `start` begins anew."""
 
-    def join(self) -> None:
-        """Wait for the threads that `close` lets end."""
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the threads that `close` lets end, at most `timeout` seconds."""

@@ -55,9 +55,9 @@ class CurlEngine(Generic[Token]):
         if (loop := self._loop) is not None:
             loop.post(loop.leave)
 
-    def join(self) -> None:
+    def join(self, timeout: float | None = None) -> None:
         if (thread := self._thread) is not None and not self.is_current_thread():
-            thread.join()
+            thread.join(timeout)
 
     def is_current_thread(self) -> bool:
         """Whether this is the I/O thread."""
