@@ -60,7 +60,19 @@ class Http(httplib2.Http):
             decode_limit_ratio,
             decode_limit_chunk,
         )
+        if cache is not None or proxy_info not in (None, httplib2.proxy_info_from_environment):
+            raise NotImplementedError("cache, proxy_info: not there yet")
+        if tls_maximum_version is not None or tls_minimum_version is not None:
+            raise NotImplementedError("tls_maximum_version, tls_minimum_version: not there yet")
         self._set_up(max_workers)
+
+    def add_credentials(self, name: str, password: str, domain: str = "") -> None:
+        raise NotImplementedError("add_credentials: not there yet")
+
+    def add_certificate(
+        self, key: str, cert: str, domain: str, password: str | None = None
+    ) -> None:
+        raise NotImplementedError("add_certificate: not there yet")
 
     _settings: Settings | None = None
 
@@ -93,6 +105,8 @@ class Http(httplib2.Http):
         >>> promise.result()[0].status
         200
         """
+        if connection_type is not None:
+            raise NotImplementedError("connection_type: not there yet")
         error: Exception | None = None
         snapshot: Headers | None = None
         taken: Body | None = None

@@ -236,7 +236,11 @@ class Runner:
     # On workers.
 
     def _on_worker(self, function: Callable[..., None], *arguments: object) -> None:
-        self._workers.run(partial(self._run, function, arguments))
+        task = partial(self._run, function, arguments)
+        try:
+            self._workers.run(task)
+        except RuntimeError:  # no thread to be had: late is better than never
+            task()
 
     def _run(self, function: Callable[..., None], arguments: tuple[object, ...]) -> None:
         function(*arguments)

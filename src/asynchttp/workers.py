@@ -18,10 +18,11 @@ IDLE = 10.0  # seconds a worker waits for more
 class Workers:
     """Runs functions on threads.
 
-    >>> workers = Workers()
-    >>> workers.run(lambda: print("done"))
-    >>> workers.close(); workers.join()
-    done
+    >>> workers, done = Workers(), threading.Event()
+    >>> workers.run(done.set)
+    >>> done.wait(5)
+    True
+    >>> workers.close()
     """
 
     def __init__(self) -> None:
@@ -33,7 +34,10 @@ class Workers:
         self._closing = False
 
     def run(self, task: Callable[[], None]) -> None:
-        """Have a worker call `task`, which must not raise."""
+        """Have a worker call `task`, which must not raise.
+
+        Raises `RuntimeError` if there is no worker and the system gives none.
+        """
         with self._lock:
             self._tasks.append(task)
             if self._idle:
@@ -46,10 +50,11 @@ class Workers:
         self._threads.add(thread)
         try:
             thread.start()
-        except BaseException:
+        except RuntimeError:
             self._threads.discard(thread)
-            self._tasks.pop()
-            raise
+            if not self._threads:  # else one of them will come to it
+                self._tasks.pop()
+                raise
 
     def _work(self) -> None:
         try:
@@ -102,3 +107,4 @@ class Workers:
         for thread in list(self._threads):
             if thread is not threading.current_thread():
                 thread.join()
+        self.open()

@@ -94,13 +94,7 @@ class Loop(Generic[Token]):
         job = self._jobs[token] = Job(token, transfer)
         if transfer.timeout is not None:
             self._time(job, transfer.timeout)
-        host = host_of(transfer.authority, 443 if transfer.tls else 80)
-        if host is None:
-            self._try_to_enter(job)
-        elif addresses := self._names.addresses(host):
-            self._try_to_enter(job, host, addresses)
-        else:
-            self._unnamed.setdefault(host, []).append(job)
+        self._find_host(job)
 
     def cancel(self, token: Token) -> None:
         """Stop a transfer, if it is still under way."""
@@ -118,21 +112,27 @@ class Loop(Generic[Token]):
                 continue  # cancelled or timed out meanwhile
             if isinstance(found, tuple):
                 job.last_moved = time.monotonic()
-                self._try_to_enter(job, host, found)
+                self._find_host(job)  # which is known now
             else:
                 self._end(job, found)
 
-    # The one entrance to libcurl, and the one exit.
-
-    def _try_to_enter(
-        self, job: Job[Token], host: Host | None = None, addresses: tuple[str, ...] = ()
-    ) -> None:
+    def _find_host(self, job: Job[Token]) -> None:
         try:
-            self._enter(job, host, addresses)
+            host = host_of(job.transfer.authority, 443 if job.transfer.tls else 80)
+            addresses = self._names.addresses(host) if host is not None else ()
+            if addresses is None and host is not None:
+                self._unnamed.setdefault(host, []).append(job)
+            else:
+                self._enter(job, host, addresses or ())
         except Exception as error:  # noqa: BLE001  # whatever libcurl does not take
-            if job.easy is not None:
-                job.easy.reusable = False
-            self._end(job, error)
+            self._refuse(job, error)
+
+    def _refuse(self, job: Job[Token], error: Exception) -> None:
+        if job.easy is not None:
+            job.easy.reusable = False
+        self._end(job, error)
+
+    # The one entrance to libcurl, and the one exit.
 
     def _enter(self, job: Job[Token], host: Host | None, addresses: tuple[str, ...]) -> None:
         shard = job.shard = self._shard_for(job.transfer)
@@ -248,6 +248,7 @@ class Loop(Generic[Token]):
                 self._fail(error)
                 raise
             finally:
+                self._tell_those_who_wait()
                 self._close()
 
     def _may_end(self) -> bool:
@@ -348,7 +349,6 @@ class Loop(Generic[Token]):
         self._obey()
         for job in list(self._jobs.values()):
             self._end(job, error)
-        self._tell_those_who_wait()
 
     def _close(self) -> None:
         for shard in self._shards:

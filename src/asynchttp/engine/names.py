@@ -86,10 +86,10 @@ class Names:
     def learn(self, host: Host, found: Found) -> Found:
         """Take note of what a lookup found; what to go by now."""
         self._asked.discard(host)
+        if not isinstance(found, tuple) and host in self._known:
+            found = self._known[host].addresses
         if isinstance(found, tuple):
             self._known[host] = Known(found, time.monotonic())
-        elif host in self._known:
-            return self._known[host].addresses
         return found
 
     def _ask(self, host: Host) -> None:
