@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import socket
 import time
 import weakref
@@ -74,10 +75,9 @@ class Http(httplib2.Http):
     ) -> None:
         raise NotImplementedError("add_certificate: not there yet")
 
-    _settings: Settings | None = None
-
     def _set_up(self, max_workers: int) -> None:
         self.max_workers = _at_least_one("max_workers", max_workers)
+        self._seen: tuple[tuple[object, ...], Settings] = (), self._work_out_settings()
         self._runner = Runner(max_workers)
         # When the Http is dropped, what is pending is finished, then its threads end.
         weakref.finalize(self, self._runner.retire).atexit = False
@@ -122,23 +122,40 @@ class Http(httplib2.Http):
         return promise
 
     def _current_settings(self) -> Settings:
-        """What the attributes are now; one object as long as they stay the same."""
-        timeout = socket.getdefaulttimeout() if self.timeout is None else self.timeout
-        ca_certs = self.ca_certs or httplib2.CA_CERTS
-        now = Settings(
+        """What the attributes are now; worked out anew only when one has changed."""
+        attributes = (
             self.follow_redirects,
             self.follow_all_redirects,
             self.redirect_codes,
+            self.safe_methods,
+            self.forward_authorization_headers,
+            self.limit_kwargs,
+            self.timeout,
+            self.ca_certs,
+            self.disable_ssl_certificate_validation,
+            socket.getdefaulttimeout(),
+        )
+        seen, settings = self._seen
+        if attributes != seen:
+            settings = self._work_out_settings()
+            # A copy: the lists and dicts among them can change in place.
+            self._seen = copy.deepcopy(attributes), settings
+        return settings
+
+    def _work_out_settings(self) -> Settings:
+        return Settings(
+            self.follow_redirects,
+            self.follow_all_redirects,
+            frozenset(self.redirect_codes),
             tuple(self.safe_methods),
             self.forward_authorization_headers,
             tuple(self.limit_kwargs.items()),
-            timeout,
-            Tls(ca_certs, not self.disable_ssl_certificate_validation),
+            socket.getdefaulttimeout() if self.timeout is None else self.timeout,
+            Tls(
+                self.ca_certs or httplib2.CA_CERTS,
+                verify=not self.disable_ssl_certificate_validation,
+            ),
         )
-        settings = self._settings
-        if settings != now:
-            settings = self._settings = now
-        return settings
 
     def close(self, cancel_futures: bool = False) -> None:
         """Finish what is pending, or with `cancel_futures` cancel it; then end all threads and
@@ -163,7 +180,7 @@ class Http(httplib2.Http):
     # Any: attributes, as httplib2 pickles them; its types do not know that it does.
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
-        del state["_runner"]
+        del state["_runner"], state["_seen"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -1,0 +1,19 @@
+"""asynchttp through its public interface: ask for all, then look at each answer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from asynchttp import Http
+from bench.load import Fetch, Load, WrongAnswerError
+
+
+@contextmanager
+def contender(load: Load) -> Iterator[Fetch]:
+    with Http(max_workers=load.concurrency) as http:
+
+        def fetch(count: int) -> None:
+            for response, content in [http.request(load.url) for _ in range(count)]:
+                if response.status != 200 or content != load.content:
+                    raise WrongAnswerError(response.status, bytes(content))
+
+        yield fetch

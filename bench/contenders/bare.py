@@ -1,0 +1,84 @@
+"""The floor: what libcurl's multi interface does in Python when nothing else is done.
+
+It promises nothing: one URL, one thread, no redirects, no headers but their lines. Rules: as
+fast as it can be written. Measured and slower, at 20, 100 and 400 at once: `socket_action` for
+each ready descriptor, with epoll, however its timers and descriptors are kept; at 5 they are
+even. As fast: `perform` with an epoll of our own, and a BytesIO for the body. Easy handles are
+set up once. A descriptor above 1,023 is beyond what `CurlMulti.select` can watch.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Final, TypeAlias
+
+import pycurl
+
+from bench.load import Fetch, Load, WrongAnswerError
+
+Received: TypeAlias = tuple[list[bytes], list[bytes]]
+"""A handle's header lines and the pieces of its body; libcurl appends to them."""
+
+_HEADERS: Final = ["user-agent: bare", "accept-encoding: gzip, deflate"]
+_LONGEST_WAIT: Final = 1.0
+
+
+@contextmanager
+def contender(load: Load) -> Iterator[Fetch]:
+    multi = pycurl.CurlMulti()
+    received = dict(_easy(load.url) for _ in range(load.concurrency))
+
+    def fetch(count: int) -> None:
+        _drive(multi, received, count, load.content)
+
+    try:
+        yield fetch
+    finally:
+        for easy in received:
+            easy.close()
+        multi.close()
+
+
+def _easy(url: str) -> tuple[pycurl.Curl, Received]:
+    easy = pycurl.Curl()
+    lines: list[bytes] = []
+    pieces: list[bytes] = []
+    easy.setopt(pycurl.URL, url)
+    easy.setopt(pycurl.PROXY, "")
+    easy.setopt(pycurl.NOSIGNAL, 1)
+    easy.setopt(pycurl.HTTPHEADER, _HEADERS)
+    easy.setopt(pycurl.HEADERFUNCTION, lines.append)
+    easy.setopt(pycurl.WRITEFUNCTION, pieces.append)
+    return easy, (lines, pieces)
+
+
+def _drive(
+    multi: pycurl.CurlMulti, received: dict[pycurl.Curl, Received], count: int, expected: bytes
+) -> None:
+    # Bound methods in locals and one long loop: each call and each look-up shows in the result.
+    perform, finished, select = multi.perform, multi.info_read, multi.select
+    add, remove, join, code = multi.add_handle, multi.remove_handle, b"".join, pycurl.RESPONSE_CODE
+    active = 0
+    for easy in islice(received, count):
+        add(easy)
+        active += 1
+    waiting = count - active
+    while active:
+        if perform()[1] == active:
+            select(_LONGEST_WAIT)
+            continue
+        _, succeeded, failed = finished()
+        if failed:
+            raise pycurl.error(*failed[0][1:])
+        for easy in succeeded:
+            lines, pieces = received[easy]
+            if easy.getinfo(code) != 200 or join(pieces) != expected:
+                raise WrongAnswerError(easy.getinfo(code), join(pieces))
+            lines.clear()
+            pieces.clear()
+            remove(easy)
+            if waiting:
+                add(easy)
+                waiting -= 1
+            else:
+                active -= 1

@@ -1,0 +1,37 @@
+"""What every contender fetches, and how it says that an answer is wrong.
+
+Rules: every contender looks at the status and the content of every answer, in its own loop: a
+call of ours for each would cost the fast ones more than it costs the slow ones.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+PATH: Final = "/route/17.json"
+CONTENT: Final = b'{"id": "17", "name": "Harbour Line", "stops": ["Central", "Market", "Harbour"]}'
+"""Neither a quote that ends nginx's string nor a dollar sign may be in it."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """One URL, fetched so many at once."""
+
+    url: str
+    concurrency: int
+    content: bytes = CONTENT
+
+
+Fetch: TypeAlias = Callable[[int], None]
+"""Fetches the load's URL so many times; raises if an answer is not right."""
+
+Contender: TypeAlias = Callable[[Load], AbstractContextManager[Fetch]]
+"""Sets a client up, ready to fetch, and closes it in the end."""
+
+
+class WrongAnswerError(Exception):
+    """An answer is not the one that the server gives."""
+
+    def __init__(self, status: int, content: object) -> None:
+        super().__init__(f"status {status}, content {content!r}")
