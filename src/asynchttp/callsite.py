@@ -13,17 +13,16 @@ from types import CodeType
 DEPTH = 4  # frames: enough to see who called the function that made the request
 
 
-class CallSite:
-    """A few frames of a stack; as a string, the way a traceback prints them.
+class CallSite(tuple[CodeType | int, ...]):
+    """A few frames of a stack: code, offset, code, offset...: flat, to be small.
+
+    As a string, they are printed the way a traceback prints them.
 
     >>> "in <module>" in str(CallSite.of_caller(0))
     True
     """
 
-    __slots__ = ("_frames",)
-
-    def __init__(self, frames: tuple[CodeType | int, ...]) -> None:
-        self._frames = frames  # code, offset, code, offset...: flat, to be small
+    __slots__ = ()
 
     @classmethod
     def of_caller(cls, above: int) -> CallSite:
@@ -35,11 +34,11 @@ class CallSite:
             if frame.f_back is None:
                 break
             frame = frame.f_back
-        return cls(tuple(frames))
+        return cls(frames)
 
     def summary(self) -> list[traceback.FrameSummary]:
         """The frames, outermost first, as the `traceback` module has them."""
-        pairs = zip(self._frames[::2], self._frames[1::2], strict=True)
+        pairs = zip(self[::2], self[1::2], strict=True)
         return [_summary(code, lasti) for code, lasti in pairs][::-1]  # type: ignore[arg-type]  # flat
 
     def __str__(self) -> str:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from . import log
 from .failure import Failure
+from .threads import on_own_thread
 
 T = TypeVar("T")
 
@@ -68,6 +69,7 @@ class LeanFuture(Future[T]):
 
         @property
         def _condition(self) -> threading.Condition:
+            self.expect()
             with guard:
                 if self._made_condition is None:
                     self._waiters, self._done_callbacks = [], []
@@ -225,8 +227,10 @@ class LeanFuture(Future[T]):
     def _call(self, callback: Callable[[Future[T]], object]) -> None:
         try:
             callback(self)
-        except Exception:  # noqa: BLE001  # foreign code: as concurrent.futures does
+        except BaseException as error:  # foreign code
             log.error("%r: exception in a function given to add_done_callback", self)
+            if not isinstance(error, Exception) and not on_own_thread():
+                raise  # Ctrl-C, while the caller cancels
 
     def renew_condition(self) -> None:
         """In a forked child: a thread that is gone may have held the old one for ever."""
@@ -240,7 +244,11 @@ class LeanFuture(Future[T]):
         """Whether threads have to be woken now that it is done."""
         return self._sleepers is not None
 
+    def expect(self) -> None:
+        """Somebody may be about to wait for it here."""
+
     def _sleep(self, timeout: float | None) -> bool:
+        self.expect()
         bell = threading.Lock()
         bell.acquire()
         with guard:
@@ -251,7 +259,7 @@ class LeanFuture(Future[T]):
             self._sleepers.append(bell)
         try:
             seconds = -1 if timeout is None else min(max(timeout, 0), threading.TIMEOUT_MAX)
-            return bell.acquire(timeout=seconds)
+            return bell.acquire(timeout=seconds) or self._state in DONE
         finally:
             self._forget(bell)
 

@@ -10,12 +10,13 @@ Rules:
 
 from __future__ import annotations
 
-import codecs
 import email.message
 import operator
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .future import guard
 from .response import Answer, Response
 
 # For a type checker a Content is bytes; at run time it cannot be: C code would read the bytes that
@@ -43,6 +44,9 @@ class Source(Protocol):
 ARRIVING = frozenset(("status", "reason", "version", "previous", "fromcache"))
 
 
+_PLACEHOLDER: Any = None  # no key of a Response; Any: it is no str
+
+
 class PendingResponse(Response):
     """A Response that has not been looked at yet."""
 
@@ -51,11 +55,11 @@ class PendingResponse(Response):
     def __init__(self, source: Source) -> None:
         object.__setattr__(self, "_source", source)
         # json's C code writes an empty dict as {} without asking it; so it is never empty.
-        dict.__setitem__(self, "", "")
+        dict.__setitem__(self, _PLACEHOLDER, "")
 
     def __getattribute__(self, name: str) -> Any:  # Any: as for every attribute
-        if name == "__class__":  # isinstance() asks, which is no look
-            return object.__getattribute__(self, name)
+        if name == "__class__":  # isinstance() asks, which is no look; pickle asks too
+            return Response
         return getattr(_present(self), name)
 
     def __getattr__(self, name: str) -> Any:  # Any: as above
@@ -67,7 +71,8 @@ class PendingResponse(Response):
         if name in ARRIVING:
             setattr(_present(self), name, value)
         else:
-            object.__setattr__(self, name, value)
+            with guard:  # not while others move the attributes
+                object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
         delattr(_present(self), name)
@@ -80,16 +85,20 @@ def _present(pending: PendingResponse) -> Response:
 
 
 def become(pending: PendingResponse, ready: Response) -> None:
-    """Turn `pending` into what `ready` is; they share their attributes from now on."""
+    """Turn `pending` into what `ready` is; they share their attributes from now on. Under `guard`.
+
+    Others may be looking: they wait for `guard` until its class has changed, and json's C code
+    never sees it empty.
+    """
     share_attributes(pending, ready)
-    dict.clear(pending)
     dict.update(pending, ready)
-    object.__setattr__(pending, "_source", None)
+    dict.__delitem__(pending, _PLACEHOLDER)
     object.__setattr__(pending, "__class__", Response)
+    object.__setattr__(pending, "_source", None)
 
 
 def share_attributes(pending: PendingResponse, ready: Response) -> None:
-    """One set of attributes for both, with those that were set on either."""
+    """One set of attributes for both, with those that were set on either. Under `guard`."""
     early: dict[str, object] = object.__getattribute__(pending, "__dict__")
     if early is not ready.__dict__:
         for name, value in early.items():
@@ -98,9 +107,10 @@ def share_attributes(pending: PendingResponse, ready: Response) -> None:
 
 
 # What Python calls without asking for an attribute.
-_OPERATORS = ("getitem", "setitem", "delitem", "contains", "eq", "ne", "lt", "le", "gt", "ge")
+_SHARED_OPERATORS = ("getitem", "contains", "eq", "ne", "lt", "le", "gt", "ge")
+_DICT_OPERATORS = (*_SHARED_OPERATORS, "setitem", "delitem")
 _DICT_LOOKS: dict[str, Callable[..., object]] = {
-    **{f"__{name}__": getattr(operator, f"__{name}__") for name in _OPERATORS},
+    **{f"__{name}__": getattr(operator, f"__{name}__") for name in _DICT_OPERATORS},
     **{f"__{look.__name__}__": look for look in (iter, len, repr, str, reversed, format, dir)},
     "__or__": operator.or_,
     "__ior__": operator.ior,
@@ -156,7 +166,7 @@ class Content(_Bytes):
             return bytes  # isinstance() asks
 
     def _look(self) -> Answer:
-        answer, source = self._answer, self._source
+        source, answer = self._source, self._answer  # in this order: another thread may be here
         if answer is None:
             assert source is not None  # it has one or the other
             answer = source.present_answer()
@@ -169,43 +179,66 @@ class Content(_Bytes):
 
     def __str__(self) -> str:
         answer = self._look()
-        return answer.content.decode(_charset(answer.response), "replace")
+        with guard:  # an Answer has no lock of its own
+            charset = _charset(answer.response)
+        try:
+            return answer.content.decode(charset, "replace")
+        except (LookupError, ValueError):  # nothing that Python decodes to text
+            return answer.content.decode("utf-8", "replace")
 
     def __reduce_ex__(self, protocol: object) -> tuple[type[bytes], tuple[bytes]]:
         return bytes, (self.__bytes__(),)
 
 
 def _charset(response: Response) -> str:
-    """The charset parameter of the content-type (RFC 9110, 8.3.2), if Python knows it."""
+    """The charset parameter of the content-type (RFC 9110, 8.3.2)."""
     message = email.message.Message()
     message["content-type"] = response.get("content-type", "")
-    charset = message.get_content_charset() or "utf-8"
-    try:
-        return codecs.lookup(charset).name
-    except LookupError:
-        return "utf-8"
+    return message.get_content_charset() or "utf-8"
 
 
 def _on_bytes(look: Callable[..., object]) -> Callable[..., object]:
     def method(self: Content, *arguments: object, **keywords: object) -> object:
-        if not arguments:
-            return look(self._look().content, **keywords)
-        real = [bytes(a) if type(a) is Content else a for a in arguments]
-        return look(self._look().content, *real, **keywords)
+        if Content in map(type, arguments):
+            arguments = tuple(map(_real, arguments))
+        if keywords:
+            keywords = {name: _real(value) for name, value in keywords.items()}
+        return look(self._look().content, *arguments, **keywords)
 
     return method
 
 
-# All that bytes can do, but for what objects are made, kept and named with.
-_OBJECT_LEVEL = frozenset(dir(object)) - {f"__{name}__" for name in _OPERATORS}
-_OWN = frozenset(("__bytes__", "__getnewargs__"))
+def _real(argument: object) -> object:
+    return bytes(argument) if type(argument) is Content else argument
+
+
+def _calling(name: str) -> Callable[..., object]:
+    def call(content: bytes, *arguments: object, **keywords: object) -> object:
+        return getattr(content, name)(*arguments, **keywords)
+
+    return call
+
+
+def _add_after(content: bytes, other: object) -> object:
+    """What `other + content` asks `content` first. bytes has no __radd__: there C code adds, which
+    takes our buffer from Python 3.12 on; then to have looked is all, so that a failure is raised.
+    """
+    if isinstance(other, (bytes, bytearray)) and sys.version_info < (3, 12):
+        return other + content
+    return NotImplemented
+
+
+# All that bytes can do, but for what objects are made, kept and named with. Operators as Python
+# has them: with bytes in its place, the other side has its say too.
+_OWN = frozenset(dir(object)) | {"__bytes__", "__getnewargs__"}
+_BYTES_OPERATORS = (*_SHARED_OPERATORS, "add", "mul", "mod")
 _BYTES_LOOKS: dict[str, Callable[..., object]] = {
-    **{name: getattr(bytes, name) for name in dir(bytes) if name not in _OBJECT_LEVEL | _OWN},
-    "__hash__": hash,
-    "__repr__": repr,
-    "__iter__": iter,
-    # bytes has none, since there C code adds; but a bytes on the left asks what is on the right.
-    "__radd__": lambda mine, other: other + mine,
+    **{name: _calling(name) for name in dir(bytes) if name not in _OWN},
+    **{f"__{name}__": getattr(operator, f"__{name}__") for name in _BYTES_OPERATORS},
+    **{f"__{look.__name__}__": look for look in (hash, repr)},
+    # What bytes has not: int() and float() know bytes, and hide the failure of what is like them.
+    **{f"__{look.__name__}__": look for look in (int, float)},
+    "__radd__": _add_after,
 }
 for _name, _look in _BYTES_LOOKS.items():
     setattr(Content, _name, _on_bytes(_look))

@@ -9,6 +9,7 @@ Rules:
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import sys
@@ -23,9 +24,9 @@ logger = logging.getLogger("asynchttp")
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
-def telling() -> bool:
-    """Whether anybody listens to the story of each request (level DEBUG)."""
-    return logger.isEnabledFor(logging.DEBUG)
+# Whether anybody listens to the story of each request (level DEBUG). Asked for several times in
+# each, hence no function around it.
+telling = functools.partial(logger.isEnabledFor, logging.DEBUG)
 
 
 def debug(message: str, *args: object) -> None:

@@ -199,10 +199,10 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     def present_response(self) -> Response:
         here = self._here()
         LeanFuture.wait(here)
-        ready = here._answer().response
-        if here is not self:
-            return ready
         with guard:
+            ready = here._answer().response
+            if here is not self:
+                return ready
             if type(self._response) is PendingResponse:
                 become(self._response, ready)
             elif self._response is None:

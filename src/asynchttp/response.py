@@ -7,6 +7,8 @@ the head as it came and builds when somebody looks.
 from __future__ import annotations
 
 import http.client
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import httplib2
@@ -40,35 +42,56 @@ class Response(httplib2.Response):
     @classmethod
     def parse(cls, head: bytes) -> Response:
         """The final response among the status and header lines of `head` (RFC 9112, 4 and 5)."""
-        status_line, *lines = head[_final(head) :].decode("latin-1").split("\r\n")
+        # Lines that end in LF alone count (RFC 9112, 2.2).
+        text = head[_final(head) :].decode("latin-1").replace("\r\n", "\n")
+        fields, _, _trailers = text.partition("\n\n")
+        status_line, *lines = fields.split("\n")
         response = cls.__new__(cls)  # httplib2's constructor would only copy a dict, slowly
-        response._take_fields(lines)
-        response._take_status(status_line)
+        response.update(_fields(lines))
+        response.version, response["status"], response.reason = _status(status_line)
+        response.status = int(response["status"])
         return response
 
-    def _take_fields(self, lines: list[str]) -> None:
-        for line in lines:
-            if not line:
-                break  # what follows are trailers
-            name, _, value = line.partition(":")
-            name, value = name.lower(), value.lstrip(" \t")
-            # RFC 9110, 5.2: a field that comes several times is one, its values joined.
-            self[name] = f"{self[name]}, {value}" if name in self else value
 
-    def _take_status(self, line: str) -> None:
-        version, status, *reason = line.split(None, 2)
-        self.status = int(status)
-        self["status"] = status
-        self.version = VERSIONS.get(version, 11)
+@lru_cache(maxsize=256)
+def _status(line: str) -> tuple[int, str, str]:
+    """Version, status and reason of a status line; there are few different ones."""
+    name, status, *rest = line.split(None, 2)
+    version, reason = VERSIONS.get(name, 11), rest[0].strip() if rest else ""
+    if not reason and version >= 20:
         # HTTP/2 and 3 have no reason phrase (RFC 9113, 8.3.2): the standard one stands in.
-        self.reason = reason[0].strip() if reason else ""
-        if not self.reason and self.version >= 20:
-            self.reason = http.client.responses.get(self.status, "")
+        reason = http.client.responses.get(int(status), "")
+    return version, status, reason
+
+
+def _fields(lines: list[str]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for line in lines:
+        given, _, padded = line.partition(":")
+        name, value = given.lower(), padded.lstrip(" \t")
+        # RFC 9110, 5.2: a field that comes several times is one, its values joined.
+        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return fields
+
+
+# One that another follows: after 101 none does.
+_INTERIM = re.compile(rb"HTTP/\S+ 1\d\d.*?\n\r?\n(?=HTTP/)", re.DOTALL)
+
+
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
+
+
+def is_whole(head: bytes) -> bool:
+    """Whether the final response's head has its end; trailers may follow."""
+    return _EMPTY_LINE.search(head, _final(head)) is not None
 
 
 def _final(head: bytes) -> int:
-    """Where the last status line begins: interim responses (1xx) come before it."""
-    return head.rfind(b"\nHTTP/") + 1
+    """Where the final response begins: interim ones (1xx) come before it."""
+    start = 0
+    while interim := _INTERIM.match(head, start):
+        start = interim.end()
+    return start
 
 
 class Answer:
@@ -108,8 +131,3 @@ class Answer:
         if len(self._chunks) != 1:
             self._chunks = (b"".join(self._chunks),)
         return self._chunks[0]
-
-    @property
-    def size(self) -> int:
-        """The length of the content, in bytes."""
-        return sum(map(len, self._chunks))

@@ -3,7 +3,7 @@
     submitted > queued > has a slot: exchange and engine in turn > callback > settled > slot free
 
 Rules:
-- What comes from outside (a caller, the engine, a worker) ends with `_pump`, and only that starts
+- What comes from outside (a caller, the engine, a worker) ends with `pump`, and only that starts
   the next; nothing below it does, so that no chain of failures can grow the stack.
 - Foreign code (callbacks, done-callbacks, `then`) and slow decoding run on workers; the rest runs
   where it is, so that a plain request needs no worker.
@@ -29,7 +29,7 @@ from .lifetime import last
 from .model import Reply
 from .promise import Promise
 from .response import Answer, Response
-from .slots import Slots, current_turn, taking_turn
+from .slots import Slots, Turn, current_turn, running
 from .threads import on_own_thread
 from .work import Owner, Work
 from .workers import Workers
@@ -50,6 +50,10 @@ class Following(Work[T]):
         super().__init__(owner)
         self.promise = promise
         self.function = function
+
+    def expect(self) -> None:
+        super().expect()
+        self.promise.expect()
 
 
 Task = Work[Any]  # Any: whatever its value is
@@ -75,14 +79,16 @@ class Runner:
         """Work on it as soon as there is a slot."""
         if log.telling():
             log.debug("%s queued: %s", promise.label, promise.request)
-        self._enter(promise)
-
-    def _enter(self, work: Task) -> None:
         if self._closing:
             self._closing = False
             self._workers.open()
+        self._enter(promise)
+
+    def _enter(self, work: Task) -> None:
         self._slots.enter(work)
-        self._pump()
+        self.pump()
+        if (turn := work.turn) is not None:
+            self._pump_home(turn)
 
     def follow(self, promise: Promise, function: Callable[[Response, Content], T]) -> LeanFuture[T]:
         """The work of `Promise.then`."""
@@ -101,9 +107,24 @@ class Runner:
         elif isinstance(work, Promise):
             self._engine.cancel(work)
 
+    def expect(self, work: Task, turn: Turn) -> None:
+        """The turn waits for `work`. Seen to on a worker: here locks may be held."""
+        if turn is not work.turn and work not in turn.borrowers:
+            self._on_worker(self._expect, work, turn)
+
+    def _expect(self, work: Task, turn: Turn) -> None:
+        self._slots.expect(work, turn)
+        self._pump_home(turn)
+
+    def _pump_home(self, turn: Turn) -> None:
+        """It may lend its slot from now on."""
+        if turn.home is not self._slots:
+            turn.work.owner.pump()
+
     # From the queue to the engine.
 
-    def _pump(self) -> None:
+    def pump(self) -> None:
+        """Start what there is a slot for."""
         while (work := self._slots.take()) is not None:
             if isinstance(work, Promise):
                 self._begin(work)
@@ -144,7 +165,7 @@ class Runner:
             self._on_worker(self._step, token, outcome)
         else:
             self._step(token, outcome)
-        self._pump()
+        self.pump()
 
     def connected(
         self, token: Promise, address: str, port: int, is_new: bool, seconds: float
@@ -190,7 +211,7 @@ class Runner:
         self, promise: Promise, callback: Callable[[Promise], object], view: Promise
     ) -> Failure | None:
         try:
-            with taking_turn(promise):
+            with self._slots.turn_of(promise):
                 callback(view)
         except BaseException as error:  # noqa: BLE001  # foreign code, as executors do
             failure = _failure(promise, error, f"the callback of {promise.request}", 1)
@@ -220,7 +241,7 @@ class Runner:
             promise.wake()
 
     def _call_done_callbacks(self, work: Task) -> None:
-        with taking_turn(work):
+        with self._slots.turn_of(work):
             work.call_done_callbacks()
         self._leave(work)
 
@@ -244,10 +265,10 @@ class Runner:
 
     def _run(self, function: Callable[..., None], arguments: tuple[object, ...]) -> None:
         function(*arguments)
-        self._pump()
+        self.pump()
 
     def _run_following(self, following: Following[T]) -> None:
-        with taking_turn(following):
+        with self._slots.turn_of(following):
             if following.promise.cancelled():
                 following.cancel()
             elif following.set_running_or_notify_cancel():
@@ -258,7 +279,7 @@ class Runner:
 
     def is_idle(self) -> bool:
         """Whether nothing is pending."""
-        return not self._slots.pending()
+        return self._slots.is_empty()
 
     def close(self, cancel_futures: bool) -> None:
         """Finish or cancel what is pending, then end the threads.
@@ -281,7 +302,7 @@ class Runner:
         if turn is None:
             return not on_own_thread()
         while turn is not None and turn.work.owner is not self:
-            turn = turn.work.turn
+            turn = running(turn.around)
         return turn is None
 
     def cancel_all(self) -> None:
@@ -338,8 +359,9 @@ def _lost(work: Task) -> Failure:
 
 
 def _is_long_to_decode(promise: Promise, reply: Reply) -> bool:
-    size = sum(map(len, reply.chunks))
-    return size > LARGE and is_encoded(promise.request.method, reply)
+    pieces = reply.chunks
+    large = len(pieces) > 1 or (bool(pieces) and len(pieces[0]) > LARGE)
+    return large and is_encoded(promise.request.method, reply)
 
 
 def _failure(promise: Promise, error: BaseException, what: str, beneath: int) -> Failure:

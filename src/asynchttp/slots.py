@@ -4,10 +4,18 @@ At most `limit` pieces of work have a slot, the deepest first, then in the order
 came.
 
 A Turn is a piece of foreign code that runs on a worker on behalf of some work: a callback, say.
-Work that it asks for is its child, one deeper than itself, and while a turn has children it lends
-them its slot. So there is always a slot for the children of turns that wait for them, however deep
-and with a limit of 1 too; and since the deepest go first, of n turns that wait for a child each no
-more than `limit` wait at once on each depth, which bounds the threads.
+What it asks for is its child, one deeper than itself. When it is over, what is left of its children
+goes to the turn around it, which may come to wait for them, or else they queue as anybody's do.
+
+A turn lends its slot:
+
+- while it has children here: to any work, which is theirs first, since the deepest go first;
+- while it has children in another Http: to deeper work, which they may come to wait for;
+- while it waits for what it has not asked for: to deeper work, and to what is deeper than that.
+
+So nobody who waits keeps a slot from what he waits for, however deep, across several Https, and
+with a limit of 1 too. And of n turns that wait for a child each no more than `limit` wait at once
+on each depth, which bounds the threads.
 
 Rule: bookkeeping only. Whoever calls starts what `take` gives, outside the lock.
 """
@@ -20,38 +28,61 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
-UNKNOWN, QUEUED, WORKING, GONE = range(4)
+UNKNOWN, QUEUED, WORKING, CALLED, GONE = range(5)
 
 
 class Slotted(Protocol):
     """What a slot is needed for: a piece of work."""
 
     turn: Turn | None
-    """The turn that asked for it, if any."""
+    """The turn that it is a child of; to begin with, the one that asked for it."""
+    depth: int
+    """0, or deeper than that turn and those that wait for it."""
     stage: int
-    """Slots' own: how far it is."""
+    """How far it is; CALLED when its first turn has begun."""
 
     @property
-    def owner(self) -> object:
+    def owner(self) -> Any:  # Any: Slots have no use for it
         """Whose slots these are."""
-
-    @property
-    def depth(self) -> int:
-        """0, or one more than the turn that asked for it."""
 
 
 W = TypeVar("W", bound=Slotted)
 
 
 class Turn:
-    """A piece of foreign code being run by a worker, for `work`."""
+    """A piece of foreign code being run by a worker, for `work`, which has a slot at `home`."""
 
-    __slots__ = ("borrowers", "depth", "work")
+    __slots__ = ("around", "borrowers", "depth", "home", "over", "work")
 
-    def __init__(self, work: Slotted) -> None:
+    def __init__(self, work: Slotted, home: Slots[Any]) -> None:  # Any: all kinds of work
         self.work = work
-        self.depth: int = work.depth
-        self.borrowers: set[Slots[Any]] = set()  # Any: all kinds of work can borrow
+        self.home = home
+        self.around = running(work.turn)
+        self.depth = work.depth
+        self.over = False
+        # The Slots where it has children, and the work that it waits for, each with the depth above
+        # which it lends. Locked by nobody: each change and copy is one step.
+        self.borrowers: dict[object, int] = {}
+
+    def lends_to(self, depth: int) -> bool:
+        """Whether work at `depth` may have its slot."""
+        return any(above < depth for above in list(self.borrowers.values()))
+
+    def end(self) -> None:
+        """It is over: it has nothing to lend any more."""
+        self.over = True
+        for borrower in list(self.borrowers):
+            if isinstance(borrower, Slots):
+                borrower.orphan(self)
+        self.home.lenders.discard(self)
+        self.around = running(self.around)
+
+
+def running(turn: Turn | None) -> Turn | None:
+    """The turn, or if it is over, the innermost around it that is not."""
+    while turn is not None and turn.over:
+        turn = turn.around
+    return turn
 
 
 _here = threading.local()
@@ -62,30 +93,20 @@ def current_turn() -> Turn | None:
     return getattr(_here, "turn", None)
 
 
-@contextmanager
-def taking_turn(work: Slotted) -> Iterator[None]:
-    """Run foreign code as a turn of `work`; at the end it has nothing to lend any more."""
-    outer, turn = current_turn(), Turn(work)
-    _here.turn = turn
-    try:
-        yield
-    finally:
-        _here.turn = outer
-        for slots in turn.borrowers:
-            slots.stop_lending(turn)
-
-
 class Slots(Generic[W]):
     """The slots of one Http."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self.lenders: set[Turn] = set()
+        """The turns of work here that may have something to lend."""
         self._lock = threading.RLock()
         self._emptied = threading.Condition(self._lock)
         self._queues: list[deque[W]] = [deque()]  # by depth
         self._queued = 0
         self._working: set[W] = set()
-        self._lending: dict[Turn, int] = {}  # how many children each has here
+        self._children: dict[Turn, dict[W, None]] = {}  # in their order
+        self._awaited: dict[W, list[Turn]] = {}  # who waits for it without having asked for it
 
     def hold(self) -> None:
         """Let nothing change here until `release`."""
@@ -95,39 +116,48 @@ class Slots(Generic[W]):
         """Let others in again."""
         self._lock.release()
 
+    @contextmanager
+    def turn_of(self, work: W) -> Iterator[None]:
+        """Run foreign code as a turn of `work`."""
+        work.stage = CALLED
+        outer, turn = current_turn(), Turn(work, self)
+        _here.turn = turn
+        try:
+            yield
+        finally:
+            _here.turn = outer
+            turn.end()
+
+    # Into the queue, out of it, and out.
+
     def enter(self, work: W) -> None:
         """Queue it."""
         with self._lock:
             if work.turn is not None:
-                self._lending[work.turn] = self._lending.get(work.turn, 0) + 1
-                work.turn.borrowers.add(self)
-            self._queue_at(work.depth).append(work)
+                self._give_to(work.turn, work)
             work.stage = QUEUED
             self._queued += 1
-
-    def _queue_at(self, depth: int) -> deque[W]:
-        while len(self._queues) <= depth:
-            self._queues.append(deque())
-        return self._queues[depth]
+            self._queue_at(work.depth).append(work)
 
     def take(self) -> W | None:
         """Give the next piece of work a slot; None when none is free or nothing waits."""
         with self._lock:
-            if not self._queued or len(self._working) - len(self._lending) >= self.limit:
+            full = len(self._working) >= self.limit
+            if not self._queued or (full and not self.lenders):
                 return None
-            work = self._next()
-            work.stage = WORKING
-            self._queued -= 1
-            self._working.add(work)
-            return work
+            depth = self._deepest()
+            if full and self._kept_from(depth) >= self.limit:
+                return None
+            return self._take_from(self._queues[depth])
 
-    def _next(self) -> W:
-        for queue in reversed(self._queues):
-            while queue:
-                work = queue.popleft()
-                if work.stage == QUEUED:  # not withdrawn
-                    return work
-        raise AssertionError("something is queued")
+    def _take_from(self, queue: deque[W]) -> W | None:
+        if not queue:
+            return None  # a signal handler or a finalizer was quicker
+        work = queue.popleft()
+        work.stage = WORKING
+        self._queued -= 1
+        self._working.add(work)
+        return work
 
     def leave(self, work: W) -> None:
         """It is over: its slot is free."""
@@ -139,42 +169,128 @@ class Slots(Generic[W]):
     def withdraw(self, work: W) -> bool:
         """Take it out of the queue; False if it is not there any more."""
         with self._lock:
-            if work.stage != QUEUED:
+            if work.stage not in (UNKNOWN, QUEUED):
                 return False
-            self._queued -= 1
+            was_queued = work.stage == QUEUED
+            self._queued -= was_queued
             self._forget(work)
-            self._sweep(self._queues[work.depth])
-            return True
-
-    def _sweep(self, queue: deque[W]) -> None:
-        """Withdrawn work stays in its queue, until it is most of it."""
-        if len(queue) > 2 * self._queued + 100:
-            waiting = [work for work in queue if work.stage == QUEUED]
-            queue.clear()
-            queue.extend(waiting)
+            self._sweep(work.depth)
+            return was_queued
 
     def _forget(self, work: W) -> None:
         work.stage = GONE
-        turn = work.turn
-        if turn is not None and turn in self._lending:
-            self._lending[turn] -= 1
-            if not self._lending[turn]:
-                del self._lending[turn]
-        if not self._queued and not self._working:
+        turn, work.turn = work.turn, None  # else each would keep all before it alive
+        if turn is not None:
+            self._take_away(turn, work)
+        for waiting in self._awaited.pop(work, ()):
+            waiting.borrowers.pop(work, None)
+        if self.is_empty():
             self._emptied.notify_all()
 
-    def stop_lending(self, turn: Turn) -> None:
-        """The turn is over; its children go on with the slots that there are."""
+    # The queues. What was withdrawn or moved stays in its old one until it would be next.
+
+    def _queue_at(self, depth: int) -> deque[W]:
+        while len(self._queues) <= depth:
+            self._queues.append(deque())
+        return self._queues[depth]
+
+    def _deepest(self) -> int:
+        """The depth of what goes next."""
+        for depth in range(len(self._queues) - 1, 0, -1):
+            if self._next_at(depth):
+                return depth
+        self._next_at(0)
+        return 0
+
+    def _next_at(self, depth: int) -> bool:
+        queue = self._queues[depth]
+        while queue and not _waits_at(depth, queue[0]):
+            queue.popleft()
+        return bool(queue)
+
+    def _sweep(self, depth: int) -> None:
+        queue = self._queues[depth]
+        if len(queue) > 2 * self._queued + 100:
+            waiting = [work for work in queue if _waits_at(depth, work)]
+            queue.clear()
+            queue.extend(waiting)
+
+    def _kept_from(self, depth: int) -> int:
+        """How many slots are not to be had for work at `depth`."""
+        lent = [turn for turn in self.lenders.copy() if turn.lends_to(depth)]
+        return len(self._working) - len(lent)
+
+    # Turns.
+
+    def _give_to(self, turn: Turn | None, work: W) -> None:
+        """Make it a child of `turn`, or of the innermost around that is not over."""
+        while turn is not None:
+            # Before the question, for the same reason as in `expect`.
+            turn.borrowers[self] = -1 if turn.home is self else turn.depth
+            if not turn.over:
+                turn.home.lenders.add(turn)
+                self._children.setdefault(turn, {})[work] = None
+                break
+            turn = turn.around
+        work.turn = turn
+        work.depth = self._depth_of(work)
+
+    def _depth_of(self, work: W) -> int:
+        """One deeper than whoever waits for it, or may come to."""
+        waiting = [*self._awaited.get(work, ()), work.turn]
+        return max((turn.depth + 1 for turn in waiting if turn is not None), default=0)
+
+    def _take_away(self, turn: Turn, work: W) -> None:
+        children = self._children.get(turn, {})
+        children.pop(work, None)
+        if not children:
+            self._children.pop(turn, None)
+            turn.borrowers.pop(self, None)
+
+    def orphan(self, turn: Turn) -> None:
+        """The turn is over: whose its children are now."""
         with self._lock:
-            self._lending.pop(turn, None)
+            for work in self._children.pop(turn, ()):
+                self._give_to(turn.around, work)
+                self._move(work)
+
+    def expect(self, work: W, turn: Turn) -> None:
+        """The turn waits for work that is not its child."""
+        with self._lock:
+            if work.stage == GONE:
+                return
+            self._awaited.setdefault(work, []).append(turn)
+            if work.stage != CALLED:
+                work.depth = self._depth_of(work)
+                self._move(work)
+            turn.borrowers[work] = min(turn.depth, work.depth)
+            turn.home.lenders.add(turn)
+            if turn.over:  # asked last: its end sees this, or this sees its end
+                turn.home.lenders.discard(turn)
+
+    def _move(self, work: W) -> None:
+        """To the queue of its depth, which has changed."""
+        if work.stage == QUEUED:
+            self._queue_at(work.depth).append(work)
+
+    # All of it.
 
     def pending(self) -> list[W]:
         """All that is queued or being worked on, the queued first."""
         with self._lock:
-            queued = [work for queue in self._queues for work in queue if work.stage == QUEUED]
-            return queued + list(self._working)
+            queues = enumerate(self._queues)
+            queued = [work for at, queue in queues for work in queue if _waits_at(at, work)]
+            return list(dict.fromkeys(queued)) + list(self._working)
+
+    def is_empty(self) -> bool:
+        """Whether nothing is queued or worked on."""
+        return not self._queued and not self._working
 
     def wait_until_empty(self, timeout: float | None = None) -> bool:
-        """Wait until nothing is queued or worked on, at most `timeout` seconds."""
+        """Wait for that, at most `timeout` seconds."""
         with self._lock:
-            return self._emptied.wait_for(lambda: not self._queued and not self._working, timeout)
+            return self._emptied.wait_for(self.is_empty, timeout)
+
+
+def _waits_at(depth: int, work: Slotted) -> bool:
+    return work.stage == QUEUED and work.depth == depth

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeVar
 
-from .future import CANCELLED_AND_NOTIFIED, LeanFuture
+from .future import CANCELLED_AND_NOTIFIED, DONE, LeanFuture
 from .slots import UNKNOWN, Turn, current_turn
 
 T = TypeVar("T")
@@ -16,11 +16,17 @@ class Owner(Protocol):
     def withdraw(self, work: Work[Any]) -> None:  # Any: whatever its value is
         """It has been cancelled."""
 
+    def expect(self, work: Work[Any], turn: Turn) -> None:  # Any: as above
+        """The turn is about to wait for it."""
+
+    def pump(self) -> None:
+        """A slot may have become free."""
+
 
 class Work(LeanFuture[T]):
     """A future with an owner; see slots.py for what the rest means."""
 
-    __slots__ = ("owner", "stage", "turn")
+    __slots__ = ("depth", "owner", "stage", "turn")
 
     owner: Owner
 
@@ -29,11 +35,11 @@ class Work(LeanFuture[T]):
         self.owner = owner
         self.stage = UNKNOWN
         self.turn: Turn | None = current_turn()
+        self.depth = 0
 
-    @property
-    def depth(self) -> int:
-        """How many callbacks within callbacks it was asked for in."""
-        return 0 if self.turn is None else self.turn.depth + 1
+    def expect(self) -> None:
+        if self._state not in DONE and (turn := current_turn()) is not None:
+            self.owner.expect(self, turn)
 
     def finish(self) -> None:
         """It is over: give back what only the work needed."""

@@ -10,18 +10,25 @@ Rules:
 
 from __future__ import annotations
 
+import http.client
+import os
+import re
 from collections.abc import Callable
 
 import pycurl
 
 from ..body import Body
 from ..model import Reply, Tls, Transfer
+from ..response import is_whole
 from .trouble import Trouble, exception_of
 from .upload import Upload
 
 FOREVER = 2**31 - 1  # ms: libcurl takes 0 for its default of 300 s
 LARGE = 1 << 16  # bytes: a handle that holds a copy of so large a body is not kept
 BUFFER = 512 << 10  # bytes: doubles the speed of large downloads, costs small ones nothing
+
+REWRITTEN = re.compile("%([a-f]|.[a-f])")  # libcurl would make it upper case
+LENGTH, CODING = b"content-length:", b"transfer-encoding:"  # names are in lower case by now
 
 # How a body goes out; EMPTY says so (Content-Length: 0).
 NOTHING, EMPTY, MEMORY, STREAM = "nothing", "empty", "memory", "stream"
@@ -40,17 +47,32 @@ def preset_of(transfer: Transfer) -> Preset:
 def _sends(transfer: Transfer) -> str:
     body = transfer.body
     if body is None:
-        return EMPTY if transfer.method in ("PATCH", "POST", "PUT") else NOTHING
+        return EMPTY if transfer.method.upper() in ("PATCH", "POST", "PUT") else NOTHING
     return MEMORY if body.in_memory else STREAM
 
 
 class Easy:
-    """A handle, and what has come for its present transfer."""
+    """A handle, and what has come for its present transfer.
 
-    __slots__ = ("_chunks", "_head", "_headers", "_upload", "curl", "preset", "reusable")
+    `opened(fd)` is called when it makes a connection.
+    """
 
-    def __init__(self, preset: Preset) -> None:
+    __slots__ = (
+        "_chunks",
+        "_connected",
+        "_head",
+        "_headers",
+        "_opened",
+        "_upload",
+        "curl",
+        "preset",
+        "reusable",
+    )
+
+    def __init__(self, preset: Preset, opened: Callable[[int], None]) -> None:
         self.preset = preset
+        self._opened = opened
+        self._connected = False
         self.reusable = True
         self._head: list[bytes] = []
         self._chunks: list[bytes] = []
@@ -64,6 +86,7 @@ class Easy:
         set_ = curl.setopt
         set_(pycurl.HEADERFUNCTION, self._head.append)
         set_(pycurl.WRITEFUNCTION, self._chunks.append)
+        set_(pycurl.SOCKOPTFUNCTION, self._on_new_socket)
         set_(pycurl.NOSIGNAL, 1)
         set_(pycurl.PATH_AS_IS, 1)
         set_(pycurl.PROXY, "")
@@ -75,6 +98,11 @@ class Easy:
         if tls is not None:
             self._preset_tls(curl, tls)
         return curl
+
+    def _on_new_socket(self, fd: int, _purpose: int) -> int:
+        self._connected = True
+        self._opened(fd)
+        return pycurl.SOCKOPT_OK
 
     def _preset_method(self, curl: pycurl.Curl, method: str, sends: str) -> None:
         if sends == STREAM:
@@ -91,15 +119,21 @@ class Easy:
         # HTTP/2 connection would carry them all.
         curl.setopt(pycurl.PIPEWAIT, 1)
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
-        curl.setopt(pycurl.CAINFO, tls.ca_certs)
+        curl.setopt(pycurl.CAINFO, os.fspath(tls.ca_certs))
         curl.setopt(pycurl.SSL_VERIFYPEER, int(tls.verify))
         curl.setopt(pycurl.SSL_VERIFYHOST, 2 if tls.verify else 0)
 
     def prepare(self, transfer: Transfer) -> None:
         """Set what only this transfer needs; a body comes with `send` or `stream`."""
         self.curl.setopt(pycurl.URL, transfer.url)
+        if "%" in transfer.url and REWRITTEN.search(transfer.url):
+            self._keep_target(transfer.url)
         if transfer.headers is not self._headers:
             self._set_headers(transfer.headers)
+
+    def _keep_target(self, url: str) -> None:
+        self.curl.setopt(pycurl.REQUEST_TARGET, url[url.index("/", len("https://")) :])
+        self.reusable = False  # the next transfer has another target
 
     def send(self, body: Body) -> None:
         """Have a body sent that is in memory."""
@@ -109,14 +143,23 @@ class Easy:
 
     def stream(self, body: Body, fetch: Callable[[Upload], None]) -> None:
         """Have a body sent that has to be read first."""
-        self._send_chunked_if_so(body)
+        self._send_sized_if_so(body)
         self._upload = Upload(body, fetch)
         self.curl.setopt(pycurl.READFUNCTION, self._upload.read)
         self.curl.setopt(pycurl.SEEKFUNCTION, self._upload.seek)
 
+    def _send_sized_if_so(self, body: Body) -> None:
+        """A length that was given has to come from libcurl, or it sends the body chunked too."""
+        given = [line for line in self._headers if line.startswith(LENGTH)]
+        self.curl.setopt(pycurl.INFILESIZE_LARGE, _length(given[0]) if given else -1)
+        if given:
+            self._set_headers(tuple(line for line in self._headers if line not in given))
+        else:
+            self._send_chunked_if_so(body)
+
     def _send_chunked_if_so(self, body: Body) -> None:
-        if body.chunked and not _names(self._headers, b"content-length:"):
-            self._set_headers((*self._headers, b"transfer-encoding: chunked"))
+        if body.chunked and not any(line.startswith((LENGTH, CODING)) for line in self._headers):
+            self._set_headers((*self._headers, CODING + b" chunked"))
 
     def _set_headers(self, headers: tuple[bytes, ...]) -> None:
         self.curl.setopt(pycurl.HTTPHEADER, list(headers))
@@ -130,17 +173,11 @@ class Easy:
 
     def watch_connection(self, connected: Callable[[str, int, bool], None]) -> None:
         """Have `connected(address, port, is_new)` called when there is a connection."""
-        opened: list[int] = []
-
-        def on_socket(fd: int, _purpose: int) -> int:
-            opened.append(fd)
-            return pycurl.SOCKOPT_OK
 
         def before_request(remote: str, _local: str, port: int, _local_port: int) -> int:
-            connected(remote, port, bool(opened))
+            connected(remote, port, self._connected)
             return pycurl.PREREQFUNC_OK
 
-        self.curl.setopt(pycurl.SOCKOPTFUNCTION, on_socket)
         self.curl.setopt(pycurl.PREREQFUNCTION, before_request)
         self.reusable = False
 
@@ -156,14 +193,21 @@ class Easy:
 
     def own_socket(self) -> int:
         """The descriptor that it alone moves bytes on; -1 when there is none, or many share it."""
-        if self.curl.getinfo(pycurl.INFO_HTTP_VERSION) >= pycurl.CURL_HTTP_VERSION_2_0:
-            return -1
-        return int(self.curl.getinfo(pycurl.ACTIVESOCKET))
+        return -1 if self._may_share() else int(self.curl.getinfo(pycurl.ACTIVESOCKET))
 
-    def reply(self) -> Reply:
-        """What has come, complete."""
+    def _may_share(self) -> bool:
+        """Whether it is HTTP/2, or may be: libcurl says so when the answer has begun."""
+        version = self.curl.getinfo(pycurl.INFO_HTTP_VERSION)
+        is_tls = self.preset[3] is not None
+        return is_tls and (not version or version >= pycurl.CURL_HTTP_VERSION_2_0)
+
+    def reply(self) -> Reply | Exception:
+        """What has come; to libcurl a connection that closes in the head ends that, too."""
+        head = b"".join(self._head)
+        if not head.endswith(b"\r\n\r\n") and not is_whole(head):
+            return http.client.IncompleteRead(b"")
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)
-        return Reply(status, b"".join(self._head), tuple(self._chunks))
+        return Reply(status, head, tuple(self._chunks))
 
     def error(self, code: int, message: str, transfer: Transfer) -> Exception:
         """What to raise for libcurl's error `code`."""
@@ -178,12 +222,14 @@ class Easy:
                 transfer.authority,
                 info(pycurl.OS_ERRNO),
                 info(pycurl.SSL_VERIFYRESULT),
+                bool(self._head),
                 received,
             )
         )
 
     def clear(self) -> None:
         """Forget the transfer."""
+        self._connected = False
         self._head.clear()
         self._chunks.clear()
         self._upload = None
@@ -193,5 +239,5 @@ def _milliseconds(timeout: float | None) -> int:
     return FOREVER if timeout is None else max(1, min(FOREVER, int(timeout * 1000)))
 
 
-def _names(headers: tuple[bytes, ...], name: bytes) -> bool:
-    return any(line.lower().startswith(name) for line in headers)
+def _length(line: bytes) -> int:
+    return int(line.partition(b":")[2])

@@ -23,9 +23,8 @@ class Job(Generic[Token]):
     def __init__(self, token: Token, transfer: Transfer) -> None:
         self.token = token
         self.transfer = transfer
-        # What it has once it is on the wire:
         self.easy: Easy | None = None
-        self.shard: Shard[Token] | None = None
+        self.shard: Shard[Token] | None = None  # while it is on the wire
         # When there is a timeout:
         self.timer: Timer | None = None
         self.last_moved = 0.0

@@ -15,9 +15,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import CancelledError
+from copy import copy
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -38,6 +39,7 @@ from .upload import Upload
 Token = TypeVar("Token", bound=Hashable)
 
 LATEST = 0.002  # seconds after which those who wait are woken, however busy the loop is
+LONG = 3600.0  # seconds: no system call takes more than 2**31 ms
 TICKS = 8  # looks within one timeout whether bytes still move
 POOL = 100  # idle easy handles kept for each preset
 
@@ -60,7 +62,7 @@ class Loop(Generic[Token]):
         self._moved: dict[int, float] = {}  # when something last happened on a descriptor
         self._shards: list[Shard[Token]] = []
         self._origins: dict[str, Shard[Token]] = {}
-        self._pool: dict[Preset, list[Easy]] = {}
+        self._pool: defaultdict[Preset, list[Easy]] = defaultdict(list)
         self._jobs: dict[Token, Job[Token]] = {}
         self._unnamed: dict[Host, list[Job[Token]]] = {}
         self._names = Names(partial(self.post, self._learn))
@@ -114,7 +116,7 @@ class Loop(Generic[Token]):
                 job.last_moved = time.monotonic()
                 self._find_host(job)  # which is known now
             else:
-                self._end(job, found)
+                self._end(job, copy(found))  # each of its own, which says what request it was
 
     def _find_host(self, job: Job[Token]) -> None:
         try:
@@ -135,7 +137,7 @@ class Loop(Generic[Token]):
     # The one entrance to libcurl, and the one exit.
 
     def _enter(self, job: Job[Token], host: Host | None, addresses: tuple[str, ...]) -> None:
-        shard = job.shard = self._shard_for(job.transfer)
+        shard = self._shard_for(job.transfer)
         easy = job.easy = self._easy_for(job.transfer)
         easy.prepare(job.transfer)
         if job.transfer.body is not None:
@@ -150,8 +152,9 @@ class Loop(Generic[Token]):
         del self._jobs[job.token]
         if job.timer is not None:
             self._timers.cancel(job.timer)
-        if job.easy is not None and job.shard is not None:
-            job.shard.remove(job.easy)
+        if job.easy is not None:
+            if job.shard is not None:
+                job.shard.remove(job.easy)
             self._give_back(job.easy)
         if not self._delivered_at:
             self._delivered_at = time.monotonic()
@@ -175,12 +178,15 @@ class Loop(Generic[Token]):
 
     def _easy_for(self, transfer: Transfer) -> Easy:
         preset = preset_of(transfer)
-        pooled = self._pool.get(preset)
-        return pooled.pop() if pooled else Easy(preset)
+        pooled = self._pool[preset]
+        return pooled.pop() if pooled else Easy(preset, self._opened)
+
+    def _opened(self, fd: int) -> None:
+        self._poller.opened(fd)
 
     def _give_back(self, easy: Easy) -> None:
         easy.clear()
-        pooled = self._pool.setdefault(easy.preset, [])
+        pooled = self._pool[easy.preset]
         if easy.reusable and len(pooled) < POOL:
             pooled.append(easy)
         else:
@@ -280,7 +286,7 @@ class Loop(Generic[Token]):
         due = [pause / 1000 for pause in pauses if pause >= 0]
         if self._timers:
             due.append(self._timers.pause())
-        return min(due, default=None)
+        return min(*due, LONG) if due else None
 
     def _poll(self, pause: float | None) -> Sequence[tuple[int, int]]:
         if pause == 0:

@@ -22,6 +22,9 @@ class Poller(Protocol):
     def watch(self, fd: int, what: int) -> None:
         """Report `fd` when it is ready for `what`, a pycurl.POLL_ mask; again to change that."""
 
+    def opened(self, fd: int) -> None:
+        """The descriptor is a new one, whatever had its number before."""
+
     def forget(self, fd: int) -> bool:
         """No longer report `fd`; False when it cannot be found any more."""
 
@@ -46,14 +49,22 @@ class EpollPoller:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
+        self._registered: dict[int, int] = {}  # what for
 
     def watch(self, fd: int, what: int) -> None:
+        if self._registered.get(fd) == what:
+            return
         try:
             self._epoll.modify(fd, self._INTEREST[what])
         except FileNotFoundError:  # never registered, or closed since
             self._epoll.register(fd, self._INTEREST[what])
+        self._registered[fd] = what
+
+    def opened(self, fd: int) -> None:
+        self._registered.pop(fd, None)
 
     def forget(self, fd: int) -> bool:
+        self._registered.pop(fd, None)
         try:
             self._epoll.unregister(fd)
         except OSError:  # closed here, but a forked child has it open: only epoll still knows it
@@ -73,6 +84,9 @@ class SelectorPoller:
 
     def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
         self._selector = selector or selectors.DefaultSelector()
+
+    def opened(self, fd: int) -> None:
+        self.forget(fd)
 
     def watch(self, fd: int, what: int) -> None:
         self.forget(fd)

@@ -66,14 +66,15 @@ class Shard(Generic[Token]):
 
     def add(self, job: Job[Token], easy: Easy) -> None:
         """Start a prepared transfer."""
+        job.shard = self
         self._under_way[easy.curl] = job
         self._multi.add_handle(easy.curl)
         self._running += 1
 
     def remove(self, easy: Easy) -> None:
         """Stop a transfer; on HTTP/1 its connection closes, on HTTP/2 its stream is reset."""
-        if self._under_way.pop(easy.curl, None) is not None:
-            self._multi.remove_handle(easy.curl)
+        del self._under_way[easy.curl]
+        self._multi.remove_handle(easy.curl)
 
     def pause(self) -> int:
         """Milliseconds until libcurl wants to act, -1 for never."""
@@ -92,15 +93,16 @@ class Shard(Generic[Token]):
         if self._running == len(self._under_way):
             return ()
         _, done, failed = self._multi.info_read()
-        ended = [(curl, 0, "") for curl in done]
-        ended += failed
-        jobs = [(self._take(curl), code, message) for curl, code, message in ended]
+        ended = [(self._take(curl), 0, "") for curl in done]
+        ended += [(self._take(curl), code, message) for curl, code, message in failed]
         self._running = len(self._under_way)
-        return jobs
+        return ended
 
     def _take(self, curl: pycurl.Curl) -> Job[Token]:
         self._multi.remove_handle(curl)
-        return self._under_way.pop(curl)
+        job = self._under_way.pop(curl)
+        job.shard = None
+        return job
 
     def close(self) -> None:
         """Free the handle; with nothing under way, or libcurl crashes."""

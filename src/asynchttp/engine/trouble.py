@@ -8,6 +8,9 @@ other trouble with TLS      ssl.SSLError
 closed before an answer     http.client.RemoteDisconnected
 closed in the middle        http.client.IncompleteRead
 not HTTP                    http.client.BadStatusLine
+
+libcurl's errno is that of the last system call that failed, which may be one that did no harm (the
+first address of localhost refused, the second did not). It counts where the message says the same.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import os
 import re
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import httplib2
@@ -34,6 +38,8 @@ class Trouble(NamedTuple):
     """What the system said, 0 if it was not asked."""
     verify_result: int
     """OpenSSL's verdict on the certificate (X509_V_ERR_...), 0 if it was fine."""
+    begun: bool
+    """Whether an answer had begun to come."""
     received: bytes
     """The part of the body that came."""
 
@@ -43,8 +49,13 @@ def exception_of(trouble: Trouble) -> Exception:
     return _TABLE.get(trouble.code, _other)(trouble)
 
 
+def _said(trouble: Trouble) -> int:
+    """What the system said to this, or 0."""
+    return trouble.os_errno if os.strerror(trouble.os_errno) in trouble.message else 0
+
+
 def _other(trouble: Trouble) -> Exception:
-    return OSError(trouble.os_errno or errno.EIO, trouble.message)
+    return OSError(_said(trouble) or errno.EIO, trouble.message)
 
 
 def _no_such_host(trouble: Trouble) -> Exception:
@@ -61,28 +72,74 @@ def _timed_out(trouble: Trouble) -> Exception:
 
 
 def _reset(trouble: Trouble) -> Exception:
-    number = trouble.os_errno or errno.ECONNRESET
+    number = _said(trouble) or errno.ECONNRESET
     return OSError(number, os.strerror(number))
 
 
+def _broken(trouble: Trouble) -> Exception:
+    """Reset, ended by a TLS alert, ended without one, or what came makes no sense."""
+    if _said(trouble):
+        return _reset(trouble)
+    if _OPENSSL.search(trouble.message) and _EOF not in trouble.message:
+        return _tls(trouble)
+    return _incomplete(trouble) if trouble.begun else _disconnected(trouble)
+
+
+# As it says: ... target hostname 'localhost', ... target IPv4 address '127.0.0.1'
+_MISMATCH = re.compile(r"target (?:hostname|(IP)\S* address) '(.*)'")
+_VERDICT = re.compile(r"verify result: (.*) \(\d+\)$")
+_WRONG_NAME, _WRONG_ADDRESS = 62, 64  # X509_V_ERR_HOSTNAME_MISMATCH and its like
+
+
 def _not_verified(trouble: Trouble) -> Exception:
-    error = ssl.SSLCertVerificationError(1, f"certificate verify failed: {trouble.message}")
-    error.library, error.reason = "SSL", "CERTIFICATE_VERIFY_FAILED"
-    error.verify_code, error.verify_message = trouble.verify_result, trouble.message
+    code, verdict = _verdict(trouble)
+    reason = "CERTIFICATE_VERIFY_FAILED"
+    text = f"[SSL: {reason}] certificate verify failed: {verdict}"
+    error = ssl.SSLCertVerificationError(int(ssl.SSL_ERROR_SSL), text)
+    error.library, error.reason = "SSL", reason
+    error.verify_code, error.verify_message = code, verdict
     return error
 
 
+def _verdict(trouble: Trouble) -> tuple[int, str]:
+    """What is wrong with the certificate, as Python's `ssl` puts it."""
+    if wrong := _MISMATCH.search(trouble.message):
+        what, code = ("IP address", _WRONG_ADDRESS) if wrong[1] else ("Hostname", _WRONG_NAME)
+        return code, f"{what} mismatch, certificate is not valid for '{wrong[2]}'."
+    said = _VERDICT.search(trouble.message)
+    return trouble.verify_result, said[1] if said else trouble.message
+
+
+# As OpenSSL says it: error:0A00010B:SSL routines::wrong version number
+_OPENSSL = re.compile(r"error:[0-9A-F]+:[^:]*:[^:]*:([^:,]+)")
+_EOF = "unexpected eof"
+
+
 def _tls(trouble: Trouble) -> Exception:
-    error = ssl.SSLError(1, trouble.message)
-    # OpenSSL's own wording: error:0A00010B:SSL routines::wrong version number
-    said = re.search(r"error:[0-9A-F]+:([^:]*):[^:]*:([^:]*)$", trouble.message)
-    error.library = "SSL"
-    error.reason = said[2].strip().upper().replace(" ", "_") if said else trouble.message
+    if _said(trouble):
+        return _reset(trouble)
+    said = _OPENSSL.search(trouble.message)
+    return _tls_error(said[1].strip() if said else trouble.message)
+
+
+def _tls_error(text: str) -> Exception:
+    reason = text.upper().replace(" ", "_")
+    is_end = _EOF in text
+    kind, number = (
+        (ssl.SSLEOFError, ssl.SSL_ERROR_EOF) if is_end else (ssl.SSLError, ssl.SSL_ERROR_SSL)
+    )
+    error = kind(int(number), f"[SSL: {reason}] {text}")
+    error.library, error.reason = "SSL", reason
     return error
 
 
 def _no_ca_file(trouble: Trouble) -> Exception:
-    return OSError(trouble.os_errno or errno.ENOENT, trouble.message)
+    try:
+        # libcurl has just tried to read it, on this thread too.
+        Path(trouble.message.partition("file: ")[2]).read_bytes()
+    except OSError as error:
+        return error
+    return _tls_error("no certificate or crl found")
 
 
 def _disconnected(trouble: Trouble) -> Exception:
@@ -90,7 +147,7 @@ def _disconnected(trouble: Trouble) -> Exception:
 
 
 def _incomplete(trouble: Trouble) -> Exception:
-    missing = re.search(r"with (\d+) bytes remaining", trouble.message)
+    missing = re.search(r"with (\d+) bytes (?:remaining|missing)", trouble.message)
     return http.client.IncompleteRead(trouble.received, int(missing[1]) if missing else None)
 
 
@@ -114,8 +171,8 @@ _TABLE: dict[int, Callable[[Trouble], Exception]] = {
     pycurl.E_COULDNT_RESOLVE_HOST: _no_such_host,
     pycurl.E_COULDNT_CONNECT: _not_connected,
     pycurl.E_OPERATION_TIMEDOUT: _timed_out,
-    pycurl.E_RECV_ERROR: _reset,
-    pycurl.E_SEND_ERROR: _reset,
+    pycurl.E_RECV_ERROR: _broken,
+    pycurl.E_SEND_ERROR: _broken,
     pycurl.E_HTTP2: _reset,
     pycurl.E_PEER_FAILED_VERIFICATION: _not_verified,
     pycurl.E_SSL_CONNECT_ERROR: _tls,

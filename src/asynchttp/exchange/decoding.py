@@ -23,7 +23,7 @@ def decode(method: str, reply: Reply, settings: Settings) -> tuple[Response, byt
     (`DecodeLimitError`, `DecodeRatioError`) for a body that grows too large.
     """
     response, content = Response.parse(reply.head), b"".join(reply.chunks)
-    if method != "HEAD":
+    if content and method != "HEAD":  # of no bytes httplib2 makes a ValueError
         limits = dict(settings.decode_limits)
         content = httplib2._decompressContent(response, content, limits)  # type: ignore[attr-defined]  # not in its types
     return response, content

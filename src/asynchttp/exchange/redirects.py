@@ -19,7 +19,7 @@ import httplib2
 from ..model import Reply, Request, Settings, Transfer
 from ..response import Answer, Response
 from .decoding import decode, is_encoded
-from .transfer import Hop, clean, first_hop, transfer_of
+from .transfer import Hop, first_hop, hop_to, transfer_of
 
 
 def follow_redirects(request: Request, settings: Settings) -> Generator[Transfer, Reply, Answer]:
@@ -106,5 +106,5 @@ def _next_hop(hop: Hop, status: int, target: str, settings: Settings) -> Hop:
     if not dropped.isdisjoint(headers):
         headers = {name: value for name, value in headers.items() if name not in dropped}
     if status in (302, 303):
-        return Hop("GET", clean(target), headers, None)
-    return Hop(hop.method, clean(target), headers, hop.body)
+        return hop_to("GET", target, headers, None)
+    return hop_to(hop.method, target, headers, hop.body)

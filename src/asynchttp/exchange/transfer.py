@@ -17,10 +17,14 @@ from ..body import Body
 from ..model import Request, Settings, Transfer
 
 # A URI that normalization would leave as it is.
-NORMAL = re.compile(r"(https?)://([a-z0-9._:\[\]-]+)/[!-\"$-~]*")
+NORMAL = re.compile(r"(https?)://([a-z0-9._-]+(?::[0-9]{1,5})?)/[!-\"$-~]*(?<!\?)")
+PORT = re.compile("[0-9]{0,5}")
+COMMON_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 CONTROLS = re.compile(r"[\x00-\x20\x7f]")
 FIELD_NAME = re.compile(rb"[^:\s][^:\r\n]*")
 FOLDED_OR_INJECTED = re.compile(rb"[\r\n]")
+
+LONGEST = 1e9  # seconds: what the clocks of all systems can count
 
 USER_AGENT = f"Python-httplib2/{httplib2.__version__} (gzip)"
 DEFAULT_HEADERS = {"user-agent": USER_AGENT, "accept-encoding": "gzip, deflate"}
@@ -34,14 +38,19 @@ class Hop(NamedTuple):
 
     method: str
     uri: str
+    """As it was given, made ASCII."""
+    scheme: str
+    authority: str
+    url: str
+    """As it goes out: without a fragment."""
     headers: dict[str, str]
     body: Body | None
 
 
 def first_hop(request: Request) -> Hop:
-    """The step that a request begins with."""
+    """The step that a request begins with; raises what `hop_to` does."""
     headers = DEFAULT_HEADERS if request.headers is None else _complete(request.headers)
-    return Hop(request.method, clean(request.uri), headers, request.body)
+    return hop_to(request.method, request.uri, headers, request.body)
 
 
 def _complete(given: object) -> dict[str, str]:
@@ -52,53 +61,67 @@ def _complete(given: object) -> dict[str, str]:
     return headers
 
 
-def clean(uri: str) -> str:
-    """An ASCII URI in which nothing can end the request line."""
-    if NORMAL.fullmatch(uri):
-        return uri
+def hop_to(method: str, uri: str, headers: dict[str, str], body: Body | None) -> Hop:
+    """The step to `uri`.
+
+    Raises `httplib2.RelativeURIError`, `KeyError` for a scheme that is not http or https, and
+    `http.client.InvalidURL`.
+    """
+    if normal := NORMAL.fullmatch(uri):
+        return Hop(method, uri, normal[1], normal[2], uri, headers, body)
     ascii_uri: str = iri2uri(uri)
-    return ascii_uri.replace(" ", "%20").replace("\r", "%0D").replace("\n", "%0A")
+    # Nothing in it may end the request line.
+    ascii_uri = ascii_uri.replace(" ", "%20").replace("\r", "%0D").replace("\n", "%0A")
+    scheme, authority, _, url = httplib2.urlnorm(ascii_uri)
+    if scheme not in ("http", "https"):
+        raise KeyError(f"uri: the scheme has to be http or https, not {scheme}: {uri}")
+    if CONTROLS.search(url):
+        raise http.client.InvalidURL(f"uri: it contains control characters: {uri!r}")
+    return Hop(method, ascii_uri, scheme, _checked_authority(authority), url, headers, body)
+
+
+def _checked_authority(authority: str) -> str:
+    """With a port that is a number, or none."""
+    host, colon, port = authority.rpartition(":")
+    if not colon or port.endswith("]"):  # the colon of an IPv6 address
+        return authority
+    if not PORT.fullmatch(port):
+        raise http.client.InvalidURL(f"uri: {port!r} is not a port")
+    return authority if port else host
 
 
 def transfer_of(hop: Hop, settings: Settings) -> Transfer:
     """The Transfer for one step.
 
-    Raises `httplib2.RelativeURIError`, `KeyError` for a scheme that is not http or https,
-    `http.client.InvalidURL`, and `ValueError` for a method or header that cannot be sent.
+    Raises `ValueError` for a method or header that cannot be sent, or an impossible timeout.
     """
-    scheme, authority, url = _locate(hop.uri)
     return Transfer(
         _checked_method(hop.method),
-        url,
-        authority,
+        hop.url,
+        hop.authority,
         _lines(hop.headers),
-        hop.body,
-        settings.timeout,
-        settings.tls if scheme == "https" else None,
+        hop.body if hop.method != "HEAD" else None,  # RFC 9110, 9.3.2; libcurl sends none
+        _checked_timeout(settings.timeout),
+        settings.tls if hop.scheme == "https" else None,
     )
 
 
-def _locate(uri: str) -> tuple[str, str, str]:
-    if normal := NORMAL.fullmatch(uri):
-        return normal[1], normal[2], uri
-    scheme, authority, _, url = httplib2.urlnorm(uri)
-    if scheme not in ("http", "https"):
-        raise KeyError(f"uri: the scheme has to be http or https, not {scheme}: {uri}")
-    if CONTROLS.search(url):
-        raise http.client.InvalidURL(f"uri: it contains control characters: {uri!r}")
-    return scheme, authority, url
-
-
 def _checked_method(method: str) -> str:
-    if CONTROLS.search(method):
+    if method not in COMMON_METHODS and CONTROLS.search(method):
         raise ValueError(f"method: it contains control characters: {method!r}")
     return method
+
+
+def _checked_timeout(timeout: float | None) -> float | None:
+    if timeout is None or 0 <= timeout <= LONGEST:
+        return timeout
+    raise ValueError(f"timeout: expected 0 to {LONGEST:.0e} seconds, not {timeout!r}")
 
 
 def _lines(headers: dict[str, str]) -> tuple[bytes, ...]:
     if headers is DEFAULT_HEADERS:
         return DEFAULT_LINES
-    lines = [_line(name.encode("latin-1"), value) for name, value in headers.items()]
+    lines = [_line(name.encode("ascii"), value) for name, value in headers.items()]
     if "accept-encoding" not in headers:
         lines.append(b"accept-encoding: identity")
     unsent = (line for line in UNSENT if line[:-1].decode().lower() not in headers)
