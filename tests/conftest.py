@@ -21,6 +21,7 @@ from tests.servers.unreachable import (
     refused_port,
 )
 from tests.servers.web import WebServer
+from tests.states import Rig
 
 RawServers: TypeAlias = Callable[..., RawServer]
 """Makes a server from scripts: `raw_server([head, send(OK)])`; see `tests.servers.raw`."""
@@ -30,6 +31,12 @@ RawServers: TypeAlias = Callable[..., RawServer]
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """Who signed the servers' certificates: a client is to trust the file `authority.pem`."""
     return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def authority_file(authority: Authority) -> str:
+    """What a client takes as `ca_certs` to trust them."""
+    return str(authority.pem)
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +87,14 @@ def raw_server() -> Iterator[RawServers]:
             return servers.enter_context(RawServer(*scripts))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def rig() -> Iterator[Rig]:
+    """Makes pairs in every state that there is; see `tests.states`."""
+    rig = Rig()
+    yield rig
+    rig.close()
 
 
 @pytest.fixture

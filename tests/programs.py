@@ -4,79 +4,105 @@ Rules: warnings are errors; a program that hangs ends by itself and shows where 
 told (URLs, files) comes as its arguments.
 """
 
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
+from contextlib import suppress
+from typing import NamedTuple, Self
 
-PATIENCE = 30
+PATIENCE = 20
 """Seconds after which a program hangs; none that works comes near it."""
 
 PRELUDE = f"""\
-import faulthandler, os, sys, threading
-faulthandler.dump_traceback_later({PATIENCE}, exit=True)
+import faulthandler, os, signal, sys, threading
 from asynchttp import Http
+
+faulthandler.register(signal.SIGALRM, chain=True)
+signal.alarm({PATIENCE})
+
+def say(what):  # a line of its own, whatever other threads say
+    os.write(1, (str(what) + os.linesep).encode())
 """
 
-# It is what the fork tests are about: asynchttp runs threads, and forks all the same.
+# It is what the fork tests are about: asynchttp has threads, and programs fork all the same.
 FORK_WITH_THREADS = "ignore:This process:DeprecationWarning"
+STRICT = ("-X", "dev", "-W", "error", "-W", FORK_WITH_THREADS)
 
 
 class Ended(NamedTuple):
     """How a program ended."""
 
     code: int
-    out: str
+    out: list[str]
     err: str
 
     def fine(self) -> list[str]:
         """The lines that it printed, if it ended well and had nothing to complain of."""
         assert (self.code, self.err) == (0, ""), self.err
-        return self.out.splitlines()
+        return self.out
 
 
-def command(source: str, *arguments: object, options: tuple[str, ...] = ()) -> list[str]:
-    """The command line of the program `source`."""
+def python(source: str, *arguments: object, options: tuple[str, ...] = ()) -> list[str]:
+    """The command line that runs the program `source`."""
     text = PRELUDE + textwrap.dedent(source)
-    return [*python(*options), "-c", text, *map(str, arguments)]
+    return [sys.executable, *STRICT, *options, "-c", text, *map(str, arguments)]
 
 
-def python(*options: str) -> list[str]:
-    """This Python, at its strictest."""
-    return [sys.executable, "-X", "dev", "-W", "error", "-W", FORK_WITH_THREADS, *options]
+class Program:
+    """A program that runs; it ends with the block at the latest, and its children with it."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the block
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        with self._process, self._errors:
+            pass
+
+    def line(self) -> str:
+        """Wait for the next line that it prints."""
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().rstrip("\n")
+
+    def tell(self, text: str) -> None:
+        """Write to its standard input."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(text)
+        self._process.stdin.flush()
+
+    def tell_no_more(self) -> None:
+        """Close its standard input."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def ended(self) -> Ended:
+        """Wait for its end."""
+        assert self._process.stdout is not None
+        out = self._process.stdout.read().splitlines()
+        code = self._process.wait()
+        self._errors.seek(0)
+        return Ended(code, out, self._errors.read())
 
 
-def run(source: str, *arguments: object, stdin: str = "", options: tuple[str, ...] = ()) -> Ended:
+def run(source: str, *arguments: object, options: tuple[str, ...] = ()) -> Ended:
     """Run the program `source` to its end."""
-    with started(source, *arguments, options=options) as program:
-        return ended(program, stdin)
-
-
-def ended(program: subprocess.Popen[str], stdin: str = "") -> Ended:
-    """Wait for the end of `program`."""
-    out, err = program.communicate(stdin, timeout=PATIENCE + 5)
-    return Ended(program.returncode, out, err)
-
-
-@contextmanager
-def started(
-    source: str, *arguments: object, options: tuple[str, ...] = ()
-) -> Iterator[subprocess.Popen[str]]:
-    """The program `source`, running; it ends at the latest with the block."""
-    line = command(source, *arguments, options=options)
-    with subprocess.Popen(line, text=True, **_PIPES) as program:
-        try:
-            yield program
-        finally:
-            program.kill()
-
-
-def interrupt(program: subprocess.Popen[str]) -> None:
-    """Ctrl-C."""
-    program.send_signal(signal.SIGINT)
-
-
-_PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with Program(python(source, *arguments, options=options)) as program:
+        return program.ended()

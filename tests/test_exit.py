@@ -6,21 +6,19 @@ The server lives in this process, the programs in theirs: what they did is what 
 """
 
 import signal
-import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import RawServers
-from tests.programs import ended, interrupt, run, started
+from tests.programs import STRICT, Ended, Program, python, run
 from tests.servers.certificates import Authority
-from tests.servers.raw import head, send, until_closed
 from tests.servers.web import WebServer
 
-SOON = 5.0
+SOON = 6.0
 """Seconds within which a program ends that waits for nothing, on a busy machine: less than any
 thread of asynchttp waits for more to do."""
 
@@ -33,11 +31,15 @@ def soon() -> Iterator[None]:
     assert time.monotonic() - began < SOON
 
 
-def targets(server: WebServer) -> list[str]:
-    return sorted(received.target for received in server.received)
+def at_its_end(source: str, *arguments: object) -> Program:
+    """The program `source`, which now has nothing left to do."""
+    last = 'say("main ends")'
+    program = Program(python(textwrap.dedent(source) + last, *arguments))
+    assert program.line() == "main ends"
+    return program
 
 
-# Nothing pending
+# Nothing is pending
 
 
 @pytest.mark.usefixtures("soon")
@@ -45,7 +47,7 @@ def test_an_idle_http_keeps_no_process_alive(server: WebServer) -> None:
     program = """
         http = Http()
         http.request(sys.argv[1]).result()
-        http.request(sys.argv[1], callback=lambda promise: print("called")).result()
+        http.request(sys.argv[1], callback=lambda promise: say("called")).result()
     """
     assert run(program, server.url()).fine() == ["called"]
 
@@ -57,27 +59,45 @@ def test_neither_does_one_that_was_never_used() -> None:
 
 # What is queued is finished first
 
-QUEUES = {
-    "plain": """
+QUEUES = [
+    pytest.param(
+        0,
+        """
         http = Http(max_workers=2)
         for number in range(6):
             http.request(f"{url}{number}")
-    """,
-    "in an Http already dropped": """
+        """,
+        id="plain",
+    ),
+    pytest.param(
+        0,
+        """
         for number in range(6):
             Http().request(f"{url}{number}")
-    """,
-    "redirected": """
+        """,
+        id="in an Http already dropped",
+    ),
+    pytest.param(
+        0,
+        """
         http = Http(max_workers=2)
         for number in range(6):
             http.request(f"{origin}/status/307?Location={url}{number}")
-    """,
-    "to hosts that have to be looked up": """
+        """,
+        id="redirected",
+    ),
+    pytest.param(
+        0,
+        """
         http = Http(max_workers=2)
         for number in range(6):
             http.request(f"{url}{number}".replace("127.0.0.1", ("127.1", "127.0.1")[number % 2]))
-    """,
-    "from a file": """
+        """,
+        id="to hosts that have to be looked up",
+    ),
+    pytest.param(
+        0,
+        """
         import tempfile
         http = Http(max_workers=2)
         with tempfile.NamedTemporaryFile() as file:
@@ -85,83 +105,437 @@ QUEUES = {
             for number in range(6):
                 file.seek(0)
                 http.request(f"{url}{number}", "PUT", file.file)
-    """,
-    "with callbacks": """
+        """,
+        id="from a file",
+    ),
+    pytest.param(
+        6,
+        """
         http = Http(max_workers=2)
         for number in range(6):
-            http.request(f"{url}{number}", callback=lambda promise: print("called"))
-    """,
-    "by callbacks": """
+            http.request(f"{url}{number}", callback=lambda promise: say("called"))
+        """,
+        id="with callbacks",
+    ),
+    pytest.param(
+        3,
+        """
         http = Http(max_workers=2)
         for number in range(3):
             http.request(f"{url}{number}", callback=lambda promise, number=number:
-                http.request(f"{url}{number + 3}", callback=lambda promise: print("called")))
-    """,
-    "by callbacks that wait": """
+                http.request(f"{url}{number + 3}", callback=lambda promise: say("called")))
+        """,
+        id="by callbacks",
+    ),
+    pytest.param(
+        3,
+        """
         http = Http(max_workers=2)
         def call_back(promise, number):
             http.request(f"{url}{number + 3}").result()
-            print("called")
+            say("called")
         for number in range(3):
             http.request(f"{url}{number}", callback=lambda p, n=number: call_back(p, n))
-    """,
-    "by callbacks that wait for callbacks": """
+        """,
+        id="by callbacks that wait",
+    ),
+    pytest.param(
+        6,
+        """
         http = Http(max_workers=1)
         def call_back(promise, number):
             if number < 5:
                 following = lambda promise: call_back(promise, number + 1)
                 http.request(f"{url}{number + 1}", callback=following).result()
-            print("called")
+            say("called")
         http.request(f"{url}0", callback=lambda promise: call_back(promise, 0))
-    """,
-    "by callbacks that do not wait for callbacks": """
+        """,
+        id="by callbacks that wait for callbacks",
+    ),
+    pytest.param(
+        6,
+        """
         http = Http(max_workers=1)
         def call_back(promise, number):
             if number < 5:
                 following = lambda promise: call_back(promise, number + 1)
                 http.request(f"{url}{number + 1}", callback=following)
-            print("called")
+            say("called")
         http.request(f"{url}0", callback=lambda promise: call_back(promise, 0))
-    """,
-    "by callbacks of each other": """
+        """,
+        id="by callbacks of callbacks",
+    ),
+    pytest.param(
+        6,
+        """
         one, other = Http(), Http()
-        def call_back(promise, mine, its, number):
-            print("called")
+        other.request(f"{origin}/echo").result()
+        def ask(mine, its, number):
+            mine.request(f"{url}{number}", callback=lambda promise: call_back(mine, its, number))
+        def call_back(mine, its, number):
+            say("called")
             if number < 5:
                 ask(its, mine, number + 1)
-        def ask(mine, its, number):
-            following = lambda promise: call_back(promise, mine, its, number)
-            mine.request(f"{url}{number}", callback=following)
         ask(one, other, 0)
-    """,
-    "by functions that follow": """
+        """,
+        id="by callbacks of each other",
+    ),
+    pytest.param(
+        0,
+        """
         http = Http(max_workers=2)
         for number in range(3):
             http.request(f"{url}{number}").then(lambda response, content, number=number:
                 http.request(f"{url}{number + 3}"))
-    """,
-    "by done-callbacks": """
+        """,
+        id="by functions that follow",
+    ),
+    pytest.param(
+        0,
+        """
         http = Http(max_workers=2)
         for number in range(3):
             http.request(f"{url}{number}").add_done_callback(lambda future, number=number:
                 http.request(f"{url}{number + 3}"))
-    """,
-    "by a callback that closes": """
+        """,
+        id="by done-callbacks",
+    ),
+    pytest.param(
+        1,
+        """
         http = Http(max_workers=2)
-        http.request(f"{url}0", callback=lambda promise: (print("called"), http.close()))
+        http.request(f"{url}0", callback=lambda promise: (say("called"), http.close()))
         for number in range(1, 6):
             http.request(f"{url}{number}")
-    """,
+        """,
+        id="after a callback that closes",
+    ),
+]
+
+
+@pytest.mark.parametrize(("called", "queue"), QUEUES)
+def test_requests_still_queued_when_the_program_ends_are_finished_first(
+    called: int, queue: str, server: WebServer
+) -> None:
+    gate = server.gate()
+    source = "origin, url = sys.argv[1:]\n" + textwrap.dedent(queue)
+    with at_its_end(source, server.url(""), gate.url()) as program:
+        gate.open()
+        assert program.ended().fine() == ["called"] * called
+    assert sorted(gate.arrived) == list("012345")
+
+
+def test_over_tls_too(tls_server: WebServer, authority: Authority) -> None:
+    program = """
+        http = Http(ca_certs=sys.argv[2], max_workers=2)
+        for number in range(6):
+            http.request(f"{sys.argv[1]}?{number}", callback=lambda promise: say("called"))
+    """
+    assert run(program, tls_server.url(), authority.pem).fine() == ["called"] * 6
+    assert len(tls_server.received) == 6
+
+
+AFTER_MAIN = """
+    def ask():
+        threading.main_thread().join()
+        http.request(sys.argv[1], callback=lambda promise: say("called"))
+
+    http = Http()
+    http.request(sys.argv[1], callback=lambda promise: say("called")).result()
+    threading.Thread(target=ask).start()
+"""
+
+
+def test_a_thread_that_outlives_the_main_one_may_queue_too(server: WebServer) -> None:
+    assert run(AFTER_MAIN, server.url()).fine() == ["called"] * 2
+
+
+def test_what_an_exit_handler_asks_for_is_finished_or_fails_aloud(server: WebServer) -> None:
+    """Some versions of Python start no threads any more by then."""
+    program = """
+        import atexit
+        http = Http()
+        http.request(sys.argv[1]).result()
+
+        @atexit.register
+        def leave():
+            for _ in range(2):
+                try:
+                    say(http.request(sys.argv[1]).response.status)
+                except RuntimeError as error:
+                    say(error)
+    """
+    code, out, _ = run(program, server.url())
+    assert code == 0
+    assert out in (["200"] * 2, ["can't create new thread at interpreter shutdown"] * 2)
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_daemon_thread_that_never_stops_asking_keeps_no_process_alive(server: WebServer) -> None:
+    program = """
+        def ask_for_ever():
+            while True:
+                http.request(sys.argv[1]).result()
+                asked.release()
+
+        http, asked = Http(), threading.Semaphore(0)
+        for _ in range(4):
+            threading.Thread(target=ask_for_ever, daemon=True).start()
+        for _ in range(50):
+            asked.acquire()
+    """
+    assert run(program, server.url()).fine() == []
+
+
+# Ways to end
+
+
+def test_sys_exit_waits_and_keeps_its_code(server: WebServer) -> None:
+    program = """
+        http = Http(max_workers=1)
+        for _ in range(5):
+            http.request(sys.argv[1])
+        sys.exit(3)
+    """
+    assert run(program, server.url()) == Ended(3, [], "")
+    assert len(server.received) == 5
+
+
+def test_an_exception_in_another_thread_does_not_end_the_program(server: WebServer) -> None:
+    program = """
+        def fail():
+            http.request(sys.argv[1])
+            raise LookupError("in a thread")
+
+        http = Http(max_workers=1)
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+        for _ in range(4):
+            http.request(sys.argv[1])
+    """
+    code, _, err = run(program, server.url())
+    assert (code, err.count("LookupError: in a thread")) == (0, 1)
+    assert len(server.received) == 5
+
+
+def test_neither_does_one_that_was_caught(server: WebServer) -> None:
+    program = """
+        http = Http(max_workers=1)
+        for _ in range(5):
+            http.request(sys.argv[1])
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            pass
+    """
+    assert run(program, server.url()).fine() == []
+    assert len(server.received) == 5
+
+
+FAILING = {
+    "of main": "raise LookupError('unhandled')",
+    "of a request": "Http().request('http://127.0.0.1:1/').response.status",
+    "of Ctrl-C": "import signal; signal.raise_signal(signal.SIGINT)",
+    "with a hook": "sys.excepthook = lambda *_: say('hook'); raise LookupError('unhandled')",
 }
 
 
-@pytest.mark.parametrize("queue", QUEUES.values(), ids=QUEUES)
-def test_requests_still_queued_when_the_program_ends_are_finished_first(
-    queue: str, server: WebServer
-) -> None:
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("failing", FAILING.values(), ids=FAILING)
+def test_after_an_unhandled_exception_the_queue_is_dropped(failing: str, server: WebServer) -> None:
     gate = server.gate()
-    with at_its_end(queue, gate.url(), server.url("")) as program:
-        gate.open()
-        lines = ended(program).fine()
-    assert sorted(gate.arrived) == list("012345")
-    assert len(lines) == CALLED.get(queue, 0)
+    program = f"""
+        http = Http(max_workers=2)
+        queued = [http.request(sys.argv[1]) for _ in range(100)]
+        callback = lambda promise: say("called")
+        queued += [http.request(sys.argv[1], callback=callback) for _ in range(100)]
+        sys.stdin.read()
+        {failing}
+    """
+    with Program(python(program, gate.url())) as running:
+        gate.arrived.wait_for(2)
+        running.tell_no_more()
+        code, out, err = running.ended()
+    assert code == (-signal.SIGINT if "SIGINT" in failing else 1)
+    assert out == (["hook"] if "hook" in failing else [])
+    assert err.count("Traceback") == ("hook" not in failing)
+    gate.aborted.wait_for(2)
+    assert len(server.received) == 2
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        "promise.response.status",
+        "len(promise.content)",
+        "promise.result()",
+        "promise.wait()",
+        "http.close()",
+        "import concurrent.futures; concurrent.futures.wait([promise])",
+    ],
+)
+def test_ctrl_c_ends_a_program_that_waits(waiting: str, server: WebServer) -> None:
+    gate = server.gate()
+    program = f"""
+        http = Http()
+        promise = http.request(sys.argv[1])
+        {waiting}
+    """
+    with Program(python(program, gate.url())) as running:
+        gate.arrived.wait_for(1)
+        running.signal(signal.SIGINT)
+        code, _, err = running.ended()
+    assert code == -signal.SIGINT
+    assert err.rstrip().endswith("KeyboardInterrupt")
+    gate.aborted.wait_for(1)
+
+
+@pytest.mark.usefixtures("soon")
+def test_ctrl_c_at_the_end_drops_the_queue(server: WebServer) -> None:
+    gate = server.gate()
+    program = """
+        http = Http(max_workers=2)
+        queued = [http.request(sys.argv[1]) for _ in range(100)]
+    """
+    with at_its_end(program, gate.url()) as running:
+        gate.arrived.wait_for(2)
+        running.signal(signal.SIGINT)
+        _, _, err = running.ended()
+    assert "KeyboardInterrupt" in err
+    gate.aborted.wait_for(2)
+    assert len(server.received) == 2
+
+
+def test_the_callback_that_runs_when_the_program_ends_by_an_exception_is_not_waited_for(
+    server: WebServer,
+) -> None:
+    program = """
+        called = threading.Event()
+        def call_back(promise):
+            called.set()
+            threading.Event().wait()
+
+        http = Http()
+        http.request(sys.argv[1], callback=call_back)
+        called.wait()
+        raise LookupError("unhandled")
+    """
+    assert run(program, server.url()).code == 1
+
+
+def test_ends_by_exceptions_while_tls_is_busy_do_not_crash(
+    tls_server: WebServer, authority: Authority
+) -> None:
+    program = """
+        http = Http(ca_certs=sys.argv[2])
+        queued = [http.request(sys.argv[1]) for _ in range(300)]
+        queued[20].response.status
+        raise LookupError("unhandled")
+    """
+    for size in (10, 1_000, 100_000, 1_000_000):
+        code, _, err = run(program, tls_server.url(f"/bytes/{size}"), authority.pem)
+        assert (code, err.count("Traceback")) == (1, 1)
+
+
+# Ways to begin
+
+QUEUE = """\
+import os, sys
+from asynchttp import Http
+http = Http(max_workers=1)
+for _ in range(5):
+    http.request(sys.argv[1], callback=lambda promise: os.write(1, b"called\\n"))
+"""
+
+
+def test_as_a_script(server: WebServer, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(QUEUE)
+    with Program([sys.executable, *STRICT, str(script), server.url()]) as program:
+        assert program.ended().fine() == ["called"] * 5
+
+
+def test_as_a_module(server: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "queueing.py").write_text(QUEUE)
+    monkeypatch.chdir(tmp_path)
+    with Program([sys.executable, *STRICT, "-m", "queueing", server.url()]) as program:
+        assert program.ended().fine() == ["called"] * 5
+
+
+def test_from_standard_input(server: WebServer) -> None:
+    with Program([sys.executable, *STRICT, "-", server.url()]) as program:
+        program.tell(QUEUE)
+        program.tell_no_more()
+        assert program.ended().fine() == ["called"] * 5
+
+
+def test_an_interactive_session_goes_on_after_an_exception_and_waits_at_its_end(
+    server: WebServer,
+) -> None:
+    with Program([sys.executable, *STRICT, "-i", "-c", QUEUE, server.url()]) as program:
+        program.tell("raise LookupError\n" + f"http.request({server.url()!r})\n")
+        program.tell_no_more()
+        code, out, err = program.ended()
+    assert (code, out.count("called")) == (0, 5)
+    assert err.count("Traceback") == 1
+    assert len(server.received) == 6
+
+
+# What nobody looked at
+
+LOOKS = {
+    "nobody looked": ("pass", 1),
+    "nobody looked at the promise": ("pass; del promise", 1),
+    "nobody looked at the pair": ("response, content = promise", 1),
+    "somebody looked": ("promise.exception()", 0),
+    "somebody looked and failed": ("try: promise.content[0]\nexcept OSError: pass", 0),
+    "cancelled": ("promise.cancel(); promise.wait()", 0),
+}
+
+
+@pytest.mark.parametrize(("look", "times"), LOOKS.values(), ids=LOOKS)
+def test_failures_that_nobody_looked_at_are_reported_at_the_end(
+    look: str, times: int, refused: str
+) -> None:
+    program = "promise = Http().request(sys.argv[1])\n" + look
+    code, _, err = run(program, refused)
+    assert code == 0
+    assert err.count("nobody looked") == err.count(f"GET {refused}, made here") == times
+
+
+def test_what_is_logged_is_written_before_the_end(server: WebServer) -> None:
+    program = """
+        import logging
+        class Slow(logging.StreamHandler):
+            def emit(self, record):
+                threading.Event().wait(0.01)
+                super().emit(record)
+
+        logging.basicConfig(level=logging.DEBUG, handlers=[Slow(sys.stdout)], format="%(message)s")
+        http = Http()
+        for _ in range(10):
+            http.request(sys.argv[1])
+    """
+    lines = run(program, server.url()).fine()
+    assert sum("settled" in line for line in lines) == 10
+
+
+def test_it_may_be_imported_when_the_program_has_come_to_its_end(server: WebServer) -> None:
+    program = """
+        import atexit, sys
+
+        @atexit.register
+        def leave():
+            from asynchttp import Http
+            try:
+                print(Http().request(sys.argv[1]).response.status)
+            except RuntimeError as error:
+                print(error)
+    """
+    command = [sys.executable, *STRICT, "-c", textwrap.dedent(program), server.url()]
+    with Program(command) as running:
+        code, out, err = running.ended()
+    assert (code, err) == (0, "")
+    assert out in (["200"], ["can't create new thread at interpreter shutdown"])

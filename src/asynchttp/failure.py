@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -39,7 +40,7 @@ class Failure:
     def __init__(self, exception: BaseException, beneath: int = 0) -> None:
         self.exception = exception
         self._traceback = _beneath(exception.__traceback__, beneath)
-        exception.__traceback__ = self._traceback
+        exception.with_traceback(self._traceback)
         self._seen = False
         with lock:
             _unseen.add(self)
@@ -94,7 +95,8 @@ def annotate(error: BaseException, what: str, site: CallSite, **attributes: obje
     note = f"{what}, made here (most recent call last):\n{site}"
     if note in getattr(error, "__notes__", ()):
         return
-    error.add_note(note)
-    for name, value in attributes.items():
-        if not hasattr(error, name):
-            setattr(error, name, value)
+    with suppress(Exception):  # there are some that let nobody write to them
+        error.add_note(note)
+        for name, value in attributes.items():
+            if not hasattr(error, name):
+                setattr(error, name, value)

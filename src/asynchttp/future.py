@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from . import log
 from .failure import Failure
-from .threads import on_own_thread
+from .threads import calls_foreign_code, on_own_thread, wait_and_help
 
 T = TypeVar("T")
 
@@ -224,6 +224,7 @@ class LeanFuture(Future[T]):
             for callback in callbacks:
                 self._call(callback)
 
+    @calls_foreign_code
     def _call(self, callback: Callable[[Future[T]], object]) -> None:
         try:
             callback(self)
@@ -259,7 +260,7 @@ class LeanFuture(Future[T]):
             self._sleepers.append(bell)
         try:
             seconds = -1 if timeout is None else min(max(timeout, 0), threading.TIMEOUT_MAX)
-            return bell.acquire(timeout=seconds) or self._state in DONE
+            return wait_and_help(bell, seconds) or self._state in DONE
         finally:
             self._forget(bell)
 

@@ -16,6 +16,7 @@ from .callsite import CallSite
 from .model import Headers, Request, Settings, Tls
 from .promise import Callback, Promise
 from .runner import Runner
+from .threads import calls_foreign_code
 
 
 class Http(httplib2.Http):
@@ -169,6 +170,7 @@ class Http(httplib2.Http):
     def __enter__(self) -> Http:
         return self
 
+    @calls_foreign_code  # a subclass may have its own `close`
     def __exit__(
         self,
         kind: type[BaseException] | None,

@@ -1,7 +1,8 @@
 """What happens to pending requests when the program ends, and when it forks.
 
 - At the end of a program they are finished first, as with `concurrent.futures`; a program that ends
-  by an unhandled exception or Ctrl-C does not wait: they are cancelled.
+  by an unhandled exception or Ctrl-C does not wait: they are cancelled. Nor does any wait for what
+  daemon threads ask for after the main thread's end: they might never stop.
 - Failures that nobody looked at until then are logged.
 - A forked child starts afresh, with nothing pending; the parent notices nothing.
 """
@@ -13,20 +14,26 @@ import os
 import sys
 import threading
 import weakref
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from . import failure, log
 from .future import guard
+from .threads import TICK, help_out, promise_help
 
 
 class Lasting(Protocol):
     """What has threads, and work pending."""
 
-    def is_idle(self) -> bool:
-        """Whether nothing is pending."""
+    def is_busy(self) -> bool:
+        """Whether anything is pending that the end of the program waits for."""
 
-    def close(self, cancel_futures: bool) -> None:
-        """Finish or cancel what is pending, then end the threads."""
+    def wait_until_idle(self, timeout: float) -> None:
+        """Wait until nothing is pending, at most `timeout` seconds."""
+
+    def park(self) -> None:
+        """Keep the threads from any further move: the interpreter is about to go."""
 
     def abort(self) -> None:
         """Cancel what is pending and end the I/O; callbacks are not waited for."""
@@ -37,8 +44,11 @@ class Lasting(Protocol):
     def release(self) -> None:
         """After a fork: go on."""
 
-    def start_afresh(self) -> None:
-        """After `release` in a forked child: the threads are gone."""
+    def start_afresh(self) -> Callable[[], None]:
+        """After `release` in a forked child: the threads are gone.
+
+        Returns what then makes all fail that was pending.
+        """
 
 
 _lasting: weakref.WeakSet[Lasting] = weakref.WeakSet()
@@ -56,8 +66,16 @@ def _all() -> list[Lasting]:
         return list(_lasting)
 
 
+ending = False
+"""Whether the main thread has come to its end."""
+_enough = False  # Ctrl-C, while it waits for what is pending
+
+
 def _end() -> None:
-    if _ends_by_exception():
+    global ending  # noqa: PLW0603  # once
+    ending = True
+    promise_help()
+    if _enough or _ends_by_exception():
         _abort_all()
     else:
         _finish_all()
@@ -71,14 +89,14 @@ def _ends_by_exception() -> bool:
 
 
 def _finish_all() -> None:
+    global _enough  # noqa: PLW0603  # once
     try:
-        # More than once: a callback of one may have made requests of another.
-        while busy := [what for what in _all() if not what.is_idle()]:
-            for what in busy:
-                what.close(cancel_futures=False)
-        for what in _all():
-            what.close(cancel_futures=False)
-    except BaseException:  # Ctrl-C: enough
+        # Again and again: a callback of one may have made requests of another.
+        while busy := [what for what in _all() if what.is_busy()]:
+            busy[0].wait_until_idle(TICK)
+            help_out()
+    except BaseException:
+        _enough = True
         _abort_all()
         raise
 
@@ -88,28 +106,36 @@ def _abort_all() -> None:
         what.abort()
 
 
+def _end_for_good() -> None:
+    _end()
+    for what in _all():
+        what.park()
+
+
 def _at_exit() -> None:
-    # Before the interpreter begins to end: from then on (Python 3.12) no thread can be started.
-    register = getattr(threading, "_register_atexit", atexit.register)
-    register(_end)
+    # Twice: while threads can still be started, in most versions of Python, and when those of the
+    # program have ended, which may have asked for more.
+    with suppress(RuntimeError):  # imported so late
+        register = getattr(threading, "_register_atexit", atexit.register)
+        register(_end)
+    atexit.register(_end_for_good)
 
 
 _held: list[Lasting] = []
 
 
 def _hold() -> None:
-    _lock.acquire()
+    _lock.acquire()  # one fork at a time, and no Http is made meanwhile
     _held[:] = _lasting
     for what in _held:
         what.hold()
-    failure.lock.acquire()
     guard.acquire()
+    failure.lock.acquire()  # in this order: under guard a finalizer may want it
 
 
 def _release() -> None:
-    guard.release()
     failure.lock.release()
-    _lock.release()
+    guard.release()
     for what in _held:
         what.release()
 
@@ -117,13 +143,17 @@ def _release() -> None:
 def _go_on() -> None:
     _release()
     _held.clear()
+    _lock.release()
 
 
 def _start_afresh() -> None:
     _release()
-    for what in _held:
-        what.start_afresh()
+    # All begin anew before anybody is told: what is called then may use any of them.
+    tell = [what.start_afresh() for what in _held]
     _held.clear()
+    _lock.release()
+    for tell_of_lost in tell:
+        tell_of_lost()
 
 
 _at_exit()

@@ -102,7 +102,8 @@ class _Scribe:
             sys.excepthook(*sys.exc_info())
 
     def flush(self) -> None:
-        thread = self._thread
+        with self._lock:  # where it is set it is not running yet
+            thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 

@@ -13,29 +13,36 @@ Rules:
 
 from __future__ import annotations
 
+import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from . import log
+from . import lifetime, log
 from .engine.curl import CurlEngine
 from .errors import LostInForkError
 from .exchange.decoding import is_encoded
 from .failure import Failure, annotate
 from .future import FINISHED, LeanFuture
 from .lazy import Content
-from .lifetime import last
 from .model import Reply
 from .promise import Promise
 from .response import Answer, Response
 from .slots import Slots, Turn, current_turn, running
-from .threads import on_own_thread
+from .threads import (
+    calls_foreign_code,
+    in_our_midst,
+    is_daemon_of_the_program,
+    on_own_thread,
+)
 from .work import Owner, Work
 from .workers import Workers
 
 T = TypeVar("T")
 
+ALL = sys.maxsize  # frames of a traceback: each keeps those alive that called it
 LARGE = 1 << 16  # bytes: to decode more takes long enough to hold up other transfers
 
 
@@ -43,6 +50,8 @@ class Following(Work[T]):
     """What `Promise.then` gives; also the work of getting it."""
 
     __slots__ = ("function", "promise")
+
+    rank = 1  # what has been answered comes before what has not been asked
 
     def __init__(
         self, owner: Owner, promise: Promise, function: Callable[[Response, Content], T]
@@ -64,10 +73,11 @@ class Runner:
 
     def __init__(self, max_workers: int) -> None:
         self._slots: Slots[Task] = Slots(max_workers)
-        self._closing = False
-        self._to_wake: list[Promise] = []
+        self._closing = self._parked = False
+        self._to_wake: deque[Promise] = deque()
+        self._late: set[Task] = set()  # the end of the program does not wait for it
         self._make_threads()
-        last(self)
+        lifetime.last(self)
 
     def _make_threads(self) -> None:
         self._workers = Workers()
@@ -79,9 +89,11 @@ class Runner:
         """Work on it as soon as there is a slot."""
         if log.telling():
             log.debug("%s queued: %s", promise.label, promise.request)
-        if self._closing:
-            self._closing = False
-            self._workers.open()
+        self._closing = False
+        if lifetime.ending and is_daemon_of_the_program():
+            self._late.add(promise)
+            if self._parked:
+                return  # there is no time to begin it
         self._enter(promise)
 
     def _enter(self, work: Task) -> None:
@@ -149,7 +161,9 @@ class Runner:
         except StopIteration as end:
             self._answered(promise, end.value, None)
         except Exception as error:  # noqa: BLE001  # it fails the request
-            self._answered(promise, None, _failure(promise, error, str(promise.request), 2))
+            # One that was delivered has been nowhere but in our code.
+            beneath = ALL if error is outcome else 2
+            self._answered(promise, None, _failure(promise, error, str(promise.request), beneath))
         else:
             if promise.cancelled():  # perhaps before the engine knew of it
                 self._engine.cancel(promise)
@@ -184,9 +198,11 @@ class Runner:
             log.debug("%s not answered: %r", promise.label, outcome)
 
     def about_to_block(self) -> None:
-        for promise in self._to_wake:
-            promise.wake()
-        self._to_wake.clear()
+        try:
+            while self._to_wake:
+                self._to_wake.popleft().wake()
+        except IndexError:
+            pass  # an I/O thread that ends and the one after it may both be here
 
     # From the answer to the settled promise.
 
@@ -207,6 +223,7 @@ class Runner:
         self._settle(promise, answer, failure)
         promise.end_callback()
 
+    @calls_foreign_code
     def _run_callback(
         self, promise: Promise, callback: Callable[[Promise], object], view: Promise
     ) -> Failure | None:
@@ -251,17 +268,15 @@ class Runner:
 
     def _let_go(self, work: Task) -> None:
         work.finish()
+        if self._late:
+            self._late.discard(work)
         if self._closing and self.is_idle():
             self._end_threads()
 
     # On workers.
 
     def _on_worker(self, function: Callable[..., None], *arguments: object) -> None:
-        task = partial(self._run, function, arguments)
-        try:
-            self._workers.run(task)
-        except RuntimeError:  # no thread to be had: late is better than never
-            task()
+        self._workers.run(partial(self._run, function, arguments))
 
     def _run(self, function: Callable[..., None], arguments: tuple[object, ...]) -> None:
         function(*arguments)
@@ -297,7 +312,9 @@ class Runner:
             log.flush()
 
     def _may_wait(self) -> bool:
-        """Not in its own callbacks, nor where the garbage collector runs on one of our threads."""
+        """Not in its own callbacks, nor in a finalizer or a signal handler that came between."""
+        if in_our_midst():
+            return False
         turn = current_turn()
         if turn is None:
             return not on_own_thread()
@@ -309,6 +326,24 @@ class Runner:
         """Cancel what is pending; waits for nothing."""
         for work in self._slots.pending():
             work.cancel()
+
+    def is_busy(self) -> bool:
+        """Whether anything is pending that the end of the program waits for."""
+        if not self._late:
+            return not self.is_idle()
+        return any(work not in self._late for work in self._slots.pending())
+
+    def wait_until_idle(self, timeout: float) -> None:
+        """Wait until nothing is pending, at most `timeout` seconds."""
+        self._slots.wait_until_empty(timeout)
+
+    def park(self) -> None:
+        """Keep the threads from any further move: the interpreter is about to go."""
+        self._end_threads()
+        if self.is_idle():
+            self._engine.join(timeout=1)
+        self._parked = True
+        self._engine.park()
 
     def abort(self) -> None:
         """Cancel what is pending and end the I/O; callbacks are not waited for."""
@@ -338,15 +373,20 @@ class Runner:
         self._slots.release()
         self._engine.release()
 
-    def start_afresh(self) -> None:
-        """After it in the child, which has none of the threads."""
+    def start_afresh(self) -> Callable[[], None]:
+        """After it in the child, which has none of the threads; returns what fails the pending."""
         pending, abandoned = self._slots.pending(), self._engine
         self._slots = Slots(self._slots.limit)
         self._make_threads()
         abandoned.abandon()
-        for work in pending:
-            work.renew_condition()
-            work.conclude_and_tell(FINISHED, None, _lost(work))
+        return partial(_lose, pending)
+
+
+def _lose(pending: list[Task]) -> None:
+    for work in pending:
+        work.renew_condition()
+        if not work.conclude_and_tell(FINISHED, None, _lost(work)):
+            work.call_done_callbacks()  # it was done, but a thread that is gone was to call them
 
 
 def _lost(work: Task) -> Failure:
@@ -369,6 +409,7 @@ def _failure(promise: Promise, error: BaseException, what: str, beneath: int) ->
     return Failure(error, beneath)
 
 
+@calls_foreign_code
 def _follow(following: Following[T]) -> None:
     promise = following.promise
     if (error := promise.exception()) is not None:

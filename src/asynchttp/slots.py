@@ -24,8 +24,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
 UNKNOWN, QUEUED, WORKING, CALLED, GONE = range(5)
@@ -36,8 +34,10 @@ class Slotted(Protocol):
 
     turn: Turn | None
     """The turn that it is a child of; to begin with, the one that asked for it."""
+    rank: int
+    """How much deeper it is than it would be: more than 0 if it is to go before other work."""
     depth: int
-    """0, or deeper than that turn and those that wait for it."""
+    """`rank`, or that much deeper than a child of that turn and of those that wait for it."""
     stage: int
     """How far it is; CALLED when its first turn has begun."""
 
@@ -50,9 +50,12 @@ W = TypeVar("W", bound=Slotted)
 
 
 class Turn:
-    """A piece of foreign code being run by a worker, for `work`, which has a slot at `home`."""
+    """A piece of foreign code being run by a worker, for `work`, which has a slot at `home`.
 
-    __slots__ = ("around", "borrowers", "depth", "home", "over", "work")
+    That code is the block of a `with`.
+    """
+
+    __slots__ = ("_outer", "around", "borrowers", "depth", "home", "over", "work")
 
     def __init__(self, work: Slotted, home: Slots[Any]) -> None:  # Any: all kinds of work
         self.work = work
@@ -63,6 +66,14 @@ class Turn:
         # The Slots where it has children, and the work that it waits for, each with the depth above
         # which it lends. Locked by nobody: each change and copy is one step.
         self.borrowers: dict[object, int] = {}
+
+    def __enter__(self) -> None:
+        self._outer = current_turn()
+        _here.turn = self
+
+    def __exit__(self, *_: object) -> None:
+        _here.turn = self._outer
+        self.end()
 
     def lends_to(self, depth: int) -> bool:
         """Whether work at `depth` may have its slot."""
@@ -85,12 +96,16 @@ def running(turn: Turn | None) -> Turn | None:
     return turn
 
 
-_here = threading.local()
+class _Here(threading.local):
+    turn: Turn | None = None
+
+
+_here = _Here()
 
 
 def current_turn() -> Turn | None:
     """The turn that this thread is running."""
-    return getattr(_here, "turn", None)
+    return _here.turn
 
 
 class Slots(Generic[W]):
@@ -102,6 +117,7 @@ class Slots(Generic[W]):
         """The turns of work here that may have something to lend."""
         self._lock = threading.RLock()
         self._emptied = threading.Condition(self._lock)
+        self._times_emptied = 0
         self._queues: list[deque[W]] = [deque()]  # by depth
         self._queued = 0
         self._working: set[W] = set()
@@ -116,17 +132,10 @@ class Slots(Generic[W]):
         """Let others in again."""
         self._lock.release()
 
-    @contextmanager
-    def turn_of(self, work: W) -> Iterator[None]:
-        """Run foreign code as a turn of `work`."""
+    def turn_of(self, work: W) -> Turn:
+        """To run foreign code in, for `work`."""
         work.stage = CALLED
-        outer, turn = current_turn(), Turn(work, self)
-        _here.turn = turn
-        try:
-            yield
-        finally:
-            _here.turn = outer
-            turn.end()
+        return Turn(work, self)
 
     # Into the queue, out of it, and out.
 
@@ -141,22 +150,26 @@ class Slots(Generic[W]):
 
     def take(self) -> W | None:
         """Give the next piece of work a slot; None when none is free or nothing waits."""
+        if self._is_stuck():  # asked first without the lock: whoever changes that asks again
+            return None
         with self._lock:
-            full = len(self._working) >= self.limit
-            if not self._queued or (full and not self.lenders):
+            if self._is_stuck():
                 return None
-            depth = self._deepest()
+            depth, full = self._deepest(), len(self._working) >= self.limit
             if full and self._kept_from(depth) >= self.limit:
                 return None
             return self._take_from(self._queues[depth])
+
+    def _is_stuck(self) -> bool:
+        return not self._queued or (len(self._working) >= self.limit and not self.lenders)
 
     def _take_from(self, queue: deque[W]) -> W | None:
         if not queue:
             return None  # a signal handler or a finalizer was quicker
         work = queue.popleft()
         work.stage = WORKING
-        self._queued -= 1
         self._working.add(work)
+        self._queued -= 1
         return work
 
     def leave(self, work: W) -> None:
@@ -185,6 +198,7 @@ class Slots(Generic[W]):
         for waiting in self._awaited.pop(work, ()):
             waiting.borrowers.pop(work, None)
         if self.is_empty():
+            self._times_emptied += 1
             self._emptied.notify_all()
 
     # The queues. What was withdrawn or moved stays in its old one until it would be next.
@@ -209,8 +223,8 @@ class Slots(Generic[W]):
         return bool(queue)
 
     def _sweep(self, depth: int) -> None:
-        queue = self._queues[depth]
-        if len(queue) > 2 * self._queued + 100:
+        queue = self._queue_at(depth)
+        if not self._queued or len(queue) > 2 * self._queued + 100:
             waiting = [work for work in queue if _waits_at(depth, work)]
             queue.clear()
             queue.extend(waiting)
@@ -238,7 +252,8 @@ class Slots(Generic[W]):
     def _depth_of(self, work: W) -> int:
         """One deeper than whoever waits for it, or may come to."""
         waiting = [*self._awaited.get(work, ()), work.turn]
-        return max((turn.depth + 1 for turn in waiting if turn is not None), default=0)
+        depths = (turn.depth + 1 for turn in waiting if turn is not None)
+        return work.rank + max(depths, default=0)
 
     def _take_away(self, turn: Turn, work: W) -> None:
         children = self._children.get(turn, {})
@@ -284,12 +299,18 @@ class Slots(Generic[W]):
 
     def is_empty(self) -> bool:
         """Whether nothing is queued or worked on."""
-        return not self._queued and not self._working
+        with self._lock:
+            return not self._queued and not self._working
 
     def wait_until_empty(self, timeout: float | None = None) -> bool:
         """Wait for that, at most `timeout` seconds."""
         with self._lock:
-            return self._emptied.wait_for(self.is_empty, timeout)
+            before = self._times_emptied  # it may be empty for a moment only
+
+            def is_or_was_empty() -> bool:
+                return self.is_empty() or self._times_emptied > before
+
+            return self._emptied.wait_for(is_or_was_empty, timeout)
 
 
 def _waits_at(depth: int, work: Slotted) -> bool:

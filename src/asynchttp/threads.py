@@ -1,4 +1,4 @@
-"""OwnThread: a thread of asynchttp's, recognizable as such.
+"""OwnThread: a thread of asynchttp's, recognizable as such; and where in our code a thread is.
 
 All are daemons: an idle Http keeps no process alive. What is pending when a program ends is
 finished all the same (lifetime.py).
@@ -6,8 +6,19 @@ finished all the same (lifetime.py).
 
 from __future__ import annotations
 
+import gc
+import sys
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import ParamSpec, TypeVar
+
+TICK = 0.02  # seconds between two looks for what to help with
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class OwnThread(threading.Thread):
@@ -20,3 +31,100 @@ class OwnThread(threading.Thread):
 def on_own_thread() -> bool:
     """Whether this is one of them."""
     return isinstance(threading.current_thread(), OwnThread)
+
+
+def is_daemon_of_the_program() -> bool:
+    """Whether this is a daemon thread, but none of ours."""
+    return threading.current_thread().daemon and not on_own_thread()
+
+
+class _Collecting(threading.local):
+    here = False
+
+
+_collecting = _Collecting()
+
+
+def _note_collection(phase: str, _info: object) -> None:
+    _collecting.here = phase == "start"
+
+
+gc.callbacks.append(_note_collection)
+
+_calling: set[CodeType] = set()
+
+
+def calls_foreign_code(function: Callable[P, R]) -> Callable[P, R]:
+    """Mark a function that calls foreign code where nothing of ours is half done."""
+    _calling.add(function.__code__)
+    return function
+
+
+def in_our_midst() -> bool:
+    """Whether the foreign code that called us came in the middle of our own.
+
+    The garbage collector runs finalizers anywhere, and Python runs signal handlers. To wait there
+    may be to wait for what this very thread was about to do, or for a lock that it holds.
+    """
+    if _collecting.here:
+        return True  # whosever code it came between: it may be what the server runs on
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _is_ours(frame):
+        frame = frame.f_back
+    while frame is not None and not _is_ours(frame):
+        frame = frame.f_back
+    return frame is not None and frame.f_code not in _calling
+
+
+def _is_ours(frame: FrameType) -> bool:
+    name: str = frame.f_globals.get("__name__", "")
+    return name.partition(".")[0] == __package__
+
+
+# When there are no threads to be had. Python 3.12.0 to 3.12.2 start none once the main thread has
+# come to its end, later ones none in functions of `atexit`.
+
+_stranded: deque[Callable[[], object]] = deque()
+_somebody_helps = False
+
+
+def promise_help() -> None:
+    """From now on somebody calls `help_out` again and again: the main thread, at its end."""
+    global _somebody_helps  # noqa: PLW0603  # once
+    _somebody_helps = True
+
+
+def is_helped() -> bool:
+    """Whether somebody does."""
+    return _somebody_helps
+
+
+def run_without_thread(task: Callable[[], object]) -> None:
+    """Have `task` run by whoever helps, or else here: late is better than never."""
+    if _somebody_helps:
+        _stranded.append(task)
+    else:
+        task()
+
+
+def help_out() -> None:
+    """Run what got no thread."""
+    while True:
+        try:
+            task = _stranded.popleft()
+        except IndexError:
+            return
+        task()
+
+
+@calls_foreign_code  # signal handlers
+def wait_and_help(bell: threading.Lock, seconds: float) -> bool:
+    """Acquire `bell` in at most so many seconds, -1 for any; meanwhile help, if there is need."""
+    if not _somebody_helps:
+        return bell.acquire(timeout=seconds)
+    ends = time.monotonic() + (seconds if seconds >= 0 else threading.TIMEOUT_MAX)
+    while not bell.acquire(timeout=max(0, min(TICK, ends - time.monotonic()))):
+        help_out()
+        if time.monotonic() > ends:
+            return False
+    return True

@@ -29,13 +29,14 @@ class Work(LeanFuture[T]):
     __slots__ = ("depth", "owner", "stage", "turn")
 
     owner: Owner
+    rank = 0
 
     def __init__(self, owner: Owner) -> None:
         super().__init__()
         self.owner = owner
         self.stage = UNKNOWN
         self.turn: Turn | None = current_turn()
-        self.depth = 0
+        self.depth = self.rank
 
     def expect(self) -> None:
         if self._state not in DONE and (turn := current_turn()) is not None:

@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from .threads import OwnThread
+from .threads import OwnThread, is_helped, run_without_thread
 
 IDLE = 10.0  # seconds a worker waits for more
 
@@ -30,31 +30,31 @@ class Workers:
         self._lock = threading.RLock()
         self._tasks: deque[Callable[[], None]] = deque()
         self._idle: list[threading.Lock] = []
-        self._threads: set[threading.Thread] = set()
-        self._closing = False
+        self._crew = 0  # those of earlier ones are to end
+        self._threads: dict[threading.Thread, int] = {}  # each with its crew
+        self._ended: set[threading.Thread] = set()  # they take no more tasks
 
     def run(self, task: Callable[[], None]) -> None:
-        """Have a worker call `task`, which must not raise.
-
-        Raises `RuntimeError` if there is no worker and the system gives none.
-        """
+        """Have a worker call `task`, which must not raise."""
         with self._lock:
             self._tasks.append(task)
             if self._idle:
                 self._idle.pop().release()
-            else:
-                self._start()
+                return
+            if self._start() or (self._threads and not is_helped()):
+                return  # without a new thread one of the others will come to it
+            self._tasks.pop()
+        run_without_thread(task)
 
-    def _start(self) -> None:
+    def _start(self) -> bool:
         thread = OwnThread(self._work, "worker")
-        self._threads.add(thread)
+        self._threads[thread] = self._crew
         try:
             thread.start()
-        except RuntimeError:
-            self._threads.discard(thread)
-            if not self._threads:  # else one of them will come to it
-                self._tasks.pop()
-                raise
+        except RuntimeError:  # the system, or Python, gives none
+            del self._threads[thread]
+            return False
+        return True
 
     def _work(self) -> None:
         try:
@@ -63,8 +63,13 @@ class Workers:
             while self._run_tasks() and self._wait(bell):
                 pass
         finally:
-            with self._lock:
-                self._threads.discard(threading.current_thread())
+            self._end()
+
+    def _end(self) -> None:
+        thread = threading.current_thread()
+        with self._lock:
+            if self._threads.pop(thread, None) is not None:
+                self._ended = {each for each in self._ended if each.is_alive()} | {thread}
 
     def _run_tasks(self) -> bool:
         while True:
@@ -80,7 +85,8 @@ class Workers:
         with self._lock:
             if self._tasks:
                 return True
-            if self._closing:
+            if self._threads[threading.current_thread()] < self._crew:
+                self._end()
                 return False
             self._idle.append(bell)
         if bell.acquire(timeout=IDLE):
@@ -88,23 +94,22 @@ class Workers:
         with self._lock:
             if bell in self._idle:
                 self._idle.remove(bell)
+                self._end()
                 return False
         return True  # rung at the last moment
 
     def close(self) -> None:
-        """Let the threads end when they have nothing to do."""
+        """Let the threads that there are now end when they have nothing to do."""
         with self._lock:
-            self._closing = True
+            self._crew += 1
             while self._idle:
                 self._idle.pop().release()
 
-    def open(self) -> None:
-        """Keep idle threads again."""
-        self._closing = False
-
     def join(self) -> None:
-        """Wait for the threads to end, after `close`."""
-        for thread in list(self._threads):
+        """Wait for the end of those that were told to."""
+        with self._lock:
+            told = [thread for thread, crew in self._threads.items() if crew < self._crew]
+            ending = [*told, *self._ended]
+        for thread in ending:
             if thread is not threading.current_thread():
                 thread.join()
-        self.open()

@@ -3,6 +3,7 @@
 Rule: nothing is trusted by default. A client has to be given `Authority.pem`.
 """
 
+import itertools
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,13 +17,14 @@ class Authority:
     def __init__(self, directory: Path) -> None:
         self._ca = trustme.CA()
         self._directory = directory
+        self._numbers = itertools.count(1)
         self.pem = directory / "authority.pem"
         self._ca.cert_pem.write_to_path(str(self.pem))
 
     def sign(self, *names: str, expires: datetime | None = None) -> Path:
         """A PEM file with a new key and the certificate of `names`."""
         signed = self._ca.issue_cert(*names, not_after=expires)
-        pem = self._directory / f"{names[0]}-{signed.cert_chain_pems[0].bytes().hex()[-16:]}.pem"
+        pem = self._directory / f"{names[0]}-{next(self._numbers)}.pem"
         signed.private_key_and_cert_chain_pem.write_to_path(str(pem))
         return pem
 

@@ -14,6 +14,7 @@ Files, from the outside in:
     shard.py      Shard: one libcurl multi handle and its sockets
     easy.py       Easy: one libcurl easy handle, preset and pooled
     upload.py     Upload: a file on its way to libcurl, read by workers
+    pioneers.py   Pioneers: of many to one https origin, the first makes the connection
     names.py      Names: host names looked up without libcurl, so that none waits for another
     timers.py     Timers: the loop's timer heap
     poller.py     epoll, or what `selectors` has elsewhere

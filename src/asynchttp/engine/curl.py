@@ -32,6 +32,7 @@ class CurlEngine(Generic[Token]):
         self._lock = threading.RLock()
         self._loop: Loop[Token] | None = None
         self._thread: threading.Thread | None = None
+        self._ending: set[threading.Thread] = set()  # those that `close` told to
         self._held: Loop[Token] | None = None
 
     def start(self, token: Token, transfer: Transfer) -> None:
@@ -42,22 +43,38 @@ class CurlEngine(Generic[Token]):
     def _begin(self, instead_of: Loop[Token] | None) -> Loop[Token]:
         with self._lock:
             if self._loop is None or self._loop is instead_of:
-                self._loop = Loop(self._receiver, self._run_elsewhere)
-                self._thread = OwnThread(self._loop.run, "I/O")
-                self._thread.start()
+                self._loop, self._thread = self._new_loop()
             return self._loop
+
+    def _new_loop(self) -> tuple[Loop[Token], threading.Thread]:
+        loop = Loop(self._receiver, self._run_elsewhere)
+        thread = OwnThread(loop.run, "I/O")
+        try:
+            thread.start()
+        except RuntimeError:
+            loop.discard()
+            raise
+        return loop, thread
 
     def cancel(self, token: Token) -> None:
         if (loop := self._loop) is not None:
             loop.post(loop.cancel, token)
 
     def close(self) -> None:
-        if (loop := self._loop) is not None:
-            loop.post(loop.leave)
+        with self._lock:
+            if self._loop is not None and self._thread is not None:
+                self._loop.post(self._loop.leave)
+                self._ending = {each for each in self._ending if each.is_alive()} | {self._thread}
 
     def join(self, timeout: float | None = None) -> None:
-        if (thread := self._thread) is not None and not self.is_current_thread():
-            thread.join(timeout)
+        for thread in self._ending:
+            if thread is not threading.current_thread():
+                thread.join(timeout)
+
+    def park(self) -> None:
+        """Stop the I/O thread where it is, outside libcurl, for good."""
+        if (loop := self._loop) is not None:
+            loop.park()
 
     def is_current_thread(self) -> bool:
         """Whether this is the I/O thread."""

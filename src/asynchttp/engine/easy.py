@@ -115,9 +115,6 @@ class Easy:
             curl.setopt(pycurl.CUSTOMREQUEST, method)
 
     def _preset_tls(self, curl: pycurl.Curl, tls: Tls) -> None:
-        # Without PIPEWAIT each of many requests at once opens a connection of its own, where one
-        # HTTP/2 connection would carry them all.
-        curl.setopt(pycurl.PIPEWAIT, 1)
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
         curl.setopt(pycurl.CAINFO, os.fspath(tls.ca_certs))
         curl.setopt(pycurl.SSL_VERIFYPEER, int(tls.verify))
@@ -131,6 +128,10 @@ class Easy:
         if transfer.headers is not self._headers:
             self._set_headers(transfer.headers)
 
+    def share(self, wait: bool) -> None:
+        """Whether to wait for a connection that is being made, if it may carry this one too."""
+        self.curl.setopt(pycurl.PIPEWAIT, int(wait))
+
     def _keep_target(self, url: str) -> None:
         self.curl.setopt(pycurl.REQUEST_TARGET, url[url.index("/", len("https://")) :])
         self.reusable = False  # the next transfer has another target
@@ -138,12 +139,13 @@ class Easy:
     def send(self, body: Body) -> None:
         """Have a body sent that is in memory."""
         self._send_chunked_if_so(body)
-        self.reusable = len(body.content) < LARGE
+        self.reusable = self.reusable and len(body.content) < LARGE
         self.curl.setopt(pycurl.POSTFIELDS, body.content)
 
     def stream(self, body: Body, fetch: Callable[[Upload], None]) -> None:
         """Have a body sent that has to be read first."""
         self._send_sized_if_so(body)
+        self.reusable = False  # it would keep the body, and who asked for it, until its next use
         self._upload = Upload(body, fetch)
         self.curl.setopt(pycurl.READFUNCTION, self._upload.read)
         self.curl.setopt(pycurl.SEEKFUNCTION, self._upload.seek)
@@ -197,9 +199,16 @@ class Easy:
 
     def _may_share(self) -> bool:
         """Whether it is HTTP/2, or may be: libcurl says so when the answer has begun."""
-        version = self.curl.getinfo(pycurl.INFO_HTTP_VERSION)
         is_tls = self.preset[3] is not None
-        return is_tls and (not version or version >= pycurl.CURL_HTTP_VERSION_2_0)
+        return is_tls and (not self._version() or self.is_http2())
+
+    def is_http2(self) -> bool:
+        """Whether the answer came so."""
+        return self._version() >= pycurl.CURL_HTTP_VERSION_2_0
+
+    def _version(self) -> int:
+        version: int = self.curl.getinfo(pycurl.INFO_HTTP_VERSION)
+        return version
 
     def reply(self) -> Reply | Exception:
         """What has come; to libcurl a connection that closes in the head ends that, too."""

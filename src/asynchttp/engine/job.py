@@ -18,11 +18,21 @@ Token = TypeVar("Token", bound=Hashable)
 class Job(Generic[Token]):
     """A transfer that has been asked for, and how far it is."""
 
-    __slots__ = ("easy", "last_moved", "progress", "shard", "timer", "token", "transfer")
+    __slots__ = (
+        "admitted",
+        "easy",
+        "last_moved",
+        "progress",
+        "shard",
+        "timer",
+        "token",
+        "transfer",
+    )
 
     def __init__(self, token: Token, transfer: Transfer) -> None:
         self.token = token
         self.transfer = transfer
+        self.admitted = False  # has waited for a pioneer
         self.easy: Easy | None = None
         self.shard: Shard[Token] | None = None  # while it is on the wire
         # When there is a timeout:

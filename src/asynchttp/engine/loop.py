@@ -18,6 +18,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from copy import copy
 from functools import partial
 from typing import Generic, TypeVar
@@ -31,6 +32,7 @@ from . import Receiver
 from .easy import Easy, Preset, preset_of
 from .job import Job
 from .names import Found, Host, Names, host_of
+from .pioneers import Pioneers
 from .poller import Poller, best_poller
 from .shard import SIZE, Shard
 from .timers import Timers
@@ -62,10 +64,12 @@ class Loop(Generic[Token]):
         self._moved: dict[int, float] = {}  # when something last happened on a descriptor
         self._shards: list[Shard[Token]] = []
         self._origins: dict[str, Shard[Token]] = {}
+        self._sockets: dict[int, tuple[int, int]] = {}  # every one made, by descriptor
         self._pool: defaultdict[Preset, list[Easy]] = defaultdict(list)
         self._jobs: dict[Token, Job[Token]] = {}
         self._unnamed: dict[Host, list[Job[Token]]] = {}
         self._names = Names(partial(self.post, self._learn))
+        self._pioneers: Pioneers[Token] = Pioneers()
         self._timers = Timers()
         self._delivered_at = 0.0  # when the first was delivered of those nobody was told of
         # Held by the I/O thread but while it blocks: whoever has it may fork.
@@ -124,10 +128,16 @@ class Loop(Generic[Token]):
             addresses = self._names.addresses(host) if host is not None else ()
             if addresses is None and host is not None:
                 self._unnamed.setdefault(host, []).append(job)
-            else:
+            elif self._pioneers.admit(job):
                 self._enter(job, host, addresses or ())
         except Exception as error:  # noqa: BLE001  # whatever libcurl does not take
             self._refuse(job, error)
+
+    def _let_others_follow(self, job: Job[Token]) -> None:
+        for other in self._pioneers.release(job):
+            if self._jobs.get(other.token) is other:  # not cancelled or timed out meanwhile
+                other.last_moved = time.monotonic()
+                self._find_host(other)
 
     def _refuse(self, job: Job[Token], error: Exception) -> None:
         if job.easy is not None:
@@ -144,8 +154,10 @@ class Loop(Generic[Token]):
             self._send(job, easy, job.transfer.body)
         if host is not None:
             shard.load(easy, host, addresses)
-        if log.telling():
-            self._tell_of_connection(job, easy)
+        if job.transfer.tls is not None:
+            easy.share(wait=self._pioneers.may_share(job))
+        if log.telling() or self._pioneers.is_first(job):
+            self._watch_connection(job, easy)
         shard.add(job, easy)
 
     def _end(self, job: Job[Token], outcome: Reply | BaseException) -> None:
@@ -156,6 +168,8 @@ class Loop(Generic[Token]):
             if job.shard is not None:
                 job.shard.remove(job.easy)
             self._give_back(job.easy)
+        if self._pioneers.is_first(job):
+            self._commands.append((self._let_others_follow, (job,)))
         if not self._delivered_at:
             self._delivered_at = time.monotonic()
         self._receiver.deliver(job.token, outcome)
@@ -183,6 +197,7 @@ class Loop(Generic[Token]):
 
     def _opened(self, fd: int) -> None:
         self._poller.opened(fd)
+        self._sockets[fd] = _identity(fd)
 
     def _give_back(self, easy: Easy) -> None:
         easy.clear()
@@ -192,11 +207,14 @@ class Loop(Generic[Token]):
         else:
             easy.curl.close()
 
-    def _tell_of_connection(self, job: Job[Token], easy: Easy) -> None:
+    def _watch_connection(self, job: Job[Token], easy: Easy) -> None:
         began = time.monotonic()
 
         def connected(address: str, port: int, is_new: bool) -> None:
-            self._receiver.connected(job.token, address, port, is_new, time.monotonic() - began)
+            if log.telling():
+                self._receiver.connected(job.token, address, port, is_new, time.monotonic() - began)
+            # Not here and now: libcurl is in the middle of something.
+            self._commands.append((self._let_others_follow, (job,)))
 
         easy.watch_connection(connected)
 
@@ -250,9 +268,10 @@ class Loop(Generic[Token]):
             try:
                 while not self._may_end():
                     self._turn()
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  # raised again
+                trace = error.__traceback__
                 self._fail(error)
-                raise
+                raise error.with_traceback(trace) from None
             finally:
                 self._tell_those_who_wait()
                 self._close()
@@ -340,7 +359,11 @@ class Loop(Generic[Token]):
     def _outcome(self, job: Job[Token], code: int, message: str) -> Reply | Exception:
         easy = job.easy
         assert easy is not None  # it was in libcurl
-        return easy.error(code, message, job.transfer) if code else easy.reply()
+        if code:
+            return easy.error(code, message, job.transfer)
+        if job.transfer.tls is not None:
+            self._pioneers.learn(job, easy.is_http2())
+        return easy.reply()
 
     def _tell_those_who_wait(self) -> None:
         self._delivered_at = 0.0
@@ -367,6 +390,17 @@ class Loop(Generic[Token]):
     def _pooled(self) -> list[Easy]:
         return [easy for pooled in self._pool.values() for easy in pooled]
 
+    def park(self) -> None:
+        """Never let the I/O thread on again: the interpreter is about to go."""
+        self.resting.acquire(timeout=1)
+        with self._posting:
+            self._over = True
+
+    def discard(self) -> None:
+        """It got no thread to run on."""
+        self._over = True
+        self._close()
+
     def abandon(self) -> None:
         """In a forked child: never free libcurl's handles, which would speak to the parent's peers.
 
@@ -374,8 +408,24 @@ class Loop(Generic[Token]):
         """
         import ctypes  # noqa: PLC0415  # only a forked child needs it
 
+        if self._over:
+            return  # and closed: others may have its descriptors' numbers by now
         handles = [handle for shard in self._shards for handle in shard.handles()]
         for handle in [*handles, *(easy.curl for easy in self._pooled())]:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(handle))
+        self._close_sockets()
         self._poller.close()
         os.close(self._wakeup)
+
+    def _close_sockets(self) -> None:
+        """In a forked child: what the parent closes would else stay open as long as this lives."""
+        for fd, identity in self._sockets.items():
+            with suppress(OSError):  # the parent had closed it
+                if _identity(fd) == identity:
+                    os.close(fd)
+
+
+def _identity(fd: int) -> tuple[int, int]:
+    """What tells it from another that has the same number later."""
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino

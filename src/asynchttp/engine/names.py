@@ -95,7 +95,13 @@ class Names:
     def _ask(self, host: Host) -> None:
         if host not in self._asked:
             self._asked.add(host)
+            self._look_up_elsewhere(host)
+
+    def _look_up_elsewhere(self, host: Host) -> None:
+        try:
             OwnThread(partial(self._look_up, host), f"lookup {host.name}").start()
+        except RuntimeError:  # no thread to be had: others have to wait
+            self._look_up(host)
 
     def _look_up(self, host: Host) -> None:
         found: Found

@@ -21,8 +21,8 @@ NORMAL = re.compile(r"(https?)://([a-z0-9._-]+(?::[0-9]{1,5})?)/[!-\"$-~]*(?<!\?
 PORT = re.compile("[0-9]{0,5}")
 COMMON_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 CONTROLS = re.compile(r"[\x00-\x20\x7f]")
-FIELD_NAME = re.compile(rb"[^:\s][^:\r\n]*")
-FOLDED_OR_INJECTED = re.compile(rb"[\r\n]")
+FIELD_NAME = re.compile(rb"[^:\s\0][^:\r\n\0]*")
+NEVER_IN_VALUE = re.compile(rb"[\r\n\0]")  # RFC 9110, 5.5: folding has gone, too
 
 LONGEST = 1e9  # seconds: what the clocks of all systems can count
 
@@ -64,8 +64,8 @@ def _complete(given: object) -> dict[str, str]:
 def hop_to(method: str, uri: str, headers: dict[str, str], body: Body | None) -> Hop:
     """The step to `uri`.
 
-    Raises `httplib2.RelativeURIError`, `KeyError` for a scheme that is not http or https, and
-    `http.client.InvalidURL`.
+    Raises `httplib2.RelativeURIError`, `KeyError` for a scheme that is not http or https,
+    `http.client.InvalidURL`, and `UnicodeEncodeError` for characters that `iri2uri` leaves alone.
     """
     if normal := NORMAL.fullmatch(uri):
         return Hop(method, uri, normal[1], normal[2], uri, headers, body)
@@ -77,6 +77,7 @@ def hop_to(method: str, uri: str, headers: dict[str, str], body: Body | None) ->
         raise KeyError(f"uri: the scheme has to be http or https, not {scheme}: {uri}")
     if CONTROLS.search(url):
         raise http.client.InvalidURL(f"uri: it contains control characters: {uri!r}")
+    url.encode("ascii")
     return Hop(method, ascii_uri, scheme, _checked_authority(authority), url, headers, body)
 
 
@@ -113,8 +114,10 @@ def _checked_method(method: str) -> str:
 
 
 def _checked_timeout(timeout: float | None) -> float | None:
-    if timeout is None or 0 <= timeout <= LONGEST:
-        return timeout
+    if timeout is None:
+        return None
+    if 0 <= timeout <= LONGEST:
+        return float(timeout)
     raise ValueError(f"timeout: expected 0 to {LONGEST:.0e} seconds, not {timeout!r}")
 
 
@@ -132,8 +135,8 @@ def _line(name: bytes, value: str) -> bytes:
     encoded = value.encode("latin-1")
     if not FIELD_NAME.fullmatch(name):
         raise ValueError(f"headers: {name!r} is not a field name")
-    if FOLDED_OR_INJECTED.search(encoded):
-        raise ValueError(f"headers: the value of {name!r} has a line break: {value!r}")
+    if NEVER_IN_VALUE.search(encoded):
+        raise ValueError(f"headers: the value of {name!r} has a line break or NUL: {value!r}")
     return b"%b: %b" % (name, encoded) if encoded else b"%b;" % name
 
 

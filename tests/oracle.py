@@ -1,0 +1,188 @@
+"""The same request made with httplib2 and with asynchttp: what came of it, and what the server saw.
+
+    same(raw_server, [answers(MOVED, OK)], lambda http, url: http.request(url("/start"), "POST"))
+
+Rules: httplib2 is right; each client has a server of its own, and in what is sent and compared PORT
+stands for that server's port. Where asynchttp differs on purpose, the test that shows it says why.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from io import BufferedReader
+from typing import Any, NamedTuple, TypeAlias
+
+import httplib2
+
+import asynchttp
+from tests.servers.raw import Peer, RawServer, Step
+
+PORT = "PORT"
+TIMEOUT = 3.0
+"""Seconds; no request of these tests comes near it, unless it is to time out."""
+
+Pair: TypeAlias = Any
+"""The response and content that `request` returns. Any: the types of httplib2 do not say so."""
+Url: TypeAlias = Callable[[str], str]
+"""Gives a path's URL."""
+Ask: TypeAlias = Callable[[httplib2.Http, Url], Pair]
+"""Makes a request with either client."""
+
+
+class Wire(NamedTuple):
+    """A request as the server saw it; names in lower case, in the order of the alphabet."""
+
+    line: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        return dict(self.headers).get(name)
+
+
+class Outcome(NamedTuple):
+    """What a client made of an answer: what it returned, or what it raised."""
+
+    fields: dict[str, str] | None = None
+    status: int = 0
+    reason: str = ""
+    version: int = 0
+    content: bytes = b""
+    previous: "Outcome | None" = None
+    error: type[BaseException] | None = None
+    details: object = None
+
+
+class Story(NamedTuple):
+    """All that can be compared."""
+
+    outcome: Outcome
+    requests: list[Wire]
+
+
+# The server.
+
+
+def answers(*given: bytes) -> Step:
+    """Answers each request, on whatever connection it comes, with the next; then with the last."""
+
+    def step(peer: Peer) -> None:
+        while has_recorded(peer):
+            answer = given[min(len(peer.server.heads), len(given)) - 1]
+            peer.socket.sendall(answer.replace(PORT.encode(), b"%d" % peer.server.port))
+
+    return step
+
+
+def record(peer: Peer) -> None:
+    """Reads a request with its body."""
+    has_recorded(peer)
+
+
+def has_recorded(peer: Peer) -> bool:
+    """Reads a request with its body; False when the client has gone."""
+    head = b""
+    while (line := peer.reader.readline()).strip():
+        head += line
+    if head:
+        peer.server.bodies.add(_body(head, peer.reader))
+        peer.server.heads.add(head)
+    return bool(head)
+
+
+def _body(head: bytes, reader: BufferedReader) -> bytes:
+    if length := re.search(rb"(?im)^content-length: *(\d+)", head):
+        return reader.read(int(length[1]))
+    if re.search(rb"(?im)^transfer-encoding: *chunked", head):
+        return b"".join(_chunks(reader))
+    return b""
+
+
+def _chunks(reader: BufferedReader) -> Iterator[bytes]:
+    while size := int(reader.readline() or b"0", 16):
+        yield reader.read(size)
+        reader.readline()
+    reader.readline()
+
+
+def requests_of(server: RawServer) -> list[Wire]:
+    """What `record` has recorded so far."""
+    heads = [head.decode("latin-1").replace(f":{server.port}", f":{PORT}") for head in server.heads]
+    return [_wire(head, body) for head, body in zip(heads, server.bodies, strict=True)]
+
+
+def _wire(head: str, body: bytes) -> Wire:
+    line, *fields = head.splitlines()
+    split = (field.partition(":") for field in fields)
+    return Wire(line, sorted((name.lower(), value.strip()) for name, _, value in split), body)
+
+
+# The clients.
+
+
+def get(http: httplib2.Http, url: Url) -> Pair:
+    """The plainest of requests."""
+    return http.request(url("/"))
+
+
+def both(
+    servers: Callable[..., RawServer], script: list[Step], ask: Ask = get
+) -> tuple[Story, Story]:
+    """What becomes of a request with httplib2, and with asynchttp."""
+    theirs = _story(httplib2.Http, servers(script), ask)
+    return theirs, _story(asynchttp.Http, servers(script), ask)
+
+
+def same(servers: Callable[..., RawServer], script: list[Step], ask: Ask = get) -> Story:
+    """What becomes of a request with either."""
+    theirs, ours = both(servers, script, ask)
+    assert ours == theirs, f"asynchttp: {ours}\nhttplib2: {theirs}"
+    return ours
+
+
+def _story(client: type[httplib2.Http], server: RawServer, ask: Ask) -> Story:
+    with closing(client(timeout=TIMEOUT)) as http:
+        try:
+            outcome = _answered(*ask(http, server.url))
+        except Exception as error:  # noqa: BLE001 - it is what is compared
+            outcome = Outcome(error=type(error), details=_details(error))
+    return Story(_anonymous(outcome, server.port), requests_of(server))
+
+
+def _answered(response: httplib2.Response, content: bytes) -> Outcome:
+    previous = response.previous
+    return Outcome(
+        dict(response),
+        response.status,
+        response.reason,
+        response.version,
+        bytes(content),
+        None if previous is None else _answered(previous, b""),
+    )
+
+
+def _details(error: Exception) -> object:
+    """What callers look at in such an error."""
+    if isinstance(error, httplib2.error.HttpLib2ErrorWithResponse):
+        response: Any = error.response  # Any: a Response, which its types leave open
+        return str(error), dict(response), response.status, error.content
+    return getattr(error, "errno", None), getattr(error, "partial", None)
+
+
+def _anonymous(outcome: Outcome, port: int) -> Outcome:
+    previous = outcome.previous
+    return outcome._replace(
+        fields=_without_port(outcome.fields, port),
+        previous=None if previous is None else _anonymous(previous, port),
+        details=_without_port(outcome.details, port),
+    )
+
+
+def _without_port(what: Any, port: int) -> Any:  # Any: text, or what contains some
+    if isinstance(what, str):
+        return what.replace(f":{port}", f":{PORT}")
+    if isinstance(what, dict):
+        return {name: _without_port(value, port) for name, value in what.items()}
+    if isinstance(what, tuple):
+        return tuple(_without_port(each, port) for each in what)
+    return what

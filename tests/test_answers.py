@@ -1,0 +1,238 @@
+"""What comes back is read as httplib2 reads it: heads, bodies and their ends, and connections are
+used again where they may be.
+
+Rule: httplib2 reads the same bytes (`tests.oracle`). Where libcurl is right and httplib2 is not, a
+test of its own says so.
+"""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from asynchttp import Http
+from tests.conftest import RawServers
+from tests.oracle import Outcome, answers, both, record, same
+from tests.servers.app import pattern
+from tests.servers.raw import OK, head, send, until_closed
+from tests.servers.web import WebServer
+
+TWO = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+LAST = b"2\r\nok\r\n0\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def read(raw_server: RawServers, answer: bytes) -> Outcome:
+    """What both make of `answer`, after which the server closes."""
+    return same(raw_server, [record, send(answer)]).outcome
+
+
+# Heads
+
+HEADS = {
+    "plain": TWO + b"\r\nok",
+    "LF": b"HTTP/1.1 200 OK\nContent-Length: 2\nX: y\n\nok",
+    "LF and CRLF": b"HTTP/1.1 200 OK\r\nX: y\nContent-Length: 2\nY: z\r\n\r\nok",
+    "CRLF and LF": b"HTTP/1.1 200 OK\nX: y\r\nContent-Length: 2\r\n\nok",
+    "no reason": b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok",
+    "empty reason": b"HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok",
+    "strange reason": b"HTTP/1.1 200   All \t fine: \xe9 \r\nContent-Length: 2\r\n\r\nok",
+    "HTTP/1.0": b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    "status 299": b"HTTP/1.1 299 Own\r\nContent-Length: 2\r\n\r\nok",
+    "status 600": b"HTTP/1.1 600 Beyond\r\nContent-Length: 2\r\n\r\nok",
+    "status 999": b"HTTP/1.1 999 Beyond\r\nContent-Length: 2\r\n\r\nok",
+    "no fields": b"HTTP/1.1 200 OK\r\n\r\nok",
+    "after 100": b"HTTP/1.1 100 Continue\r\nX: interim\r\n\r\n" + TWO + b"Y: final\r\n\r\nok",
+    "after two 100": b"HTTP/1.1 100 Continue\r\n\r\n" * 2 + TWO + b"\r\nok",
+    "repeated fields": TWO + b"X: 1\r\nx: 2\r\nSet-Cookie: a\r\nX: 3\r\nset-cookie: b\r\n\r\nok",
+    "empty repeated": TWO + b"X:\r\nX: 2\r\nX:\r\n\r\nok",
+    "white space": TWO + b"A:1\r\nB:   2  3  \r\nC:\t4\t\r\nD:\r\nE: \t \r\n\r\nok",
+    "latin-1": TWO + b"X: caf\xe9 \xa0\r\nY: \xc3\xbc\r\n\r\nok",
+    "controls": TWO + b"X: a\x01b\x0b\x0c\x1c\x1d\x1e\x85c\r\n\r\nok",
+    "colons": TWO + b"X: a: b:c\r\nY::\r\n\r\nok",
+    "status as a field": TWO + b"Status: 500 No\r\n\r\nok",
+    "a status line as a value": TWO + b"X: HTTP/1.1 500 No\r\n\r\nok",
+    "hop by hop": TWO + b"Connection: X\r\nX: y\r\nKeep-Alive: timeout=1\r\n\r\nok",
+    "its own location": TWO + b"Content-Location: /elsewhere\r\n\r\nok",
+    "100 fields": TWO + b"".join(b"X-%d: %d\r\n" % (i, i) for i in range(98)) + b"\r\nok",
+    "a long field": TWO + b"X: " + b"long" * 15_000 + b"\r\n\r\nok",
+}
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_every_kind_of_head(raw_server: RawServers, kind: str) -> None:
+    assert read(raw_server, HEADS[kind]).content == b"ok"
+
+
+NAMES = st.text("!#$%&'*+-.^_`|~0123456789abcXYZ", min_size=1)
+VALUES = st.text(st.characters(max_codepoint=255, exclude_characters="\0\r\n"))
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.tuples(NAMES, VALUES), max_size=5))
+def test_any_head(raw_server: RawServers, fields: list[tuple[str, str]]) -> None:
+    lines = "".join(f"X-{name}: {value}\r\n" for name, value in fields).encode("latin-1")
+    assert read(raw_server, TWO + lines + b"\r\nok").content == b"ok"
+
+
+def test_early_hints_are_not_the_answer(raw_server: RawServers) -> None:
+    """RFC 8297. httplib2 takes them for it."""
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+    _, ours = both(raw_server, [record, send(hints + TWO + b"\r\nok")])
+    assert (ours.outcome.status, ours.outcome.content) == (200, b"ok")
+    assert "link" not in (ours.outcome.fields or {})
+
+
+def test_folded_fields_are_unfolded(raw_server: RawServers) -> None:
+    """RFC 9112, 5.2. httplib2 leaves the line breaks in the values."""
+    _, ours = both(raw_server, [record, send(TWO + b"X: 1\r\n  2\r\n\t3\r\nY: 4\r\n\r\nok")])
+    fields = ours.outcome.fields or {}
+    assert (fields["x"].split(), fields["y"]) == (["1", "2", "3"], "4")
+
+
+def test_more_fields_than_httplib2_takes(raw_server: RawServers) -> None:
+    fields = b"".join(b"X-%d: %d\r\n" % (number, number) for number in range(1000))
+    _, ours = both(raw_server, [record, send(TWO + fields + b"\r\nok")])
+    assert (ours.outcome.fields or {})["x-999"] == "999"
+
+
+# Bodies
+
+BODIES = {
+    "until it closes": (b"HTTP/1.1 200 OK\r\n\r\nall of it", b"all of it"),
+    "empty until it closes": (b"HTTP/1.1 200 OK\r\n\r\n", b""),
+    "empty": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b""),
+    "more than it says": (TWO + b"\r\nok and more", b"ok"),
+    "another answer": (TWO + b"\r\nok" + OK, b"ok"),
+    "in chunks": (CHUNKED + b"2\r\nok\r\n3\r\n ok\r\n0\r\n\r\n", b"ok ok"),
+    "no chunks": (CHUNKED + b"0\r\n\r\n", b""),
+    "long hexadecimals": (CHUNKED + b"0000000A\r\n0123456789\r\n00\r\n\r\n", b"0123456789"),
+    "chunk extensions": (CHUNKED + b"2;a=b;c\r\nok\r\n0;d\r\n\r\n", b"ok"),
+    "trailers": (CHUNKED + b"2\r\nok\r\n0\r\nX-Late: 1\r\nStatus: 500\r\n\r\n", b"ok"),
+    "a status line in trailers": (CHUNKED + b"2\r\nok\r\n0\r\nHTTP/1.1 500: No\r\n\r\n", b"ok"),
+    "both lengths": (CHUNKED.replace(b"\r\n", b"\r\nContent-Length: 9\r\n", 1) + LAST, b"ok"),
+    "the same length twice": (TWO + b"Content-Length: 2\r\n\r\nok", b"ok"),
+    "identity": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nok", b"ok"),
+    "204": (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+    "204 with a length": (b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok", b""),
+    "205": (b"HTTP/1.1 205 Reset\r\nContent-Length: 0\r\n\r\n", b""),
+    "304 with a length": (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n", b""),
+    "206": (
+        b"HTTP/1.1 206 Part\r\nContent-Range: bytes 0-1/9\r\nContent-Length: 2\r\n\r\nok",
+        b"ok",
+    ),
+    "401": (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\nno", b"no"),
+    "407": (b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\nContent-Length: 2\r\n\r\nno", b"no"),
+    "417": (b"HTTP/1.1 417 No\r\nContent-Length: 2\r\n\r\nno", b"no"),
+    "421": (b"HTTP/1.1 421 No\r\nContent-Length: 2\r\n\r\nno", b"no"),
+    "503": (b"HTTP/1.1 503 No\r\nRetry-After: 9\r\nContent-Length: 2\r\n\r\nno", b"no"),
+}
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_every_kind_of_body(raw_server: RawServers, kind: str) -> None:
+    answer, content = BODIES[kind]
+    assert read(raw_server, answer).content == content
+
+
+HEAD_ANSWERS = {
+    "with a length": b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n",
+    "in chunks": CHUNKED,
+    "packed": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 10\r\n\r\n",
+    "nothing": b"HTTP/1.1 404 Not Found\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("kind", HEAD_ANSWERS)
+def test_head(raw_server: RawServers, kind: str) -> None:
+    script = [record, send(HEAD_ANSWERS[kind]), until_closed]
+    story = same(raw_server, script, lambda http, url: http.request(url("/"), "HEAD"))
+    assert story.outcome.content == b""
+
+
+@pytest.mark.parametrize("chunked", ["", "?chunked=1"])
+@pytest.mark.parametrize("count", [0, 1, 65_536, 20_000_000])
+def test_so_many_bytes(server: WebServer, count: int, chunked: str) -> None:
+    with Http() as http:
+        content = http.request(server.url(f"/bytes/{count}{chunked}"))[1]
+        assert bytes(content) == pattern(0, count)
+
+
+# Connections
+
+
+def test_a_connection_is_used_again(server: WebServer) -> None:
+    with Http() as http:
+        for method in ("GET", "POST", "HEAD", "GET", "DELETE"):
+            http.request(server.url(), method).result()
+        http.request(server.url("/status/404")).result()
+        http.request(server.url("/hops/2")).result()
+    assert len({each.port for each in server.received}) == 1
+
+
+def test_so_many_connections_as_there_are_requests_at_once(server: WebServer) -> None:
+    with Http(max_workers=4) as http:
+        for _ in range(3):
+            gate = server.gate()
+            promises = [http.request(gate.url()) for _ in range(4)]
+            gate.arrived.wait_for(4)
+            gate.open()
+            assert [promise.response.status for promise in promises] == [200] * 4
+    assert len({each.port for each in server.received}) == 4
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        TWO + b"Connection: close\r\n\r\nok",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\n\r\nok",
+    ],
+    ids=["says so", "HTTP/1.0", "ends the body"],
+)
+def test_a_connection_that_is_over_is_not_used_again(raw_server: RawServers, last: bytes) -> None:
+    server = raw_server([head, send(last)], [head, send(OK)])
+    with Http() as http:
+        for _ in range(2):
+            assert http.request(server.url())[1] == b"ok"
+    assert len(server.accepted) == 2
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+def test_a_connection_that_closes_under_a_request(raw_server: RawServers, method: str) -> None:
+    """It was idle for too long; the request goes out again on another, as with httplib2."""
+    body = b"again" if method in ("POST", "PUT") else None
+    server = raw_server([record, send(OK), record], [record, send(OK)])
+    with Http() as http:
+        assert http.request(server.url("/first"))[1] == b"ok"
+        assert http.request(server.url("/second"), method, body)[1] == b"ok"
+    lines = [head.split(b" ")[1] for head in server.heads]
+    assert lines == [b"/first", b"/second", b"/second"]
+    assert list(server.bodies)[1:] == [body or b""] * 2
+
+
+def test_a_connection_that_was_closed_while_idle(raw_server: RawServers) -> None:
+    server = raw_server([record, send(OK)], [record, send(OK)])
+    with Http() as http:
+        for _ in range(2):
+            assert http.request(server.url("/"))[1] == b"ok"
+    assert len(server.accepted) == 2
+
+
+def test_answers_are_not_mixed_up(server: WebServer) -> None:
+    """Many at once, on connections and handles that are used again and again."""
+    with Http(max_workers=8) as http:
+        promises = [
+            http.request(server.url(f"/text/utf-8?text={number}"), callback=lambda _: None)
+            for number in range(400)
+        ]
+        assert [int(promise.content) for promise in promises] == list(range(400))
+
+
+def test_what_comes_unasked_is_not_taken_for_an_answer(raw_server: RawServers) -> None:
+    evil = OK.replace(b"ok", b"NO")
+    server = raw_server([record, send(OK + evil), until_closed], [answers(OK)])
+    with Http() as http:
+        assert http.request(server.url("/"))[1] == b"ok"
+        assert http.request(server.url("/"))[1] == b"ok"

@@ -1,0 +1,349 @@
+"""Callbacks: they run on a worker, with everything there; what they do is what the caller sees, and
+he sees nothing before they have ended; whatever they raise reaches him, unless the request failed.
+"""
+
+import asyncio
+import concurrent.futures as cf
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from asynchttp import Http, Promise
+from tests.servers.seen import PATIENCE, Seen
+from tests.servers.web import WebServer
+
+
+@pytest.fixture
+def http() -> Iterator[Http]:
+    with Http() as http:
+        yield http
+
+
+@pytest.fixture
+def url(server: WebServer) -> str:
+    """Answers with the five bytes 0, 1, 2, 3, 4."""
+    return server.url("/bytes/5")
+
+
+BODY = bytes(range(5))
+
+LOOKS: dict[str, Callable[[Promise], object]] = {
+    "an attribute": lambda promise: promise.response.status,
+    "a header": lambda promise: promise.response["content-length"],
+    "the length": lambda promise: len(promise.content),
+    "the bytes": lambda promise: bytes(promise.content),
+    "result": lambda promise: promise.result(),
+    "exception": lambda promise: promise.exception(),
+}
+any_look = pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+
+
+def outcome(look: Callable[[], object]) -> object:
+    """What a look gives, or the exception that it raises."""
+    try:
+        return look()
+    except BaseException as error:  # noqa: BLE001  # whatever it is, it is what is compared
+        return error
+
+
+# What it is given
+
+
+def test_it_runs_on_a_worker_and_everything_is_there(http: Http, url: str) -> None:
+    def call_back(promise: Promise) -> None:
+        promise.seen = (  # type: ignore[attr-defined]  # an attribute of the callback's own
+            threading.current_thread().name,
+            promise.done(),
+            promise.response.status,
+            bytes(promise.content),
+            promise.exception(0),
+            promise.request.uri,
+        )
+
+    promise = http.request(url, callback=call_back)
+    promise.result(PATIENCE)
+    expected = ("asynchttp worker", True, 200, BODY, None, url)
+    assert promise.seen == expected  # type: ignore[attr-defined]  # set by the callback
+
+
+def test_each_runs_once(http: Http, url: str) -> None:
+    called: list[str] = []
+    urls = [f"{url}?{number}" for number in range(500)]
+    promises = [
+        http.request(each, callback=lambda promise: called.append(promise.request.uri))
+        for each in urls
+    ]
+    assert cf.wait(promises, PATIENCE).not_done == set()
+    assert sorted(called) == sorted(urls)
+
+
+@any_look
+def test_the_callers_own_promise_answers_in_its_callback(
+    http: Http, server: WebServer, look: Callable[[Promise], object]
+) -> None:
+    gate = server.gate()
+    seen: list[object] = []
+    promise = http.request(gate.url("label"), callback=lambda _: seen.append(look(promise)))
+    gate.open()
+    promise.result(PATIENCE)
+    assert seen == [look(promise)]
+
+
+@any_look
+def test_the_callers_own_promise_raises_in_its_callback(
+    http: Http, refused: str, look: Callable[[Promise], object]
+) -> None:
+    made = threading.Event()
+    seen: list[object] = []
+
+    def call_back(_: Promise) -> None:
+        made.wait(PATIENCE)
+        seen.append(outcome(lambda: look(promise)))
+
+    promise = http.request(refused, callback=call_back)
+    made.set()
+    failure = promise.exception(PATIENCE)
+    assert isinstance(failure, ConnectionRefusedError)
+    assert seen == [failure]
+
+
+# Other threads
+
+
+def in_a_thread(look: Callable[[], object]) -> object:
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(outcome, look).result(PATIENCE)
+
+
+def in_many_threads(look: Callable[[], object]) -> object:
+    with ThreadPoolExecutor(20) as threads:
+        first, *others = threads.map(lambda _: outcome(look), range(20), timeout=PATIENCE)
+    assert [other == first for other in others] == [True] * 19
+    return first
+
+
+def in_a_thread_of_asyncio(look: Callable[[], object]) -> object:
+    return asyncio.run(asyncio.to_thread(outcome, look))
+
+
+@any_look
+@pytest.mark.parametrize("elsewhere", [in_a_thread, in_many_threads, in_a_thread_of_asyncio])
+@pytest.mark.parametrize("where", ["url", "refused"])
+def test_it_may_hand_its_promise_to_other_threads_and_wait_for_them(
+    request: pytest.FixtureRequest,
+    look: Callable[[Promise], object],
+    elsewhere: Callable[[Callable[[], object]], object],
+    where: str,
+) -> None:
+    seen: list[object] = []
+
+    def call_back(promise: Promise) -> None:
+        seen.append(elsewhere(lambda: look(promise)))
+
+    with Http(max_workers=1) as http:
+        promise = http.request(request.getfixturevalue(where), callback=call_back)
+        promise.wait(PATIENCE)
+        assert seen == [outcome(lambda: look(promise))]
+
+
+# What the caller sees
+
+
+def test_the_caller_sees_what_it_set(http: Http, url: str) -> None:
+    def call_back(promise: Promise) -> None:
+        promise.total = sum(promise.content)  # type: ignore[attr-defined]  # its own
+        promise.response.total = sum(promise.content)
+        promise.response["x-total"] = str(sum(promise.content))
+
+    promise = http.request(url, callback=call_back)
+    response, _ = promise
+    assert (response.total, response["x-total"]) == (10, "10")
+    assert promise.total == 10  # type: ignore[attr-defined]  # set by the callback
+    assert promise.result()[0].total == 10
+
+
+def test_it_sees_what_the_caller_set_before(server: WebServer) -> None:
+    gate = server.gate()
+    seen: list[object] = []
+    with Http(max_workers=1) as http:
+        promise = http.request(
+            gate.url(),
+            callback=lambda promise: seen.extend([promise.name, promise.response.name]),  # type: ignore[attr-defined]
+        )
+        promise.name = promise.response.name = "of the caller"  # type: ignore[attr-defined]
+        gate.open()
+    assert seen == ["of the caller"] * 2
+
+
+@any_look
+def test_the_caller_sees_nothing_before_it_has_ended(
+    http: Http, url: str, look: Callable[[Promise], object]
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    told: list[str] = []
+
+    def call_back(promise: Promise) -> None:
+        begun.set()
+        go_on.wait(PATIENCE)
+        told.append("ended")
+
+    def look_and_tell() -> object:
+        seen = look(promise)
+        told.append("looked")
+        return seen
+
+    promise = http.request(url, callback=call_back)
+    promise.response, promise.content  # noqa: B018  # both are made now
+    with ThreadPoolExecutor(1) as thread:
+        assert begun.wait(PATIENCE)
+        looking = thread.submit(look_and_tell)
+        assert not promise.wait(0.05)
+        assert (promise.done(), promise.running(), looking.done()) == (False, True, False)
+        assert cf.wait([promise], 0).done == set()
+        go_on.set()
+        looking.result(PATIENCE)
+    assert told == ["ended", "looked"]
+
+
+def test_those_who_are_told_when_it_is_done_are_told_after_it(http: Http, url: str) -> None:
+    go_on = threading.Event()
+    told: Seen[str] = Seen()
+
+    def call_back(promise: Promise) -> None:
+        go_on.wait(PATIENCE)
+        promise.response.name = "of the callback"
+        told.add("callback")
+
+    promise = http.request(url, callback=call_back)
+    promise.add_done_callback(lambda future: told.add(f"done: {future.result()[0].name}"))
+    following = promise.then(lambda response, _: told.add(f"then: {response.name}"))
+    go_on.set()
+    following.result(PATIENCE)
+    assert list(told) == ["callback", "done: of the callback", "then: of the callback"]
+
+
+# What it raises
+
+
+class OddError(Exception):
+    """One that takes no notes."""
+
+    __notes__ = ()  # type: ignore[assignment]  # that is odd
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenError(Exception):
+    """One that nothing can be written to."""
+
+    number: int
+
+
+RAISED: list[Callable[[], BaseException]] = [
+    lambda: ValueError("no"),
+    lambda: SystemExit(3),
+    KeyboardInterrupt,
+    lambda: StopIteration(1),
+    GeneratorExit,
+    asyncio.CancelledError,
+    OddError,
+    lambda: FrozenError(1),
+]
+any_error = pytest.mark.parametrize("error", [make() for make in RAISED], ids=repr)
+
+
+def raising(error: BaseException) -> Callable[[Promise], None]:
+    def fail(promise: Promise) -> None:
+        promise.response.name = "set all the same"
+        raise error
+
+    return fail
+
+
+@any_error
+@any_look
+def test_what_it_raises_is_raised_at_every_look(
+    http: Http, url: str, error: BaseException, look: Callable[[Promise], object]
+) -> None:
+    promise = http.request(url, callback=raising(error))
+    assert [outcome(lambda: look(promise)) for _ in range(3)] == [error] * 3
+    assert (promise.done(), promise.cancelled()) == (True, False)
+
+
+@any_error
+@any_look
+def test_the_failure_of_the_request_stays_whatever_it_raises(
+    http: Http, refused: str, error: BaseException, look: Callable[[Promise], object]
+) -> None:
+    seen: list[object] = []
+
+    def call_back(promise: Promise) -> None:
+        seen.append(outcome(lambda: look(promise)))
+        raise error
+
+    promise = http.request(refused, callback=call_back)
+    failure = promise.exception(PATIENCE)
+    assert isinstance(failure, ConnectionRefusedError)
+    assert seen == [failure]
+    assert outcome(lambda: look(promise)) is failure
+
+
+@any_look
+def test_it_may_let_the_failure_pass(
+    http: Http, refused: str, look: Callable[[Promise], object]
+) -> None:
+    promise = http.request(refused, callback=look)
+    assert isinstance(promise.exception(PATIENCE), ConnectionRefusedError)
+
+
+def test_what_it_raises_says_where_the_request_was_made(http: Http, url: str) -> None:
+    promise = http.request(url, callback=raising(ValueError("no")))
+    error = promise.exception(PATIENCE)
+    assert error is not None
+    [note] = error.__notes__
+    assert str(promise.request) in note
+    assert "callback" in note
+    assert "test_what_it_raises_says_where" in note
+    assert str(error) == "no"
+
+
+def test_after_one_that_raised_the_next_runs(url: str) -> None:
+    called: list[bytes] = []
+    with Http(max_workers=1) as http:
+        errors = [make() for make in RAISED]
+        promises = [http.request(url, callback=raising(error)) for error in errors]
+        last = http.request(url, callback=lambda promise: called.append(bytes(promise.content)))
+        last.result(PATIENCE)
+        assert [promise.exception() for promise in promises] == errors
+    assert called == [BODY]
+
+
+def test_it_cannot_be_cancelled_by_itself(http: Http, url: str) -> None:
+    seen: list[object] = []
+    promise = http.request(url, callback=lambda promise: seen.append(promise.cancel()))
+    promise.result(PATIENCE)
+    assert seen == [False]
+
+
+# Functions for when it is done
+
+
+@any_error
+def test_a_done_callback_that_raises_stops_neither_the_others_nor_the_next_request(
+    server: WebServer, error: BaseException
+) -> None:
+    gate, called = server.gate(), Seen[None]()
+
+    def fail(_future: object) -> None:
+        raise error
+
+    with Http(max_workers=1) as http:
+        promise = http.request(gate.url())
+        promise.add_done_callback(fail)
+        promise.add_done_callback(lambda _: called.add(None))
+        gate.open()
+        promise.result(PATIENCE)
+        called.wait_for(1)
+        assert http.request(server.url()).result(PATIENCE)[0].status == 200

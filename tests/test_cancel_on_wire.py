@@ -1,0 +1,349 @@
+"""`cancel()` takes a request out of the queue, or aborts it where it is: the server sees that.
+
+Rule: what the server saw is the proof; and afterwards the Http works as if nothing had been.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future, wait
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from pathlib import Path
+
+import pytest
+
+from asynchttp import Http, Promise
+from tests.conftest import RawServers
+from tests.servers.raw import OK, Step, head, send, until_closed
+from tests.servers.raw import wait as wait_for
+from tests.servers.seen import PATIENCE
+from tests.servers.web import WebServer
+
+SERVERS = ["server", "tls_server", "tls_h1_server"]
+LONG = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + bytes(1000)
+
+
+@pytest.fixture(params=SERVERS)
+def any_server(request: pytest.FixtureRequest) -> WebServer:
+    """HTTP/1.1, HTTP/2 over TLS, HTTP/1.1 over TLS."""
+    found: WebServer = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def http(authority_file: str) -> Iterator[Http]:
+    with Http(timeout=PATIENCE, ca_certs=authority_file) as http:
+        yield http
+
+
+LOOKS: list[Callable[[Promise], object]] = [
+    lambda promise: promise.result(),
+    lambda promise: promise.exception(),
+    lambda promise: promise.response.status,
+    lambda promise: len(promise.content),
+]
+
+
+def assert_cancelled(promise: Promise) -> None:
+    assert (promise.done(), promise.cancelled(), promise.running()) == (True, True, False)
+    assert promise.cancel()  # it is, again
+    for look in LOOKS * 2:
+        with pytest.raises(CancelledError):
+            look(promise)
+
+
+# Where it is
+
+
+def test_in_the_queue(server: WebServer) -> None:
+    gate = server.gate()
+    with Http(max_workers=1) as http:
+        first = http.request(gate.url("first"))
+        gate.arrived.wait_for(1)
+        queued = [http.request(gate.url(str(number))) for number in range(5)]
+        assert [queued[number].cancel() for number in (0, 2, 4)] == [True] * 3
+        gate.open()
+        assert [bytes(queued[number].content) for number in (1, 3)] == [b"1", b"3"]
+    assert first.content == b"first"
+    assert list(gate.arrived) == ["first", "1", "3"]
+    for number in (0, 2, 4):
+        assert_cancelled(queued[number])
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [[], [head], [head, send(b"HTTP/1.1 200 O")], [head, send(LONG)]],
+    ids=["before it is read", "before the answer", "in the head", "in the body"],
+)
+def test_on_the_wire(raw_server: RawServers, http: Http, steps: list[Step]) -> None:
+    so_far = threading.Event()
+    server = raw_server([*steps, lambda _: so_far.set(), until_closed])
+    promise = http.request(server.url())
+    assert so_far.wait(PATIENCE)
+    assert promise.cancel()
+    assert server.closed.wait_for(1) == list(server.accepted)
+    assert_cancelled(promise)
+
+
+@pytest.mark.parametrize("sent", [None, 3])
+def test_over_every_protocol(http: Http, any_server: WebServer, sent: int | None) -> None:
+    """Before the head has come, and in the middle of the body."""
+    gate = any_server.gate()
+    promise = http.request(gate.url("cancelled", sent))
+    gate.arrived.wait_for(1)
+    assert promise.cancel()
+    assert gate.aborted.wait_for(1) == ["cancelled"]
+    assert_cancelled(promise)
+    assert http.request(any_server.url("/status/200")).response.status == 200
+
+
+def test_one_of_many_on_one_connection(http: Http, tls_server: WebServer) -> None:
+    """Its stream of HTTP/2 is reset, and nothing else."""
+    gate = tls_server.gate()
+    promises = [http.request(gate.url(str(number), sent=0)) for number in range(10)]
+    gate.arrived.wait_for(10)
+    assert all(promise.cancel() for promise in promises[::2])
+    assert sorted(gate.aborted.wait_for(5)) == ["0", "2", "4", "6", "8"]
+    gate.open()
+    assert [bytes(promise.content) for promise in promises[1::2]] == [b"1", b"3", b"5", b"7", b"9"]
+    assert http.request(tls_server.url("/status/200")).response.status == 200
+    assert len({each.port for each in tls_server.received}) == 1
+
+
+def test_without_a_connection(http: Http, black_hole: str) -> None:
+    for scheme in ("http:", "https:"):
+        promise = http.request(black_hole.replace("http:", scheme))
+        wait_until_running(promise)
+        assert promise.cancel()
+        assert_cancelled(promise)
+
+
+def wait_until_running(promise: Promise) -> None:
+    """There is nothing to wait on but the promise, and that has no end yet."""
+    until = time.monotonic() + PATIENCE
+    while not promise.running():
+        assert time.monotonic() < until
+        time.sleep(0)
+
+
+def test_in_the_middle_of_a_handshake(http: Http, raw_server: RawServers) -> None:
+    server = raw_server([until_closed])
+    promise = http.request(server.url().replace("http:", "https:"))
+    server.accepted.wait_for(1)
+    assert promise.cancel()
+    server.closed.wait_for(1)
+    assert_cancelled(promise)
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+def test_in_the_middle_of_an_upload(
+    http: Http, raw_server: RawServers, tmp_path: Path, as_file: bool
+) -> None:
+    may_read = threading.Event()
+    server = raw_server([head, wait_for(may_read), until_closed], [head, send(OK)])
+    path = tmp_path / "body"
+    path.write_bytes(bytes(20_000_000))
+    with path.open("rb") as file:
+        promise = http.request(server.url(), "PUT", file if as_file else path.read_bytes())
+    server.heads.wait_for(1)
+    assert promise.cancel()
+    may_read.set()
+    server.closed.wait_for(1)
+    assert_cancelled(promise)
+    assert http.request(server.url(), "PUT", b"")[1] == b"ok"
+
+
+def test_between_redirects(http: Http, raw_server: RawServers) -> None:
+    moved = b"HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n"
+    server = raw_server([head, send(moved), head, until_closed])
+    promise = http.request(server.url())
+    server.heads.wait_for(2)
+    assert promise.cancel()
+    server.closed.wait_for(1)
+    assert_cancelled(promise)
+
+
+# When it is too late
+
+
+def test_when_it_is_done(http: Http, server: WebServer) -> None:
+    promise = http.request(server.url("/status/200"))
+    assert promise.response.status == 200
+    assert not promise.cancel()
+    assert (promise.cancelled(), promise.result()[0].status) == (False, 200)
+
+
+def test_when_it_has_failed(http: Http) -> None:
+    promise = http.request("/relative")
+    error = promise.exception()
+    assert not promise.cancel()
+    assert promise.exception() is error
+
+
+def test_in_its_own_callback(http: Http, server: WebServer) -> None:
+    told: Future[bool] = Future()
+    promise = http.request(
+        server.url("/status/200"), callback=lambda promise: told.set_result(promise.cancel())
+    )
+    assert promise.response.status == 200
+    assert told.result(PATIENCE) is False
+
+
+def test_while_its_callback_runs(http: Http, server: WebServer) -> None:
+    runs, may_end = threading.Event(), threading.Event()
+
+    def callback(_: Promise) -> None:
+        runs.set()
+        assert may_end.wait(PATIENCE)
+
+    promise = http.request(server.url("/status/200"), callback=callback)
+    assert runs.wait(PATIENCE)
+    assert not promise.cancel()
+    may_end.set()
+    assert promise.response.status == 200
+
+
+def test_a_callback_may_cancel_others(http: Http, server: WebServer) -> None:
+    gate = server.gate()
+    other = http.request(gate.url("other"))
+    gate.arrived.wait_for(1)
+    http.request(server.url("/status/200"), callback=lambda _: other.cancel()).wait()
+    assert gate.aborted.wait_for(1) == ["other"]
+    assert_cancelled(other)
+
+
+def test_the_callback_of_what_was_cancelled_does_not_run(server: WebServer) -> None:
+    gate = server.gate()
+    called: list[Promise] = []
+    with Http(max_workers=1) as http:
+        promises = [http.request(gate.url(str(n)), callback=called.append) for n in range(2)]
+        gate.arrived.wait_for(1)
+        assert all(promise.cancel() for promise in promises)
+        gate.aborted.wait_for(1)
+        assert http.request(server.url("/status/200")).response.status == 200
+    assert called == []
+
+
+# Who is told
+
+
+def test_those_who_wait(http: Http, server: WebServer) -> None:
+    gate = server.gate()
+    promise = http.request(gate.url())
+    gate.arrived.wait_for(1)
+    seen: list[type[BaseException]] = []
+    threads = [threading.Thread(target=note_error, args=[seen, promise, look]) for look in LOOKS]
+    for thread in threads:
+        thread.start()
+    assert promise.cancel()
+    for thread in threads:
+        thread.join()
+    assert seen == [CancelledError] * len(LOOKS)
+
+
+def note_error(
+    seen: list[type[BaseException]], promise: Promise, look: Callable[[Promise], object]
+) -> None:
+    try:
+        look(promise)
+    except BaseException as error:  # noqa: BLE001 - it is what is noted
+        seen.append(type(error))
+
+
+def test_those_of_concurrent_futures(http: Http, server: WebServer) -> None:
+    gate = server.gate()
+    promise = http.request(gate.url())
+    done: Future[object] = Future()
+    promise.add_done_callback(done.set_result)
+    gate.arrived.wait_for(1)
+    with pytest.raises(FutureTimeoutError):
+        promise.result(timeout=0)
+    assert promise.cancel()
+    assert wait([promise], timeout=PATIENCE).done == {promise}
+    assert done.result(PATIENCE) is promise
+
+
+# In a hurry
+
+
+@pytest.mark.parametrize("which", ["server", "tls_server"])
+def test_racing_against_the_answer(
+    request: pytest.FixtureRequest, authority_file: str, which: str
+) -> None:
+    """Nothing hangs, each promise is one or the other, and no slot is lost."""
+    server: WebServer = request.getfixturevalue(which)
+    dice = random.Random(0)
+    with Http(ca_certs=authority_file, max_workers=4) as http:
+        promises: list[Promise] = []
+        for _ in range(300):
+            promises += [http.request(server.url("/hops/1")) for _ in range(4)]
+            for promise in dice.sample(promises[-4:], 3):
+                for _ in range(dice.randrange(200)):
+                    promise.done()  # a while of some microseconds to a hundred
+                promise.cancel()
+        for promise in promises:
+            assert promise.wait(PATIENCE)
+        outcomes = {promise.cancelled() or promise.response.status for promise in promises}
+        assert outcomes == {True, 200}
+        assert_all_slots_are_free(http, server, 4)
+
+
+def assert_all_slots_are_free(http: Http, server: WebServer, count: int) -> None:
+    gate = server.gate()
+    promises = [http.request(gate.url()) for _ in range(count + 1)]
+    gate.arrived.wait_for(count)
+    gate.open()
+    assert [promise.response.status for promise in promises] == [200] * (count + 1)
+    assert gate.most_inside == count
+
+
+def test_racing_against_workers(server: WebServer) -> None:
+    """Where large bodies are decoded and callbacks run, on threads of their own."""
+    dice = random.Random(0)
+    with Http(max_workers=3) as http:
+        promises = [
+            http.request(server.url("/coded/gzip?zeros=200000"), callback=lambda _: None)
+            for _ in range(100)
+        ]
+        for promise in dice.sample(promises, 60):
+            for _ in range(dice.randrange(2000)):
+                promise.done()
+            promise.cancel()
+        for promise in promises:
+            assert promise.wait(PATIENCE)
+            assert promise.cancelled() or len(promise.content) == 200_000
+        assert_all_slots_are_free(http, server, 3)
+
+
+def test_from_many_threads_at_once(server: WebServer) -> None:
+    gate = server.gate()
+    with Http(max_workers=5) as http:
+        promises = [http.request(gate.url(str(number))) for number in range(50)]
+        gate.arrived.wait_for(5)
+        ready = threading.Barrier(4)
+
+        def cancel_all() -> None:
+            ready.wait()
+            assert all([promise.cancel() for promise in promises])  # noqa: C419 - every one of them
+
+        threads = [threading.Thread(target=cancel_all) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert all(promise.cancelled() for promise in promises)
+        gate.aborted.wait_for(5)
+        assert_all_slots_are_free(http, server, 5)
+
+
+def test_all_at_once_by_close(server: WebServer) -> None:
+    gate = server.gate()
+    http = Http(max_workers=3)
+    promises = [http.request(gate.url(str(number))) for number in range(10)]
+    gate.arrived.wait_for(3)
+    http.close(cancel_futures=True)
+    assert sorted(gate.aborted.wait_for(3)) == ["0", "1", "2"]
+    assert all(promise.cancelled() for promise in promises)
+    assert http.request(server.url("/status/200")).response.status == 200
+    http.close()

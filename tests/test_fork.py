@@ -1,0 +1,467 @@
+"""`os.fork`: both sides go on, over TLS and with transfers in flight too; what was pending fails at
+once in the child; and nothing that the child does disturbs the parent, its end included.
+"""
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import RawServers
+from tests.programs import STRICT, Ended, Program, python, run
+from tests.servers.certificates import Authority
+from tests.servers.raw import OK, head, send, until_closed
+from tests.servers.web import WebServer
+
+FORKING = """
+import concurrent.futures, traceback
+from asynchttp import LostInForkError
+
+CHILD_PATIENCE = 10  # an alarm is the parent's alone
+
+def forked(work):
+    '''Has a child do `work`, and end as programs end.'''
+    pid = os.fork()
+    if not pid:
+        signal.alarm(CHILD_PATIENCE)
+        work()
+        sys.exit()
+    return pid
+
+def forked_for_good(work):
+    '''The same anywhere but in the main thread.'''
+    pid = os.fork()
+    if not pid:
+        signal.alarm(CHILD_PATIENCE)
+        try:
+            work()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    return pid
+
+def join(pid):
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code == 0, code
+
+def check(url, client=None):
+    assert (client or http).request(url).response.status == 200
+
+def lost(promise):
+    assert promise.done()
+    for look in (promise.result, lambda: promise.response.status, lambda: len(promise.content)):
+        try:
+            look()
+        except LostInForkError as error:
+            assert str(promise.request) in str(error)
+        else:
+            raise AssertionError("not lost")
+"""
+
+
+def forking(source: str) -> str:
+    return FORKING + textwrap.dedent(source)
+
+
+PROTOCOLS = pytest.mark.parametrize("protocol", ["server", "tls_h1_server", "tls_server"])
+
+
+@pytest.fixture
+def any_server(protocol: str, request: pytest.FixtureRequest) -> WebServer:
+    chosen = request.getfixturevalue(protocol)
+    assert isinstance(chosen, WebServer)
+    return chosen
+
+
+# Both sides go on
+
+
+@PROTOCOLS
+def test_the_parents_idle_connection_survives_the_childs_end(
+    any_server: WebServer, authority: Authority
+) -> None:
+    program = """
+        url, authority = sys.argv[1:]
+        http = Http(ca_certs=authority)
+        check(url)
+        join(forked(lambda: [check(url) for _ in range(3)]))
+        join(forked(lambda: http.close()))
+        join(forked(lambda: None))
+        check(url)
+    """
+    assert run(forking(program), any_server.url(), authority.pem).fine() == []
+    ports = [received.port for received in any_server.received]
+    parent, child = ports[0], ports[1]
+    assert ports == [parent, child, child, child, parent]
+    assert child != parent
+
+
+@PROTOCOLS
+def test_a_transfer_in_flight_goes_on_in_the_parent_and_is_lost_in_the_child(
+    any_server: WebServer, authority: Authority
+) -> None:
+    gate = any_server.gate()
+    program = """
+        url, gate, authority = sys.argv[1:]
+        http = Http(ca_certs=authority)
+        promise = http.request(gate)
+        sys.stdin.readline()
+        join(forked(lambda: (lost(promise), check(url), http.close())))
+        say("child ended")
+        assert promise.content == b"label"
+    """
+    url = gate.url("label", sent=2)
+    with Program(python(forking(program), any_server.url(), url, authority.pem)) as running:
+        gate.arrived.wait_for(1)
+        running.tell("go on\n")
+        assert running.line() == "child ended"
+        gate.open()
+        running.ended().fine()
+    assert not gate.aborted
+    assert len(any_server.received) == 2
+
+
+def test_a_queue_goes_on_in_the_parent_and_is_lost_in_the_child(server: WebServer) -> None:
+    gate = server.gate()
+    program = """
+        url, gate = sys.argv[1:]
+        http = Http(max_workers=2)
+        queue = [http.request(gate, callback=lambda promise: say("called")) for _ in range(10)]
+
+        def child():
+            for promise in queue:
+                lost(promise)
+            check(url)
+
+        join(forked(child))
+        say("child ended")
+    """
+    with Program(python(forking(program), server.url(), gate.url())) as running:
+        assert running.line() == "child ended"
+        gate.open()
+        assert running.ended().fine() == ["called"] * 10
+    assert len(gate.arrived) == 10
+
+
+WAITING = {
+    "wait": "assert concurrent.futures.wait([promise], timeout=0).done == {promise}",
+    "wait begun before": """
+        assert not concurrent.futures.wait([promise], timeout=0).done
+        FORK
+        assert concurrent.futures.wait([promise], timeout=0).done == {promise}
+    """,
+    "wait in another thread": """
+        pool = concurrent.futures.ThreadPoolExecutor(1)
+        pool.submit(concurrent.futures.wait, [promise])
+        while not promise._condition or not promise._waiters:
+            pass
+        FORK
+        assert concurrent.futures.wait([promise], timeout=0).done == {promise}
+    """,
+    "as_completed": "assert list(concurrent.futures.as_completed([promise])) == [promise]",
+    "as_completed begun before": """
+        both = concurrent.futures.as_completed([promise, http.request(url)])
+        next(both)
+        FORK
+        assert next(both) is promise
+    """,
+    "add_done_callback": """
+        called = []
+        promise.add_done_callback(called.append)
+        FORK
+        assert called == [promise]
+    """,
+    "then": """
+        follows = promise.then(lambda response, content: response.status)
+        FORK
+        assert isinstance(follows.exception(10), LostInForkError)
+    """,
+    "await": """
+        import asyncio
+        async def wait():
+            await promise
+        FORK
+        try:
+            asyncio.run(wait())
+        except LostInForkError:
+            pass
+    """,
+}
+
+
+@pytest.mark.parametrize("waiting", WAITING.values(), ids=WAITING)
+def test_whoever_waits_for_a_lost_promise_is_told(waiting: str, server: WebServer) -> None:
+    gate = server.gate()
+    before, _, after = textwrap.dedent(waiting).rpartition("FORK")
+    program = f"""
+url, gate = sys.argv[1:]
+http = Http()
+promise = http.request(gate)
+{before}
+pid = os.fork()
+if not pid:
+    signal.alarm(CHILD_PATIENCE)
+{textwrap.indent(after, "    ")}
+    lost(promise)
+    sys.exit()
+join(pid)
+promise.cancel()
+"""
+    assert run(forking(program), server.url(), gate.url()).fine() == []
+
+
+def test_what_an_http_had_closed_before_the_fork_is_not_closed_again(server: WebServer) -> None:
+    program = """
+        http = Http()
+        check(sys.argv[1])
+        http.close()
+        files = [open(os.devnull) for _ in range(20)]  # they have the numbers of what was closed
+
+        def child():
+            for file in files:
+                os.fstat(file.fileno())
+                file.close()
+            check(sys.argv[1])
+
+        join(forked(child))
+        for file in files:
+            file.close()
+    """
+    assert run(forking(program), server.url()).fine() == []
+
+
+def test_a_child_may_fork_in_turn(tls_h1_server: WebServer, authority: Authority) -> None:
+    program = """
+        url, authority = sys.argv[1:]
+        http = Http(ca_certs=authority)
+
+        def generation(left):
+            check(url)
+            if left:
+                join(forked(lambda: generation(left - 1)))
+            check(url)
+
+        generation(3)
+    """
+    assert run(forking(program), tls_h1_server.url(), authority.pem).fine() == []
+    ports = [received.port for received in tls_h1_server.received]
+    assert len(ports) == 8
+    assert ports[:4] == ports[:3:-1]
+    assert len(set(ports)) == 4
+
+
+# Where it happens
+
+
+def test_while_a_callback_runs(server: WebServer) -> None:
+    program = """
+        http = Http()
+        runs, goes_on = threading.Event(), threading.Event()
+
+        def call_back(promise):
+            runs.set()
+            goes_on.wait()
+            promise.response.seen = True
+
+        promise = http.request(sys.argv[1], callback=call_back)
+        runs.wait()
+        join(forked(lambda: (lost(promise), check(sys.argv[1]))))
+        goes_on.set()
+        assert promise.response.seen
+    """
+    assert run(forking(program), server.url()).fine() == []
+
+
+def test_within_a_callback(server: WebServer) -> None:
+    program = """
+        url = sys.argv[1]
+        http = Http(max_workers=1)
+
+        def child(promise):
+            assert promise.response.status == outer.response.status == 200
+            check(url)
+            called = []
+            http.request(url, callback=called.append).result()
+            assert called
+            http.close()
+
+        def call_back(promise):
+            join(forked_for_good(lambda: child(promise)))
+            check(url)
+
+        outer = None
+        outer = http.request(url, callback=call_back)
+        assert outer.response.status == 200
+        check(url)
+    """
+    assert run(forking(program), server.url()).fine() == []
+
+
+def test_within_a_done_callback(server: WebServer) -> None:
+    program = """
+        url = sys.argv[1]
+        http = Http(max_workers=1)
+        over = threading.Event()
+        def call_back(promise):
+            join(forked_for_good(lambda: check(url)))
+            over.set()
+        http.request(url).add_done_callback(call_back)
+        over.wait()
+        check(url)
+    """
+    assert run(forking(program), server.url()).fine() == []
+
+
+def test_from_several_threads_while_others_make_requests(
+    server: WebServer, tls_h1_server: WebServer, authority: Authority
+) -> None:
+    program = """
+        urls, authority = sys.argv[1:3], sys.argv[3]
+        http, other = Http(ca_certs=authority), Http(ca_certs=authority)
+        over = threading.Event()
+
+        def ask(number):
+            mine, url = (http, other)[number % 2], urls[number // 2 % 2]
+            done = 0
+            while not over.is_set():
+                promise = mine.request(url, callback=lambda promise: promise.response)
+                assert promise.response.status == 200
+                check(url, Http(ca_certs=authority))
+                done += 1
+            return done
+
+        def fork_some(count):
+            for number in range(count):
+                mine = (http, other)[number % 2]
+                join(forked_for_good(lambda: [check(url, mine) for url in urls]))
+
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            asking = [pool.submit(ask, number) for number in range(8)]
+            forking = [pool.submit(fork_some, count) for count in (13, 13, 12, 12)]
+            try:
+                for each in forking:
+                    each.result()
+            finally:
+                over.set()
+            assert all(each.result() > 0 for each in asking)
+    """
+    urls = server.url(), tls_h1_server.url()
+    assert run(forking(program), *urls, authority.pem).fine() == []
+
+
+# What it leaves
+
+
+def test_forks_leave_nothing_open_in_the_parent(
+    tls_h1_server: WebServer, authority: Authority
+) -> None:
+    program = """
+        url, authority = sys.argv[1:]
+        http = Http(ca_certs=authority)
+        check(url)
+        join(forked(lambda: check(url)))
+        before = sorted(os.listdir("/proc/self/fd"))
+        for _ in range(10):
+            join(forked(lambda: check(url)))
+        assert sorted(os.listdir("/proc/self/fd")) == before
+    """
+    assert run(forking(program), tls_h1_server.url(), authority.pem).fine() == []
+
+
+LIVING_CHILD = """
+url, promise_url = sys.argv[1:]
+http = Http()
+promise = http.request(promise_url)
+sys.stdin.readline()
+reader, writer = os.pipe()
+pid = os.fork()
+if not pid:
+    signal.alarm(CHILD_PATIENCE)
+    os.close(writer)
+    os.read(reader, 1)  # lives as long as its parent
+    sys.exit()
+"""
+
+
+def test_a_connection_that_the_parent_ends_is_over_though_the_child_lives(
+    server: WebServer, raw_server: RawServers
+) -> None:
+    scripted = raw_server([head, until_closed])
+    program = LIVING_CHILD + "promise.cancel(); scripted = sys.stdin.readline()"
+    with Program(python(forking(program), server.url(), scripted.url())) as running:
+        scripted.heads.wait_for(1)
+        running.tell("go on\n")
+        scripted.closed.wait_for(1)
+        running.tell("end\n")
+        running.ended().fine()
+
+
+def test_what_comes_on_such_a_connection_does_not_keep_the_parent_busy(
+    server: WebServer, raw_server: RawServers
+) -> None:
+    scripted = raw_server([head, lambda peer: peer.server.closing.wait(0.2), send(OK)])
+    program = LIVING_CHILD + textwrap.dedent("""
+        import time
+        promise.cancel()
+        check(url)
+        began = time.process_time()
+        check(url.replace("echo", "slow?head=1"))
+        busy = time.process_time() - began
+        assert busy < 0.5, busy
+    """)
+    with Program(python(forking(program), server.url(), scripted.url())) as running:
+        scripted.heads.wait_for(1)
+        running.tell("go on\n")
+        running.ended().fine()
+
+
+# multiprocessing
+
+POOL = """
+import multiprocessing, sys
+from asynchttp import Http
+
+def fetch(url):
+    response, content = http.request(url)
+    return response.status, len(content)
+
+http = Http()
+
+if __name__ == "__main__":
+    method, url = sys.argv[1:]
+    assert fetch(url + "0") == (200, 0)
+    pending = http.request(url + "1000000")
+    with multiprocessing.get_context(method).Pool(3) as pool:
+        assert pool.map(fetch, [url + str(n) for n in range(20)]) == [(200, n) for n in range(20)]
+        pool.close()
+        pool.join()
+    assert len(pending.content) == 1000000
+    process = multiprocessing.get_context(method).Process(target=fetch, args=[url + "7"])
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_in_processes_of_multiprocessing(method: str, server: WebServer, tmp_path: Path) -> None:
+    script = tmp_path / "pool.py"
+    script.write_text(POOL)
+    command = [*python("")[: 1 + len(STRICT)], str(script), method, server.url("/bytes/")]
+    with Program(command) as program:
+        assert program.ended() == Ended(0, [], "")
+
+
+def test_a_process_of_multiprocessing_finishes_its_queue(server: WebServer) -> None:
+    program = """
+        import multiprocessing
+        http = Http(max_workers=1)
+        def queue():
+            for _ in range(5):
+                http.request(sys.argv[1], callback=lambda promise: say("called"))
+        process = multiprocessing.get_context("fork").Process(target=queue)
+        process.start()
+        process.join()
+    """
+    assert run(program, server.url()).fine() == ["called"] * 5

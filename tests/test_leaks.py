@@ -1,0 +1,255 @@
+"""Nothing is left: no thread, no descriptor, and no object that waits for the garbage collector.
+
+Threads and descriptors are counted in programs of their own, since the servers have some too.
+"""
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from pathlib import Path
+
+import pytest
+
+from asynchttp import Http, Promise
+from tests.conftest import RawServers
+from tests.programs import run
+from tests.servers.certificates import Authority
+from tests.servers.raw import OK, head, send
+from tests.servers.seen import PATIENCE
+from tests.servers.web import WebServer
+
+COUNTING = """
+import contextlib, gc
+plain, gate, tls, refused, authority = sys.argv[1:]
+
+def descriptors():
+    return {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")
+            if os.path.lexists(f"/proc/self/fd/{fd}")}
+
+def join_all():
+    gc.collect()  # tracebacks make cycles
+    while others := set(threading.enumerate()) - {threading.main_thread()}:
+        for thread in others:
+            with contextlib.suppress(RuntimeError):  # it is not started yet
+                thread.join()
+
+def make():
+    return Http(ca_certs=authority, max_workers=4)
+
+def use(number):
+    http = make()
+    USE
+
+use(0)  # what is made once and for all is made now
+join_all()
+before = descriptors()
+for number in range(100):
+    use(number)
+join_all()
+after = descriptors()
+assert len(after) <= len(before), (len(before), after)
+"""
+
+USES = {
+    "nothing": "pass",
+    "requests": "http.request(plain).result(); http.request(plain)",
+    "an upload": """
+    with open(os.__file__, "rb") as file:
+        http.request(plain, "PUT", file)
+    """,
+    "callbacks": """
+    for _ in range(5):
+        http.request(plain, callback=lambda promise: http.request(plain).response.status)
+    """,
+    "functions that follow": "http.request(plain).then(lambda response, content: response)",
+    "TLS": "http.request(tls).response.status",
+    "large answers": "http.request(plain.replace('echo', 'bytes/100000')).content[0]",
+    "failures": "http.request(refused).exception(); http.request('nothing').exception()",
+    "names": "http.request(plain.replace('127.0.0.1', '127.1')).result()",
+    "cancelled transfers": """
+    promises = [http.request(gate) for _ in range(5)]
+    promises[number % 5].cancel()
+    http.close(cancel_futures=True)
+    """,
+    "close": "http.request(plain).result(); http.close(); http.request(plain)",
+    "with": """
+    with http:
+        http.request(tls, callback=lambda promise: promise.response)
+    """,
+}
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts what /proc shows")
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_a_hundred_https_leave_no_thread_and_no_descriptor(
+    use: str, server: WebServer, tls_server: WebServer, refused: str, authority: Authority
+) -> None:
+    urls = (server.url(), server.gate().url(), tls_server.url(), refused)
+    assert run(COUNTING.replace("USE", use), *urls, authority.pem).fine() == []
+
+
+# Objects
+
+
+@pytest.fixture(autouse=True)
+def no_collector() -> Iterator[None]:
+    """What goes, goes by itself."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def goes(thing: object) -> threading.Event:
+    """Set when `thing` has gone."""
+    gone = threading.Event()
+    weakref.finalize(thing, gone.set).atexit = False
+    return gone
+
+
+LOOKS: dict[str, Callable[[Promise], object]] = {
+    "not looked at": lambda promise: promise.wait(),
+    "the response": lambda promise: promise.response.status,
+    "the content": lambda promise: len(promise.content),
+    "the pair": lambda promise: [len(each) for each in promise],
+    "the result": lambda promise: promise.result(),
+    "kept and looked at": lambda promise: [
+        (each.keys() if isinstance(each, dict) else bytes(each)) for each in tuple(promise)
+    ],
+    "then": lambda promise: promise.then(lambda response, content: response.status).result(),
+}
+
+
+def send_file(http: Http, url: str) -> Promise:
+    with Path(__file__).open("rb") as file:
+        return http.request(url, "PUT", file)
+
+
+REQUESTS: dict[str, Callable[[Http, WebServer], Promise]] = {
+    "plain": lambda http, server: http.request(server.url()),
+    "redirected": lambda http, server: http.request(server.url("/hops/2")),
+    "packed": lambda http, server: http.request(server.url("/coded/gzip?zeros=100000")),
+    "with a body": lambda http, server: http.request(server.url(), "POST", b"body"),
+    "from a file": lambda http, server: send_file(http, server.url()),
+    "with a callback": lambda http, server: http.request(
+        server.url(), callback=lambda promise: promise.response
+    ),
+    "with a timeout": lambda http, server: Http(timeout=100).request(server.url()),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+@pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
+def test_a_promise_goes_when_it_is_dropped(
+    look: Callable[[Promise], object],
+    request_: Callable[[Http, WebServer], Promise],
+    server: WebServer,
+) -> None:
+    with Http() as http:
+        promise = request_(http, server)
+        look(promise)
+        gone = goes(promise)
+        del promise
+        assert gone.wait(PATIENCE)
+
+
+def test_so_does_one_that_was_dropped_before_it_was_answered(server: WebServer) -> None:
+    gate = server.gate()
+    with Http() as http:
+        gone = goes(http.request(gate.url()))
+        gate.arrived.wait_for(1)
+        assert not gone.is_set()
+        gate.open()
+        assert gone.wait(PATIENCE)
+
+
+def test_so_does_one_that_was_cancelled(server: WebServer) -> None:
+    gate = server.gate()
+    with Http(max_workers=1) as http:
+        promises = [http.request(gate.url()) for _ in range(2)]
+        gate.arrived.wait_for(1)
+        gone = [goes(promise) for promise in promises]
+        for promise in promises:
+            assert promise.cancel()
+        del promise, promises
+        assert all(each.wait(PATIENCE) for each in gone)
+
+
+def test_so_does_one_that_failed_and_its_failure_is_reported(
+    refused: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Http() as http:
+        promise = http.request(refused)
+        promise.wait()
+        gone = goes(promise)
+        del promise
+        assert gone.wait(PATIENCE)
+    assert "nobody looked" in caplog.text
+
+
+def test_the_pair_outlives_its_promise_and_goes_when_it_is_dropped(server: WebServer) -> None:
+    with Http() as http:
+        promise = http.request(server.url("/bytes/3"))
+        response, content = promise
+        assert (response.status, len(content)) == (200, 3)
+        gone = [goes(promise), goes(response), goes(content)]
+        del promise
+        assert gone[0].wait(PATIENCE)
+        assert (response.status, len(content)) == (200, 3)
+        del response, content
+        assert all(each.wait(PATIENCE) for each in gone)
+
+
+def test_what_a_callback_keeps_goes_with_it(server: WebServer) -> None:
+    class Kept:
+        def __call__(self, promise: Promise) -> None:
+            promise.response.kept = self
+
+    with Http() as http:
+        callback = Kept()
+        promise = http.request(server.url(), callback=callback)
+        assert promise.response.kept is callback
+        gone = goes(callback)
+        del callback, promise
+        assert gone.wait(PATIENCE)
+
+
+def test_an_http_goes_when_it_is_dropped(server: WebServer) -> None:
+    http = Http()
+    http.request(server.url()).result()
+    gone = goes(http)
+    del http
+    assert gone.is_set()
+
+
+def test_an_http_that_is_closed_keeps_nothing_of_its_work(raw_server: RawServers) -> None:
+    http = Http(max_workers=1)
+    server = raw_server([head, send(OK)])
+    gone = [goes(http.request(server.url())) for _ in range(20)]
+    http.close()
+    assert all(each.wait(PATIENCE) for each in gone)
+
+
+def test_ten_thousand_timeouts_leave_nothing_behind(server: WebServer) -> None:
+    """A timer that is not needed any more keeps nothing alive."""
+    with Http(timeout=1000) as http:
+        gone = [goes(http.request(server.url())) for _ in range(100)]
+        assert all(each.wait(PATIENCE) for each in gone)
+
+
+def test_a_cancelled_promise_keeps_no_frame(server: WebServer) -> None:
+    class Local:
+        pass
+
+    def look() -> threading.Event:
+        local = Local()
+        with pytest.raises(CancelledError):
+            promise.result()
+        return goes(local)
+
+    with Http() as http:
+        promise = http.request(server.gate().url())
+        promise.cancel()
+        assert look().wait(PATIENCE)

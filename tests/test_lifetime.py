@@ -1,0 +1,456 @@
+"""Beginning and end of an Http within a program: `close`, `with`, and being dropped.
+
+What is pending is finished, or cancelled if asked for; then no thread is left, and the Http works
+again. It may be closed from anywhere.
+"""
+
+import concurrent.futures
+import gc
+import pickle
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+
+import pytest
+
+from asynchttp import Http, Promise
+from tests.conftest import RawServers
+from tests.servers.raw import OK, head, send, until_closed
+from tests.servers.seen import PATIENCE
+from tests.servers.web import WebServer
+
+ROUNDS = 200
+
+
+def threads() -> set[threading.Thread]:
+    """Those of asynchttp; the servers have theirs."""
+    return {each for each in threading.enumerate() if each.name.startswith("asynchttp")}
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    """Whatever the test does, all threads end."""
+    before = threads()
+    yield
+    for thread in threads() - before:
+        thread.join(PATIENCE)
+        assert not thread.is_alive(), thread.name
+
+
+# Closing
+
+
+def test_close_finishes_what_is_pending(server: WebServer) -> None:
+    gate = server.gate()
+    http = Http(max_workers=2)
+    called: list[bytes] = []
+    promises = [
+        http.request(gate.url(str(number)), callback=lambda p: called.append(bytes(p.content)))
+        for number in range(6)
+    ]
+    followed = promises[5].then(lambda response, content: bytes(content))
+    gate.open()
+    http.close()
+    assert all(promise.done() for promise in promises)
+    assert sorted(called) == [b"0", b"1", b"2", b"3", b"4", b"5"]
+    assert followed.done()
+    assert followed.result() == b"5"
+
+
+def test_close_can_cancel_instead(server: WebServer) -> None:
+    gate = server.gate()
+    http = Http(max_workers=2)
+    promises = [http.request(gate.url(str(number))) for number in range(6)]
+    gate.arrived.wait_for(2)
+    http.close(cancel_futures=True)
+    assert all(promise.cancelled() for promise in promises)
+    with pytest.raises(CancelledError):
+        promises[0].result()
+    gate.aborted.wait_for(2)
+    assert len(server.received) == 2
+
+
+def test_close_waits_for_the_callback_that_runs_even_when_it_cancels(server: WebServer) -> None:
+    runs, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def call_back(_: Promise) -> None:
+        runs.set()
+        assert may_end.wait(PATIENCE)
+        ended.set()
+
+    http = Http(max_workers=1)
+    running = http.request(server.url(), callback=call_back)
+    queued = http.request(server.url())
+    assert runs.wait(PATIENCE)
+    queued.add_done_callback(lambda _: may_end.set())
+    http.close(cancel_futures=True)
+    assert ended.is_set()
+    assert queued.cancelled()
+    assert running.response.status == 200
+
+
+def test_close_joins_every_thread(server: WebServer, tls_server: WebServer) -> None:
+    before = threading.enumerate()
+    http = Http(disable_ssl_certificate_validation=True, max_workers=4)
+    for url in (server.url(), tls_server.url(), server.url("/coded/gzip?zeros=1000000")):
+        for _ in range(8):
+            http.request(url, callback=lambda promise: promise.response)
+            http.request(url).then(lambda response, content: content)
+    assert len(threading.enumerate()) > len(before)
+    http.close()
+    assert threading.enumerate() == before
+
+
+def test_close_ends_the_connections(raw_server: RawServers) -> None:
+    server = raw_server([head, send(OK), until_closed])
+    http = Http()
+    assert http.request(server.url()).response.status == 200
+    http.close()
+    server.closed.wait_for(1)
+
+
+def test_an_http_can_be_used_again_after_close(server: WebServer) -> None:
+    http = Http()
+    for _ in range(3):
+        assert http.request(server.url()).response.status == 200
+        http.close()
+        assert not threads()
+
+
+def test_close_may_be_called_when_there_is_nothing_to_close(server: WebServer) -> None:
+    http = Http()
+    http.close()
+    http.request(server.url()).result()
+    http.close()
+    http.close()
+    http.close(cancel_futures=True)
+
+
+def test_with_closes_at_its_end(server: WebServer) -> None:
+    with Http(max_workers=1) as http:
+        promises = [http.request(server.url()) for _ in range(5)]
+    assert all(promise.done() for promise in promises)
+    assert not threads()
+
+
+def test_with_closes_after_an_exception(server: WebServer) -> None:
+    http = Http()
+
+    def fail() -> None:
+        with http:
+            http.request(server.url(), callback=promises.append)
+            raise LookupError
+
+    promises: list[Promise] = []
+    with pytest.raises(LookupError):
+        fail()
+    assert promises[0].done()
+    assert not threads()
+
+
+# From anywhere
+
+
+def test_close_in_a_callback_of_its_own(server: WebServer) -> None:
+    http = Http(max_workers=2)
+    closing = [http.request(server.url(), callback=lambda _: http.close()) for _ in range(5)]
+    assert all(promise.response.status == 200 for promise in closing)
+
+
+def test_close_in_a_callback_cancels_the_others(server: WebServer) -> None:
+    gate = server.gate()
+    http = Http(max_workers=2)
+    waiting = [http.request(gate.url())]
+    gate.arrived.wait_for(1)
+    closing = http.request(server.url(), callback=lambda _: http.close(cancel_futures=True))
+    waiting += [http.request(gate.url()) for _ in range(5)]
+    assert closing.response.status == 200
+    concurrent.futures.wait(waiting, PATIENCE)
+    assert all(promise.cancelled() for promise in waiting)
+    gate.aborted.wait_for(1)
+
+
+def test_close_in_a_callback_of_another_http_waits(server: WebServer) -> None:
+    other = Http()
+    seen: list[bool] = []
+
+    def call_back(_: Promise) -> None:
+        promise = other.request(server.url())
+        other.close()
+        seen.append(promise.done())
+
+    with Http() as http:
+        http.request(server.url(), callback=call_back).result()
+    assert seen == [True]
+
+
+def test_close_in_a_function_that_follows_or_is_called_when_done(server: WebServer) -> None:
+    http = Http()
+    promise = http.request(server.url())
+    closed = threading.Event()
+    promise.then(lambda response, content: http.close()).result()
+    promise = http.request(server.url())
+    promise.add_done_callback(lambda _: (http.close(), closed.set()))
+    assert closed.wait(PATIENCE)
+
+
+def test_close_from_many_threads_at_once(server: WebServer) -> None:
+    http = Http()
+    for _ in range(20):
+        promises = [http.request(server.url(), callback=lambda p: p.response) for _ in range(10)]
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: http.close(), range(4)))
+        assert all(promise.done() for promise in promises)
+
+
+def test_close_while_other_threads_go_on(server: WebServer) -> None:
+    """Each close comes back, though there is always somebody who uses the Http."""
+    http = Http()
+    over = threading.Event()
+
+    def go_on() -> int:
+        done = 0
+        while not over.is_set():
+            assert http.request(server.url(), callback=lambda p: p.response).response.status == 200
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(2) as pool:
+        users = [pool.submit(go_on) for _ in range(2)]
+        for _ in range(30):
+            http.close()
+        over.set()
+        assert sum(user.result() for user in users) > 0
+    http.close()
+
+
+def test_close_in_a_signal_handler(server: WebServer) -> None:
+    http = Http()
+    seen: list[bool] = []
+
+    def close(*_: object) -> None:
+        http.close()
+        seen.append(promise.done())
+
+    before = signal.signal(signal.SIGUSR1, close)
+    try:
+        for _ in range(20):
+            promise = http.request(server.url(), callback=lambda p: p.response)
+            signal.raise_signal(signal.SIGUSR1)
+            assert http.request(server.url()).response.status == 200
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert seen == [True] * 20
+    http.close()
+
+
+class Closing:
+    """Closes an Http when the garbage collector finds it."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+        self._self = self
+
+    def __del__(self) -> None:
+        self._http.close()
+
+
+@pytest.fixture
+def eager_collector() -> Iterator[None]:
+    """The garbage collector runs all the time, in every thread."""
+    before = gc.get_threshold()
+    gc.set_threshold(3, 1, 1)
+    yield
+    gc.set_threshold(*before)
+    gc.collect()
+
+
+@pytest.mark.usefixtures("eager_collector")
+def test_close_by_the_garbage_collector_wherever_it_runs(server: WebServer) -> None:
+    http = Http(max_workers=4)
+    for _ in range(ROUNDS):
+        Closing(http)
+        promise = http.request(server.url(), callback=lambda p: Closing(http) and p.response)
+        assert promise.response.status == 200
+        assert http.request(server.url("/status/404")).response["status"] == "404"
+    http.close()
+
+
+@pytest.mark.usefixtures("eager_collector")
+def test_dropped_in_a_cycle_wherever_the_garbage_collector_runs(server: WebServer) -> None:
+    for _ in range(ROUNDS):
+        http = Http()
+        vars(http)["itself"] = http
+        promise = http.request(server.url(), callback=lambda p: p.response)
+        del http
+        assert promise.response.status == 200
+
+
+def test_close_in_a_signal_handler_that_comes_while_a_thread_waits(server: WebServer) -> None:
+    gate = server.gate()
+    http = Http()
+    seen: list[bool] = []
+
+    def close(*_: object) -> None:
+        gate.open()
+        http.close()
+        seen.append(waiting.done())
+
+    before = signal.signal(signal.SIGUSR1, close)
+    try:
+        waiting = http.request(gate.url())
+        threading.Thread(target=lambda: (gate.arrived.wait_for(1), signal_main())).start()
+        assert waiting.response.status == 200
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert seen == [True]
+
+
+def signal_main() -> None:
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+
+def test_with_of_a_subclass_waits_too(server: WebServer) -> None:
+    class Mine(Http):
+        def close(self, cancel_futures: bool = False) -> None:
+            super().close(cancel_futures)
+
+    with Mine() as http:
+        promise = http.request(server.url())
+    assert promise.done()
+
+
+# Dropped
+
+
+def test_an_http_dropped_at_once_answers_all_the_same(server: WebServer) -> None:
+    assert Http().request(server.url()).response.status == 200
+
+
+USES: dict[str, Callable[[Http, str], object]] = {
+    "nothing": lambda http, url: None,
+    "request": lambda http, url: http.request(url),
+    "result": lambda http, url: http.request(url).result(),
+    "callback": lambda http, url: http.request(url, callback=lambda p: p.response).result(),
+    "callback that fails": lambda http, url: http.request(url, callback=lambda p: 1 / 0).wait(),
+    "then": lambda http, url: http.request(url).then(lambda *_: None).result(),
+    "wait": lambda http, url: concurrent.futures.wait([http.request(url)], PATIENCE),
+    "refused": lambda http, url: http.request("http://127.0.0.1:1/").exception(),
+    "no URL": lambda http, url: http.request("no url").exception(),
+    "cancel": lambda http, url: http.request(url).cancel(),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_a_dropped_http_leaves_no_thread(
+    use: Callable[[Http, str], object], server: WebServer
+) -> None:
+    use(Http(), server.url())  # and the fixture joins
+
+
+def test_what_follows_a_promise_of_a_dropped_http_leaves_no_thread(server: WebServer) -> None:
+    promise = Http().request(server.url())
+    promise.result()
+    for thread in threads():
+        thread.join(PATIENCE)
+    assert promise.then(lambda response, content: response.status).result() == 200
+
+
+def test_a_dropped_http_finishes_what_is_queued(server: WebServer) -> None:
+    gate = server.gate()
+    http = Http(max_workers=2)
+    promises = [http.request(gate.url()) for _ in range(10)]
+    gate.arrived.wait_for(2)
+    del http
+    gate.open()
+    assert not concurrent.futures.wait(promises, PATIENCE).not_done
+
+
+def test_a_dropped_http_ends_its_connections(raw_server: RawServers) -> None:
+    server = raw_server([head, send(OK), until_closed])
+    Http().request(server.url()).result()
+    server.closed.wait_for(1)
+
+
+# Many
+
+
+def test_many_https_made_and_dropped_in_many_threads(server: WebServer) -> None:
+    def use_some(_: int) -> int:
+        return sum(
+            Http().request(server.url(), callback=lambda p: p.response).response.status == 200
+            for _ in range(10)
+        )
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(use_some, range(8))) == 80
+
+
+def test_many_threads_share_an_http(server: WebServer) -> None:
+    with Http(max_workers=4) as http, ThreadPoolExecutor(8) as pool:
+        fetch = lambda number: bytes(http.request(server.url(f"/bytes/{number}")).content)  # noqa: E731
+        assert [len(content) for content in pool.map(fetch, range(200))] == list(range(200))
+
+
+def test_an_http_that_got_no_thread_works_when_there_are_some_again(server: WebServer) -> None:
+    http = Http()
+    threading.stack_size(1 << 47)  # more than there is: no thread can be started
+    try:
+        promise = http.request(server.url())
+        with pytest.raises(RuntimeError, match="thread"):
+            promise.result()
+    finally:
+        threading.stack_size(0)
+    assert http.request(server.url(), callback=lambda p: p.response).response.status == 200
+    http.close()
+
+
+def test_no_worker_to_be_had_fails_no_other_request(server: WebServer) -> None:
+    gate = server.gate()
+    http = Http()
+    waiting = http.request(gate.url("waits"))
+    gate.arrived.wait_for(1)
+    threading.stack_size(1 << 47)
+    try:
+        called = http.request(server.url(), callback=lambda p: p.response)
+        looked_up = http.request(server.url().replace("127.0.0.1", "127.1"))
+        assert called.response.status == 200
+        assert looked_up.response.status == 200
+    finally:
+        threading.stack_size(0)
+    gate.open()
+    assert str(waiting.content) == "waits"
+    http.close()
+
+
+# Pickled
+
+
+def test_a_pickled_http_is_a_new_one_with_the_same_settings(server: WebServer) -> None:
+    http = Http(timeout=7, max_workers=3)
+    http.follow_redirects = False
+    http.request(server.url()).result()
+    again = pickle.loads(pickle.dumps(http))
+    assert (again.timeout, again.max_workers, again.follow_redirects) == (7, 3, False)
+    http.close()
+    assert again.request(server.url()).response.status == 200
+    again.close()
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, LookupError])
+def test_whatever_foreign_code_raises_the_http_goes_on(
+    error: type[BaseException], server: WebServer
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    http = Http(max_workers=1)
+    called = http.request(server.url(), callback=fail)
+    done = http.request(server.url())
+    done.add_done_callback(fail)
+    follows = http.request(server.url()).then(fail)
+    assert isinstance(called.exception(PATIENCE), error)
+    assert isinstance(follows.exception(PATIENCE), error)
+    assert done.response.status == http.request(server.url()).response.status == 200
+    http.close()

@@ -1,0 +1,319 @@
+"""What looking does: to the text that a content is, to the response that is looked at, in several
+threads at once, and when what went wrong could be mistaken for something else.
+"""
+
+import inspect
+import itertools
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Self
+
+import httplib2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import asynchttp
+from asynchttp import Content, Http, Promise, Response
+from asynchttp.response import Answer
+from tests import operations
+from tests.conftest import RawServers
+from tests.operations import BODY, Operation, Outcome, Pair, rows
+from tests.servers.raw import head, send
+from tests.servers.seen import PATIENCE
+from tests.states import CUT, STATES, OnSleep, Rig, path_of, unpacked, unseen
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
+
+HERE = path_of(BODY)
+
+
+# Text, the one thing that is not as with bytes.
+
+
+@pytest.mark.parametrize("operation", rows(operations.TEXT, "Réseau".encode("latin-1")), ids=str)
+def test_as_text_a_content_is_decoded(rig: Rig, operation: Operation) -> None:
+    for state in STATES:
+        path = path_of(operation.body)
+        _, outcome = state(rig, path, lambda pair: operation.run(pair, rig.plain))
+        assert outcome == Outcome(str, "Réseau"), state.__name__
+
+
+@pytest.mark.parametrize("operation", rows(operations.TEXT), ids=str)
+def test_a_failed_request_has_no_text(rig: Rig, operation: Operation) -> None:
+    for state in STATES:
+        promise, outcome = state(rig, CUT, lambda pair: operation.run(pair, rig.plain))
+        assert outcome.error is promise.exception(), state.__name__
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "text"),
+    [
+        ("text/plain; charset=utf-8", "Réseau".encode(), "Réseau"),
+        ("text/plain; charset=windows-1251", "Автобус".encode("windows-1251"), "Автобус"),
+        ("text/plain; charset=shift_jis", "バス".encode("shift_jis"), "バス"),
+        ("text/plain; charset=utf-16", "Réseau".encode("utf-16"), "Réseau"),
+        ('TEXT/HTML; Charset="ISO-8859-2"', "Łódź".encode("iso-8859-2"), "Łódź"),
+        ("text/plain; format=flowed; charset=latin-1; delsp=yes", b"R\xe9seau", "Réseau"),
+        ("application/json", "Réseau".encode(), "Réseau"),
+        ("", "Réseau".encode(), "Réseau"),
+        ("text/plain; charset=", "Réseau".encode(), "Réseau"),
+        ("text/plain; charset=x-no-such", "Réseau".encode(), "Réseau"),
+        ("text/plain; charset=utf-8", b"R\xe9seau", "R\N{REPLACEMENT CHARACTER}seau"),
+        ("text/plain; charset=ascii", b"R\xe9seau", "R\N{REPLACEMENT CHARACTER}seau"),
+        ("text/plain", b"R\xe9seau", "R\N{REPLACEMENT CHARACTER}seau"),
+        # Names of codecs that are not for text, or that can replace nothing.
+        *(
+            (f"text/plain; charset={codec}", b"R\xe9seau", "R\N{REPLACEMENT CHARACTER}seau")
+            for codec in ("hex", "base64", "zlib", "rot13", "undefined", "idna")
+        ),
+    ],
+)
+def test_the_charset_is_the_one_that_the_response_names_or_utf_8(
+    raw_server: RawServers, content_type: str, body: bytes, text: str
+) -> None:
+    answer = f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
+    server = raw_server([head, send(answer.encode() + b"\r\n" + body)])
+    with Http() as http:
+        _, content = http.request(server.url())
+        assert str(content) == f"{content}" == text
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(st.text(), st.binary())
+def test_whatever_a_server_says_there_is_text(charset: str, body: bytes) -> None:
+    response = Response({"content-type": f"text/plain; charset={charset}"})
+    assert len(str(Content.of(Answer.of(response, body)))) <= len(body)
+
+
+# Once it has been looked at, a response is a plain one.
+
+
+@pytest.mark.parametrize("operation", rows(operations.ON_RESPONSES), ids=str)
+def test_the_first_look_makes_it_a_response(rig: Rig, operation: Operation) -> None:
+    for state in STATES[:4]:  # in its callback, the caller's waits for the end of that
+        promise, _ = state(rig, HERE, lambda pair: operation.run(pair, rig.plain))
+        assert type(promise.response) is Response, state.__name__
+
+
+@pytest.mark.parametrize("name", [*vars(dict), "__getattr__", "__setattr__", "__delattr__"])
+def test_a_response_does_nothing_of_its_own_when_looked_at(name: str) -> None:
+    if name != "__doc__":
+        plain = inspect.getattr_static(httplib2.Response, name)
+        assert inspect.getattr_static(Response, name) is plain
+
+
+def test_a_pair_that_was_looked_at_keeps_no_promise_alive(rig: Rig) -> None:
+    forgotten = threading.Event()
+    promise, _ = unseen(rig, HERE, lambda pair: [len(each) for each in pair])
+    response, content = promise
+    weakref.finalize(promise, forgotten.set)
+    del promise
+    assert forgotten.wait(PATIENCE)
+    assert (response.status, content) == (203, BODY)
+
+
+# Attributes set from outside.
+
+
+def test_an_attribute_can_be_set_before_there_is_an_answer(rig: Rig) -> None:
+    promise = rig.ask(HERE)
+    response, _ = promise
+    with OnSleep(rig.answer) as sleep:
+        response.mark = "early"
+    assert not sleep.slept
+    rig.answer()
+    assert (response.mark, response.status) == ("early", 203)
+    assert promise.result()[0].mark == "early"
+
+
+def test_the_callback_and_the_caller_share_attributes_and_items(rig: Rig) -> None:
+    seen: list[str] = []
+
+    def mark(promise: Promise) -> None:
+        seen.append(promise.response.early)
+        promise.response.late = "by the callback"
+        promise.response["x-added"] = "by the callback"
+        del promise.response.reason
+
+    promise = rig.ask(HERE, mark)
+    promise.response.early = "by the caller"
+    rig.answer()
+    response = promise.response
+    assert (response.late, response["x-added"]) == ("by the callback", "by the callback")
+    assert (response.early, seen) == ("by the caller", ["by the caller"])
+    assert response.reason == httplib2.Response.reason  # what is left is the class's
+
+
+def test_what_comes_with_the_answer_does_not_overwrite_what_was_set_since(rig: Rig) -> None:
+    promise = rig.ask(HERE)
+    response = promise.response
+    with OnSleep(rig.answer):
+        response.status = 500
+    assert (response.status, response["status"]) == (500, "203")
+
+
+# Several threads at once.
+
+
+class Interruption:
+    """At the `line`-th line of asynchttp that this thread comes to, another thread does something.
+
+    This one goes on when the other has done it, or after a moment: it may wait for this one.
+    """
+
+    def __init__(self, line: int, do: Callable[[], object]) -> None:
+        self._left = line
+        self._other = threading.Thread(target=do)
+        self.happened = False
+
+    def __enter__(self) -> Self:
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+        if self.happened:
+            self._other.join(PATIENCE)
+
+    def _trace(self, frame: FrameType, event: str, _: object) -> "TraceFunction | None":
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        self._left -= event == "line"
+        if not self._left and not self.happened:
+            self.happened = True
+            self._other.start()
+            self._other.join(0.002)
+        return self._trace
+
+
+PACKAGE = str(Path(asynchttp.__file__).parent)
+FIRST = rows("r.status\nstr(c)")
+SECOND = rows(
+    """
+r.status
+len(r)
+dict(r)
+json.dumps(r)
+str(c)
+c == b
+r.mark = "set meanwhile"
+"""
+)
+
+
+def looked_at_by_two(
+    rig: Rig, first: Operation, second: Operation, line: int
+) -> tuple[bool, list[Outcome], dict[str, object]]:
+    """`second` while `first` is at that line; whether it came to it, how both ended, attributes."""
+
+    def look(pair: Pair) -> tuple[bool, list[Outcome]]:
+        pair[0].early = pair[0].earlier = "set before"
+        others: list[Outcome] = []
+        with Interruption(line, lambda: others.append(second.run(pair, rig.plain))) as interruption:
+            own = first.run(pair, rig.plain)
+        return interruption.happened, [own, *(others or [second.run(pair, rig.plain)])]
+
+    promise, (happened, outcomes) = unseen(rig, HERE, look)
+    return happened, outcomes, vars(promise.response)
+
+
+@pytest.mark.parametrize("first", FIRST, ids=str)
+@pytest.mark.parametrize("second", SECOND, ids=str)
+def test_a_thread_may_look_at_any_moment_while_another_one_does(
+    rig: Rig, first: Operation, second: Operation
+) -> None:
+    never, *in_turn = looked_at_by_two(rig, first, second, sys.maxsize)
+    assert not never
+    for line in itertools.count(1):
+        happened, *at_once = looked_at_by_two(rig, first, second, line)
+        assert at_once == in_turn, f"interrupted at line {line}"
+        if not happened:
+            break
+    assert line > 10  # it is about a look that takes several steps
+
+
+@pytest.fixture
+def switching() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+THREADS = 4
+
+
+@pytest.mark.usefixtures("switching")
+@pytest.mark.parametrize("settled", [True, False])
+@pytest.mark.parametrize("operation", SECOND[:-1], ids=str)
+def test_threads_that_look_first_at_the_same_time_see_the_same(
+    rig: Rig, operation: Operation, settled: bool
+) -> None:
+    _, expected = unseen(rig, HERE, lambda pair: operation.run(pair, rig.plain))
+    starting = threading.Barrier(THREADS + 1)
+
+    def look(pair: Pair) -> Outcome:
+        starting.wait(PATIENCE)
+        return operation.run(pair, rig.plain)
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        for _ in range(50):
+            promise = rig.ask(HERE)
+            looking = [threads.submit(look, unpacked(promise)) for _ in range(THREADS)]
+            if settled:
+                rig.answer()
+                promise.wait()
+            starting.wait(PATIENCE)
+            if not settled:
+                rig.answer()
+            assert [each.result(PATIENCE) for each in looking] == [expected] * THREADS
+
+
+@pytest.mark.usefixtures("switching")
+def test_setting_attributes_while_the_answer_comes_loses_none(rig: Rig) -> None:
+    for _ in range(100):
+        promise = rig.ask(HERE, lambda promise: setattr(promise.response, "mark", 0))
+        response = promise.response
+        rig.answer()
+        count = 0
+        while not promise.done() and count < 5_000:
+            count += 1
+            setattr(response, f"mark{count}", count)
+        assert promise.wait(PATIENCE)
+        marks = {name for name in vars(response) if name.startswith("mark")}
+        assert marks == {"mark"} | {f"mark{number}" for number in range(1, count + 1)}
+
+
+# Failures that Python could take for something else.
+
+
+ON_RESPONSES = [
+    operation
+    for operation in rows(operations.ON_RESPONSES)
+    if operation not in rows(operations.FORGIVING)
+]
+
+
+def fail(_: Promise) -> None:
+    raise AttributeError("what the callback raised")
+
+
+@pytest.mark.parametrize("operation", ON_RESPONSES, ids=str)
+def test_an_attribute_error_that_is_the_failure_is_not_taken_for_a_missing_attribute(
+    rig: Rig, operation: Operation
+) -> None:
+    promise = rig.ask(HERE, fail)
+    pair = unpacked(promise)
+    rig.answer()
+    outcomes = [operation.run(pair, rig.plain) for _ in range(2)]
+    failure = promise.exception()
+    assert str(failure) == "what the callback raised"
+    assert [outcome.error for outcome in outcomes] == [failure, failure]

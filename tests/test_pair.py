@@ -1,0 +1,146 @@
+"""A promise is a pair, and itself: it unpacks without waiting, and it is equal to no other."""
+
+import concurrent.futures as cf
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from asynchttp import Promise, Response
+from tests.operations import BODY
+from tests.servers.seen import PATIENCE
+from tests.states import CUT, Rig, path_of
+
+HERE = path_of(BODY)
+
+
+@pytest.fixture
+def promise(rig: Rig) -> Iterator[Promise]:
+    """One that is not answered before the end of the test."""
+    promise = rig.ask(HERE)
+    yield promise
+    assert not promise.done()
+    rig.answer()
+    promise.wait()
+
+
+def together(*both: object) -> tuple[object, ...]:
+    return both
+
+
+@pytest.mark.parametrize(
+    ("take", "taken"),
+    [
+        pytest.param(tuple, "rc", id="tuple"),
+        pytest.param(list, "rc", id="list"),
+        pytest.param(lambda promise: together(*promise), "rc", id="arguments"),
+        pytest.param(lambda promise: [*promise], "rc", id="unpacking"),
+        pytest.param(lambda promise: [promise[0]], "r", id="0"),
+        pytest.param(lambda promise: [promise[1]], "c", id="1"),
+        pytest.param(lambda promise: [promise[-1]], "c", id="-1"),
+        pytest.param(lambda promise: [promise[-2]], "r", id="-2"),
+        pytest.param(lambda promise: promise[:], "rc", id="all"),
+        pytest.param(lambda promise: promise[:1], "r", id="the first"),
+        pytest.param(lambda promise: promise[1:], "c", id="the rest"),
+        pytest.param(lambda promise: promise[::-1], "cr", id="the other way round"),
+        pytest.param(lambda promise: promise[2:], "", id="more"),
+        pytest.param(reversed, "cr", id="reversed"),
+        pytest.param(lambda promise: [each for _, each in enumerate(promise)], "rc", id="loop"),
+    ],
+)
+def test_its_parts_are_its_response_and_its_content(
+    promise: Promise, take: Callable[[Promise], Iterator[object]], taken: str
+) -> None:
+    names = {id(promise.response): "r", id(promise.content): "c"}
+    assert "".join(names[id(part)] for part in take(promise)) == taken
+
+
+@pytest.mark.parametrize("index", [2, -3, 99])
+def test_it_has_no_more_than_two(promise: Promise, index: int) -> None:
+    with pytest.raises(IndexError):
+        promise[index]
+
+
+def test_it_cannot_be_taken_for_three(promise: Promise) -> None:
+    with pytest.raises(ValueError, match="expected 3, got 2"):
+        _, _, _ = promise  # type: ignore[misc]  # as a type checker says
+
+
+def test_it_is_as_long_as_a_pair(promise: Promise) -> None:
+    assert len(promise) == 2
+    assert promise
+
+
+def test_asking_about_it_does_not_wait(promise: Promise) -> None:
+    assert HERE in repr(promise)
+    assert promise.request.uri.endswith(HERE)
+    assert not promise.cancelled()
+    assert isinstance(promise, cf.Future)
+
+
+def test_its_parts_stay_the_same(rig: Rig) -> None:
+    promise = rig.ask(HERE)
+    response, content = promise
+    rig.answer()
+    promise.wait()
+    assert (promise.response is response, promise.content is content) == (True, True)
+    assert (response.status, len(content)) == (203, len(BODY))
+    assert (promise.response is response, promise.content is content) == (True, True)
+    assert promise.result()[0] is response
+
+
+def test_it_is_equal_to_itself_only(rig: Rig, promise: Promise) -> None:
+    other = rig.http.request("not even a URL")
+    assert promise == promise
+    assert not promise != promise  # noqa: SIM202
+    assert promise != other
+    assert promise != tuple(promise)
+    assert promise in [other, promise]
+    assert len({promise, other, promise}) == 2
+    assert {promise: "mine"}[promise] == "mine"
+    assert other not in {promise: "mine"}
+    assert other.exception()
+
+
+def test_in_its_callback_it_is_found_as_itself(rig: Rig) -> None:
+    found: list[object] = []
+
+    def callback(given: Promise) -> None:
+        found.append(known[given])
+        found.append(given == promise and promise == given)
+
+    promise = rig.ask(HERE, callback)
+    known = {promise: "mine"}
+    rig.answer()
+    promise.wait()
+    assert found == ["mine", True]
+
+
+def test_the_functions_of_concurrent_futures_take_it(rig: Rig) -> None:
+    promises = [rig.ask(HERE), rig.ask(CUT), rig.http.request("not even a URL")]
+    done, not_done = cf.wait(promises, PATIENCE, cf.FIRST_COMPLETED)
+    assert done == {promises[2]}
+    assert not_done == set(promises[:2])
+    rig.answer()
+    rig.answer()
+    assert set(cf.as_completed(promises, PATIENCE)) == set(promises)
+    assert cf.wait(promises) == (set(promises), set())
+
+
+def test_as_completed_gives_the_one_that_is_there(rig: Rig) -> None:
+    promises: dict[cf.Future[tuple[Response, bytes]], int]
+    promises = {rig.ask(path_of(b"%d" % number)): number for number in range(3)}
+    for _ in promises:
+        rig.answer()
+    for future in cf.as_completed(promises, PATIENCE):
+        assert int(future.result()[1]) == promises[future]
+
+
+def test_attributes_can_be_set_on_it_from_both_sides(rig: Rig) -> None:
+    def callback(given: Promise) -> None:
+        given.late = given.early + 1  # type: ignore[attr-defined]  # which works all the same
+
+    promise = rig.ask(HERE, callback)
+    promise.early = 1  # type: ignore[attr-defined]
+    rig.answer()
+    promise.wait()
+    assert vars(promise) == {"early": 1, "late": 2}

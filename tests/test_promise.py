@@ -1,0 +1,311 @@
+"""A promise: `request` returns at once whatever the server does; whoever looks waits, in any
+thread, until there is something to see, a timeout or Ctrl-C; functions of its value may follow.
+"""
+
+import concurrent.futures as cf
+import signal
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from asynchttp import Content, Http, Promise, Response
+from tests.programs import Program, python
+from tests.servers.app import METHODS
+from tests.servers.seen import PATIENCE, Seen
+from tests.servers.web import WebServer
+from tests.states import OnSleep
+
+AT_ONCE = 0.0001
+"""Seconds; typical, not for every single one of many."""
+
+
+@pytest.fixture
+def http() -> Iterator[Http]:
+    with Http() as http:
+        yield http
+
+
+# It returns at once
+
+
+@pytest.fixture(params=["silent", "prompt", "refused", "black hole", "no such name"])
+def whatever(request: pytest.FixtureRequest) -> str:
+    """A URL, whatever happens there."""
+    if request.param == "no such name":
+        return "http://nowhere.invalid/"
+    if request.param in ("silent", "prompt"):
+        server: WebServer = request.getfixturevalue("server")
+        return server.gate().url() if request.param == "silent" else server.url()
+    url: str = request.getfixturevalue(request.param.replace(" ", "_"))
+    return url
+
+
+def median_time(call: Callable[[], object], times: int = 50) -> float:
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+def test_it_returns_at_once_whatever_the_server_does(whatever: str) -> None:
+    http = Http(max_workers=1000)
+    assert median_time(lambda: http.request(whatever)) < AT_ONCE
+    http.close(cancel_futures=True)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "arguments", [{}, {"body": "text", "headers": {"X-Name": "value"}}], ids=str
+)
+def test_it_returns_at_once_for_every_method_with_headers_and_body(
+    server: WebServer, method: str, arguments: dict[str, Any]
+) -> None:
+    http, url = Http(max_workers=1000), server.gate().url()
+    assert median_time(lambda: http.request(url, method, **arguments)) < AT_ONCE
+    http.close(cancel_futures=True)
+
+
+def test_it_returns_at_once_when_all_workers_are_busy(server: WebServer) -> None:
+    http, url = Http(max_workers=1), server.gate().url()
+    assert median_time(lambda: http.request(url, callback=lambda _: None)) < AT_ONCE
+    http.close(cancel_futures=True)
+
+
+def test_it_knows_what_was_asked_for(http: Http, server: WebServer) -> None:
+    before = time.time()
+    promise = http.request(server.url(), "PUT", b"body", {"X-Name": "value"})
+    request = promise.request
+    assert (request.method, request.uri, request.headers) == (
+        *("PUT", server.url()),
+        {"X-Name": "value"},
+    )
+    assert before <= request.made <= time.time()
+    assert request.site.summary()[-1].name == "test_it_knows_what_was_asked_for"
+
+
+# Who looks, waits
+
+LOOKS: dict[str, Callable[[Promise], object]] = {
+    "an attribute": lambda promise: promise.response.status,
+    "a header": lambda promise: promise.response["content-length"],
+    "the length": lambda promise: len(promise.content),
+    "the bytes": lambda promise: bytes(promise.content),
+    "result": lambda promise: promise.result(),
+    "exception": lambda promise: promise.exception(),
+    "wait": lambda promise: promise.wait(),
+    "wait at most": lambda promise: promise.wait(PATIENCE),
+    "wait of concurrent.futures": lambda promise: cf.wait([promise]),
+    "as_completed": lambda promise: list(cf.as_completed([promise])),
+}
+any_look = pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+
+
+@any_look
+def test_who_looks_waits(http: Http, server: WebServer, look: Callable[[Promise], object]) -> None:
+    gate = server.gate()
+    promise = http.request(gate.url())
+    with OnSleep(gate.open) as sleep:
+        look(promise)
+    assert sleep.slept
+    assert promise.done()
+
+
+def test_many_threads_may_wait_for_one(http: Http, server: WebServer) -> None:
+    gate = server.gate()
+    promise = http.request(gate.url("label"))
+    about_to_look: Seen[None] = Seen()
+
+    def look() -> tuple[int, bytes, int]:
+        about_to_look.add(None)
+        return promise.response.status, bytes(promise.content), id(promise.result()[0])
+
+    with ThreadPoolExecutor(50) as threads:
+        looks = [threads.submit(look) for _ in range(50)]
+        about_to_look.wait_for(50)
+        gate.open()
+        assert {look.result(PATIENCE) for look in looks} == {(200, b"label", id(promise.response))}
+
+
+@pytest.mark.parametrize("seconds", [0, 0.01, -1])
+def test_waiting_ends_with_its_timeout_and_the_promise_stays_good(
+    http: Http, server: WebServer, seconds: float
+) -> None:
+    gate = server.gate()
+    promise = http.request(gate.url("label"))
+    assert promise.wait(seconds) is False
+    for look in (promise.result, promise.exception):
+        with pytest.raises(TimeoutError):
+            look(seconds)
+    gate.open()
+    assert promise.wait(PATIENCE) is True
+    assert promise.result(0)[1] == b"label"
+
+
+INTERRUPTED = """
+    import asyncio
+    import concurrent.futures as cf
+
+    async def wait(promise):
+        await promise
+
+    promise = Http().request(sys.argv[1])
+    response, content = promise
+    try:
+        say("looking")
+        {look}
+    except KeyboardInterrupt:
+        say("interrupted")
+    say(promise.cancelled() if sys.stdin.readline() else "")
+    say(f"{{response.status}} {{content}}")
+"""
+WAITS = """
+    response.status
+    len(content)
+    promise.result()
+    promise.result(60)
+    promise.exception()
+    promise.wait()
+    cf.wait([promise])
+    list(cf.as_completed([promise]))
+    asyncio.run(wait(asyncio.shield(asyncio.wrap_future(promise))))
+"""
+
+
+@pytest.mark.parametrize("look", WAITS.split("\n")[1:-2], ids=str.strip)
+def test_ctrl_c_ends_the_wait_and_the_promise_stays_good(server: WebServer, look: str) -> None:
+    gate = server.gate()
+    source = INTERRUPTED.format(look=look.strip())
+    with Program(python(source, gate.url("label"))) as program:
+        assert program.line() == "looking"
+        gate.arrived.wait_for(1)
+        program.signal(signal.SIGINT)
+        assert program.line() == "interrupted"
+        program.tell("go on\n")
+        assert program.line() == "False"
+        gate.open()
+        assert program.ended().fine() == ["200 label"]
+
+
+# Following
+
+
+def value_of(response: Response, content: Content) -> tuple[int, str]:
+    return response.status, str(content)
+
+
+def test_then_is_the_future_of_the_functions_value(http: Http, server: WebServer) -> None:
+    promise = http.request(server.url("/text/utf-8?text=caf%C3%A9"))
+    pending = promise.then(value_of)
+    assert pending.result(PATIENCE) == (200, "café")
+    settled = promise.then(value_of)
+    assert settled.result(PATIENCE) == (200, "café")
+
+
+def test_then_calls_on_a_worker(http: Http, server: WebServer) -> None:
+    name = http.request(server.url()).then(
+        lambda response, content: threading.current_thread().name
+    )
+    assert name.result(PATIENCE) == "asynchttp worker"
+
+
+def test_then_sees_what_the_callback_did(http: Http, server: WebServer) -> None:
+    def decode(promise: Promise) -> None:
+        promise.response.decoded = str(promise.content)
+
+    promise = http.request(server.url("/bytes/0"), callback=decode)
+    seen = promise.then(lambda response, content: response.decoded)
+    assert seen.result(PATIENCE) == ""
+
+
+def test_then_of_a_failure_is_that_failure(http: Http, refused: str) -> None:
+    promise = http.request(refused)
+    called: list[object] = []
+    following = promise.then(lambda response, content: called.append(response))
+    with pytest.raises(ConnectionRefusedError) as caught:
+        following.result(PATIENCE)
+    assert caught.value is promise.exception()
+    assert called == []
+
+
+def test_then_of_what_is_cancelled_is_cancelled(http: Http, server: WebServer) -> None:
+    promise = http.request(server.gate().url())
+    called: list[object] = []
+    following = promise.then(lambda response, content: called.append(response))
+    promise.cancel()
+    with pytest.raises(CancelledError):
+        following.result(PATIENCE)
+    assert following.cancelled()
+    assert called == []
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3), KeyboardInterrupt()], ids=repr)
+def test_then_raises_what_the_function_raises_and_says_where_it_came_from(
+    http: Http, server: WebServer, error: BaseException
+) -> None:
+    def fail(_response: Response, _content: Content) -> None:
+        raise error
+
+    promise = http.request(server.url())
+    with pytest.raises(type(error)) as caught:
+        promise.then(fail).result(PATIENCE)
+    assert caught.value is error
+    [note] = error.__notes__
+    assert str(promise.request) in note
+    assert "test_then_raises" in note
+    assert promise.exception() is None
+
+
+def test_then_may_be_cancelled_alone(http: Http, server: WebServer) -> None:
+    gate = server.gate()
+    promise = http.request(gate.url())
+    called: list[object] = []
+    following = promise.then(lambda response, content: called.append(response))
+    other = promise.then(value_of)
+    assert following.cancel()
+    gate.open()
+    assert other.result(PATIENCE) == (200, "")
+    assert following.cancelled()
+    assert called == []
+
+
+def test_then_cannot_be_cancelled_once_the_function_runs(http: Http, server: WebServer) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(_response: Response, _content: Content) -> bool:
+        begun.set()
+        return go_on.wait(PATIENCE)
+
+    following = http.request(server.url()).then(wait)
+    assert begun.wait(PATIENCE)
+    assert following.running()
+    assert not following.cancel()
+    go_on.set()
+    assert following.result(PATIENCE) is True
+
+
+def test_then_may_be_called_many_times(http: Http, server: WebServer) -> None:
+    promise = http.request(server.url())
+    following = [promise.then(lambda response, content, n=n: n) for n in range(50)]  # type: ignore[misc]
+    assert [each.result(PATIENCE) for each in following] == list(range(50))
+
+
+def test_then_takes_a_slot_and_goes_before_what_has_not_begun(server: WebServer) -> None:
+    gate, go_on = server.gate(), threading.Event()
+    with Http(max_workers=1) as http:
+        promises = [http.request(gate.url(label)) for label in "abc"]
+        following = promises[0].then(lambda response, content: go_on.wait(PATIENCE))
+        gate.arrived.wait_for(1)
+        gate.let_pass()
+        promises[0].result(PATIENCE)
+        assert not promises[1].wait(0.05)
+        assert list(gate.arrived) == ["a"]
+        go_on.set()
+        assert following.result(PATIENCE)
+        gate.open()

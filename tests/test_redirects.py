@@ -1,0 +1,298 @@
+"""Redirects are followed where httplib2 follows them, with the requests that it would make.
+
+Rule: each case is made with both clients, each against a server of its own; response, `previous`,
+errors and every request that the servers saw have to be the same (`tests.oracle`).
+"""
+
+import gzip
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import httplib2
+import pytest
+
+from asynchttp import Http, Response
+from tests.conftest import RawServers
+from tests.oracle import PORT, Pair, Url, Wire, answers, both, requests_of, same
+from tests.servers.raw import OK
+from tests.servers.web import WebServer
+
+Setting = Callable[[httplib2.Http], object]
+
+CODES = [300, 301, 302, 303, 304, 305, 307, 308]
+METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"]
+
+
+def moved(code: int, to: str | None = "/next", *fields: str, content: bytes = b"moved") -> bytes:
+    location = [] if to is None else [f"Location: {to}"]
+    lines = [f"HTTP/1.1 {code} Moved", *location, *fields, f"Content-Length: {len(content)}"]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + content
+
+
+def follow_all(http: httplib2.Http) -> None:
+    http.follow_all_redirects = True
+
+
+def follow_none(http: httplib2.Http) -> None:
+    http.follow_redirects = False
+
+
+def follow_safe(_: httplib2.Http) -> None:
+    """As it is."""
+
+
+def lines(requests: list[Wire]) -> list[str]:
+    return [request.line.removesuffix(" HTTP/1.1") for request in requests]
+
+
+# Which are followed, and how
+
+
+@pytest.mark.parametrize("setting", [follow_safe, follow_all, follow_none])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_with_every_method(
+    raw_server: RawServers, code: int, method: str, setting: Setting
+) -> None:
+    body = b"abc" if method in ("POST", "PUT", "PATCH") else None
+    hop, end = moved(code), OK
+    if method == "HEAD":  # which may become GET
+        hop, end = hop.removesuffix(b"moved"), b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+    def ask(http: httplib2.Http, url: Url) -> Pair:
+        setting(http)
+        return http.request(url("/"), method, body)
+
+    same(raw_server, [answers(hop, end)], ask)
+
+
+def test_a_chain_of_all_kinds(raw_server: RawServers) -> None:
+    codes = (301, 302, 303, 307, 308)
+    story = same(raw_server, [answers(*(moved(code, f"/{code}") for code in codes), OK)])
+    assert lines(story.requests) == ["GET /", *(f"GET /{code}" for code in codes)]
+    assert story.outcome.previous is not None
+    assert story.outcome.previous.status == 301
+
+
+def test_what_was_posted_is_posted_again_until_a_303(raw_server: RawServers) -> None:
+    hops = [moved(308, "/again"), moved(303, "/got"), moved(307, "/end"), OK]
+    story = same(
+        raw_server, [answers(*hops)], lambda http, url: http.request(url("/"), "POST", "x")
+    )
+    assert lines(story.requests) == ["POST /", "POST /again", "GET /got", "GET /end"]
+    assert [request.body for request in story.requests] == [b"x", b"x", b"", b""]
+
+
+def test_which_codes_and_methods_can_be_set(raw_server: RawServers) -> None:
+    def ask(http: httplib2.Http, url: Url) -> Pair:
+        http.redirect_codes = frozenset([305])
+        http.safe_methods.append("POST")
+        return http.request(url("/"), "POST", b"x")
+
+    story = same(raw_server, [answers(moved(305), moved(302))], ask)
+    assert story.outcome.status == 302
+    assert lines(story.requests) == ["POST /", "POST /next"]
+
+
+@pytest.mark.parametrize("source", [io.BytesIO, lambda content: iter([content]), bytes])
+def test_a_body_that_can_be_read_once_is_sent_again(
+    raw_server: RawServers, source: Callable[[bytes], object]
+) -> None:
+    """Where httplib2 sends what is left of a reader: nothing."""
+
+    def ask(http: httplib2.Http, url: Url) -> Pair:
+        follow_all(http)
+        return http.request(url("/"), "POST", source(b"all of it"))
+
+    theirs, ours = both(raw_server, [answers(moved(307), OK)], ask)
+    assert [request.body for request in ours.requests] == [b"all of it", b"all of it"]
+    assert ours.outcome == theirs.outcome
+
+
+def test_a_file_is_sent_again(raw_server: RawServers, tmp_path: Path) -> None:
+    server = raw_server([answers(moved(307), OK)])
+    path = tmp_path / "body"
+    path.write_bytes(bytes(3_000_000))
+    with Http() as http:
+        follow_all(http)
+        file: IO[bytes]
+        with path.open("rb") as file:
+            file.seek(1_000_000)
+            promise = http.request(server.url("/"), "POST", file)
+        assert promise.response.status == 200
+    assert [len(request.body) for request in requests_of(server)] == [2_000_000, 2_000_000]
+
+
+# Where they lead
+
+
+LOCATIONS = [
+    "next",
+    "./next?q",
+    "../up",
+    "?q=1",
+    "#fragment",
+    "",
+    "/a b",
+    "/caf\xe9",
+    "/caf\xc3\xa9",
+    "/a%2fb%2F?%7e=%7E",
+    "/empty?",
+    "  /padded  ",
+    "next:1",
+    f"//127.0.0.1:{PORT}/no-scheme",
+    f"http://127.0.0.1:{PORT}",
+    f"http://127.0.0.1:{PORT}/x#fragment",
+    f"HTTP://127.0.0.1:{PORT}/UPPER",
+    f"http://localhost:{PORT}/elsewhere",
+    f"http://user@127.0.0.1:{PORT}/",
+    "http://",
+    "http:///path",
+    "http:relative",
+    "http://[::1/",
+    "ftp://127.0.0.1/",
+    "mailto:a@example.com",
+    "javascript:alert(1)",
+]
+
+
+@pytest.mark.parametrize("location", LOCATIONS)
+def test_every_kind_of_location(raw_server: RawServers, location: str) -> None:
+    same(
+        raw_server,
+        [answers(moved(302, location), OK)],
+        lambda http, url: http.request(url("/dir/start?x=1")),
+    )
+
+
+@pytest.mark.parametrize("setting", [follow_safe, follow_all])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("code", CODES)
+def test_no_location(raw_server: RawServers, code: int, method: str, setting: Setting) -> None:
+    def ask(http: httplib2.Http, url: Url) -> Pair:
+        setting(http)
+        return http.request(url("/"), method)
+
+    same(raw_server, [answers(moved(code, None))], ask)
+
+
+def test_several_locations_are_an_error(raw_server: RawServers) -> None:
+    """Where httplib2 goes to "/a, /b"."""
+    _, ours = both(raw_server, [answers(moved(302, "/a", "Location: /b"), OK)])
+    assert lines(ours.requests) == ["GET /"]
+    assert ours.outcome.error is not None
+
+
+def test_a_content_location_is_kept(raw_server: RawServers) -> None:
+    hop = moved(302, "/next", "Content-Location: /here")
+    end = OK.replace(b"\r\n\r\n", b"\r\nContent-Location: /there\r\n\r\n")
+    story = same(raw_server, [answers(hop, end)])
+    assert story.outcome.fields is not None
+    assert story.outcome.fields["content-location"] == "/there"
+
+
+# How many
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2, 3])
+def test_the_limit(raw_server: RawServers, limit: int) -> None:
+    story = same(
+        raw_server,
+        [answers(moved(302, "/1"), moved(301, "/2"), OK)],
+        lambda http, url: http.request(url("/"), redirections=limit),
+    )
+    assert story.outcome.error == (httplib2.RedirectLimit if limit < 2 else None)
+    assert len(story.requests) == min(limit, 2) + 1
+
+
+def test_a_loop_ends_at_the_limit(raw_server: RawServers) -> None:
+    story = same(raw_server, [answers(moved(302, "/"))])
+    assert len(story.requests) == httplib2.DEFAULT_MAX_REDIRECTS + 1
+
+
+def test_the_limit_comes_before_the_missing_location(raw_server: RawServers) -> None:
+    same(
+        raw_server,
+        [answers(moved(300, None))],
+        lambda http, url: http.request(url("/"), redirections=0),
+    )
+
+
+def test_what_is_raised_has_the_response_decoded(raw_server: RawServers) -> None:
+    packed = moved(302, "/", "Content-Encoding: gzip", content=gzip.compress(b"plain"))
+    server = raw_server([answers(packed)])
+    with Http() as http, pytest.raises(httplib2.RedirectLimit) as raised:
+        http.request(server.url("/"), redirections=0).result()
+    assert isinstance(raised.value.response, Response)
+    assert (raised.value.response.status, raised.value.content) == (302, b"plain")
+
+
+# With which headers
+
+
+HEADERS = {
+    "Authorization": "secret",
+    "If-None-Match": '"tag"',
+    "If-Modified-Since": "Thu, 01 Jan 1970 00:00:00 GMT",
+    "If-Match": '"other"',
+    "Cookie": "a=b",
+    "Content-Type": "text/x",
+    "X-Own": "kept",
+    "Host": "elsewhere.test",
+    "Range": "bytes=0-1",
+}
+
+
+def forward(http: httplib2.Http) -> None:
+    http.forward_authorization_headers = True
+
+
+@pytest.mark.parametrize("setting", [follow_all, forward])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("code", [301, 303, 307])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_which_headers_go_along(
+    raw_server: RawServers, host: str, code: int, method: str, setting: Setting
+) -> None:
+    def ask(http: httplib2.Http, url: Url) -> Pair:
+        setting(http)
+        return http.request(url("/"), method, headers=HEADERS)
+
+    hop = moved(code, f"http://{host}:{PORT}/next")
+    story = same(raw_server, [answers(hop, OK)], ask)
+    for request in story.requests[1:]:
+        assert (request.header("authorization") is None) == (setting is not forward)
+        assert request.header("if-none-match") is None
+        assert request.header("x-own") == "kept"
+
+
+def test_the_callers_headers_stay_as_they_are(server: WebServer) -> None:
+    headers = dict(HEADERS)
+    with Http() as http:
+        assert http.request(server.url("/hops/2"), headers=headers)[0].status == 200
+    assert headers == HEADERS
+
+
+# From one server to another
+
+
+def test_from_http_1_to_http_2(
+    raw_server: RawServers, tls_server: WebServer, authority_file: str
+) -> None:
+    plain = raw_server([answers(moved(302, tls_server.url("/echo")))])
+    with Http(ca_certs=authority_file) as http:
+        response, content = http.request(plain.url("/"))
+        assert response.previous is not None
+        assert (response.version, response.previous.version) == (20, 11)
+        assert json.loads(content)["version"] == "2"
+
+
+def test_previous_is_the_first_of_many_over_tls(tls_server: WebServer, authority_file: str) -> None:
+    with Http(ca_certs=authority_file) as http:
+        response, _ = http.request(tls_server.url("/hops/4?code=307&absolute=1"))
+        assert response.previous is not None
+        assert response.previous["content-location"].endswith("/hops/4?code=307&absolute=1")
+        assert response["content-location"] == tls_server.url("/echo")

@@ -1,0 +1,291 @@
+"""What goes out: request line and headers are what httplib2 would send, byte for byte.
+
+Rule: httplib2 is asked the same (`tests.oracle`). What it would refuse is refused, on access; of
+what it sends and should not, a test of its own says why it is refused here.
+"""
+
+import string
+from collections.abc import Callable
+from http.client import InvalidURL
+
+import httplib2
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from asynchttp import Http
+from tests.conftest import RawServers
+from tests.oracle import PORT, Pair, Url, answers, both, same
+from tests.servers.raw import OK
+
+many = settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def asking(uri: str) -> Callable[[httplib2.Http, Url], Pair]:
+    """Asks for `uri`, in which PORT stands for the port."""
+    return lambda http, url: http.request(uri.replace(PORT, url("").rpartition(":")[2]))
+
+
+def with_headers(headers: object) -> Callable[[httplib2.Http, Url], Pair]:
+    return lambda http, url: http.request(url("/"), headers=headers)
+
+
+# The request line
+
+
+HERE = f"http://127.0.0.1:{PORT}"
+
+URIS = [
+    HERE,
+    HERE + "/",
+    HERE + "?query",
+    HERE + "#fragment",
+    HERE + "/?",
+    HERE + "/path?",
+    HERE + "/path?query#fragment",
+    HERE + "//double//slashes",
+    HERE + "/./a/../b",
+    HERE + "/%2e%2e/%7e%7E/%zz/%",
+    HERE + "/with spaces ",
+    " " + HERE + "/",
+    HERE + "/caf\xe9?caf\xe9=\N{SNOWMAN}",
+    HERE + "/tab\tline\nend\r\nX: injected",
+    HERE + "/" + string.punctuation.replace("#", "").replace("?", ""),
+    HERE + "/[x]/~user;a=b,c/'(d)'*!$&+:@",
+    HERE + "/" + "long" * 15_000,
+    f"HTTP://127.0.0.1:{PORT}/upper",
+    f"http://LOCALHOST:{PORT}/",
+    f"http://localhost:{PORT}/",
+]
+
+
+@pytest.mark.parametrize("uri", URIS)
+def test_every_kind_of_uri(raw_server: RawServers, uri: str) -> None:
+    story = same(raw_server, [answers(OK)], asking(uri))
+    assert story.outcome.content == b"ok"
+
+
+@many
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters="\x7f")))
+@example("%e2%82%AC?%e2=%aF")
+@example("?")
+@example("a?#")
+def test_any_path(raw_server: RawServers, path: str) -> None:
+    same(raw_server, [answers(OK)], asking(f"{HERE}/{path}"))
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "/relative",
+        "relative",
+        "",
+        "//127.0.0.1/",
+        "127.0.0.1/",
+        "http://",
+        "http:///path",
+        "http:relative",
+        "://127.0.0.1/",
+        "ftp://127.0.0.1/",
+        "file:///etc/passwd",
+        "ws://127.0.0.1/",
+        "mailto:a@example.com",
+        "http://[::1/",
+        "http://::1]/",
+        "http://[nonsense]/",
+        "http://a..b/",
+        "http://./",
+        f"http://{'a' * 70}.test/",
+        "http://localhost:port/",
+        f"http://user:secret@127.0.0.1:{PORT}/",
+        f"http://127.0.0.1:{PORT}@localhost/",
+        HERE + "/\ud800",
+    ],
+)
+def test_uris_that_are_refused(raw_server: RawServers, uri: str) -> None:
+    story = same(raw_server, [answers(OK)], asking(uri))
+    assert story.outcome.error is not None
+    assert story.requests == []
+
+
+@pytest.mark.parametrize(
+    "port",
+    ["65536", "99999", "1" * 20, "1" * 5000, "-1", "+80", "0x50", " 80", "\N{SUPERSCRIPT TWO}x"],
+)
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_ports_that_are_none(host: str, port: str) -> None:
+    with Http() as http, pytest.raises((InvalidURL, UnicodeError)):
+        http.request(f"http://{host}:{port}/").result()
+
+
+@pytest.mark.parametrize("character", ["\0", "\x01", "\x1f", "\x7f"])
+def test_controls_in_uris_are_refused(raw_server: RawServers, character: str) -> None:
+    """httplib2 does so too, but says ResponseNotReady."""
+    _, ours = both(raw_server, [answers(OK)], asking(f"{HERE}/a{character}b"))
+    assert ours.outcome.error is not None
+    assert ours.requests == []
+
+
+@pytest.mark.parametrize("uri", [None, 5, b"http://127.0.0.1/", ["http://127.0.0.1/"]])
+def test_what_is_no_uri(raw_server: RawServers, uri: object) -> None:
+    theirs, ours = both(raw_server, [answers(OK)], lambda http, url: http.request(uri))
+    assert theirs.outcome.error in (TypeError, AttributeError)
+    assert ours.outcome.error is TypeError
+
+
+@pytest.mark.parametrize(
+    "method", ["get", "Get", "QUERY", "M-SEARCH", "TRACE", "OPTIONS", "X" * 100, "a.b~c"]
+)
+def test_every_method_goes_out_as_it_is(raw_server: RawServers, method: str) -> None:
+    story = same(raw_server, [answers(OK)], lambda http, url: http.request(url("/"), method))
+    assert story.requests[0].line == f"{method} / HTTP/1.1"
+
+
+@pytest.mark.parametrize("method", ["GET / HTTP/1.1\r\nX: y\r\n\r\nGET", "GE\nT", "G\0T", "G\xc9T"])
+def test_methods_that_are_refused(raw_server: RawServers, method: str) -> None:
+    _, ours = both(raw_server, [answers(OK)], lambda http, url: http.request(url("/"), method))
+    assert ours.outcome.error is not None
+    assert issubclass(ours.outcome.error, ValueError)
+    assert ours.requests == []
+
+
+# Headers
+
+
+HEADERS: list[dict[object, object]] = [
+    {},
+    {"X-Name": "value"},
+    {b"X-Name": b"value", "Y": "both"},
+    {"X": "caf\xe9", "Y": b"caf\xc3\xa9"},
+    {"X": "  padded\t "},
+    {"X": ""},
+    {"X": "a:b;c,d=e"},
+    {"A-B_c.d!#$%&'*+^`|~9": "x"},
+    {"x;y": "z"},
+    {"X": "first", "x": "second"},
+    {"X": "back\\\\slash \\g<0>"},
+    {"X": "\x01\x7f\x0b"},
+    {"Host": "elsewhere.test:99"},
+    {"User-Agent": "mine"},
+    {"user-agent": ""},
+    {"Accept": "text/x"},
+    {"Accept": ""},
+    {"Accept-Encoding": "br"},
+    {"accept-encoding": ""},
+    {"Range": "bytes=0-1"},
+    {"Range": "bytes=0-1", "Accept-Encoding": "gzip"},
+    {"Connection": "close"},
+    {"Connection": "keep-alive"},
+    {"Cookie": "a=b; c=d"},
+    {"Authorization": "Bearer x"},
+    {"Content-Type": "text/x"},
+    {"TE": "trailers"},
+    {"Upgrade": "h2c"},
+    {"Expect": "100-continue"},
+    {"Proxy-Authorization": "x"},
+    {"X": "long" * 10_000},
+    {f"X-{number}": str(number) for number in range(200)},
+]
+
+
+@pytest.mark.parametrize("headers", HEADERS, ids=range(len(HEADERS)))
+def test_every_kind_of_header(raw_server: RawServers, headers: dict[object, object]) -> None:
+    story = same(raw_server, [answers(OK)], with_headers(headers))
+    assert story.outcome.content == b"ok"
+
+
+TOKEN = "!#$%&'*+-.^_`|~" + string.digits + string.ascii_letters
+VALUES = st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\\\x7f\x85\xa0\xad")
+
+
+@many
+@given(st.dictionaries(st.text(TOKEN, min_size=1), st.text(VALUES), max_size=5))
+def test_any_header(raw_server: RawServers, headers: dict[str, str]) -> None:
+    headers = {f"x-{name}": value for name, value in headers.items()}
+    same(raw_server, [answers(OK)], with_headers(headers))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X": "a\nb"},
+        {"X": "a\r\nInjected: 1"},
+        {"X": "a\rb"},
+        {"X\r\nInjected: 1": "x"},
+        {"X\nY": "x"},
+        {"X:": "x"},
+        {":X": "x"},
+        {" X": "x"},
+        {"": "x"},
+        {"X": "\N{SNOWMAN}"},
+        {"\N{SNOWMAN}": "x"},
+        {"caf\xe9": "x"},
+        {"X": b"\xff"},
+        {"X": "\\slash"},  # httplib2 takes a value for the template of a substitution
+        {"X": 5},
+        {"X": None},
+        {5: "x"},
+        {"X": ["a"]},
+    ],
+    ids=repr,
+)
+def test_headers_that_are_refused(raw_server: RawServers, headers: dict[object, object]) -> None:
+    story = same(raw_server, [answers(OK)], with_headers(headers))
+    assert story.outcome.error is not None
+    assert story.requests == []
+
+
+@pytest.mark.parametrize(
+    "headers", [{"X": "a\r\n folded"}, {"X": "a\n\tfolded"}, {"X": "a\0b"}, {"X\0Y": "x"}], ids=repr
+)
+def test_headers_that_httplib2_should_not_send(
+    raw_server: RawServers, headers: dict[object, object]
+) -> None:
+    """RFC 9110, 5.5: neither line folding nor NUL; receivers take it for an attack."""
+    theirs, ours = both(raw_server, [answers(OK)], with_headers(headers))
+    assert theirs.outcome.error is None
+    assert ours.outcome.error is ValueError
+    assert ours.requests == []
+
+
+@pytest.mark.parametrize("headers", [5, "X: y", [5], object()])
+def test_what_are_no_headers(raw_server: RawServers, headers: object) -> None:
+    _, ours = both(raw_server, [answers(OK)], with_headers(headers))
+    assert ours.outcome.error in (TypeError, ValueError)
+
+
+def test_their_order(raw_server: RawServers) -> None:
+    """Host first (RFC 9110, 7.2), then those of the caller, as they come, then the default ones."""
+    server = raw_server([answers(OK)])
+    with Http() as http:
+        http.request(server.url("/"), headers={"Z": "1", "A": "2", "M": "3"}).result()
+    names = [line.partition(b":")[0].lower() for line in server.heads[0].splitlines()[1:]]
+    assert names == [b"host", b"z", b"a", b"m", b"user-agent", b"accept-encoding"]
+
+
+def test_headers_are_taken_at_the_call(raw_server: RawServers) -> None:
+    server = raw_server([answers(OK)])
+    headers = {"X": "then"}
+    with Http(max_workers=1) as http:
+        first = http.request(server.url("/"))
+        second = http.request(server.url("/"), headers=headers)
+        headers["X"] = headers["Y"] = "later"
+        assert (first.response.status, second.response.status) == (200, 200)
+    assert b"x: then\r\n" in server.heads[1]
+    assert b"y: later" not in server.heads[1]
+
+
+def test_nothing_leaks_into_the_next_request(raw_server: RawServers) -> None:
+    """Handles of libcurl are used again, and keep what is not set anew."""
+    server = raw_server([answers(OK)])
+    odd = {"X-Odd": "1", "Host": "odd.test", "Cookie": "odd", "Range": "bytes=0-1", "Expect": "odd"}
+    with Http() as http:
+        http.request(server.url("/plain")).result()
+        for method, body in [("GET", None), ("POST", b"x"), ("PUT", "y"), ("HEAD", None)]:
+            http.request(server.url("/odd%2fone"), method, body, odd).result()
+            http.request(server.url("/plain")).result()
+    plain = [head for head in server.heads if b"/plain" in head]
+    assert plain == [plain[0]] * 5
+    assert set(server.bodies) == {b"", b"x", b"y"}

@@ -1,0 +1,308 @@
+"""`timeout` is what it is to httplib2: for each connect and each silence, in fractions of a second,
+never for the whole.
+
+Rule: what has to time out may be late on a machine that is busy, but not early; what must not time
+out moves bytes many times within its timeout, and takes longer than that in total.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from fractions import Fraction
+from http.client import IncompleteRead
+from pathlib import Path
+
+import httplib2
+import pytest
+
+from asynchttp import Http, Promise
+from tests.conftest import RawServers
+from tests.oracle import record, same
+from tests.servers.app import pattern
+from tests.servers.raw import OK, Peer, drip, head, send, until_closed
+from tests.servers.seen import PATIENCE
+from tests.servers.web import WebServer
+
+SHORT = 0.3
+LATE = 2.0
+"""Seconds that a timeout may be late."""
+
+SERVERS = ["server", "tls_server", "tls_h1_server"]
+
+
+@pytest.fixture(params=SERVERS)
+def any_server(request: pytest.FixtureRequest) -> WebServer:
+    """HTTP/1.1, HTTP/2 over TLS, HTTP/1.1 over TLS."""
+    found: WebServer = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def http(authority_file: str) -> Iterator[Http]:
+    with Http(timeout=SHORT, ca_certs=authority_file) as http:
+        yield http
+
+
+@contextmanager
+def takes(seconds: float, at_most: float = LATE) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert seconds <= time.monotonic() - began < seconds + at_most
+
+
+def assert_times_out(promise: Promise) -> None:
+    with pytest.raises(TimeoutError) as raised:
+        promise.result()
+    assert str(raised.value) == "timed out"
+
+
+# Silence
+
+
+def test_no_connection(http: Http, black_hole: str) -> None:
+    with takes(SHORT):
+        assert_times_out(http.request(black_hole))
+
+
+def test_no_connection_for_tls(http: Http, black_hole: str) -> None:
+    with takes(SHORT):
+        assert_times_out(http.request(black_hole.replace("http:", "https:")))
+
+
+def test_no_handshake(http: Http, raw_server: RawServers) -> None:
+    server = raw_server([until_closed])
+    with takes(SHORT):
+        assert_times_out(http.request(server.url().replace("http:", "https:")))
+    server.closed.wait_for(1)
+
+
+@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200", OK[:-20], OK[:-1]])
+def test_a_server_that_falls_silent(raw_server: RawServers, sent: bytes) -> None:
+    """And it sees the connection close."""
+
+    def ask(http: httplib2.Http, url: Callable[[str], str]) -> object:
+        http.timeout = SHORT
+        return http.request(url("/"))
+
+    story = same(raw_server, [record, send(sent), until_closed], ask)
+    assert story.outcome.error is TimeoutError
+
+
+@pytest.mark.parametrize("where", ["head", "body"])
+def test_silence_over_every_protocol(http: Http, any_server: WebServer, where: str) -> None:
+    with takes(SHORT):
+        assert_times_out(http.request(any_server.url(f"/slow?{where}=60")))
+
+
+@pytest.mark.parametrize("where", ["head", "body"])
+def test_silence_beside_others_who_are_busy(http: Http, any_server: WebServer, where: str) -> None:
+    """On HTTP/2 they have one connection, on which bytes move all the time."""
+    busy = [http.request(any_server.url("/drip/40?every=0.05")) for _ in range(2)]
+    http.request(any_server.url("/status/200")).result()
+    with takes(SHORT, at_most=1):
+        assert_times_out(http.request(any_server.url(f"/slow?{where}=60")))
+    assert not any(promise.done() for promise in busy)
+    assert [bytes(promise.content) for promise in busy] == [pattern(0, 40)] * 2
+
+
+def test_a_server_that_does_not_read(http: Http, raw_server: RawServers, tmp_path: Path) -> None:
+    path = tmp_path / "body"
+    path.write_bytes(bytes(20_000_000))
+    may_close = threading.Event()
+    server = raw_server([head, lambda peer: wait_quietly(peer, may_close)])
+    with path.open("rb") as file:
+        promises = [http.request(server.url(), "PUT", body) for body in (file, path.read_bytes())]
+    for promise in promises:
+        assert_times_out(promise)
+    may_close.set()
+
+
+def wait_quietly(_: Peer, event: threading.Event) -> None:
+    assert event.wait(PATIENCE)
+
+
+# No silence
+
+
+MINIMAL = b"HTTP/1.1 200\r\n\r\nok"
+
+
+def test_a_byte_at_a_time(http: Http, raw_server: RawServers) -> None:
+    http.timeout = 0.5
+    server = raw_server([head, drip(MINIMAL, every=0.1)])
+    with takes(1.5):
+        response, content = http.request(server.url())
+        assert (response.status, content) == (200, b"ok")
+
+
+def test_a_byte_at_a_time_over_every_protocol(http: Http, any_server: WebServer) -> None:
+    http.timeout = 0.5
+    with takes(1.0):
+        assert http.request(any_server.url("/drip/12?every=0.1"))[1] == pattern(0, 12)
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+def test_a_server_that_reads_slowly(
+    http: Http, raw_server: RawServers, tmp_path: Path, as_file: bool
+) -> None:
+    http.timeout = 0.5
+    size = 20_000_000
+    path = tmp_path / "body"
+    path.write_bytes(bytes(size))
+    server = raw_server([hold_little, head, read_slowly(size, every=0.1, times=10), send(OK)])
+    headers = {"Content-Length": str(size)}
+    with path.open("rb") as file, takes(1.0):
+        body = file if as_file else path.read_bytes()
+        assert http.request(server.url(), "PUT", body, headers)[1] == b"ok"
+
+
+def hold_little(peer: Peer) -> None:
+    """Else the system takes most of it at once, and the client has nothing to send for long."""
+    peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+
+
+def read_slowly(size: int, every: float, times: int) -> Callable[[Peer], None]:
+    def step(peer: Peer) -> None:
+        for _ in range(times):
+            peer.reader.read(size // times)
+            peer.server.closing.wait(every)
+
+    return step
+
+
+def test_each_redirect_has_its_own_time(http: Http, raw_server: RawServers) -> None:
+    http.timeout = 0.5
+    moved = b"HTTP/1.1 302 F\r\nLocation: /\r\n\r\n"
+    server = raw_server([head, drip(moved, every=0.05)], [head, drip(MINIMAL, every=0.05)])
+    with takes(len(moved) * 0.05 + len(MINIMAL) * 0.05 - 0.1):
+        assert http.request(server.url())[1] == b"ok"
+
+
+def test_waiting_in_the_queue_is_not_silence(authority_file: str, server: WebServer) -> None:
+    with Http(timeout=0.5, max_workers=1) as http:
+        promises = [http.request(server.url("/drip/4?every=0.1")) for _ in range(3)]
+        assert [len(promise.content) for promise in promises] == [4] * 3
+
+
+def test_an_idle_connection_is_not_silent(http: Http, server: WebServer) -> None:
+    """Its clock starts anew with each request."""
+    http.request(server.url("/status/200")).result()
+    with Http(timeout=SHORT * 2) as other:  # while the first one's connection idles
+        assert_times_out(other.request(server.url("/slow?head=60")))
+    assert http.request(server.url("/drip/3?every=0.1"))[1] == pattern(0, 3)
+    assert len({each.port for each in server.received}) == 2
+
+
+# Where it comes from
+
+
+def test_the_default_of_sockets(server: WebServer) -> None:
+    with Http() as http, Http(timeout=PATIENCE) as patient:
+        with default_timeout(SHORT):
+            impatient = http.request(server.url("/slow?head=60"))
+            own = patient.request(server.url("/slow?head=0.6"))
+        assert_times_out(impatient)
+        assert own.response.status == 200
+
+
+@contextmanager
+def default_timeout(seconds: float) -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def test_the_attribute_as_it_is_at_the_call(server: WebServer) -> None:
+    with Http() as http:
+        http.timeout = SHORT
+        impatient = http.request(server.url("/slow?head=60"))
+        http.timeout = None
+        patient = http.request(server.url("/slow?head=0.6"))
+        assert_times_out(impatient)
+        assert patient.response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("timeout", "error"),
+    [
+        (0, TimeoutError),
+        (0.001, TimeoutError),
+        (Decimal("0.1"), TimeoutError),
+        (Fraction(1, 10), TimeoutError),
+        (-1, ValueError),
+        (float("nan"), ValueError),
+        (float("inf"), ValueError),
+        (10**400, ValueError),
+        ("5", TypeError),
+        (object, TypeError),
+    ],
+    ids=repr,
+)
+def test_odd_ones_fail_their_own_request_only(
+    server: WebServer, timeout: float, error: type[Exception]
+) -> None:
+    with Http() as http:
+        others = [http.request(server.url("/slow?head=0.2"))]
+        http.timeout = timeout
+        odd = http.request(server.url("/slow?head=60"))
+        http.timeout = None
+        others.append(http.request(server.url("/slow?head=0.2")))
+        with pytest.raises(error):
+            odd.result()
+        assert [promise.response.status for promise in others] == [200, 200]
+
+
+@pytest.mark.parametrize("timeout", [3_000_000, 1e9], ids=repr)
+def test_long_ones(server: WebServer, black_hole: str, timeout: float) -> None:
+    """More than a system call takes."""
+    with Http(timeout=timeout) as http:
+        hanging = http.request(black_hole)
+        assert http.request(server.url("/slow?head=0.1")).response.status == 200
+        assert not hanging.done()
+        assert hanging.cancel()
+
+
+# What is left afterwards
+
+
+def test_after_a_timeout_all_is_well(http: Http, any_server: WebServer) -> None:
+    for _ in range(2):
+        assert_times_out(http.request(any_server.url("/slow?body=60")))
+        assert http.request(any_server.url("/status/200")).response.status == 200
+
+
+def test_a_timeout_on_http_2_ends_one_stream_only(http: Http, tls_server: WebServer) -> None:
+    gate = tls_server.gate()
+    http.request(tls_server.url("/status/200")).result()
+    assert_times_out(http.request(gate.url("silent")))
+    assert gate.aborted.wait_for(1) == ["silent"]
+    assert http.request(tls_server.url("/status/200")).response.status == 200
+    assert len({each.port for each in tls_server.received}) == 1
+
+
+def test_a_timeout_gives_its_slot_back(server: WebServer) -> None:
+    with Http(timeout=SHORT, max_workers=1) as http:
+        promises = [http.request(server.url(f"/slow?head={wait}")) for wait in (60, 60, 0)]
+        assert [type(promise.exception()) for promise in promises] == [
+            TimeoutError,
+            TimeoutError,
+            type(None),
+        ]
+
+
+def test_what_came_before_is_not_mixed_with_what_comes_next(raw_server: RawServers) -> None:
+    part = b"HTTP/1.1 200 OK\r\nX: stale\r\nContent-Length: 9\r\n\r\nstale"
+    server = raw_server([head, send(part), until_closed], [head, send(OK)], [head, send(OK[:-1])])
+    with Http(timeout=SHORT) as http:
+        assert_times_out(http.request(server.url()))
+        response, content = http.request(server.url())
+        assert (content, "x" in response) == (b"ok", False)
+        with pytest.raises(IncompleteRead) as raised:
+            http.request(server.url()).result()
+        assert raised.value.partial == b"o"

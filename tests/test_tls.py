@@ -1,0 +1,408 @@
+"""TLS: certificates are checked as httplib2 checks them, and HTTP/2 is spoken where it is offered.
+
+Rule: of an error, what callers look at (type, errno, `reason`, `library`, `verify_code`,
+`verify_message`) is what httplib2's has; OpenSSL's wording where it is that of another version.
+"""
+
+import json
+import shutil
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.client import IncompleteRead, RemoteDisconnected
+from pathlib import Path
+from typing import Any
+
+import httplib2
+import pytest
+
+from asynchttp import Http
+from tests.conftest import RawServers
+from tests.servers.certificates import Authority, elsewhere, expired, local, server_context
+from tests.servers.raw import OK, RawServer, Step, drip, head, reset, send, until_closed
+from tests.servers.seen import PATIENCE
+from tests.servers.web import WebServer
+
+TWO = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+
+
+@pytest.fixture
+def http(authority_file: str) -> Iterator[Http]:
+    with Http(timeout=PATIENCE, ca_certs=authority_file) as http:
+        yield http
+
+
+def raised_by(client: type[httplib2.Http], uri: str, **settings: Any) -> BaseException:
+    """The error that `client` raises. Any: what the constructor takes."""
+    with closing(client(timeout=PATIENCE, **settings)) as http:
+        with pytest.raises(OSError) as raised:  # noqa: PT011 - all that has to do with TLS is one
+            bytes(http.request(uri)[1])
+        return raised.value
+
+
+def raised_by_both(uri: str, **settings: Any) -> tuple[Any, Any]:  # Any: as above
+    """httplib2's error, and asynchttp's."""
+    return raised_by(httplib2.Http, uri, **settings), raised_by(Http, uri, **settings)
+
+
+# Certificates
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """An authority whom the servers do not have theirs from."""
+    return Authority(tmp_path_factory.mktemp("stranger"))
+
+
+def verdict(error: ssl.SSLCertVerificationError) -> tuple[object, ...]:
+    return (
+        error.errno,
+        error.reason,
+        error.library,
+        error.verify_code,
+        error.verify_message,
+        str(error).partition(" (_ssl.c")[0],
+    )
+
+
+def assert_same_verdict(uri: str, **settings: object) -> ssl.SSLCertVerificationError:
+    theirs, ours = raised_by_both(uri, **settings)
+    assert type(ours) is ssl.SSLCertVerificationError
+    assert verdict(ours) == verdict(theirs)
+    assert "CERTIFICATE_VERIFY_FAILED" in str(ours)
+    return ours
+
+
+@pytest.mark.parametrize("sign", [expired, elsewhere])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_certificates_that_are_not_accepted(
+    raw_tls_server: RawServers,
+    authority: Authority,
+    host: str,
+    sign: Callable[[Authority], Path],
+) -> None:
+    server = raw_tls_server([head, send(OK)], pem=sign(authority))
+    uri = server.url().replace("localhost", host)
+    assert_same_verdict(uri, ca_certs=str(authority.pem))
+    assert list(server.heads) == []
+
+
+def test_an_authority_that_is_not_trusted(
+    raw_tls_server: RawServers, stranger: Authority, tls_server: WebServer
+) -> None:
+    server = raw_tls_server([head, send(OK)])
+    for uri in (server.url(), tls_server.url()):
+        assert_same_verdict(uri, ca_certs=str(stranger.pem))
+    assert_same_verdict(server.url())  # nor by those that httplib2 comes with
+    assert list(server.heads) == []
+
+
+@pytest.fixture(scope="module")
+def self_signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PEM file with a key, and a certificate for localhost that nobody else has signed."""
+    directory = tmp_path_factory.mktemp("self-signed")
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out certificate -days 2"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([*command.split(), *subject], cwd=directory, check=True, capture_output=True)
+    pem = directory / "pem"
+    pem.write_text((directory / "key").read_text() + (directory / "certificate").read_text())
+    return pem
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="takes the openssl command")
+def test_a_self_signed_certificate(raw_tls_server: RawServers, self_signed: Path) -> None:
+    server = raw_tls_server([head, send(OK)], pem=self_signed)
+    error = assert_same_verdict(server.url())
+    assert error.verify_message == "self-signed certificate"
+    with Http(ca_certs=str(self_signed)) as http:
+        assert http.request(server.url())[1] == b"ok"
+
+
+@pytest.mark.parametrize("sign", [local, expired, elsewhere])
+def test_no_check_at_all(
+    raw_tls_server: RawServers, stranger: Authority, sign: Callable[[Authority], Path]
+) -> None:
+    server = raw_tls_server([head, send(OK)], pem=sign(stranger))
+    with Http(disable_ssl_certificate_validation=True) as http:
+        assert http.request(server.url())[1] == b"ok"
+
+
+def test_a_check_is_not_saved_by_a_request_that_had_none(
+    tls_server: WebServer, raw_tls_server: RawServers
+) -> None:
+    """Connections and sessions of TLS that were not checked are not used for those that are."""
+    raw = raw_tls_server([head, send(OK)])
+    with Http(timeout=PATIENCE, disable_ssl_certificate_validation=True) as http:
+        for uri in (tls_server.url("/status/200"), raw.url()):
+            assert http.request(uri).response.status == 200
+            http.disable_ssl_certificate_validation = False
+            assert isinstance(http.request(uri).exception(), ssl.SSLCertVerificationError)
+            http.disable_ssl_certificate_validation = True
+
+
+def test_one_http_may_trust_another_authority_later(
+    raw_tls_server: RawServers, authority: Authority, stranger: Authority
+) -> None:
+    server = raw_tls_server([head, send(OK)])
+    with Http(ca_certs=str(stranger.pem)) as http:
+        refused = http.request(server.url())
+        http.ca_certs = str(authority.pem)
+        accepted = http.request(server.url())
+        assert isinstance(refused.exception(), ssl.SSLCertVerificationError)
+        assert accepted[1] == b"ok"
+
+
+@pytest.mark.parametrize("as_path", [False, True])
+def test_the_authorities_file(tls_server: WebServer, authority: Authority, as_path: bool) -> None:
+    ca_certs: Any = authority.pem if as_path else str(authority.pem)  # Any: httplib2 takes both
+    with Http(ca_certs=ca_certs) as http:
+        assert http.request(tls_server.url("/status/200")).response.status == 200
+
+
+def test_an_authorities_file_that_is_not_there(tls_server: WebServer, tmp_path: Path) -> None:
+    theirs, ours = raised_by_both(tls_server.url(), ca_certs=str(tmp_path / "missing"))
+    assert (type(ours), ours.errno) == (type(theirs), theirs.errno)
+    assert type(ours) is FileNotFoundError
+
+
+@pytest.mark.parametrize("content", ["", "no certificates"])
+def test_an_authorities_file_without_any(
+    tls_server: WebServer, tmp_path: Path, content: str
+) -> None:
+    path = tmp_path / "authorities.pem"
+    path.write_text(content)
+    theirs, ours = raised_by_both(tls_server.url(), ca_certs=str(path))
+    assert type(ours) is ssl.SSLError
+    assert ours.reason == theirs.reason
+
+
+def test_no_authorities_are_needed_where_nothing_is_checked(tls_server: WebServer) -> None:
+    with Http(ca_certs="/missing", disable_ssl_certificate_validation=True) as http:
+        assert http.request(tls_server.url("/status/200")).response.status == 200
+
+
+# Handshakes that fail
+
+
+def test_tls_to_a_port_without(raw_server: RawServers) -> None:
+    server = raw_server([send(b"HTTP/1.1 400 Bad Request\r\n\r\n"), until_closed])
+    theirs, ours = raised_by_both(server.url().replace("http:", "https:"))
+    assert (type(ours), ours.reason) == (type(theirs), theirs.reason)
+    assert ours.reason == "WRONG_VERSION_NUMBER"
+
+
+def test_no_tls_to_a_port_with_it(tls_server: WebServer) -> None:
+    with Http() as http:
+        error = http.request(tls_server.url().replace("https:", "http:")).exception()
+        assert isinstance(error, ConnectionError)
+
+
+def closing_in_peace(peer: Any) -> None:  # Any: a Peer, as of every step
+    """Reads the client's part, so that the connection ends, and is not reset."""
+    peer.socket.recv(65_536)
+
+
+def test_a_handshake_that_ends_early(raw_server: RawServers) -> None:
+    server = raw_server([closing_in_peace])
+    theirs, ours = raised_by_both(server.url().replace("http:", "https:"))
+    assert type(ours) is type(theirs)
+    assert type(ours) is ssl.SSLEOFError
+
+
+def test_nothing_in_common(authority: Authority) -> None:
+    context = server_context(local(authority))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("AES128-SHA")
+    with RawServer([head], tls=context) as server:
+        theirs, ours = raised_by_both(server.url(), ca_certs=str(authority.pem))
+    assert type(ours) is type(theirs) is ssl.SSLError
+    assert "ALERT_HANDSHAKE_FAILURE" in ours.reason
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_server_that_wants_a_certificate(authority: Authority, version: ssl.TLSVersion) -> None:
+    """In TLS 1.3 it says so when the handshake is over, and closes: that may be what is seen."""
+    context = server_context(local(authority))
+    context.maximum_version = version
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(authority.pem)
+    with RawServer([head], tls=context) as server:
+        ours = raised_by(Http, server.url(), ca_certs=str(authority.pem))
+    if version is ssl.TLSVersion.TLSv1_3:
+        assert isinstance(ours, ssl.SSLError | ConnectionResetError | BrokenPipeError)
+    else:
+        assert type(ours) is ssl.SSLError
+        assert "ALERT_HANDSHAKE_FAILURE" in ours.reason
+
+
+# Connections that break
+
+
+@pytest.mark.parametrize(
+    ("script", "error", "partial"),
+    [
+        ([head], RemoteDisconnected, None),
+        ([head, send(b"HTTP/1.1 200 OK\r\nX: 1\r\n")], IncompleteRead, b""),
+        ([head, send(TWO + b"\r\n")], IncompleteRead, b""),
+        ([head, send(TWO + b"\r\no")], IncompleteRead, b"o"),
+        ([head, drip(TWO + b"\r\no", every=0)], IncompleteRead, b"o"),
+        ([head, send(TWO + b"\r\no"), reset], ConnectionResetError, None),
+        # It cannot be told from one that was cut. httplib2 takes it for whole.
+        ([head, send(b"HTTP/1.1 200 OK\r\n\r\nok")], IncompleteRead, b"ok"),
+    ],
+    ids=range(7),
+)
+def test_an_end_without_goodbye(
+    raw_tls_server: RawServers,
+    http: Http,
+    script: list[Step],
+    error: type[Exception],
+    partial: bytes | None,
+) -> None:
+    """The server closes the connection, but not TLS."""
+    server = raw_tls_server(script)
+    with pytest.raises(error) as raised:
+        http.request(server.url()).result()
+    assert getattr(raised.value, "partial", None) == partial
+
+
+def test_an_end_with_goodbye(raw_tls_server: RawServers, http: Http) -> None:
+    server = raw_tls_server([head, send(b"HTTP/1.1 200 OK\r\n\r\nok"), end_tls])
+    assert http.request(server.url())[1] == b"ok"
+
+
+def end_tls(peer: Any) -> None:  # Any: as above
+    peer.socket.unwrap()
+
+
+# HTTP/2
+
+
+def test_http_2_where_it_is_offered(tls_server: WebServer, http: Http) -> None:
+    response, content = http.request(tls_server.url("/echo"), headers={"X-Name": "value"})
+    assert (response.version, response.status, response.reason) == (20, 200, "OK")
+    assert response["content-type"] == "application/json"
+    echoed = json.loads(content)
+    assert echoed["version"] == "2"
+    assert ["x-name", "value"] in echoed["headers"]
+
+
+def test_http_1_where_it_is_not(tls_h1_server: WebServer, http: Http) -> None:
+    response, content = http.request(tls_h1_server.url("/echo"))
+    assert (response.version, response.status) == (11, 200)
+    assert json.loads(content)["version"] == "1.1"
+
+
+@pytest.mark.parametrize(("code", "reason"), [(404, "Not Found"), (418, "I'm a Teapot"), (599, "")])
+def test_the_reason_is_the_usual_one(
+    tls_server: WebServer, http: Http, code: int, reason: str
+) -> None:
+    response, _ = http.request(tls_server.url(f"/status/{code}"))
+    assert (response.status, response["status"], response.reason) == (code, str(code), reason)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PROPFIND"])
+def test_every_method_over_http_2(tls_server: WebServer, http: Http, method: str) -> None:
+    body = b"body" if method in ("POST", "PUT") else None
+    assert http.request(tls_server.url("/echo"), method, body).response.version == 20
+    received = tls_server.received[0]
+    assert (received.method, received.body, received.version) == (method, body or b"", "2")
+
+
+def test_a_body_of_unknown_length_over_http_2(tls_server: WebServer, http: Http) -> None:
+    """There are no chunks in HTTP/2."""
+    http.request(tls_server.url("/echo"), "POST", iter([b"a", b"b"])).result()
+    assert tls_server.received[0].body == b"ab"
+    assert tls_server.received[0].header("transfer-encoding") is None
+
+
+def test_headers_of_http_1_do_not_harm(tls_server: WebServer, http: Http) -> None:
+    headers = {"Connection": "keep-alive", "TE": "trailers", "Host": "elsewhere.test"}
+    response, _ = http.request(tls_server.url("/echo"), headers=headers)
+    assert (response.status, response.version) == (200, 20)
+    assert tls_server.received[0].header("connection") is None
+
+
+def test_one_connection_for_many(tls_server: WebServer, authority_file: str) -> None:
+    """Also when they all begin at once, and nobody knows yet what the server speaks."""
+    with Http(ca_certs=authority_file, max_workers=100) as http:
+        gate = tls_server.gate()
+        promises = [http.request(gate.url(str(number))) for number in range(100)]
+        assert len(gate.arrived.wait_for(100)) == 100
+        gate.open()
+        assert [promise.content for promise in promises] == [b"%d" % n for n in range(100)]
+    assert len({each.port for each in tls_server.received}) == 1
+
+
+def test_many_connections_where_one_carries_but_one(
+    tls_h1_server: WebServer, authority_file: str
+) -> None:
+    """Nobody waits for the end of the first."""
+    with Http(ca_certs=authority_file) as http:
+        gate = tls_h1_server.gate()
+        promises = [http.request(gate.url(str(number))) for number in range(20)]
+        assert len(gate.arrived.wait_for(20)) == 20
+        gate.open()
+        assert [promise.content for promise in promises] == [b"%d" % n for n in range(20)]
+    assert len({each.port for each in tls_h1_server.received}) == 20
+
+
+@pytest.mark.parametrize("which", ["tls_server", "tls_h1_server"])
+def test_who_comes_while_the_first_is_under_way(
+    request: pytest.FixtureRequest, http: Http, which: str
+) -> None:
+    server: WebServer = request.getfixturevalue(which)
+    gate = server.gate()
+    first = http.request(gate.url("first"))
+    gate.arrived.wait_for(1)
+    others = [http.request(server.url("/status/200")) for _ in range(5)]
+    assert [other.response.status for other in others] == [200] * 5
+    assert not first.done()
+    gate.open()
+    assert first.content == b"first"
+
+
+@pytest.mark.parametrize("fate", ["cancelled", "timed out", "refused"])
+def test_others_do_not_hang_when_the_first_never_connects(
+    authority_file: str, raw_server: RawServers, tls_server: WebServer, refused: str, fate: str
+) -> None:
+    silent = raw_server([until_closed])
+    uri = (refused if fate == "refused" else silent.url()).replace("http:", "https:")
+    timeout = 0.3 if fate == "timed out" else PATIENCE
+    with Http(ca_certs=authority_file, timeout=timeout) as http:
+        promises = [http.request(uri) for _ in range(5)]
+        if fate == "cancelled":
+            silent.accepted.wait_for(1)
+            assert promises[0].cancel()
+            silent.accepted.wait_for(5)
+            assert all(promise.cancel() for promise in promises)
+        else:
+            errors = {type(promise.exception()) for promise in promises}
+            assert errors == {ConnectionRefusedError if fate == "refused" else TimeoutError}
+        assert http.request(tls_server.url("/status/200")).response.status == 200
+
+
+def test_many_origins_at_once(
+    tls_server: WebServer, tls_h1_server: WebServer, server: WebServer, http: Http
+) -> None:
+    urls = [each.url("/status/200") for each in (tls_server, tls_h1_server, server)] * 20
+    promises = [http.request(url) for url in urls]
+    assert {promise.response.status for promise in promises} == {200}
+
+
+def test_threads_that_share_one(tls_server: WebServer, http: Http) -> None:
+    statuses: list[int] = []
+
+    def ask() -> None:
+        url = tls_server.url("/status/200")
+        statuses.extend(http.request(url).response.status for _ in range(10))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 80
+    assert len({each.port for each in tls_server.received}) == 1
