@@ -270,6 +270,10 @@ def test_what_an_exit_handler_asks_for_is_finished_or_fails_aloud(server: WebSer
     assert out in (["200"] * 2, ["can't create new thread at interpreter shutdown"] * 2)
 
 
+@pytest.mark.xfail(
+    reason="open defect: Python 3.12.0 to 3.12.2 refuse the I/O thread; the daemon says so",
+    strict=False,
+)
 @pytest.mark.usefixtures("soon")
 def test_a_daemon_thread_that_never_stops_asking_keeps_no_process_alive(server: WebServer) -> None:
     program = """
