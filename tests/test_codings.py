@@ -122,7 +122,9 @@ def test_a_folded_name_of_a_coding(raw_server: RawServers) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"no gzip", b"\x1f\x8b", gzip.compress(PLAIN)[:-20] + b"x" * 12]
+    "content",
+    [b"no gzip", b"\x1f\x8b", gzip.compress(PLAIN)[:-20] + b"x" * 12],
+    ids=["text", "cut", "damaged"],
 )
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "zlib"])
 def test_what_is_not_what_it_says(raw_server: RawServers, coding: str, content: bytes) -> None:

@@ -471,8 +471,8 @@ def test_whatever_libcurl_says_is_an_exception(
 TLS = Tls("authorities.pem", verify=True)
 
 
-def job(origin: str, number: int, tls: Tls | None = TLS) -> Job[int]:
-    return Job(number, Transfer("GET", f"https://{origin}/", origin, (), None, None, tls))
+def job(origin: str, number: int) -> Job[int]:
+    return Job(number, Transfer("GET", f"https://{origin}/", origin, (), None, None, TLS))
 
 
 def test_one_goes_first_and_the_others_follow() -> None:
@@ -490,11 +490,6 @@ def test_origins_have_nothing_to_do_with_each_other() -> None:
     pioneers: Pioneers[int] = Pioneers()
     assert pioneers.admit(job("a", 1))
     assert pioneers.admit(job("b", 2))
-
-
-def test_nobody_waits_without_tls() -> None:
-    pioneers: Pioneers[int] = Pioneers()
-    assert all(pioneers.admit(job("a", number, tls=None)) for number in range(3))
 
 
 @pytest.mark.parametrize("http2", [True, False])

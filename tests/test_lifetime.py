@@ -6,11 +6,14 @@ again. It may be closed from anywhere.
 
 import concurrent.futures
 import gc
+import itertools
 import pickle
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from types import FrameType
 
 import pytest
 
@@ -319,6 +322,61 @@ def test_with_of_a_subclass_waits_too(server: WebServer) -> None:
     with Mine() as http:
         promise = http.request(server.url())
     assert promise.done()
+
+
+# Interrupted
+
+
+class Interruption:
+    """Raises KeyboardInterrupt in our code, where Python looks for signals for the n-th time: when
+    a function begins, and when it or a function in C returns.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._left = number
+
+    @property
+    def came(self) -> bool:
+        return self._left == 0
+
+    def __enter__(self) -> None:
+        sys.setprofile(self._count_down)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        sys.setprofile(None)
+        return kind is KeyboardInterrupt and self.came
+
+    def _count_down(self, frame: FrameType, event: str, _: object) -> None:
+        if event == "c_call" or not frame.f_globals["__name__"].startswith("asynchttp"):
+            return
+        self._left -= 1
+        if self.came:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("callback", [None, lambda promise: promise.response])
+def test_ctrl_c_in_the_middle_of_a_request_harms_no_other(
+    callback: Callable[[Promise], object] | None, server: WebServer
+) -> None:
+    http = Http(max_workers=1)
+    for number in itertools.count(1):
+        http.request(server.url()).result(PATIENCE)  # there is a thread
+        with (interruption := Interruption(number)):
+            http.request(server.url(), callback=callback)
+        assert http.request(server.url()).wait(PATIENCE), number
+        close(http)
+        if not interruption.came:
+            break
+    assert number > 50
+
+
+def close(http: Http) -> None:
+    """Must not hang."""
+    closing = threading.Thread(target=http.close, daemon=True)
+    closing.start()
+    closing.join(PATIENCE)
+    assert not closing.is_alive()
 
 
 # Dropped

@@ -176,8 +176,8 @@ def read_slowly(size: int, every: float, times: int) -> Callable[[Peer], None]:
 def test_each_redirect_has_its_own_time(http: Http, raw_server: RawServers) -> None:
     http.timeout = 0.5
     moved = b"HTTP/1.1 302 F\r\nLocation: /\r\n\r\n"
-    server = raw_server([head, drip(moved, every=0.05)], [head, drip(MINIMAL, every=0.05)])
-    with takes(len(moved) * 0.05 + len(MINIMAL) * 0.05 - 0.1):
+    server = raw_server([head, drip(moved, every=0.02)], [head, drip(MINIMAL, every=0.02)])
+    with takes(0.8):
         assert http.request(server.url())[1] == b"ok"
 
 

@@ -94,7 +94,17 @@ class Runner:
             self._late.add(promise)
             if self._parked:
                 return  # there is no time to begin it
-        self._enter(promise)
+        try:
+            self._enter(promise)
+        except BaseException:  # Ctrl-C in the middle of it
+            self._forsake(promise)
+            raise
+
+    def _forsake(self, promise: Promise) -> None:
+        """Nobody will ever see it."""
+        promise.cancel()
+        self._leave(promise)
+        self.pump()
 
     def _enter(self, work: Task) -> None:
         self._slots.enter(work)
@@ -220,6 +230,7 @@ class Runner:
             if log.telling():
                 log.debug("%s callback ran %s", promise.label, _ms(time.monotonic() - began))
             failure = failure or error
+        self._workers.about_to_finish()  # before the slot is free: it may need a thread
         self._settle(promise, answer, failure)
         promise.end_callback()
 
@@ -260,6 +271,7 @@ class Runner:
     def _call_done_callbacks(self, work: Task) -> None:
         with self._slots.turn_of(work):
             work.call_done_callbacks()
+        self._workers.about_to_finish()
         self._leave(work)
 
     def _leave(self, work: Task) -> None:
@@ -288,6 +300,7 @@ class Runner:
                 following.cancel()
             elif following.set_running_or_notify_cancel():
                 _follow(following)
+        self._workers.about_to_finish()
         self._leave(following)
 
     # The end.

@@ -168,8 +168,8 @@ class Slots(Generic[W]):
             return None  # a signal handler or a finalizer was quicker
         work = queue.popleft()
         work.stage = WORKING
-        self._working.add(work)
         self._queued -= 1
+        self._working.add(work)  # last: Ctrl-C can come after any call
         return work
 
     def leave(self, work: W) -> None:

@@ -1,7 +1,8 @@
 """Workers: the threads that run what may block.
 
-There are as many as there is to do at once, which Slots bounds; idle ones are used again, the last
-to fall idle first, and end after a while.
+There are never more than there was to do at once, which Slots bounds: one is started only if none
+is idle or about to be. Idle ones are used again, the last to fall idle first; they end after a
+while.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Workers:
         # An RLock: a finalizer may come back in the middle of `run`.
         self._lock = threading.RLock()
         self._tasks: deque[Callable[[], None]] = deque()
-        self._idle: list[threading.Lock] = []
+        self._idle: dict[threading.Thread, threading.Lock] = {}  # each with what wakes it
+        self._coming: set[threading.Thread] = set()  # on their way to the next task
         self._crew = 0  # those of earlier ones are to end
         self._threads: dict[threading.Thread, int] = {}  # each with its crew
         self._ended: set[threading.Thread] = set()  # they take no more tasks
@@ -38,21 +40,30 @@ class Workers:
         """Have a worker call `task`, which must not raise."""
         with self._lock:
             self._tasks.append(task)
-            if self._idle:
-                self._idle.pop().release()
+            if len(self._coming) >= len(self._tasks) or self._wake() or self._start():
                 return
-            if self._start() or (self._threads and not is_helped()):
+            if self._threads and not is_helped():
                 return  # without a new thread one of the others will come to it
             self._tasks.pop()
         run_without_thread(task)
 
+    def _wake(self) -> bool:
+        if not self._idle:
+            return False
+        thread, bell = self._idle.popitem()
+        self._coming.add(thread)
+        bell.release()
+        return True
+
     def _start(self) -> bool:
         thread = OwnThread(self._work, "worker")
         self._threads[thread] = self._crew
+        self._coming.add(thread)
         try:
             thread.start()
         except RuntimeError:  # the system, or Python, gives none
             del self._threads[thread]
+            self._coming.discard(thread)
             return False
         return True
 
@@ -60,50 +71,52 @@ class Workers:
         try:
             bell = threading.Lock()
             bell.acquire()
-            while self._run_tasks() and self._wait(bell):
-                pass
+            while (task := self._next(bell)) is not None:
+                task()
+                del task  # while it waits it must not keep anything alive
         finally:
             self._end()
 
     def _end(self) -> None:
         thread = threading.current_thread()
         with self._lock:
+            self._coming.discard(thread)
             if self._threads.pop(thread, None) is not None:
                 self._ended = {each for each in self._ended if each.is_alive()} | {thread}
 
-    def _run_tasks(self) -> bool:
+    def _next(self, bell: threading.Lock) -> Callable[[], None] | None:
+        """The next task, waited for; None when it is time to end."""
+        thread = threading.current_thread()
         while True:
-            try:
-                task = self._tasks.popleft()
-            except IndexError:
-                return True
-            task()
-            del task  # while it waits it must not keep anything alive
+            with self._lock:
+                self._coming.discard(thread)
+                if self._tasks:
+                    return self._tasks.popleft()
+                if self._threads[thread] < self._crew:
+                    self._end()
+                    return None
+                self._idle[thread] = bell
+            if not bell.acquire(timeout=IDLE) and self._gives_up(thread):
+                return None
 
-    def _wait(self, bell: threading.Lock) -> bool:
-        """Wait for a task; False when it is time to end."""
+    def _gives_up(self, thread: threading.Thread) -> bool:
         with self._lock:
-            if self._tasks:
-                return True
-            if self._threads[threading.current_thread()] < self._crew:
+            waited = self._idle.pop(thread, None) is not None  # and not woken at the last moment
+            if waited:
                 self._end()
-                return False
-            self._idle.append(bell)
-        if bell.acquire(timeout=IDLE):
-            return True
-        with self._lock:
-            if bell in self._idle:
-                self._idle.remove(bell)
-                self._end()
-                return False
-        return True  # rung at the last moment
+            return waited
+
+    def about_to_finish(self) -> None:
+        """The task that this worker runs will not block any more."""
+        if (thread := threading.current_thread()) in self._threads:
+            self._coming.add(thread)
 
     def close(self) -> None:
         """Let the threads that there are now end when they have nothing to do."""
         with self._lock:
             self._crew += 1
-            while self._idle:
-                self._idle.pop().release()
+            while self._wake():
+                pass
 
     def join(self) -> None:
         """Wait for the end of those that were told to."""

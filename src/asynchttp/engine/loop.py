@@ -128,7 +128,7 @@ class Loop(Generic[Token]):
             addresses = self._names.addresses(host) if host is not None else ()
             if addresses is None and host is not None:
                 self._unnamed.setdefault(host, []).append(job)
-            elif self._pioneers.admit(job):
+            elif job.transfer.tls is None or self._pioneers.admit(job):
                 self._enter(job, host, addresses or ())
         except Exception as error:  # noqa: BLE001  # whatever libcurl does not take
             self._refuse(job, error)
@@ -156,7 +156,7 @@ class Loop(Generic[Token]):
             shard.load(easy, host, addresses)
         if job.transfer.tls is not None:
             easy.share(wait=self._pioneers.may_share(job))
-        if log.telling() or self._pioneers.is_first(job):
+        if log.telling() or (job.transfer.tls is not None and self._pioneers.is_first(job)):
             self._watch_connection(job, easy)
         shard.add(job, easy)
 
@@ -168,7 +168,7 @@ class Loop(Generic[Token]):
             if job.shard is not None:
                 job.shard.remove(job.easy)
             self._give_back(job.easy)
-        if self._pioneers.is_first(job):
+        if job.transfer.tls is not None and self._pioneers.is_first(job):
             self._commands.append((self._let_others_follow, (job,)))
         if not self._delivered_at:
             self._delivered_at = time.monotonic()

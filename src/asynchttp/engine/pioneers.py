@@ -30,7 +30,7 @@ class Pioneers(Generic[Token]):
     def admit(self, job: Job[Token]) -> bool:
         """Whether `job` may go now; if not, `release` says when."""
         origin = job.transfer.authority
-        if job.transfer.tls is None or job.admitted or origin in self._speaks_http2:
+        if job.admitted or origin in self._speaks_http2:
             return True
         if self._first.setdefault(origin, job) is job:
             return True

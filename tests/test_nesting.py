@@ -1,0 +1,374 @@
+"""Callbacks that make requests and wait for them, in every way that there is, to any depth, with
+one worker too, across several Https; and the number of threads stays bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures as cf
+import gc
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from asynchttp import Http, Promise
+from tests.conftest import RawServers
+from tests.servers.raw import OK, Peer, head, send
+from tests.servers.seen import PATIENCE
+from tests.servers.web import WebServer
+
+DEPTH = 20
+
+
+@pytest.fixture
+def http() -> Iterator[Http]:
+    """With one worker, where waiting is hardest."""
+    with Http(max_workers=1) as http:
+        yield http
+
+
+def in_a_thread(promise: Promise) -> None:
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(promise.result).result()
+
+
+async def gather(promise: Promise) -> None:
+    await asyncio.gather(promise, promise)
+
+
+async def wait_for(promise: Promise) -> None:
+    await asyncio.wait_for(promise, PATIENCE)
+
+
+def when_done(promise: Promise) -> None:
+    done = threading.Event()
+    promise.add_done_callback(lambda _: done.set())
+    done.wait()
+
+
+WAYS: dict[str, Callable[[Promise], object]] = {
+    "the response": lambda promise: promise.response.status,
+    "the content": lambda promise: len(promise.content),
+    "result": lambda promise: promise.result(),
+    "exception": lambda promise: promise.exception(),
+    "wait": lambda promise: promise.wait(),
+    "wait at most": lambda promise: promise.wait(PATIENCE),
+    "cf.wait": lambda promise: cf.wait([promise]),
+    "as_completed": lambda promise: list(cf.as_completed([promise])),
+    "then": lambda promise: promise.then(lambda response, content: len(content)).result(),
+    "asyncio.gather": lambda promise: asyncio.run(gather(promise)),
+    "asyncio.wait_for": lambda promise: asyncio.run(wait_for(promise)),
+    "a thread": in_a_thread,
+    "an event": when_done,
+}
+any_way = pytest.mark.parametrize("wait", WAYS.values(), ids=WAYS)
+
+
+def nest(depth: int, https: list[Http], url: str, wait: Callable[[Promise], object]) -> Promise:
+    """A request in whose callback another Http makes such a request and waits for it, and so on."""
+
+    def call_back(promise: Promise) -> None:
+        promise.response.depth = 0
+        if depth > 1:
+            inner = nest(depth - 1, [*https[1:], https[0]], url, wait)
+            wait(inner)
+            assert inner.done()
+            promise.response.depth = inner.response.depth + 1
+
+    return https[0].request(url, callback=call_back)
+
+
+# One within the other
+
+
+@any_way
+def test_to_any_depth(http: Http, server: WebServer, wait: Callable[[Promise], object]) -> None:
+    promise = nest(DEPTH, [http], server.url(), wait)
+    assert promise.result(PATIENCE)[0].depth == DEPTH - 1
+
+
+@any_way
+@pytest.mark.parametrize("count", [2, 3])
+def test_across_several_https(
+    server: WebServer, count: int, wait: Callable[[Promise], object]
+) -> None:
+    https = [Http(max_workers=1) for _ in range(count)]
+    promises = [nest(DEPTH, https[n:] + https[:n], server.url(), wait) for n in range(count)]
+    assert [promise.result(PATIENCE)[0].depth for promise in promises] == [DEPTH - 1] * count
+    for http in https:
+        http.close()
+
+
+@any_way
+def test_two_https_whose_callbacks_wait_for_each_other(
+    server: WebServer, wait: Callable[[Promise], object]
+) -> None:
+    """Both slots are taken, by callbacks that each wait for a request of the other's."""
+    both = threading.Barrier(2)
+    one, other = Http(max_workers=1), Http(max_workers=1)
+
+    def cross(theirs: Http) -> Callable[[Promise], None]:
+        def call_back(_: Promise) -> None:
+            both.wait(PATIENCE)
+            wait(theirs.request(server.url()))
+
+        return call_back
+
+    with one, other:
+        promises = [
+            one.request(server.url(), callback=cross(other)),
+            other.request(server.url(), callback=cross(one)),
+        ]
+        assert [promise.exception(PATIENCE) for promise in promises] == [None, None]
+
+
+@any_way
+def test_for_several_at_once(
+    http: Http, server: WebServer, wait: Callable[[Promise], object]
+) -> None:
+    def call_back(_: Promise) -> None:
+        for inner in [nest(2, [http], server.url(), wait) for _ in range(10)]:
+            wait(inner)
+
+    promise = http.request(server.url(), callback=call_back)
+    assert promise.exception(PATIENCE) is None
+    assert len(server.received) == 21
+
+
+def test_functions_that_follow_and_those_for_when_it_is_done_may_do_so_too(
+    http: Http, server: WebServer
+) -> None:
+    results: list[int] = []
+
+    def ask() -> int:
+        depth: int = nest(3, [http], server.url(), Promise.wait).response.depth
+        return depth
+
+    gate = server.gate()
+    promise = http.request(gate.url())
+    promise.add_done_callback(lambda _: results.append(ask()))
+    following = promise.then(lambda response, content: ask())
+    gate.open()
+    assert following.result(PATIENCE) == 2
+    assert results == [2]
+
+
+# For what others asked for
+
+
+def test_for_what_the_callback_that_it_waited_for_left_behind(
+    http: Http, server: WebServer
+) -> None:
+    def leave(promise: Promise) -> None:
+        promise.response.left = [http.request(server.url()) for _ in range(5)]
+
+    def call_back(promise: Promise) -> None:
+        inner = http.request(server.url(), callback=leave)
+        for left in inner.response.left:
+            left.result()
+
+    assert http.request(server.url(), callback=call_back).exception(PATIENCE) is None
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way != "a thread"])
+def test_for_what_was_made_later(http: Http, server: WebServer, way: str) -> None:
+    """It waits in the queue for the slot of the callback that waits for it."""
+    made = threading.Event()
+    later: list[Promise] = []
+
+    def call_back(_: Promise) -> None:
+        made.wait(PATIENCE)
+        WAYS[way](later[-1])
+
+    promise = http.request(server.url(), callback=call_back)
+    later += [http.request(server.url()) for _ in range(5)]
+    made.set()
+    assert promise.exception(PATIENCE) is None
+
+
+def test_many_for_the_same(server: WebServer) -> None:
+    """Which waits in the queue behind them, and whose callback waits for more."""
+    made = threading.Event()
+    tokens: list[Promise] = []
+
+    def call_back(_: Promise) -> None:
+        made.wait(PATIENCE)
+        assert tokens[0].response.token == 200
+
+    def parse(promise: Promise) -> None:
+        promise.response.token = two.request(server.url()).response.status
+
+    with Http(max_workers=2) as two:
+        promises = [two.request(server.url(), callback=call_back) for _ in range(20)]
+        tokens.append(two.request(server.url(), callback=parse))
+        made.set()
+        assert [promise.exception(PATIENCE) for promise in promises] == [None] * 20
+
+
+def test_for_each_others_children(server: WebServer) -> None:
+    both_made = threading.Barrier(2)
+    children: list[Promise] = []
+
+    def call_back(_: Promise) -> None:
+        mine = nest(2, [two], server.url(), Promise.wait)
+        children.append(mine)
+        both_made.wait(PATIENCE)
+        [others] = [child for child in children if child is not mine]
+        others.result()
+
+    two = Http(max_workers=2)
+    promises = [two.request(server.url(), callback=call_back) for _ in range(2)]
+    assert [promise.exception(PATIENCE) for promise in promises] == [None, None]
+    two.close()
+
+
+# Any program
+
+
+class Tree(NamedTuple):
+    """A request, what its callback asks for, and how it waits for each, if it does."""
+
+    branches: list[tuple[Tree, str]]
+
+    def __len__(self) -> int:
+        return 1 + sum(len(branch) for branch, _ in self.branches)
+
+    def grow(self, https: list[Http], url: str) -> Promise:
+        def call_back(_: Promise) -> None:
+            others = [*https[1:], https[0]]
+            for promise, way in [(b.grow(others, url), way) for b, way in self.branches]:
+                if way in WAYS:
+                    WAYS[way](promise)
+
+        return https[0].request(url, callback=call_back)
+
+
+ways = st.sampled_from(["not at all", *WAYS])
+trees = st.recursive(
+    st.just(Tree([])),
+    lambda tree: st.lists(st.tuples(tree, ways), max_size=4).map(Tree),
+    max_leaves=12,
+)
+
+
+@given(tree=trees, limits=st.lists(st.integers(1, 3), min_size=1, max_size=2))
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # the server is the same
+)
+def test_any_program_ends(server: WebServer, tree: Tree, limits: list[int]) -> None:
+    before = len(server.received)
+    https = [Http(max_workers=limit) for limit in limits]
+    assert tree.grow(https, server.url()).exception(PATIENCE) is None
+    for http in https * len(tree):  # each time, what the other's callbacks asked for meanwhile
+        http.close()
+    assert len(server.received) == before + len(tree)
+
+
+# Without waiting
+
+
+@pytest.mark.parametrize("limit", [1, 2, 8])
+def test_callbacks_that_ask_for_more_and_do_not_wait(server: WebServer, limit: int) -> None:
+    """Three for each of three for each of three."""
+    three = Http(max_workers=limit)
+    over = threading.Semaphore(0)
+
+    def ask(depth: int) -> None:
+        over.release()
+        for _ in range(3 if depth else 0):
+            three.request(server.url(), callback=lambda _: ask(depth - 1))
+
+    ask(5)
+    for _ in range(sum(3**depth for depth in range(6))):
+        assert over.acquire(timeout=PATIENCE)
+    three.close()
+
+
+def test_an_endless_chain_keeps_nothing_alive_and_goes_no_deeper(
+    http: Http, server: WebServer
+) -> None:
+    """As when a callback asks for the same again and again."""
+    promises: list[weakref.ref[Promise]] = []
+    over = threading.Event()
+
+    def ask() -> None:
+        promise = http.request(server.url(), callback=lambda _: call_back())
+        promises.append(weakref.ref(promise))
+
+    def call_back() -> None:
+        if len(promises) < 200:
+            ask()
+        else:
+            gc.collect()
+            assert len([promise for promise in promises if promise()]) < 5
+            over.set()
+
+    ask()
+    assert over.wait(PATIENCE)
+
+
+# Failures
+
+
+def test_the_failure_of_an_inner_one_comes_out_and_says_whose_it_was(
+    http: Http, server: WebServer, refused: str
+) -> None:
+    promise = http.request(server.url(), callback=lambda _: http.request(refused).result())
+    error = promise.exception(PATIENCE)
+    assert isinstance(error, ConnectionRefusedError)
+    [inner, outer] = error.__notes__
+    assert refused in inner
+    assert f"callback of GET {server.url()}" in outer
+    assert error.request.uri == refused  # type: ignore[attr-defined]  # ours
+
+
+# How many threads
+
+
+def own_threads() -> int:
+    return sum(thread.name.startswith("asynchttp") for thread in threading.enumerate())
+
+
+class Server(NamedTuple):
+    """Answers, and takes down how many threads of ours there are each time."""
+
+    url: str
+    threads: list[int]
+
+
+@pytest.fixture
+def counting(raw_server: RawServers) -> Server:
+    threads: list[int] = []
+
+    def answer_all(peer: Peer) -> None:
+        while True:
+            head(peer)
+            threads.append(own_threads())
+            send(OK)(peer)
+
+    return Server(raw_server([answer_all]).url(), threads)
+
+
+def test_ten_thousand_callbacks_that_each_wait_for_one_more(counting: Server) -> None:
+    with Http(max_workers=4) as http:
+        promises = [nest(2, [http], counting.url, Promise.wait) for _ in range(10_000)]
+        assert [promise.exception(50) for promise in promises] == [None] * 10_000
+    assert max(counting.threads) <= 2 * 4 + 1
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 5])
+def test_there_are_no_more_threads_than_workers_times_the_depth_and_one(
+    counting: Server, depth: int
+) -> None:
+    with Http(max_workers=3) as http:
+        promises = [nest(depth, [http], counting.url, Promise.wait) for _ in range(100)]
+        assert [promise.exception(PATIENCE) for promise in promises] == [None] * 100
+    assert max(counting.threads) <= 3 * depth + 1
