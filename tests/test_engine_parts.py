@@ -5,11 +5,11 @@ Rule: only what cannot be seen, or hardly, where requests are made.
 """
 
 import errno
-import selectors
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from http.client import IncompleteRead, InvalidURL, RemoteDisconnected
 from pathlib import Path
@@ -27,7 +27,7 @@ from asynchttp.engine import loop
 from asynchttp.engine.job import Job
 from asynchttp.engine.names import Found, Host, Names, host_of
 from asynchttp.engine.pioneers import Pioneers
-from asynchttp.engine.poller import READ, WRITE, EpollPoller, Poller, SelectorPoller
+from asynchttp.engine.poller import EpollPoller, Poller, SelectPoller
 from asynchttp.engine.timers import Timers
 from asynchttp.engine.trouble import Trouble, exception_of
 from asynchttp.engine.upload import PIECE, Upload
@@ -122,16 +122,11 @@ def test_cancelled_timers_do_not_pile_up() -> None:
 
 # Pollers
 
-POLLERS: dict[str, Callable[[], Poller]] = {
-    "epoll": EpollPoller,
-    "default": SelectorPoller,
-    "poll": lambda: SelectorPoller(selectors.PollSelector()),
-}
 
-
-@pytest.fixture(params=POLLERS)
-def poller(request: pytest.FixtureRequest) -> Iterator[Poller]:
-    made = POLLERS[request.param]()
+@pytest.fixture
+def poller() -> Iterator[EpollPoller]:
+    made = EpollPoller()
+    made.poll(0)
     yield made
     made.close()
 
@@ -147,64 +142,55 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 Ends: TypeAlias = tuple[socket.socket, socket.socket]
 
 
-def test_a_poller_reports_what_it_is_to_watch_for(poller: Poller, ends: Ends) -> None:
+def test_epoll_reports_each_change_once(poller: EpollPoller, ends: Ends) -> None:
     mine, other = ends
-    poller.watch(mine.fileno(), pycurl.POLL_IN)
+    poller.watch(mine.fileno())
+    assert list(poller.poll(PATIENCE)) == [mine.fileno()]  # it can be written
     assert list(poller.poll(0)) == []
-    other.send(b"x")
-    assert list(poller.poll(PATIENCE)) == [(mine.fileno(), READ)]
-    poller.watch(mine.fileno(), pycurl.POLL_OUT)
-    assert list(poller.poll(PATIENCE)) == [(mine.fileno(), WRITE)]
-    poller.watch(mine.fileno(), pycurl.POLL_INOUT)
-    assert list(poller.poll(PATIENCE)) == [(mine.fileno(), READ | WRITE)]
-
-
-def test_a_poller_waits_no_longer_than_it_may(poller: Poller, ends: Ends) -> None:
-    poller.watch(ends[0].fileno(), pycurl.POLL_IN)
-    began = time.monotonic()
-    assert list(poller.poll(0.05)) == []
-    assert 0.04 < time.monotonic() - began < 2
-
-
-def test_a_poller_forgets(poller: Poller, ends: Ends) -> None:
-    mine, other = ends
-    poller.watch(mine.fileno(), pycurl.POLL_IN)
-    other.send(b"x")
-    assert poller.forget(mine.fileno())
-    assert list(poller.poll(0)) == []
-    poller.watch(mine.fileno(), pycurl.POLL_IN)
-    assert list(poller.poll(PATIENCE)) == [(mine.fileno(), READ)]
-
-
-def test_a_poller_reports_the_end(poller: Poller, ends: Ends) -> None:
-    mine, other = ends
-    poller.watch(mine.fileno(), pycurl.POLL_IN)
+    for _ in range(2):
+        other.send(b"x")
+        assert list(poller.poll(PATIENCE)) == [mine.fileno()]
+        assert list(poller.poll(0)) == []
     other.close()
-    ((fd, mask),) = poller.poll(PATIENCE)
-    assert fd == mine.fileno()
-    assert mask & READ
+    assert list(poller.poll(PATIENCE)) == [mine.fileno()]
 
 
-def test_a_descriptor_with_the_number_of_one_that_was_closed(poller: Poller) -> None:
+def test_a_descriptor_with_the_number_of_one_that_was_closed(poller: EpollPoller) -> None:
     """As libcurl closes one and opens another, without a word."""
     for _ in range(3):
         mine, other = socket.socketpair()
         with mine, other:
-            poller.opened(mine.fileno())
-            poller.watch(mine.fileno(), pycurl.POLL_IN)
-            other.send(b"x")
-            assert list(poller.poll(PATIENCE)) == [(mine.fileno(), READ)]
+            poller.watch(mine.fileno())
+            assert list(poller.poll(PATIENCE)) == [mine.fileno()]
+
+
+@pytest.mark.parametrize("kind", [EpollPoller, SelectPoller])
+def test_a_poller_waits_no_longer_than_it_may(kind: type[Poller]) -> None:
+    with closing(kind()) as poller:
+        began = time.monotonic()
+        assert list(poller.poll(0.05)) == []
+        assert 0.04 < time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("kind", [EpollPoller, SelectPoller])
+def test_waking_a_poller(kind: type[Poller]) -> None:
+    """However often, and before it waits, too."""
+    with closing(kind()) as poller:
+        for count in (1, 10_000, 1):
+            for _ in range(count):
+                poller.wake()
+            began = time.monotonic()
+            poller.poll(PATIENCE)
+            assert time.monotonic() - began < PATIENCE / 2
 
 
 # All of it, on the poller of other systems
 
 
-@pytest.fixture(params=["poll", "default"])
-def elsewhere(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, authority_file: str
-) -> Iterator[Http]:
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch, authority_file: str) -> Iterator[Http]:
     """An Http as it is where there is no epoll."""
-    monkeypatch.setattr(loop, "best_poller", POLLERS[request.param])
+    monkeypatch.setattr(loop, "best_poller", SelectPoller)
     with Http(timeout=PATIENCE, ca_certs=authority_file, max_workers=20) as http:
         yield http
 

@@ -17,7 +17,7 @@ Files, from the outside in:
     pioneers.py   Pioneers: of many to one https origin, the first makes the connection
     names.py      Names: host names looked up without libcurl, so that none waits for another
     timers.py     Timers: the loop's timer heap
-    poller.py     epoll, or what `selectors` has elsewhere
+    poller.py     epoll, or select elsewhere
     trouble.py    the table from libcurl's error codes to the exceptions of httplib2's callers
 """
 

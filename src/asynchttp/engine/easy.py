@@ -54,7 +54,7 @@ def _sends(transfer: Transfer) -> str:
 class Easy:
     """A handle, and what has come for its present transfer.
 
-    `opened(fd)` is called when it makes a connection.
+    `opened(fd)` is called when it makes a socket.
     """
 
     __slots__ = (
@@ -62,16 +62,17 @@ class Easy:
         "_connected",
         "_head",
         "_headers",
-        "_opened",
         "_upload",
         "curl",
+        "opened",
         "preset",
         "reusable",
     )
 
-    def __init__(self, preset: Preset, opened: Callable[[int], None]) -> None:
+    opened: Callable[[int], None]
+
+    def __init__(self, preset: Preset) -> None:
         self.preset = preset
-        self._opened = opened
         self._connected = False
         self.reusable = True
         self._head: list[bytes] = []
@@ -101,7 +102,7 @@ class Easy:
 
     def _on_new_socket(self, fd: int, _purpose: int) -> int:
         self._connected = True
-        self._opened(fd)
+        self.opened(fd)
         return pycurl.SOCKOPT_OK
 
     def _preset_method(self, curl: pycurl.Curl, method: str, sends: str) -> None:
@@ -182,6 +183,11 @@ class Easy:
 
         self.curl.setopt(pycurl.PREREQFUNCTION, before_request)
         self.reusable = False
+
+    def sent(self) -> int:
+        """Bytes that have gone out."""
+        info = self.curl.getinfo
+        return int(info(pycurl.REQUEST_SIZE) + info(pycurl.SIZE_UPLOAD_T))
 
     def progress(self) -> tuple[float, ...]:
         """Numbers that change when bytes move for this transfer."""

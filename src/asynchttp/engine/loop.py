@@ -23,8 +23,6 @@ from copy import copy
 from functools import partial
 from typing import Generic, TypeVar
 
-import pycurl
-
 from .. import log
 from ..body import Body
 from ..model import Reply, Transfer
@@ -33,7 +31,7 @@ from .easy import Easy, Preset, preset_of
 from .job import Job
 from .names import Found, Host, Names, host_of
 from .pioneers import Pioneers
-from .poller import Poller, best_poller
+from .poller import best_poller
 from .shard import SIZE, Shard
 from .timers import Timers
 from .upload import Upload
@@ -43,7 +41,7 @@ Token = TypeVar("Token", bound=Hashable)
 LATEST = 0.002  # seconds after which those who wait are woken, however busy the loop is
 LONG = 3600.0  # seconds: no system call takes more than 2**31 ms
 TICKS = 8  # looks within one timeout whether bytes still move
-POOL = 100  # idle easy handles kept for each preset
+POOL = 1000  # idle easy handles kept for each preset
 
 
 class Loop(Generic[Token]):
@@ -58,8 +56,7 @@ class Loop(Generic[Token]):
         self._posting = threading.RLock()
         self._commands: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
         self._asleep = self._leaving = self._over = False
-        self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._poller = self._new_poller()
+        self._poller = best_poller()
         self._owners: dict[int, Shard[Token]] = {}
         self._moved: dict[int, float] = {}  # when something last happened on a descriptor
         self._shards: list[Shard[Token]] = []
@@ -75,11 +72,6 @@ class Loop(Generic[Token]):
         # Held by the I/O thread but while it blocks: whoever has it may fork.
         self.resting = threading.RLock()
 
-    def _new_poller(self) -> Poller:
-        poller = best_poller()
-        poller.watch(self._wakeup, pycurl.POLL_IN)
-        return poller
-
     # From any thread.
 
     def post(self, command: Callable[..., None], *arguments: object) -> bool:
@@ -89,9 +81,16 @@ class Loop(Generic[Token]):
                 return False
             self._commands.append((command, arguments))
             if self._asleep:
-                self._asleep = False
-                os.eventfd_write(self._wakeup, 1)
+                self._wake()
             return True
+
+    def _wake(self) -> None:
+        self._asleep = False
+        try:
+            self._poller.wake()
+        except BaseException:  # Ctrl-C before it came to that
+            self._asleep = True  # whoever comes next is to see to it
+            raise
 
     # What can be posted.
 
@@ -175,7 +174,7 @@ class Loop(Generic[Token]):
         self._receiver.deliver(job.token, outcome)
 
     def _shard_for(self, transfer: Transfer) -> Shard[Token]:
-        if transfer.tls is None:
+        if transfer.tls is None or self._pioneers.is_known_without(transfer.authority):
             return self._shard_with_room()
         # One origin, one shard: HTTP/2 has one connection for all its transfers.
         if transfer.authority not in self._origins:
@@ -186,17 +185,19 @@ class Loop(Generic[Token]):
         for shard in self._shards:
             if len(shard) < SIZE:
                 return shard
-        shard = Shard(self._poller, self._owners)
+        shard = Shard(self._opened)
         self._shards.append(shard)
+        self._poller.add(shard.fdset)
         return shard
 
     def _easy_for(self, transfer: Transfer) -> Easy:
         preset = preset_of(transfer)
         pooled = self._pool[preset]
-        return pooled.pop() if pooled else Easy(preset, self._opened)
+        return pooled.pop() if pooled else Easy(preset)
 
-    def _opened(self, fd: int) -> None:
-        self._poller.opened(fd)
+    def _opened(self, shard: Shard[Token], fd: int) -> None:
+        self._poller.watch(fd)
+        self._owners[fd] = shard
         self._sockets[fd] = _identity(fd)
 
     def _give_back(self, easy: Easy) -> None:
@@ -234,8 +235,9 @@ class Loop(Generic[Token]):
         self._run_elsewhere(fetch)
 
     def _resume(self, job: Job[Token]) -> None:
-        if self._jobs.get(job.token) is job and job.easy is not None:
+        if self._jobs.get(job.token) is job and job.easy is not None and job.shard is not None:
             job.easy.curl.unpause()
+            job.shard.is_ready = True
 
     # Silence. httplib2's timeout is for each connect and each wait for bytes, not for the whole.
 
@@ -285,11 +287,8 @@ class Loop(Generic[Token]):
 
     def _turn(self) -> None:
         pause = self._pause()
-        events = self._poll(pause)
-        if events:
-            self._act(events)
-        if not events or not pause:
-            self._act_on_timeouts()
+        self._look_around(self._poll(pause))
+        self._act()
         self._deliver()
         self._obey()
 
@@ -301,13 +300,14 @@ class Loop(Generic[Token]):
 
     def _pause(self) -> float | None:
         """Seconds for which nothing is to be done; None for ever."""
-        pauses = [shard.pause() for shard in self._shards if len(shard)]
-        due = [pause / 1000 for pause in pauses if pause >= 0]
-        if self._timers:
-            due.append(self._timers.pause())
+        due = [self._timers.pause()] if self._timers else []
+        for shard in self._shards:
+            if len(shard) and (pause := shard.pause()) >= 0:
+                shard.is_ready = shard.is_ready or pause == 0
+                due.append(pause / 1000)
         return min(*due, LONG) if due else None
 
-    def _poll(self, pause: float | None) -> Sequence[tuple[int, int]]:
+    def _poll(self, pause: float | None) -> Sequence[int]:
         if pause == 0:
             return self._poller.poll(0)
         self._tell_those_who_wait()
@@ -322,32 +322,18 @@ class Loop(Generic[Token]):
             self.resting.acquire()
             self._asleep = False
 
-    def _act(self, events: Sequence[tuple[int, int]]) -> None:
+    def _look_around(self, ready: Sequence[int]) -> None:
         if self._timers:
-            now = time.monotonic()
-            self._moved.update((fd, now) for fd, _ in events)
-        for fd, mask in events:
-            shard = self._owners.get(fd)
-            if shard is not None:
-                shard.act(fd, mask)
-            elif fd == self._wakeup:
-                os.eventfd_read(fd)
-            elif not self._poller.forget(fd):
-                self._renew_poller()
-                return
+            self._moved.update(dict.fromkeys(ready, time.monotonic()))
+        for fd in ready:
+            if (shard := self._owners.get(fd)) is not None:
+                shard.is_ready = True
 
-    def _act_on_timeouts(self) -> None:
+    def _act(self) -> None:
         for shard in self._shards:
-            if len(shard) and shard.pause() == 0:
-                shard.act_on_timeout()
+            if shard.is_ready:
+                shard.act()
         self._timers.run_due()
-
-    def _renew_poller(self) -> None:
-        """A closed descriptor that a forked child still has open: epoll reports it for ever."""
-        self._poller.close()
-        self._poller = self._new_poller()
-        for shard in self._shards:
-            shard.watch_all(self._poller)
 
     def _deliver(self) -> None:
         for shard in self._shards:
@@ -385,7 +371,6 @@ class Loop(Generic[Token]):
         for easy in self._pooled():
             easy.curl.close()
         self._poller.close()
-        os.close(self._wakeup)
 
     def _pooled(self) -> list[Easy]:
         return [easy for pooled in self._pool.values() for easy in pooled]
@@ -415,7 +400,6 @@ class Loop(Generic[Token]):
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(handle))
         self._close_sockets()
         self._poller.close()
-        os.close(self._wakeup)
 
     def _close_sockets(self) -> None:
         """In a forked child: what the parent closes would else stay open as long as this lives."""

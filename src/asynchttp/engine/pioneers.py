@@ -55,6 +55,10 @@ class Pioneers(Generic[Token]):
         """`job` was answered."""
         self._speaks_http2[job.transfer.authority] = speaks_http2
 
+    def is_known_without(self, origin: str) -> bool:
+        """Whether the origin is known to speak HTTP/1 only."""
+        return not self._speaks_http2.get(origin, True)
+
     def may_share(self, job: Job[Token]) -> bool:
         """Whether it is worth waiting for a connection that another is making."""
         return self._speaks_http2.get(job.transfer.authority, False)

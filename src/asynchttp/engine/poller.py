@@ -1,110 +1,107 @@
-"""Pollers: wait until sockets are ready. epoll where there is one, else what `selectors` has.
+"""Pollers: wait until something happens on a socket of libcurl's, or another thread wakes the loop.
 
-Both speak libcurl's language: `watch(fd, POLL_IN | POLL_OUT)`, and events as CSELECT masks.
-Descriptors stay registered when libcurl has done with them: it mostly takes them up again, and to
-register each time anew costs 5 to 10 % of the throughput.
+libcurl is then told to do whatever it can (`perform`). So a socket is registered once, when it is
+made, and reported once for each change: to change what it is watched for, for each request anew,
+and to have libcurl say so, would cost a tenth of the throughput. That libcurl has not read all
+that there was it says by a timeout of 0.
 """
 
 from __future__ import annotations
 
+import os
 import select
-import selectors
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
-import pycurl
-
-READ, WRITE, ERROR = pycurl.CSELECT_IN, pycurl.CSELECT_OUT, pycurl.CSELECT_ERR
+Fdset = Callable[[], tuple[list[int], list[int], list[int]]]
+"""A multi handle's: the descriptors to read, to write, and to watch for errors."""
 
 
 class Poller(Protocol):
     """What the loop needs."""
 
-    def watch(self, fd: int, what: int) -> None:
-        """Report `fd` when it is ready for `what`, a pycurl.POLL_ mask; again to change that."""
+    def add(self, fdset: Fdset) -> None:
+        """There is one more multi handle."""
 
-    def opened(self, fd: int) -> None:
-        """The descriptor is a new one, whatever had its number before."""
+    def watch(self, fd: int) -> None:
+        """A multi handle has made a socket. libcurl closes it without a word."""
 
-    def forget(self, fd: int) -> bool:
-        """No longer report `fd`; False when it cannot be found any more."""
+    def poll(self, seconds: float | None) -> Sequence[int]:
+        """Where something has happened, perhaps on others too; waits at most `seconds`."""
 
-    def poll(self, seconds: float | None) -> list[tuple[int, int]]:
-        """The ready descriptors with their CSELECT masks; waits at most `seconds`."""
+    def wake(self) -> None:
+        """From any thread: have `poll` return, now or the next time."""
 
     def close(self) -> None:
-        """Give the poller's own descriptor back."""
+        """Give the poller's own descriptors back."""
 
 
 class EpollPoller:
-    """epoll, Linux."""
+    """epoll, Linux; it takes no note of what happens on a thousand others."""
 
-    _INTEREST = (0, select.EPOLLIN, select.EPOLLOUT, select.EPOLLIN | select.EPOLLOUT)
-    _BITS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLERR | select.EPOLLHUP
-    _MASKS = tuple(
-        (READ if events & select.EPOLLIN else 0)
-        | (WRITE if events & select.EPOLLOUT else 0)
-        | (ERROR if events & (select.EPOLLERR | select.EPOLLHUP) else 0)
-        for events in range(_BITS + 1)
-    )
+    _ANYTHING = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+    _AT_ONCE = 512
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._registered: dict[int, int] = {}  # what for
+        # Never read: on the edge, each write is reported.
+        self._alarm = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._epoll.register(self._alarm, select.EPOLLIN | select.EPOLLET)
 
-    def watch(self, fd: int, what: int) -> None:
-        if self._registered.get(fd) == what:
-            return
-        try:
-            self._epoll.modify(fd, self._INTEREST[what])
-        except FileNotFoundError:  # never registered, or closed since
-            self._epoll.register(fd, self._INTEREST[what])
-        self._registered[fd] = what
+    def add(self, fdset: Fdset) -> None:
+        pass  # it is told of each socket
 
-    def opened(self, fd: int) -> None:
-        self._registered.pop(fd, None)
+    def watch(self, fd: int) -> None:
+        self._epoll.register(fd, self._ANYTHING)
 
-    def forget(self, fd: int) -> bool:
-        self._registered.pop(fd, None)
-        try:
-            self._epoll.unregister(fd)
-        except OSError:  # closed here, but a forked child has it open: only epoll still knows it
-            return False
-        return True
+    def poll(self, seconds: float | None) -> Sequence[int]:
+        return [fd for fd, _ in self._epoll.poll(seconds, self._AT_ONCE)]
 
-    def poll(self, seconds: float | None) -> list[tuple[int, int]]:
-        masks, bits = self._MASKS, self._BITS
-        return [(fd, masks[events & bits]) for fd, events in self._epoll.poll(seconds, 512)]
+    def wake(self) -> None:
+        os.eventfd_write(self._alarm, 1)
 
     def close(self) -> None:
         self._epoll.close()
+        os.close(self._alarm)
 
 
-class SelectorPoller:
-    """The best selector of this system: kqueue on macOS and the BSDs."""
+class SelectPoller:
+    """select, on all other systems; it asks libcurl each time, and takes some hundred sockets."""
 
-    def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
-        self._selector = selector or selectors.DefaultSelector()
+    def __init__(self) -> None:
+        self._fdsets: list[Fdset] = []
+        self._ear, self._mouth = socket.socketpair()
+        self._ear.setblocking(False)
+        self._mouth.setblocking(False)
 
-    def opened(self, fd: int) -> None:
-        self.forget(fd)
+    def add(self, fdset: Fdset) -> None:
+        self._fdsets.append(fdset)
 
-    def watch(self, fd: int, what: int) -> None:
-        self.forget(fd)
-        if what:  # POLL_IN and POLL_OUT have the values of EVENT_READ and EVENT_WRITE
-            self._selector.register(fd, what)
+    def watch(self, fd: int) -> None:
+        pass  # `fdset` tells
 
-    def forget(self, fd: int) -> bool:
-        if fd in self._selector.get_map():
-            self._selector.unregister(fd)
-        return True
+    def poll(self, seconds: float | None) -> Sequence[int]:
+        ear = self._ear.fileno()
+        reads, writes, errors = [ear], list[int](), list[int]()
+        for fdset in self._fdsets:
+            for wanted, fds in zip((reads, writes, errors), fdset(), strict=True):
+                wanted.extend(fds)
+        ready = {fd for fds in select.select(reads, writes, errors, seconds) for fd in fds}
+        if ear in ready:
+            self._ear.recv(1 << 16)
+        return list(ready)
 
-    def poll(self, seconds: float | None) -> list[tuple[int, int]]:
-        return [(key.fd, events) for key, events in self._selector.select(seconds)]
+    def wake(self) -> None:
+        with suppress(BlockingIOError):  # full: it is awake
+            self._mouth.send(b"!")
 
     def close(self) -> None:
-        self._selector.close()
+        self._ear.close()
+        self._mouth.close()
 
 
 def best_poller() -> Poller:
     """A new poller of the best kind that this system has."""
-    return EpollPoller() if hasattr(select, "epoll") else SelectorPoller()
+    return EpollPoller() if hasattr(select, "epoll") else SelectPoller()

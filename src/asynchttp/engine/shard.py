@@ -1,14 +1,16 @@
 """Shard: one libcurl multi handle, its sockets, and the transfers under way on it.
 
-Above some hundred connections to one host libcurl looks through them for every request. Several
-multi handles on one poller, each with its share of the transfers, keep the cost of one flat.
+Whenever something happens, libcurl looks at every transfer of the handle (`perform`), and among all
+its connections for each new one. Several handles, each with its share of the transfers, keep the
+cost of one flat.
 
-Rule: this file alone calls `socket_action`, and adds and removes handles.
+Rule: this file alone calls `perform`, and adds and removes handles.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 import pycurl
@@ -16,9 +18,8 @@ import pycurl
 from .easy import Easy
 from .job import Job
 from .names import Host
-from .poller import Poller
 
-SIZE = 250  # transfers
+SIZE = 100  # transfers
 
 Token = TypeVar("Token", bound=Hashable)
 
@@ -26,37 +27,23 @@ Token = TypeVar("Token", bound=Hashable)
 class Shard(Generic[Token]):
     """A multi handle with its part of the transfers.
 
-    `owners` says which shard a descriptor belongs to; all shards of a loop share it.
+    `opened(shard, fd)` is called when it makes a socket.
     """
 
-    def __init__(self, poller: Poller, owners: dict[int, Shard[Token]]) -> None:
-        self._poller = poller
-        self._owners = owners
-        self._wanted: dict[int, int] = {}  # what to watch each descriptor for
+    def __init__(self, opened: Callable[[Shard[Token], int], None]) -> None:
+        self._opened = partial(opened, self)
         self._under_way: dict[pycurl.Curl, Job[Token]] = {}
         self._loaded: dict[Host, tuple[str, ...]] = {}
         self._multi = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_MAXCONNECTS, SIZE)
+        self._sent: dict[Easy, int] = {}  # bytes, of each that has a body to send
         self._running = 0  # transfers that libcurl still works on, as it last said
+        self.fdset = self._multi.fdset
+        self.is_ready = False
+        """Whether there is something for `act` to do."""
 
     def __len__(self) -> int:
         return len(self._under_way)
-
-    def _on_socket(self, what: int, fd: int, _multi: object, _assigned: object) -> None:
-        if what == pycurl.POLL_REMOVE:
-            self._owners.pop(fd, None)
-            self._wanted.pop(fd, None)
-        else:
-            self._owners[fd] = self
-            self._wanted[fd] = what
-            self._poller.watch(fd, what)
-
-    def watch_all(self, poller: Poller) -> None:
-        """Go on with another poller."""
-        self._poller = poller
-        for fd, what in self._wanted.items():
-            poller.watch(fd, what)
 
     def load(self, easy: Easy, host: Host, addresses: tuple[str, ...]) -> None:
         """Let libcurl know the addresses of `host`, unless it does."""
@@ -67,6 +54,9 @@ class Shard(Generic[Token]):
     def add(self, job: Job[Token], easy: Easy) -> None:
         """Start a prepared transfer."""
         job.shard = self
+        easy.opened = self._opened
+        if job.transfer.body is not None:
+            self._sent[easy] = 0
         self._under_way[easy.curl] = job
         self._multi.add_handle(easy.curl)
         self._running += 1
@@ -74,19 +64,22 @@ class Shard(Generic[Token]):
     def remove(self, easy: Easy) -> None:
         """Stop a transfer; on HTTP/1 its connection closes, on HTTP/2 its stream is reset."""
         del self._under_way[easy.curl]
+        self._sent.pop(easy, None)
         self._multi.remove_handle(easy.curl)
 
     def pause(self) -> int:
         """Milliseconds until libcurl wants to act, -1 for never."""
-        return self._multi.timeout()
+        return 0 if self.is_ready else self._multi.timeout()
 
-    def act(self, fd: int, events: int) -> None:
-        """Let libcurl read and write what it can."""
-        _, self._running = self._multi.socket_action(fd, events)
-
-    def act_on_timeout(self) -> None:
-        """Let libcurl do what it wanted to do by now."""
-        _, self._running = self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+    def act(self) -> None:
+        """Let libcurl do whatever it can."""
+        self.is_ready = False
+        _, self._running = self._multi.perform()
+        for easy, sent in self._sent.items():
+            # libcurl sends one piece at a time. Whether there is room for the next, only it can
+            # say: the poller tells when there is room again.
+            self._sent[easy] = easy.sent()
+            self.is_ready |= self._sent[easy] != sent
 
     def take_ended(self) -> Sequence[tuple[Job[Token], int, str]]:
         """Remove what has ended: each with libcurl's error code, 0 if all went well, and words."""
@@ -102,6 +95,8 @@ class Shard(Generic[Token]):
         self._multi.remove_handle(curl)
         job = self._under_way.pop(curl)
         job.shard = None
+        if job.easy is not None:
+            self._sent.pop(job.easy, None)
         return job
 
     def close(self) -> None:
