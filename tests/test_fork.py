@@ -313,10 +313,6 @@ def test_within_a_done_callback(server: WebServer) -> None:
     assert run(forking(program), server.url()).fine() == []
 
 
-@pytest.mark.xfail(
-    reason="open defect: under load a child forked in such a crowd was seen to hang",
-    strict=False,
-)
 def test_from_several_threads_while_others_make_requests(
     server: WebServer, tls_h1_server: WebServer, authority: Authority
 ) -> None:

@@ -38,8 +38,11 @@ class Lasting(Protocol):
     def abort(self) -> None:
         """Cancel what is pending and end the I/O; callbacks are not waited for."""
 
-    def hold(self) -> None:
-        """Before a fork: let nothing change until `release`."""
+    def rest(self) -> None:
+        """Before a fork: have the I/O rest until `release`."""
+
+    def hold(self) -> bool:
+        """When that of all rests: let nothing else change, either; False if some began anew."""
 
     def release(self) -> None:
         """After a fork: go on."""
@@ -127,17 +130,28 @@ _held: list[Lasting] = []
 def _hold() -> None:
     _lock.acquire()  # one fork at a time, and no Http is made meanwhile
     _held[:] = _lasting
-    for what in _held:
-        what.hold()
+    while not _hold_all():
+        _release_all()
     guard.acquire()
     failure.lock.acquire()  # in this order: under guard a finalizer may want it
+
+
+def _hold_all() -> bool:
+    for what in _held:
+        what.rest()
+    holding = [what.hold() for what in _held]  # all of them, whatever the first says
+    return all(holding)
+
+
+def _release_all() -> None:
+    for what in _held:
+        what.release()
 
 
 def _release() -> None:
     failure.lock.release()
     guard.release()
-    for what in _held:
-        what.release()
+    _release_all()
 
 
 def _go_on() -> None:

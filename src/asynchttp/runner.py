@@ -376,10 +376,14 @@ class Runner:
 
     # Around a fork.
 
-    def hold(self) -> None:
-        """Before it: let nothing change."""
-        self._engine.hold()
+    def rest(self) -> None:
+        """Before it: have the I/O thread rest."""
+        self._engine.rest()
+
+    def hold(self) -> bool:
+        """Then let nothing change; False if there is an I/O thread that does not rest."""
         self._slots.hold()
+        return self._engine.hold()
 
     def release(self) -> None:
         """After it: go on."""

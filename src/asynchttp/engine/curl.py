@@ -83,14 +83,23 @@ class CurlEngine(Generic[Token]):
 
     # Around a fork, the I/O thread rests between two turns, outside libcurl.
 
-    def hold(self) -> None:
-        """Before a fork."""
+    def rest(self) -> None:
+        """Before a fork: have the I/O thread rest."""
         self._held = self._loop
         if self._held is not None:
             self._held.resting.acquire()
 
+    def hold(self) -> bool:
+        """Then let none begin; False if one has meanwhile.
+
+        Not at once: an I/O thread may be about to begin another's, and would never rest.
+        """
+        self._lock.acquire()
+        return self._held is self._loop
+
     def release(self) -> None:
-        """After it, in the parent."""
+        """After it, or when it came to nothing."""
+        self._lock.release()
         if self._held is not None:
             self._held.resting.release()
 
