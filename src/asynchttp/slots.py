@@ -153,10 +153,8 @@ class Slots(Generic[W]):
         if self._is_stuck():  # asked first without the lock: whoever changes that asks again
             return None
         with self._lock:
-            if self._is_stuck():
-                return None
-            depth, full = self._deepest(), len(self._working) >= self.limit
-            if full and self._kept_from(depth) >= self.limit:
+            depth = self._deepest()
+            if len(self._working) >= self.limit <= self._kept_from(depth):
                 return None
             return self._take_from(self._queues[depth])
 
@@ -197,7 +195,7 @@ class Slots(Generic[W]):
             self._take_away(turn, work)
         for waiting in self._awaited.pop(work, ()):
             waiting.borrowers.pop(work, None)
-        if self.is_empty():
+        if not self._queued and not self._working:
             self._times_emptied += 1
             self._emptied.notify_all()
 
