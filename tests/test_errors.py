@@ -110,7 +110,9 @@ def test_the_part_that_came(raw_server: RawServers, http: Http) -> None:
 
 
 def test_after_a_broken_answer_all_is_well(raw_server: RawServers, http: Http) -> None:
-    server = raw_server([head, send(TWO + b"\r\no")], [head, send(b"garbage")], [head, send(OK)])
+    server = raw_server(
+        [head, send(TWO + b"\r\no")], *[[head, send(b"garbage")]] * 2, [head, send(OK)]
+    )
     errors = [http.request(server.url("/")).exception() for _ in range(2)]
     assert [type(error) for error in errors] == [IncompleteRead, BadStatusLine]
     assert http.request(server.url("/"))[1] == b"ok"

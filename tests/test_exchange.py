@@ -31,6 +31,7 @@ SETTINGS = Settings(
     decode_limits=(),
     timeout=None,
     tls=TLS,
+    authorizations=[],
 )
 
 

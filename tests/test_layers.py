@@ -17,10 +17,11 @@ LAYERS = [
     {"__init__"},
     {"http"},
     {"runner"},
+    {"calls"},
     {"promise", "lazy", "work", "future", "lifetime"},
     {"exchange"},
     {"engine"},
-    {"workers", "slots"},
+    {"workers", "slots", "shares", "clients", "filecache"},
     {"body", "callsite", "errors", "failure", "log", "model", "response", "threads"},
 ]
 DEPTH = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import copy
 import socket
 import time
 import weakref
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import httplib2
 
 from .body import Body, take
 from .callsite import CallSite
-from .model import Headers, Request, Settings, Tls
+from .clients import Clients
+from .filecache import safe
+from .model import Cache, Certificate, Headers, Request, Settings, Tls
 from .promise import Callback, Promise
 from .runner import Runner
 from .threads import calls_foreign_code
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+HTTPLIB2 = httplib2.Http  # as it is now: a program may put this Http in its place
+OURS = frozenset(("blocking", "connections", "max_workers"))  # not for another client
 
 
 class Http(httplib2.Http):
@@ -30,7 +41,20 @@ class Http(httplib2.Http):
     >>> response, content = http.request(url)  # returns at once
     >>> response.status  # blocks until it is there
     200
+
+    `blocking`: `request` waits, raises what goes wrong, and returns a plain response and bytes, as
+    httplib2's does; but it may be shared by threads.
+
+    >>> response, content = Http(blocking=True).request(url)  # blocks here
+    >>> type(content)
+    <class 'bytes'>
     """
+
+    __slots__ = ("_clients", "_runner", "_seen")  # not among the attributes, which are httplib2's
+
+    Client: type[httplib2.Http] | None = None
+    """A class with httplib2's interface whose objects make the requests, on workers; None for
+    libcurl."""
 
     # Any: these are httplib2's own arguments, which it does not type.
     def __init__(
@@ -48,6 +72,7 @@ class Http(httplib2.Http):
         decode_limit_chunk: int | None = None,
         *,
         max_workers: int = 32,
+        blocking: bool = False,
     ) -> None:
         super().__init__(
             cache,
@@ -62,24 +87,14 @@ class Http(httplib2.Http):
             decode_limit_ratio,
             decode_limit_chunk,
         )
-        if cache is not None or proxy_info not in (None, httplib2.proxy_info_from_environment):
-            raise NotImplementedError("cache, proxy_info: not there yet")
-        if tls_maximum_version is not None or tls_minimum_version is not None:
-            raise NotImplementedError("tls_maximum_version, tls_minimum_version: not there yet")
+        self.blocking = blocking
         self._set_up(max_workers)
-
-    def add_credentials(self, name: str, password: str, domain: str = "") -> None:
-        raise NotImplementedError("add_credentials: not there yet")
-
-    def add_certificate(
-        self, key: str, cert: str, domain: str, password: str | None = None
-    ) -> None:
-        raise NotImplementedError("add_certificate: not there yet")
 
     def _set_up(self, max_workers: int) -> None:
         self.max_workers = _at_least_one("max_workers", max_workers)
         self._seen: tuple[tuple[object, ...], Settings] = (), self._work_out_settings()
         self._runner = Runner(max_workers)
+        self._clients = Clients()
         # When the Http is dropped, what is pending is finished, then its threads end.
         weakref.finalize(self, self._runner.retire).atexit = False
 
@@ -106,8 +121,6 @@ class Http(httplib2.Http):
         >>> promise.result()[0].status
         200
         """
-        if connection_type is not None:
-            raise NotImplementedError("connection_type: not there yet")
         error: Exception | None = None
         snapshot: Headers | None = None
         taken: Body | None = None
@@ -118,9 +131,32 @@ class Http(httplib2.Http):
             error = caught
         site = CallSite.of_caller(1)
         request = Request(method, uri, snapshot, taken, redirections, time.time(), site)
-        promise = Promise(request, self._runner, callback, self._current_settings(), error)
+        settings = self._current_settings()
+        if connection_type is not None or self.Client is not None:
+            settings = settings._replace(client=self._client(connection_type))
+        promise = Promise(request, self._runner, callback, settings, error)
         self._runner.submit(promise)
-        return promise
+        return promise.result() if self.blocking else promise  # type: ignore[return-value]  # it unpacks to the same
+
+    def _client(
+        self,
+        connection_type: Any,  # Any: httplib2's, as above
+    ) -> Callable[[Request], tuple[httplib2.Response, bytes]]:
+        kind = self.Client or HTTPLIB2
+        attributes = {name: value for name, value in vars(self).items() if name not in OURS}
+        return partial(self._clients.ask, kind, attributes, connection_type)
+
+    def submit(
+        self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> concurrent.futures.Future[T]:
+        """Call `fn(*args, **kwargs)` on a worker, when there is a slot; a Future of its value.
+
+        >>> Http().submit(pow, 2, 10).result()
+        1024
+        """
+        site = CallSite.of_caller(1)
+        name = getattr(fn, "__qualname__", None) or repr(fn)
+        return self._runner.call(partial(fn, *args, **kwargs), f"a call of {name}", site)
 
     def _current_settings(self) -> Settings:
         """What the attributes are now; worked out anew only when one has changed."""
@@ -135,12 +171,22 @@ class Http(httplib2.Http):
             self.ca_certs,
             self.disable_ssl_certificate_validation,
             socket.getdefaulttimeout(),
+            self.tls_minimum_version,
+            self.tls_maximum_version,
+            self.proxy_info,
+            self.cache,
+            self.optimistic_concurrency_methods,
+            self.ignore_etag,
+            self.force_exception_to_status_code,
+            self.credentials.credentials,
+            self.certificates.credentials,
+            id(self.authorizations),
         )
         seen, settings = self._seen
         if attributes != seen:
             settings = self._work_out_settings()
-            # A copy: the lists and dicts among them can change in place.
-            self._seen = copy.deepcopy(attributes), settings
+            # The lists and dicts among them can change in place.
+            self._seen = tuple(map(_copy_of, attributes)), settings
         return settings
 
     def _work_out_settings(self) -> Settings:
@@ -154,8 +200,18 @@ class Http(httplib2.Http):
             socket.getdefaulttimeout() if self.timeout is None else self.timeout,
             Tls(
                 self.ca_certs or httplib2.CA_CERTS,
-                verify=not self.disable_ssl_certificate_validation,
+                not self.disable_ssl_certificate_validation,
+                self.tls_minimum_version,
+                self.tls_maximum_version,
             ),
+            self.authorizations,
+            tuple(Certificate(*each) for each in self.certificates.credentials),
+            self.proxy_info or None,
+            _usable(self.cache),
+            tuple(self.optimistic_concurrency_methods),
+            self.ignore_etag,
+            tuple(self.credentials.credentials),
+            self.force_exception_to_status_code,
         )
 
     def close(self, cancel_futures: bool = False) -> None:
@@ -182,12 +238,19 @@ class Http(httplib2.Http):
     # Any: attributes, as httplib2 pickles them; its types do not know that it does.
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
-        del state["_runner"], state["_seen"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[misc]
         self._set_up(self.max_workers)
+
+
+def _copy_of(attribute: object) -> object:
+    return copy.copy(attribute) if isinstance(attribute, list | dict | set) else attribute
+
+
+def _usable(cache: Cache | None) -> Cache | None:
+    return safe(cache) if cache else None
 
 
 def _at_least_one(name: str, value: object) -> int:

@@ -14,6 +14,7 @@ import email.message
 import operator
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .future import guard
@@ -93,6 +94,8 @@ def become(pending: PendingResponse, ready: Response) -> None:
     share_attributes(pending, ready)
     dict.update(pending, ready)
     dict.__delitem__(pending, _PLACEHOLDER)
+    with suppress(AttributeError):  # nothing came several times
+        object.__setattr__(pending, "_several", ready._several)
     object.__setattr__(pending, "__class__", Response)
     object.__setattr__(pending, "_source", None)
 

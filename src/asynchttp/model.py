@@ -1,16 +1,22 @@
-"""What passes between the layers: Request, Transfer, Reply; small, frozen, picklable.
+"""What passes between the layers: small, frozen, and for the wire picklable.
 
 Request   what the caller asked for: a snapshot of the arguments of `Http.request`
 Settings  how the Http was set up at that moment
+Step      what an exchange asks for: a Transfer, an Errand, a Share
 Transfer  one exchange of bytes for an engine to do
+Errand    something that may block, for a worker to do
+Share     the same as another request that is under way, if there is one
 Reply     what came back, before anybody decides what it means
 """
 
 from __future__ import annotations
 
+import ssl
 import time
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import httplib2
 
 from .body import Body
 from .callsite import CallSite
@@ -42,12 +48,47 @@ class Request(NamedTuple):
         return time.time() - self.made
 
 
+class Cache(Protocol):
+    """Where responses are kept: httplib2's interface."""
+
+    def get(self, key: str) -> bytes | None:
+        """What was set, or None."""
+
+    def set(self, key: str, value: bytes) -> object:
+        """Keep it."""
+
+    def delete(self, key: str) -> object:
+        """Forget it, if it is there."""
+
+
+class Certificate(NamedTuple):
+    """What the client shows who it is with."""
+
+    domain: str
+    """Of whom it is shown to: host or host:port, in lower case; empty for all."""
+    key: str
+    """A file."""
+    cert: str
+    """A file."""
+    password: str | None
+    """Of the key."""
+
+
 class Tls(NamedTuple):
     """How a connection is secured."""
 
     ca_certs: str
     """A file of certificates to trust."""
     verify: bool
+    minimum: str | ssl.TLSVersion | None = None
+    """The lowest version, or its name in `ssl.TLSVersion`."""
+    maximum: str | ssl.TLSVersion | None = None
+    certificate: Certificate | None = None
+
+    @property
+    def is_special(self) -> bool:
+        """Whether versions or a certificate are given, which may make no sense."""
+        return (self.minimum, self.maximum, self.certificate) != (None, None, None)
 
 
 class Settings(NamedTuple):
@@ -62,6 +103,49 @@ class Settings(NamedTuple):
     timeout: float | None
     """Seconds, for each connect and each silence; None for no limit."""
     tls: Tls
+    # No snapshot: what a server says to one request helps those after it.
+    # Any: httplib2's Authentication, which has no types.
+    authorizations: list[Any]
+    certificates: tuple[Certificate, ...] = ()
+    # Any: a ProxyInfo, which has no types, or a callable that gives one for a scheme, or None.
+    proxy_info: Any = None
+    cache: Cache | None = None
+    optimistic_concurrency_methods: tuple[str, ...] = ()
+    ignore_etag: bool = False
+    credentials: tuple[tuple[str, str, str], ...] = ()
+    """Domain, name and password."""
+    force_exception_to_status_code: bool = False
+    client: Callable[[Request], tuple[httplib2.Response, bytes]] | None = None
+    """Who makes the request, all of it, on a worker; None for libcurl and the rules here."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether most requests end with their first transfer, and none needs an errand."""
+        return (
+            self.cache is None
+            and self.client is None
+            and not self.credentials
+            and not self.authorizations
+            and not self.force_exception_to_status_code
+            and not self.certificates
+            and not self.tls.is_special
+            and (self.proxy_info is None or self.proxy_info is httplib2.proxy_info_from_environment)
+        )
+
+
+class Proxy(NamedTuple):
+    """Through what a connection goes."""
+
+    scheme: str
+    """As libcurl knows it: http, socks4, socks4a, socks5, socks5h."""
+    tunnels: bool
+    """Whether an HTTP proxy is asked for a tunnel (CONNECT), or for the URL itself."""
+    host: str
+    port: int
+    user: str | None
+    password: str | None
+    headers: tuple[bytes, ...]
+    """Lines that the proxy alone sees."""
 
 
 class Transfer(NamedTuple):
@@ -78,6 +162,27 @@ class Transfer(NamedTuple):
     timeout: float | None
     tls: Tls | None
     """None for a plain connection."""
+    proxy: Proxy | None = None
+
+
+class Errand(NamedTuple):
+    """Something that may block, or is not ours: a cache, say. What it returns is sent back."""
+
+    function: Callable[[], object]
+
+
+class Share(NamedTuple):
+    """Asks for the answer of a request that is the same; None is sent back when there is none.
+
+    Then this is the one that others with the same key wait for. They are given its answer if `may`
+    says so, else each goes its own way.
+    """
+
+    key: Hashable
+    may: Callable[[Any], bool]  # Any: an Answer, which is above this layer
+
+
+Step = Transfer | Errand | Share
 
 
 class Reply(NamedTuple):

@@ -22,7 +22,7 @@ from .exchange import Exchange, exchange
 from .failure import Failure
 from .future import DONE, FINISHED, LeanFuture, guard
 from .lazy import Content, PendingResponse, become, share_attributes
-from .model import Reply, Request, Settings, Transfer
+from .model import Request, Settings, Step
 from .response import Answer, Response
 from .slots import current_turn
 from .work import Work
@@ -93,8 +93,8 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         self._response: Response | None = None
         self._content: Content | None = None
 
-    def resume(self, outcome: Reply | BaseException | None) -> Transfer:
-        """Go on with the exchange after its last transfer, or begin it: the next transfer.
+    def resume(self, outcome: object) -> Step:
+        """Go on with the exchange after its last step, or begin it: the next step.
 
         Raises StopIteration with the Answer, or what went wrong.
         """
@@ -105,7 +105,6 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
             return next(self._exchange)
         if isinstance(outcome, BaseException):
             return self._exchange.throw(outcome)
-        assert outcome is not None  # only at the beginning
         return self._exchange.send(outcome)
 
     def finish(self) -> None:
@@ -257,6 +256,9 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     def label(self) -> str:
         """How the log names it."""
         return f"#{self.number}"
+
+    def __str__(self) -> str:
+        return str(self.request)
 
     def __repr__(self) -> str:
         return f"<Promise #{self.number} {self.request} {self._outcome()}>"

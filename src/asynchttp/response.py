@@ -29,15 +29,42 @@ class Response(httplib2.Response):
 
     # Where one that is not there yet comes from (lazy.PendingResponse): a slot, so that vars() does
     # not show it, and here, since only classes of one layout can be swapped.
-    __slots__ = ("_source",)
+    # The other is what came several times, by name.
+    __slots__ = ("_several", "_source")
 
     if TYPE_CHECKING:  # attributes can be set on it, by a callback say
 
         def __getattr__(self, name: str) -> Any: ...  # Any: whatever was set
         def __setattr__(self, name: str, value: object) -> None: ...
 
-    def __getstate__(self) -> dict[str, object]:
-        return self.__dict__  # for pickle, without the slot
+    def __getstate__(self) -> object:
+        """For pickle and copy, without where it came from."""
+        several = getattr(self, "_several", None)
+        return self.__dict__ if several is None else (self.__dict__, {"_several": several})
+
+    def getall(self, name: str) -> list[str]:
+        r"""The values of a header that may come several times, in their order.
+
+        As an item they are one, joined, which cannot always be undone: Set-Cookie has commas.
+
+        >>> head = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1, 2\r\nSet-Cookie: b=3\r\n\r\n"
+        >>> Response.parse(head).getall("set-cookie")
+        ['a=1, 2', 'b=3']
+        """
+        name = name.lower()
+        if name not in self:
+            return []
+        values = (getattr(self, "_several", None) or {}).get(name, ())
+        # Unless the item has been set to something else since.
+        return list(values) if ", ".join(values) == self[name] else [self[name]]
+
+    @classmethod
+    def like(cls, other: httplib2.Response) -> Response:
+        """The same as one of httplib2's."""
+        response = cls.__new__(cls)
+        response.update(other)
+        vars(response).update(vars(other))
+        return response
 
     @classmethod
     def parse(cls, head: bytes) -> Response:
@@ -48,6 +75,8 @@ class Response(httplib2.Response):
         status_line, *lines = fields.split("\n")
         response = cls.__new__(cls)  # httplib2's constructor would only copy a dict, slowly
         response.update(_fields(lines))
+        if len(response) != len(lines):
+            response._several = _several(lines)
         response.version, response["status"], response.reason = _status(status_line)
         response.status = int(response["status"])
         return response
@@ -72,6 +101,15 @@ def _fields(lines: list[str]) -> dict[str, str]:
         # RFC 9110, 5.2: a field that comes several times is one, its values joined.
         fields[name] = f"{fields[name]}, {value}" if name in fields else value
     return fields
+
+
+def _several(lines: list[str]) -> dict[str, list[str]]:
+    """The values of the fields that come several times, each on its own."""
+    values: dict[str, list[str]] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        values.setdefault(name.lower(), []).append(value.lstrip(" \t"))
+    return {name: each for name, each in values.items() if len(each) > 1}
 
 
 # One that another follows: after 101 none does.

@@ -21,15 +21,17 @@ from functools import partial
 from typing import Any, TypeVar
 
 from . import lifetime, log
+from .calls import Call, Following
+from .callsite import CallSite
 from .engine.curl import CurlEngine
 from .errors import LostInForkError
-from .exchange.decoding import is_encoded
 from .failure import Failure, annotate
 from .future import FINISHED, LeanFuture
 from .lazy import Content
-from .model import Reply
+from .model import Errand, Reply, Share, Transfer
 from .promise import Promise
 from .response import Answer, Response
+from .shares import Shares
 from .slots import Slots, Turn, current_turn, running
 from .threads import (
     calls_foreign_code,
@@ -37,32 +39,12 @@ from .threads import (
     is_daemon_of_the_program,
     on_own_thread,
 )
-from .work import Owner, Work
+from .work import Work
 from .workers import Workers
 
 T = TypeVar("T")
 
 ALL = sys.maxsize  # frames of a traceback: each keeps those alive that called it
-LARGE = 1 << 16  # bytes: to decode more takes long enough to hold up other transfers
-
-
-class Following(Work[T]):
-    """What `Promise.then` gives; also the work of getting it."""
-
-    __slots__ = ("function", "promise")
-
-    rank = 1  # what has been answered comes before what has not been asked
-
-    def __init__(
-        self, owner: Owner, promise: Promise, function: Callable[[Response, Content], T]
-    ) -> None:
-        super().__init__(owner)
-        self.promise = promise
-        self.function = function
-
-    def expect(self) -> None:
-        super().expect()
-        self.promise.expect()
 
 
 Task = Work[Any]  # Any: whatever its value is
@@ -74,6 +56,7 @@ class Runner:
     def __init__(self, max_workers: int) -> None:
         self._slots: Slots[Task] = Slots(max_workers)
         self._closing = self._parked = False
+        self._shares: Shares[Promise] = Shares()
         self._to_wake: deque[Promise] = deque()
         self._late: set[Task] = set()  # the end of the program does not wait for it
         self._make_threads()
@@ -122,12 +105,23 @@ class Runner:
         if not following.done():
             self._enter(following)
 
+    def call(self, function: Callable[[], T], what: str, site: CallSite) -> LeanFuture[T]:
+        """The work of `Http.submit`."""
+        call = Call(self, function, what, site)
+        self._closing = False
+        self._enter(call)
+        return call
+
     def withdraw(self, work: Task) -> None:
         """It has been cancelled."""
         if self._slots.withdraw(work):
             self._let_go(work)
         elif isinstance(work, Promise):
-            self._engine.cancel(work)
+            if self._shares.withdraw(work):
+                self._leave(work)
+                self.pump()
+            else:
+                self._engine.cancel(work)
 
     def expect(self, work: Task, turn: Turn) -> None:
         """The turn waits for `work`. Seen to on a worker: here locks may be held."""
@@ -150,8 +144,8 @@ class Runner:
         while (work := self._slots.take()) is not None:
             if isinstance(work, Promise):
                 self._begin(work)
-            elif isinstance(work, Following):
-                self._on_worker(self._run_following, work)
+            elif isinstance(work, Call):
+                self._on_worker(self._run_call, work)
 
     def _begin(self, promise: Promise) -> None:
         if not promise.set_running_or_notify_cancel():
@@ -161,22 +155,61 @@ class Runner:
             log.debug("%s started after %s", promise.label, _ms(promise.request.age()))
         self._step(promise, None)
 
-    def _step(self, promise: Promise, outcome: Reply | BaseException | None) -> None:
-        """Go on with the exchange; `outcome` is how its last transfer ended."""
+    def _step(self, promise: Promise, outcome: object) -> None:
+        """Go on with the exchange; `outcome` is what came of its last step."""
         try:
-            transfer = promise.resume(outcome)
-            if isinstance(outcome, Reply) and log.telling():
-                log.debug("%s redirected to %s", promise.label, transfer.url)
-            self._engine.start(promise, transfer)
+            step = promise.resume(outcome)
+            if isinstance(step, Transfer):
+                self._transfer(promise, step, outcome)
+            elif isinstance(step, Errand):
+                self._run_errand(promise, step)
+            else:
+                self._share(promise, step)
         except StopIteration as end:
             self._answered(promise, end.value, None)
         except Exception as error:  # noqa: BLE001  # it fails the request
             # One that was delivered has been nowhere but in our code.
             beneath = ALL if error is outcome else 2
             self._answered(promise, None, _failure(promise, error, str(promise.request), beneath))
+
+    def _transfer(self, promise: Promise, transfer: Transfer, outcome: object) -> None:
+        if isinstance(outcome, Reply) and log.telling():
+            log.debug("%s redirected to %s", promise.label, transfer.url)
+        self._engine.start(promise, transfer)
+        if promise.cancelled():  # perhaps before the engine knew of it
+            self._engine.cancel(promise)
+
+    def _run_errand(self, promise: Promise, errand: Errand) -> None:
+        if self._workers.has_current_thread():
+            self._do_errand(promise, errand)
         else:
-            if promise.cancelled():  # perhaps before the engine knew of it
-                self._engine.cancel(promise)
+            self._on_worker(self._do_errand, promise, errand)
+
+    def _do_errand(self, promise: Promise, errand: Errand) -> None:
+        with self._slots.turn_of(promise):
+            outcome = _outcome(errand)
+        if promise.done():  # cancelled meanwhile
+            self._leave(promise)
+        else:
+            self._step(promise, outcome)
+
+    def _share(self, promise: Promise, share: Share) -> None:
+        if not self._shares.join(share, promise):
+            self._step(promise, None)
+        elif promise.done() and self._shares.withdraw(promise):
+            self._leave(promise)
+
+    def _end_share(self, promise: Promise, answer: Answer | None) -> None:
+        """Those that waited for its answer get it, if they may, or ask themselves."""
+        ended = self._shares.end(promise)
+        if ended is None:
+            return
+        share, waiting = ended
+        for each in waiting:
+            if answer is None:
+                self._share(each, share)  # the first of them is who the others wait for
+            else:
+                self._step(each, answer if share.may(answer) else None)
 
     # From the engine, on its thread.
 
@@ -185,8 +218,6 @@ class Runner:
             self._tell_of_outcome(token, outcome)
         if token.done():  # cancelled
             self._leave(token)
-        elif isinstance(outcome, Reply) and _is_long_to_decode(token, outcome):
-            self._on_worker(self._step, token, outcome)
         else:
             self._step(token, outcome)
         self.pump()
@@ -217,6 +248,8 @@ class Runner:
     # From the answer to the settled promise.
 
     def _answered(self, promise: Promise, answer: Answer | None, failure: Failure | None) -> None:
+        if answer is not None:
+            self._end_share(promise, answer)
         if promise.callback is None:
             self._settle(promise, answer, failure)
         else:
@@ -276,6 +309,8 @@ class Runner:
 
     def _leave(self, work: Task) -> None:
         self._slots.leave(work)
+        if isinstance(work, Promise):
+            self._end_share(work, None)
         self._let_go(work)
 
     def _let_go(self, work: Task) -> None:
@@ -294,14 +329,11 @@ class Runner:
         function(*arguments)
         self.pump()
 
-    def _run_following(self, following: Following[T]) -> None:
-        with self._slots.turn_of(following):
-            if following.promise.cancelled():
-                following.cancel()
-            elif following.set_running_or_notify_cancel():
-                _follow(following)
+    def _run_call(self, call: Call[Any]) -> None:  # Any: whatever its value is
+        with self._slots.turn_of(call):
+            call.run()
         self._workers.about_to_finish()
-        self._leave(following)
+        self._leave(call)
 
     # The end.
 
@@ -393,7 +425,7 @@ class Runner:
     def start_afresh(self) -> Callable[[], None]:
         """After it in the child, which has none of the threads; returns what fails the pending."""
         pending, abandoned = self._slots.pending(), self._engine
-        self._slots = Slots(self._slots.limit)
+        self._slots, self._shares = Slots(self._slots.limit), Shares()
         self._make_threads()
         abandoned.abandon()
         return partial(_lose, pending)
@@ -407,38 +439,28 @@ def _lose(pending: list[Task]) -> None:
 
 
 def _lost(work: Task) -> Failure:
-    promise = work.promise if isinstance(work, Following) else work
-    assert isinstance(promise, Promise)  # there is no third kind
-    error = LostInForkError(f"{promise.request}: it was pending when the process forked")
-    failure = _failure(promise, error, str(promise.request), 0)
+    error = LostInForkError(f"{work}: it was pending when the process forked")
+    if isinstance(work, Promise):
+        failure = _failure(work, error, str(work.request), 0)
+    else:
+        assert isinstance(work, Call)  # there is no third kind
+        failure = work.failure(error, 0)
     failure.mark_seen()  # that is no news
     return failure
 
 
-def _is_long_to_decode(promise: Promise, reply: Reply) -> bool:
-    pieces = reply.chunks
-    large = len(pieces) > 1 or (bool(pieces) and len(pieces[0]) > LARGE)
-    return large and is_encoded(promise.request.method, reply)
+@calls_foreign_code
+def _outcome(errand: Errand) -> object:
+    """What it returned, or raised."""
+    try:
+        return errand.function()
+    except Exception as error:  # noqa: BLE001  # the exchange is told
+        return error
 
 
 def _failure(promise: Promise, error: BaseException, what: str, beneath: int) -> Failure:
     annotate(error, what, promise.request.site, request=promise.request)
     return Failure(error, beneath)
-
-
-@calls_foreign_code
-def _follow(following: Following[T]) -> None:
-    promise = following.promise
-    if (error := promise.exception()) is not None:
-        following.set_exception(error)
-        return
-    try:
-        value = following.function(promise.response, promise.content)
-    except BaseException as raised:  # noqa: BLE001  # foreign code, as executors do
-        what = f"a function that follows {promise.request}"
-        following.conclude_and_tell(FINISHED, None, _failure(promise, raised, what, 1))
-    else:
-        following.set_result(value)
 
 
 def _ms(seconds: float) -> str:

@@ -13,19 +13,45 @@ from __future__ import annotations
 import http.client
 import os
 import re
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Sequence
+from http.client import responses
 
 import pycurl
 
 from ..body import Body
-from ..model import Reply, Tls, Transfer
+from ..errors import StaleConnectionError
+from ..model import Certificate, Proxy, Reply, Tls, Transfer
 from ..response import is_whole
+from .names import Host
 from .trouble import Trouble, exception_of
 from .upload import Upload
 
 FOREVER = 2**31 - 1  # ms: libcurl takes 0 for its default of 300 s
 LARGE = 1 << 16  # bytes: a handle that holds a copy of so large a body is not kept
 BUFFER = 512 << 10  # bytes: doubles the speed of large downloads, costs small ones nothing
+
+# Of libcurl's, which pycurl does not name.
+SUPPRESS_CONNECT_HEADERS, SOCKS5_AUTH = 265, 267
+
+BROKEN = (pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING)
+
+_LOWEST: dict[str | None, int] = {
+    "TLSv1": pycurl.SSLVERSION_TLSv1_0,
+    "TLSv1_1": pycurl.SSLVERSION_TLSv1_1,
+    "TLSv1_2": pycurl.SSLVERSION_TLSv1_2,
+    "TLSv1_3": pycurl.SSLVERSION_TLSv1_3,
+    "MAXIMUM_SUPPORTED": pycurl.SSLVERSION_TLSv1_3,
+}
+_HIGHEST: dict[str | None, int] = {
+    "MINIMUM_SUPPORTED": pycurl.SSLVERSION_MAX_TLSv1_0,
+    "TLSv1": pycurl.SSLVERSION_MAX_TLSv1_0,
+    "TLSv1_1": pycurl.SSLVERSION_MAX_TLSv1_1,
+    "TLSv1_2": pycurl.SSLVERSION_MAX_TLSv1_2,
+    "TLSv1_3": pycurl.SSLVERSION_MAX_TLSv1_3,
+}
+
+UNSENT_TO_PROXIES = (b"User-Agent:", b"Proxy-Connection:")  # httplib2's proxies see neither
 
 REWRITTEN = re.compile("%([a-f]|.[a-f])")  # libcurl would make it upper case
 LENGTH, CODING = b"content-length:", b"transfer-encoding:"  # names are in lower case by now
@@ -34,14 +60,15 @@ LENGTH, CODING = b"content-length:", b"transfer-encoding:"  # names are in lower
 NOTHING, EMPTY, MEMORY, STREAM = "nothing", "empty", "memory", "stream"
 
 
-# What a pooled handle has set for good: method, how a body goes out, timeout, how it is secured.
+# What a pooled handle has set for good: method, how a body goes out, timeout, how it is secured,
+# and through what it goes.
 # A plain tuple: it is made for every transfer.
-Preset = tuple[str, str, float | None, Tls | None]
+Preset = tuple[str, str, float | None, Tls | None, Proxy | None]
 
 
 def preset_of(transfer: Transfer) -> Preset:
     """The preset that `transfer` needs."""
-    return transfer.method, _sends(transfer), transfer.timeout, transfer.tls
+    return transfer.method, _sends(transfer), transfer.timeout, transfer.tls, transfer.proxy
 
 
 def _sends(transfer: Transfer) -> str:
@@ -82,7 +109,7 @@ class Easy:
         self.curl = self._make()
 
     def _make(self) -> pycurl.Curl:
-        method, sends, timeout, tls = self.preset
+        method, sends, timeout, tls, proxy = self.preset
         curl = pycurl.Curl()
         set_ = curl.setopt
         set_(pycurl.HEADERFUNCTION, self._head.append)
@@ -90,7 +117,6 @@ class Easy:
         set_(pycurl.SOCKOPTFUNCTION, self._on_new_socket)
         set_(pycurl.NOSIGNAL, 1)
         set_(pycurl.PATH_AS_IS, 1)
-        set_(pycurl.PROXY, "")
         set_(pycurl.HTTP09_ALLOWED, 0)
         set_(pycurl.BUFFERSIZE, BUFFER)
         set_(pycurl.CONNECTTIMEOUT_MS, _milliseconds(timeout))
@@ -98,6 +124,7 @@ class Easy:
         self._preset_method(curl, method, sends)
         if tls is not None:
             self._preset_tls(curl, tls)
+        self._preset_proxy(curl, proxy)
         return curl
 
     def _on_new_socket(self, fd: int, _purpose: int) -> int:
@@ -120,6 +147,32 @@ class Easy:
         curl.setopt(pycurl.CAINFO, os.fspath(tls.ca_certs))
         curl.setopt(pycurl.SSL_VERIFYPEER, int(tls.verify))
         curl.setopt(pycurl.SSL_VERIFYHOST, 2 if tls.verify else 0)
+        if tls.minimum is not None or tls.maximum is not None:
+            curl.setopt(pycurl.SSLVERSION, _versions(tls))
+        if tls.certificate is not None:
+            self._preset_certificate(curl, tls.certificate)
+
+    def _preset_certificate(self, curl: pycurl.Curl, certificate: Certificate) -> None:
+        curl.setopt(pycurl.SSLCERT, os.fspath(certificate.cert))
+        curl.setopt(pycurl.SSLKEY, os.fspath(certificate.key or certificate.cert))
+        if certificate.password is not None:
+            curl.setopt(pycurl.KEYPASSWD, certificate.password)
+
+    def _preset_proxy(self, curl: pycurl.Curl, proxy: Proxy | None) -> None:
+        if proxy is None:
+            curl.setopt(pycurl.PROXY, "")  # whatever the environment says
+            return
+        host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
+        curl.setopt(pycurl.PROXY, f"{proxy.scheme}://{host}:{proxy.port}")
+        curl.setopt(pycurl.NOPROXY, "")
+        curl.setopt(pycurl.HTTPPROXYTUNNEL, int(proxy.tunnels))
+        curl.setopt(SOCKS5_AUTH, pycurl.HTTPAUTH_BASIC)  # PySocks offers no GSSAPI
+        curl.setopt(SUPPRESS_CONNECT_HEADERS, 1)
+        curl.setopt(pycurl.HEADEROPT, pycurl.HEADER_SEPARATE)
+        curl.setopt(pycurl.PROXYHEADER, [*proxy.headers, *UNSENT_TO_PROXIES])
+        if proxy.user and proxy.password:
+            curl.setopt(pycurl.PROXYUSERNAME, proxy.user)
+            curl.setopt(pycurl.PROXYPASSWORD, proxy.password)
 
     def prepare(self, transfer: Transfer) -> None:
         """Set what only this transfer needs; a body comes with `send` or `stream`."""
@@ -168,10 +221,9 @@ class Easy:
         self.curl.setopt(pycurl.HTTPHEADER, list(headers))
         self._headers = headers
 
-    def know(self, host: str, port: int, addresses: tuple[str, ...]) -> None:
-        """Hand libcurl the addresses of `host`; it keeps them in the multi handle."""
-        listed = ",".join(f"[{a}]" if ":" in a else a for a in addresses)
-        self.curl.setopt(pycurl.RESOLVE, [f"{host}:{port}:{listed}"])
+    def know(self, known: Sequence[tuple[Host, tuple[str, ...]]]) -> None:
+        """Hand libcurl the addresses of hosts; it keeps them in the multi handle."""
+        self.curl.setopt(pycurl.RESOLVE, [_resolved(host, found) for host, found in known])
         self.reusable = False  # the handle would hand them over again, long after
 
     def watch_connection(self, connected: Callable[[str, int, bool], None]) -> None:
@@ -228,18 +280,30 @@ class Easy:
         """What to raise for libcurl's error `code`."""
         if self._upload is not None and self._upload.error is not None:
             return self._upload.error
+        if code in BROKEN and not self._connected and not self._head:
+            # libcurl uses another by itself, but not when it is sending that fails.
+            return StaleConnectionError("the server had closed the connection")
+        return exception_of(self._trouble(code, message, transfer))
+
+    def timed_out(self, transfer: Transfer) -> Exception:
+        """What to raise when nothing has moved for too long."""
+        return exception_of(self._trouble(pycurl.E_OPERATION_TIMEDOUT, "timed out", transfer))
+
+    def _trouble(self, code: int, message: str, transfer: Transfer) -> Trouble:
         info = self.curl.getinfo
-        received = b"".join(self._chunks)
-        return exception_of(
-            Trouble(
-                code,
-                message,
-                transfer.authority,
-                info(pycurl.OS_ERRNO),
-                info(pycurl.SSL_VERIFYRESULT),
-                bool(self._head),
-                received,
-            )
+        before = transfer.proxy is not None and not info(pycurl.REQUEST_SIZE)
+        answer = info(pycurl.HTTP_CONNECTCODE) if before else 0
+        return Trouble(
+            code,
+            message,
+            transfer.authority,
+            info(pycurl.OS_ERRNO),
+            info(pycurl.SSL_VERIFYRESULT),
+            bool(self._head) and self._head[0].startswith(b"HTTP/"),
+            b"".join(self._chunks),
+            transfer.proxy if before else None,
+            bool(info(pycurl.CONNECT_TIME_T)),
+            f"{answer}: {responses.get(answer, '')}\n" if answer not in (0, 200) else "",
         )
 
     def clear(self) -> None:
@@ -248,6 +312,22 @@ class Easy:
         self._head.clear()
         self._chunks.clear()
         self._upload = None
+
+
+def _resolved(host: Host, addresses: tuple[str, ...]) -> str:
+    listed = ",".join(f"[{each}]" if ":" in each else each for each in addresses)
+    return f"{host.name}:{host.port}:{listed}"
+
+
+def _versions(tls: Tls) -> int:
+    """As libcurl has them, both in one number. Above 1.3 there is none."""
+    lowest = _LOWEST.get(_version_name(tls.minimum), pycurl.SSLVERSION_DEFAULT)
+    highest = _HIGHEST.get(_version_name(tls.maximum), pycurl.SSLVERSION_MAX_DEFAULT)
+    return int(lowest | highest)
+
+
+def _version_name(version: str | int | None) -> str | None:
+    return version if isinstance(version, str | None) else ssl.TLSVersion(version).name
 
 
 def _milliseconds(timeout: float | None) -> int:

@@ -29,7 +29,7 @@ from ..model import Reply, Transfer
 from . import Receiver
 from .easy import Easy, Preset, preset_of
 from .job import Job
-from .names import Found, Host, Names, host_of
+from .names import Found, Host, Names, hosts_of
 from .pioneers import Pioneers
 from .poller import best_poller
 from .shard import SIZE, Shard
@@ -123,14 +123,22 @@ class Loop(Generic[Token]):
 
     def _find_host(self, job: Job[Token]) -> None:
         try:
-            host = host_of(job.transfer.authority, 443 if job.transfer.tls else 80)
-            addresses = self._names.addresses(host) if host is not None else ()
-            if addresses is None and host is not None:
-                self._unnamed.setdefault(host, []).append(job)
-            elif job.transfer.tls is None or self._pioneers.admit(job):
-                self._enter(job, host, addresses or ())
+            known = self._addresses(job)
+            if known is not None and (job.transfer.tls is None or self._pioneers.admit(job)):
+                self._enter(job, known)
         except Exception as error:  # noqa: BLE001  # whatever libcurl does not take
             self._refuse(job, error)
+
+    def _addresses(self, job: Job[Token]) -> Sequence[tuple[Host, tuple[str, ...]]] | None:
+        """The addresses of the hosts that it needs to know; None while they are looked up."""
+        known = []
+        for host in hosts_of(job.transfer):
+            addresses = self._names.addresses(host)
+            if addresses is None:
+                self._unnamed.setdefault(host, []).append(job)
+                return None
+            known.append((host, addresses))
+        return known
 
     def _let_others_follow(self, job: Job[Token]) -> None:
         for other in self._pioneers.release(job):
@@ -145,14 +153,14 @@ class Loop(Generic[Token]):
 
     # The one entrance to libcurl, and the one exit.
 
-    def _enter(self, job: Job[Token], host: Host | None, addresses: tuple[str, ...]) -> None:
+    def _enter(self, job: Job[Token], known: Sequence[tuple[Host, tuple[str, ...]]]) -> None:
         shard = self._shard_for(job.transfer)
         easy = job.easy = self._easy_for(job.transfer)
         easy.prepare(job.transfer)
         if job.transfer.body is not None:
             self._send(job, easy, job.transfer.body)
-        if host is not None:
-            shard.load(easy, host, addresses)
+        if known:
+            shard.load(easy, known)
         if job.transfer.tls is not None:
             easy.share(wait=self._pioneers.may_share(job))
         if log.telling() or (job.transfer.tls is not None and self._pioneers.is_first(job)):
@@ -250,10 +258,15 @@ class Loop(Generic[Token]):
             job.last_moved = max(job.last_moved, self._last_moved(job, job.easy))
         left = job.last_moved + timeout - time.monotonic()
         if left <= 0:
-            self._end(job, TimeoutError("timed out"))
+            self._end(job, self._timed_out(job))
         else:
             pause = min(left, timeout / TICKS)
             job.timer = self._timers.after(pause, partial(self._look_at, job, timeout))
+
+    def _timed_out(self, job: Job[Token]) -> Exception:
+        if job.easy is None:
+            return TimeoutError("timed out")
+        return job.easy.timed_out(job.transfer)
 
     def _last_moved(self, job: Job[Token], easy: Easy) -> float:
         """When bytes last moved: to the microsecond for a socket of its own, else to a tick."""

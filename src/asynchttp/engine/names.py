@@ -15,12 +15,13 @@ from __future__ import annotations
 import ipaddress
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
 
 import httplib2
 
+from ..model import Transfer
 from ..threads import OwnThread
 
 FRESH, STALE = 60.0, 120.0  # seconds
@@ -41,6 +42,18 @@ class Known(NamedTuple):
 
 
 Found = tuple[str, ...] | Exception
+
+
+def hosts_of(transfer: Transfer) -> Sequence[Host]:
+    """The hosts that have to be looked up here before libcurl can begin."""
+    proxy = transfer.proxy
+    if proxy is None:
+        target = host_of(transfer.authority, 443 if transfer.tls else 80)
+        return () if target is None else (target,)
+    found = [host_of(f"{proxy.host}:{proxy.port}", 0)] if ":" not in proxy.host else []
+    if proxy.scheme in ("socks4", "socks5"):  # the others look it up themselves
+        found.append(host_of(transfer.authority, 443 if transfer.tls else 80))
+    return [host for host in found if host is not None]
 
 
 @lru_cache(maxsize=1024)

@@ -45,11 +45,12 @@ class Shard(Generic[Token]):
     def __len__(self) -> int:
         return len(self._under_way)
 
-    def load(self, easy: Easy, host: Host, addresses: tuple[str, ...]) -> None:
-        """Let libcurl know the addresses of `host`, unless it does."""
-        if self._loaded.get(host) != addresses:
-            self._loaded[host] = addresses
-            easy.know(host.name, host.port, addresses)
+    def load(self, easy: Easy, known: Sequence[tuple[Host, tuple[str, ...]]]) -> None:
+        """Let libcurl know the addresses of hosts, unless it does."""
+        news = [(host, found) for host, found in known if self._loaded.get(host) != found]
+        if news:
+            self._loaded.update(news)
+            easy.know(news)
 
     def add(self, job: Job[Token], easy: Easy) -> None:
         """Start a prepared transfer."""

@@ -22,10 +22,13 @@ import re
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httplib2
 import pycurl
+
+from ..errors import MalformedAnswerError
+from ..model import Proxy
 
 
 class Trouble(NamedTuple):
@@ -42,11 +45,65 @@ class Trouble(NamedTuple):
     """Whether an answer had begun to come."""
     received: bytes
     """The part of the body that came."""
+    proxy: Proxy | None = None
+    """The proxy, if it did not even come to the request."""
+    connected: bool = False
+    """Whether there was a connection to the proxy."""
+    tunnel: str = ""
+    """What an HTTP proxy answered when it was asked for a tunnel, if that was no."""
 
 
 def exception_of(trouble: Trouble) -> Exception:
     """The exception for `trouble`; an OSError with libcurl's message where there is no better."""
+    if trouble.proxy is not None and trouble.code not in _TLS:
+        return _proxy_error(trouble.proxy, trouble)
     return _TABLE.get(trouble.code, _other)(trouble)
+
+
+_socks: Any = getattr(httplib2, "socks", None)  # Any: PySocks, if it is there, has no types
+
+
+def _proxy_error(proxy: Proxy, trouble: Trouble) -> Exception:
+    """PySocks's, as httplib2's callers know them, or else a ConnectionError."""
+    name = f"{proxy.scheme.upper().rstrip('AH')} proxy {proxy.host}:{proxy.port}"
+    if not trouble.connected:
+        kind, text = "ProxyConnectionError", f"Error connecting to {name}"
+    else:
+        kind, text = "GeneralProxyError", "Socket error"
+    cause = _cause(trouble)
+    if _socks is None:
+        return ConnectionError(f"{text}: {cause}")
+    error: Exception = getattr(_socks, kind)(text, cause)
+    return error
+
+
+def _cause(trouble: Trouble) -> Exception:
+    if trouble.tunnel:
+        return _of_pysocks("HTTPError", trouble.tunnel)
+    if trouble.code == _PROXY:
+        return _refusal(trouble.message)
+    return _TABLE.get(trouble.code, _other)(trouble)
+
+
+def _refusal(message: str) -> Exception:
+    """What a SOCKS proxy said, in PySocks's words."""
+    if "rejected by the SOCKS5" in message:
+        return _of_pysocks("SOCKS5AuthError", "SOCKS5 authentication failed")
+    if refused := _REFUSED.search(message):
+        version, code = refused[1], int(refused[2])
+        said = getattr(_socks, f"SOCKS{version}_ERRORS", {}).get(code, "Unknown error")
+        return _of_pysocks(f"SOCKS{version}Error", f"{code:#04x}: {said}")
+    return _of_pysocks("SOCKS5AuthError" if "authentication" in message else "ProxyError", message)
+
+
+# As it says: cannot complete SOCKS5 connection to example.test. (5)
+_REFUSED = re.compile(r"SOCKS([45]) connection to .* \((\d+)\)")
+_PROXY = 97  # CURLE_PROXY, which pycurl does not name
+
+
+def _of_pysocks(kind: str, text: str) -> Exception:
+    error: Exception = getattr(_socks, kind, ConnectionError)(text)
+    return error
 
 
 def _said(trouble: Trouble) -> int:
@@ -152,7 +209,8 @@ def _incomplete(trouble: Trouble) -> Exception:
 
 
 def _not_http(trouble: Trouble) -> Exception:
-    return http.client.BadStatusLine(trouble.message)
+    kind = MalformedAnswerError if trouble.begun else http.client.BadStatusLine
+    return kind(trouble.message)
 
 
 def _line_too_long(trouble: Trouble) -> Exception:
@@ -167,8 +225,20 @@ def _no_memory(trouble: Trouble) -> Exception:
     return MemoryError(trouble.message)
 
 
+# With whom we want to speak, through the proxy.
+_TLS = frozenset(
+    (
+        pycurl.E_SSL_CONNECT_ERROR,
+        pycurl.E_PEER_FAILED_VERIFICATION,
+        pycurl.E_SSL_CERTPROBLEM,
+        pycurl.E_SSL_CIPHER,
+        pycurl.E_SSL_CACERT_BADFILE,
+    )
+)
+
 _TABLE: dict[int, Callable[[Trouble], Exception]] = {
     pycurl.E_COULDNT_RESOLVE_HOST: _no_such_host,
+    pycurl.E_COULDNT_RESOLVE_PROXY: _no_such_host,
     pycurl.E_COULDNT_CONNECT: _not_connected,
     pycurl.E_OPERATION_TIMEDOUT: _timed_out,
     pycurl.E_RECV_ERROR: _broken,

@@ -1,27 +1,66 @@
 """What a request means: decisions, written as generators that do no I/O.
 
-An exchange yields each Transfer that has to be made and is sent the Reply, or thrown what went
-wrong; it returns the Answer. It neither knows nor cares who moves the bytes, and is tested with
-`next` and `send`:
+An exchange yields each Step that has to be done and is sent what came of it, or thrown what went
+wrong; it returns the Answer. It neither knows nor cares who does it, and is tested with `next` and
+`send`. Each layer asks the one below:
 
-    redirects > transfer          (cache, auth and retry take their places between them)
+    redirects > cache > auth > retry > transfer
 
 Rules:
-- No sockets, threads, clocks or pycurl here; each policy is written once and reads on its own.
+- No sockets, threads or pycurl here; each policy is written once and reads on its own.
 - httplib2 is the oracle: what it would do with the same replies is what happens.
+- What may block, or is not ours (caches, proxy callables, large bodies to decode), is an Errand.
+- Most requests end with their first transfer. For those the layers are not even entered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import Any
 
-from ..model import Reply, Request, Settings, Transfer
-from ..response import Answer
-from .redirects import follow_redirects
+import httplib2
 
-Exchange = Generator[Transfer, Reply, Answer]
+from ..model import Errand, Request, Settings, Step
+from ..response import Answer, Response
+from .proxies import from_environment
+from .redirects import follow, is_final, located
+from .retry import FAILURES, try_again
+from .transfer import first_hop, transfer_of
+
+# Any: each kind of step is sent something else.
+Exchange = Generator[Step, Any, Answer]
 
 
 def exchange(request: Request, settings: Settings) -> Exchange:
     """All that has to happen for `request`."""
-    return follow_redirects(request, settings)
+    if settings.is_plain:
+        return plain(request, settings)
+    if settings.client is not None:
+        return by_client(request, settings.client)
+    return follow(request, settings)
+
+
+Client = Callable[[Request], tuple[httplib2.Response, bytes]]
+
+
+def by_client(request: Request, client: Client) -> Exchange:
+    """A request that another library makes, by its own rules."""
+    response, content = yield Errand(partial(client, request))
+    return Answer.of(Response.like(response), content)
+
+
+def plain(request: Request, settings: Settings) -> Exchange:
+    """A request that is most likely answered by its first transfer."""
+    hop = first_hop(request)
+    if "cache-control" in hop.headers:  # only-if-cached means something without a cache, too
+        return (yield from follow(request, settings))
+    proxy = None if settings.proxy_info is None else from_environment(hop)
+    transfer = transfer_of(hop, settings, proxy)
+    try:
+        reply = yield transfer
+    except FAILURES as error:
+        reply = yield from try_again(transfer, error)
+    if is_final(hop, reply, settings):
+        return Answer(reply, located(hop, reply.status, settings))
+    return (yield from follow(request, settings, (hop, reply)))

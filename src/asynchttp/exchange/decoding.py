@@ -5,15 +5,21 @@ The decoding is httplib2's own, limits included; here is only when it happens.
 
 from __future__ import annotations
 
-import httplib2
-
 from ..model import Reply, Settings
 from ..response import Response
+from . import oracle
+
+LARGE = 1 << 16  # bytes
 
 
 def is_encoded(method: str, reply: Reply) -> bool:
     """Whether the content may have to be decoded; HEAD has none."""
     return method != "HEAD" and b"\ncontent-encoding:" in reply.head.lower()
+
+
+def takes_long(reply: Reply) -> bool:
+    """Whether putting the content together, or decoding it, would hold up other transfers."""
+    return sum(map(len, reply.chunks)) > LARGE
 
 
 def decode(method: str, reply: Reply, settings: Settings) -> tuple[Response, bytes]:
@@ -25,5 +31,5 @@ def decode(method: str, reply: Reply, settings: Settings) -> tuple[Response, byt
     response, content = Response.parse(reply.head), b"".join(reply.chunks)
     if content and method != "HEAD":  # of no bytes httplib2 makes a ValueError
         limits = dict(settings.decode_limits)
-        content = httplib2._decompressContent(response, content, limits)  # type: ignore[attr-defined]  # not in its types
+        content = oracle.decompress(response, content, limits)
     return response, content

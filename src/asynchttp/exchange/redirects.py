@@ -3,9 +3,10 @@
 Rules, all httplib2's:
 - Safe methods are followed; 303 and 308 for every method; the rest with `follow_all_redirects`.
 - 302 and 303 become GET without a body. Conditional headers are dropped on the way, and
-  Authorization unless `forward_authorization_headers`.
+  what says who is asking unless `forward_authorization_headers`.
 - `previous` of the final response is the first redirect. `content-location` says where the
   content was found.
+- With `force_exception_to_status_code` what goes wrong at a step is that step's response.
 """
 
 from __future__ import annotations
@@ -13,42 +14,108 @@ from __future__ import annotations
 import copy
 import urllib.parse
 from collections.abc import Generator
+from typing import Any
 
 import httplib2
 
-from ..model import Reply, Request, Settings, Transfer
+from ..model import Reply, Request, Settings, Step
 from ..response import Answer, Response
-from .decoding import decode, is_encoded
-from .transfer import Hop, first_hop, hop_to, transfer_of
+from .cache import Fetched, fetch, forget, keep, share
+from .decoding import is_encoded
+from .forced import as_response
+from .transfer import Hop, first_hop, hop_to
+
+Found = tuple[Response, bytes]
 
 
-def follow_redirects(request: Request, settings: Settings) -> Generator[Transfer, Reply, Answer]:
-    """Transfers until one is answered by something else than a redirect to follow.
+def follow(
+    request: Request, settings: Settings, begun: tuple[Hop, Reply] | None = None
+) -> Generator[Step, Any, Answer]:
+    """Steps until one is answered by something else than a redirect to follow.
 
-    Raises `httplib2.RedirectLimit` after `request.redirections` of them,
-    `httplib2.RedirectMissingLocation`, and what `decode` and `transfer_of` raise.
+    `begun`: the first step, if it has been made, with its reply. Raises `httplib2.RedirectLimit`
+    after `request.redirections` redirects, `httplib2.RedirectMissingLocation`, and what the layers
+    below raise.
     """
-    hop, first, left = first_hop(request), None, request.redirections
+    trail = Trail(request.redirections)
+    try:
+        hop, reply = begun or (first_hop(request), None)
+        if (shared := (yield from share(hop, settings))) is not None:
+            return shared
+        response, content = yield from _follow(hop, reply, settings, trail)
+    except Exception as error:
+        if not settings.force_exception_to_status_code:
+            raise
+        response, content = as_response(error)
+    if trail.first is not None:
+        response.previous = trail.first
+    if response.status != 200:
+        yield from forget(trail.known, settings)
+    return Answer.of(response, content)
+
+
+class Trail:
+    """What the steps leave behind."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        """How many more redirects may be followed."""
+        self.first: Response | None = None
+        """The first redirect."""
+        self.known: list[str] = []
+        """What the cache had about the steps, and the network was asked about."""
+
+
+def _follow(
+    hop: Hop, reply: Reply | None, settings: Settings, trail: Trail
+) -> Generator[Step, Any, Found]:
     while True:
-        reply = yield transfer_of(hop, settings)
-        redirected = _is_redirect(hop, reply.status, settings)
-        if not redirected and first is None and not is_encoded(hop.method, reply):
-            return Answer(reply, _located(hop, reply.status, settings))
-        response, content = decode(hop.method, reply, settings)
-        if not redirected:
-            return _final(hop, response, content, first, settings)
-        if not left:
-            raise httplib2.RedirectLimit(
-                "Redirected more times than redirection_limit allows.", response, content
-            )
-        target = _target(hop, response, content)
+        hop = hop._replace(headers=dict(hop.headers))  # to be added to
+        fetched = yield from fetch(hop, settings, reply)
+        reply, response = None, fetched.response
+        if not is_redirect(hop, response.status, settings):
+            target = None
+        else:
+            target = yield from _lead(hop, fetched, settings, trail)
+        if fetched.was_known:
+            trail.known.append(hop.url)
         if target is None:
-            return Answer.of(response, content)
-        first = first or _left_behind(hop, response, settings)
-        hop, left = _next_hop(hop, response.status, target, settings), left - 1
+            _locate(hop, response, settings)
+            return response, fetched.content
+        hop = _next_hop(hop, response.status, target, settings)
 
 
-def _is_redirect(hop: Hop, status: int, settings: Settings) -> bool:
+def _lead(
+    hop: Hop, fetched: Fetched, settings: Settings, trail: Trail
+) -> Generator[Step, Any, str | None]:
+    """Where a redirect leads, which is noted in the trail."""
+    response, content, _ = fetched
+    if not trail.left:
+        raise httplib2.RedirectLimit(
+            "Redirected more times than redirection_limit allows.", response, content
+        )
+    trail.left -= 1
+    if response.fromcache:
+        trail.first = trail.first or response
+        return response["-x-permanent-redirect-url"]
+    target = _target(hop, response, content)
+    if target is not None:
+        if _is_permanent(hop, response.status, settings):
+            response["-x-permanent-redirect-url"] = target
+            response.setdefault("content-location", hop.uri)
+            yield from keep(hop, response, content, settings)
+        left_behind = copy.deepcopy(response)
+        left_behind.setdefault("content-location", hop.uri)
+        trail.first = trail.first or left_behind
+    return target
+
+
+def is_final(hop: Hop, reply: Reply, settings: Settings) -> bool:
+    """Whether `reply` is the answer as it is: no redirect to follow, nothing to decode."""
+    return not is_redirect(hop, reply.status, settings) and not is_encoded(hop.method, reply)
+
+
+def is_redirect(hop: Hop, status: int, settings: Settings) -> bool:
     return (
         status in settings.redirect_codes
         and settings.follow_redirects
@@ -60,20 +127,15 @@ def _is_redirect(hop: Hop, status: int, settings: Settings) -> bool:
     )
 
 
-def _located(hop: Hop, status: int, settings: Settings) -> str | None:
+def located(hop: Hop, status: int, settings: Settings) -> str | None:
     """The content-location of a response that names none."""
     return hop.uri if status in (200, 203) and hop.method in settings.safe_methods else None
 
 
-def _final(
-    hop: Hop, response: Response, content: bytes, first: Response | None, settings: Settings
-) -> Answer:
-    located = _located(hop, response.status, settings)
-    if located is not None:
-        response.setdefault("content-location", located)
-    if first is not None:
-        response.previous = first
-    return Answer.of(response, content)
+def _locate(hop: Hop, response: Response, settings: Settings) -> None:
+    uri = located(hop, response.status, settings)
+    if uri is not None and not response.fromcache:
+        response.setdefault("content-location", uri)
 
 
 def _target(hop: Hop, response: Response, content: bytes) -> str | None:
@@ -90,18 +152,14 @@ def _target(hop: Hop, response: Response, content: bytes) -> str | None:
     return response["location"]
 
 
-def _left_behind(hop: Hop, response: Response, settings: Settings) -> Response:
-    """The redirect as `previous` shows it."""
-    if response.status == 308 or (response.status == 301 and hop.method in settings.safe_methods):
-        response["-x-permanent-redirect-url"] = response["location"]
-    response.setdefault("content-location", hop.uri)
-    return copy.deepcopy(response)
+def _is_permanent(hop: Hop, status: int, settings: Settings) -> bool:
+    return status == 308 or (status == 301 and hop.method in settings.safe_methods)
 
 
 def _next_hop(hop: Hop, status: int, target: str, settings: Settings) -> Hop:
     dropped = {"if-none-match", "if-modified-since"}
     if not settings.forward_authorization_headers:
-        dropped.add("authorization")
+        dropped |= {"authorization", "x-wsse"}
     headers = hop.headers
     if not dropped.isdisjoint(headers):
         headers = {name: value for name, value in headers.items() if name not in dropped}

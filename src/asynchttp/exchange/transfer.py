@@ -14,7 +14,8 @@ import httplib2
 from httplib2.iri2uri import iri2uri
 
 from ..body import Body
-from ..model import Request, Settings, Transfer
+from ..model import Proxy, Request, Settings, Tls, Transfer
+from . import oracle
 
 # A URI that normalization would leave as it is.
 NORMAL = re.compile(r"(https?)://([a-z0-9._-]+(?::[0-9]{1,5})?)/[!-\"$-~]*(?<!\?)")
@@ -54,7 +55,7 @@ def first_hop(request: Request) -> Hop:
 
 
 def _complete(given: object) -> dict[str, str]:
-    headers: dict[str, str] = httplib2._normalize_headers(given)  # type: ignore[attr-defined]  # not in its types
+    headers = oracle.normalize_headers(given)
     headers.setdefault("user-agent", USER_AGENT)
     if "range" not in headers:
         headers.setdefault("accept-encoding", "gzip, deflate")
@@ -91,7 +92,7 @@ def _checked_authority(authority: str) -> str:
     return authority if port else host
 
 
-def transfer_of(hop: Hop, settings: Settings) -> Transfer:
+def transfer_of(hop: Hop, settings: Settings, proxy: Proxy | None) -> Transfer:
     """The Transfer for one step.
 
     Raises `ValueError` for a method or header that cannot be sent, or an impossible timeout.
@@ -103,8 +104,16 @@ def transfer_of(hop: Hop, settings: Settings) -> Transfer:
         _lines(hop.headers),
         hop.body if hop.method != "HEAD" else None,  # RFC 9110, 9.3.2; libcurl sends none
         _checked_timeout(settings.timeout),
-        settings.tls if hop.scheme == "https" else None,
+        _tls_for(hop, settings) if hop.scheme == "https" else None,
+        proxy,
     )
+
+
+def _tls_for(hop: Hop, settings: Settings) -> Tls:
+    for certificate in settings.certificates:
+        if certificate.domain in ("", hop.authority):
+            return settings.tls._replace(certificate=certificate)
+    return settings.tls
 
 
 def _checked_method(method: str) -> str:

@@ -1,0 +1,84 @@
+"""Calls: functions that run on a worker when there is a slot, and whose values are futures.
+
+`Call` is what `Http.submit` gives, `Following` what `Promise.then` gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from .callsite import CallSite
+from .failure import Failure, annotate
+from .future import FINISHED
+from .lazy import Content
+from .promise import Promise
+from .response import Response
+from .threads import calls_foreign_code
+from .work import Owner, Work
+
+T = TypeVar("T")
+
+
+class Call(Work[T]):
+    """The value of `function()`; `what` and `site` say in an error which call it was."""
+
+    __slots__ = ("function", "site", "what")
+
+    def __init__(self, owner: Owner, function: Callable[[], T], what: str, site: CallSite) -> None:
+        super().__init__(owner)
+        self.function = function
+        self.what = what
+        self.site = site
+
+    @calls_foreign_code
+    def run(self) -> None:
+        """Call the function, unless it was cancelled."""
+        if not self.set_running_or_notify_cancel():
+            return
+        try:
+            value = self.function()
+        except BaseException as error:  # noqa: BLE001  # foreign code, as executors do
+            self.conclude_and_tell(FINISHED, None, self.failure(error, 1))
+        else:
+            self.set_result(value)
+
+    def failure(self, error: BaseException, beneath: int) -> Failure:
+        """`error`, which says where the call was made."""
+        annotate(error, self.what, self.site)
+        return Failure(error, beneath)
+
+    def __str__(self) -> str:
+        return self.what
+
+
+class Following(Call[T]):
+    """The value of `function(response, content)`, or the failure of the promise that it follows."""
+
+    __slots__ = ("promise",)
+
+    rank = 1  # what has been answered comes before what has not been asked
+
+    def __init__(
+        self, owner: Owner, promise: Promise, function: Callable[[Response, Content], T]
+    ) -> None:
+        what = f"a function that follows {promise.request}"
+        call = calls_foreign_code(lambda: function(promise.response, promise.content))
+        super().__init__(owner, call, what, promise.request.site)
+        self.promise = promise
+
+    def failure(self, error: BaseException, beneath: int) -> Failure:
+        annotate(error, self.what, self.site, request=self.promise.request)
+        return Failure(error, beneath + 1)
+
+    def expect(self) -> None:
+        super().expect()
+        self.promise.expect()
+
+    def run(self) -> None:
+        if self.promise.cancelled():
+            self.cancel()
+        elif (error := self.promise.exception()) is None:
+            super().run()
+        elif self.set_running_or_notify_cancel():
+            self.set_exception(error)

@@ -1,0 +1,47 @@
+"""Clients: other classes with httplib2's interface that make the requests, one on each worker.
+
+For `Http.Client`, and for `connection_type=`, which only httplib2's own connections understand.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import httplib2
+
+from .model import Request
+
+
+class Clients:
+    """Makes and keeps the clients of one Http."""
+
+    def __init__(self) -> None:
+        self._here = threading.local()
+
+    def ask(
+        self,
+        kind: type[httplib2.Http],
+        attributes: Mapping[str, object],
+        connection_type: Any,  # Any: httplib2's, which it does not type
+        request: Request,
+    ) -> tuple[httplib2.Response, bytes]:
+        """Have the client of this thread make `request`, with its attributes as they are given."""
+        client = self._client(kind)
+        vars(client).update(attributes)
+        body = None if request.body is None else request.body.read(0, 1 << 62)
+        response, content = client.request(
+            request.uri,
+            request.method,
+            body,
+            None if request.headers is None else dict(request.headers),
+            request.redirections,
+            connection_type,
+        )
+        return response, content
+
+    def _client(self, kind: type[httplib2.Http]) -> Any:  # Any: it has httplib2's interface
+        if getattr(self._here, "kind", None) is not kind:
+            self._here.kind, self._here.client = kind, kind()
+        return self._here.client

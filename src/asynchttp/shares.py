@@ -1,0 +1,50 @@
+"""Shares: which requests wait for the answer of another that is the same.
+
+Rule: bookkeeping only. Whoever calls goes on with the work that `end` gives, outside the lock.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Generic, TypeVar
+
+from .model import Share
+
+W = TypeVar("W")
+
+
+class Shares(Generic[W]):
+    """The shared work of one Http."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._first: dict[object, W] = {}  # by key, who others wait for
+        self._waiting: dict[W, tuple[Share, list[W]]] = {}  # by who they wait for
+
+    def join(self, share: Share, work: W) -> bool:
+        """Whether `work` has to wait for another; else others wait for it from now on."""
+        with self._lock:
+            first = self._first.setdefault(share.key, work)
+            if first is work:
+                self._waiting[work] = share, []
+                return False
+            self._waiting[first][1].append(work)
+            return True
+
+    def end(self, work: W) -> tuple[Share, list[W]] | None:
+        """Nobody waits for `work` any more: who did, if others could."""
+        if work not in self._waiting:
+            return None
+        with self._lock:
+            share, waiting = self._waiting.pop(work)
+            del self._first[share.key]
+            return share, waiting
+
+    def withdraw(self, work: W) -> bool:
+        """It does not wait any more; False if it did not."""
+        with self._lock:
+            for _, waiting in self._waiting.values():
+                if work in waiting:
+                    waiting.remove(work)
+                    return True
+            return False
