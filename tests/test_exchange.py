@@ -8,6 +8,7 @@ import gzip
 import re
 from collections.abc import Generator
 from http.client import HTTPException
+from typing import cast
 
 import httplib2
 import pytest
@@ -16,9 +17,12 @@ from hypothesis import strategies as st
 
 from asynchttp.body import take
 from asynchttp.callsite import CallSite
-from asynchttp.exchange import Exchange, exchange
+from asynchttp.exchange import exchange
 from asynchttp.model import Headers, Reply, Request, Settings, Tls, Transfer
 from asynchttp.response import Answer
+
+Steps = Generator[Transfer, Reply, Answer]
+"""Where there is neither a cache nor anything else that needs an errand."""
 
 URI = "http://server.test/start"
 TLS = Tls("authorities.pem", verify=True)
@@ -42,9 +46,9 @@ def begin(
     headers: Headers | None = None,
     redirections: int = 5,
     settings: Settings = SETTINGS,
-) -> Exchange:
+) -> Steps:
     request = Request(method, uri, headers, take(body), redirections, 0.0, CallSite())
-    return exchange(request, settings)
+    return cast("Steps", exchange(request, settings))
 
 
 def first_of(uri: str = URI, method: str = "GET", **rest: object) -> Transfer:
@@ -61,7 +65,7 @@ def moved(status: int, location: str, *fields: str) -> Reply:
     return reply(status, f"Location: {location}", *fields)
 
 
-def end_of(steps: Generator[Transfer, Reply, Answer], last: Reply) -> Answer:
+def end_of(steps: Steps, last: Reply) -> Answer:
     """What the exchange returns when `last` is the reply to its last transfer."""
     with pytest.raises(StopIteration) as end:
         steps.send(last)
@@ -233,7 +237,7 @@ def test_what_goes_wrong_on_the_way_comes_out() -> None:
 def test_an_exchange_is_nobody_elses() -> None:
     """Two of one request do not know of each other."""
     request = Request("GET", URI, {"X": "y"}, None, 1, 0.0, CallSite())
-    one, two = exchange(request, SETTINGS), exchange(request, SETTINGS)
+    one, two = (cast("Steps", exchange(request, SETTINGS)) for _ in range(2))
     assert next(one) == next(two)
     one.send(moved(302, "/next"))
     assert end_of(two, reply(200)).response.previous is None

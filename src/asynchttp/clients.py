@@ -14,6 +14,17 @@ import httplib2
 from .model import Request
 
 
+class _Owned:
+    """A client; it is closed when its thread ends, or another takes its place."""
+
+    def __init__(self, kind: type[httplib2.Http]) -> None:
+        self.kind = kind
+        self.client: Any = kind()  # Any: it has httplib2's interface
+
+    def __del__(self) -> None:
+        self.client.close()
+
+
 class Clients:
     """Makes and keeps the clients of one Http."""
 
@@ -41,7 +52,8 @@ class Clients:
         )
         return response, content
 
-    def _client(self, kind: type[httplib2.Http]) -> Any:  # Any: it has httplib2's interface
-        if getattr(self._here, "kind", None) is not kind:
-            self._here.kind, self._here.client = kind, kind()
-        return self._here.client
+    def _client(self, kind: type[httplib2.Http]) -> Any:  # Any: as above
+        owned: _Owned | None = getattr(self._here, "owned", None)
+        if owned is None or owned.kind is not kind:
+            owned = self._here.owned = _Owned(kind)
+        return owned.client

@@ -27,6 +27,13 @@ class SafeFileCache(httplib2.FileCache):
         finally:
             draft.unlink(missing_ok=True)
 
+    def get(self, key: str) -> bytes | None:
+        """What is kept, or None."""
+        try:
+            return Path(self.cache, self.safe(key)).read_bytes()
+        except OSError:
+            return None
+
     def delete(self, key: str) -> None:
         """Forget it; another may be quicker."""
         Path(self.cache, self.safe(key)).unlink(missing_ok=True)

@@ -301,6 +301,7 @@ class Easy:
             info(pycurl.SSL_VERIFYRESULT),
             bool(self._head) and self._head[0].startswith(b"HTTP/"),
             b"".join(self._chunks),
+            info(pycurl.CONTENT_LENGTH_DOWNLOAD_T),
             transfer.proxy if before else None,
             bool(info(pycurl.CONNECT_TIME_T)),
             f"{answer}: {responses.get(answer, '')}\n" if answer not in (0, 200) else "",

@@ -45,6 +45,8 @@ class Trouble(NamedTuple):
     """Whether an answer had begun to come."""
     received: bytes
     """The part of the body that came."""
+    length: int = -1
+    """Of the whole body, as announced; -1 if it was not."""
     proxy: Proxy | None = None
     """The proxy, if it did not even come to the request."""
     connected: bool = False
@@ -204,8 +206,8 @@ def _disconnected(trouble: Trouble) -> Exception:
 
 
 def _incomplete(trouble: Trouble) -> Exception:
-    missing = re.search(r"with (\d+) bytes (?:remaining|missing)", trouble.message)
-    return http.client.IncompleteRead(trouble.received, int(missing[1]) if missing else None)
+    missing = trouble.length - len(trouble.received) if trouble.length >= 0 else None
+    return http.client.IncompleteRead(trouble.received, missing)
 
 
 def _not_http(trouble: Trouble) -> Exception:

@@ -4,8 +4,8 @@ Rules:
 - Entries are httplib2's, byte for byte, so that both can share them. What they mean is decided by
   httplib2's own functions.
 - The cache is the user's or a disk: every access is an Errand.
-- An entry that cannot be read is none. One whose content is not as long as it says is of a HEAD, or
-  of a process that was killed: no answer to a GET.
+- An entry that cannot be read is none; nor is one whose content is not as long as it says: of a
+  HEAD, which httplib2 keeps, or of a process that was killed.
 - The same GETs at the same time are one (4, on collapsed requests), unless the answer may not be
   used for another.
 """
@@ -70,7 +70,8 @@ def _load(hop: Hop, settings: Settings) -> Generator[Step, Any, tuple[Response, 
     response, content = yield from ask(hop, settings)
     if response.status in (200, 203) and hop.method in settings.safe_methods:
         response.setdefault("content-location", hop.uri)
-        yield from keep(hop, response, content, settings)
+        if hop.method != "HEAD":  # it would be taken for what a GET is answered
+            yield from keep(hop, response, content, settings)
     return response, content
 
 

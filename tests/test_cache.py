@@ -1,0 +1,303 @@
+"""The cache where httplib2 has nothing to say: many requests at once, entries that are broken, and
+processes that are killed. That it is httplib2's otherwise is shown by test_differential and by
+httplib2's own tests.
+"""
+
+import concurrent.futures as cf
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httplib2
+import pytest
+
+from asynchttp import Http, Promise
+from asynchttp.filecache import SafeFileCache
+from tests.conftest import RawServers
+from tests.programs import run
+from tests.servers.app import Gate
+from tests.servers.raw import Step, head, send
+from tests.servers.seen import PATIENCE
+from tests.servers.web import WebServer
+
+FRESH = "/status/200?Cache-Control=max-age%3D1000"
+
+
+@pytest.fixture
+def http(tmp_path: Path) -> Iterator[Http]:
+    with Http(str(tmp_path / "cache")) as http:
+        yield http
+
+
+def entries(tmp_path: Path) -> list[Path]:
+    return sorted((tmp_path / "cache").iterdir())
+
+
+def answer(content: bytes, *fields: str) -> Step:
+    lines = [f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}", *fields, "", ""]
+    return send("\r\n".join(lines).encode() + content)
+
+
+# At once
+
+
+def ask_at_once(http: Http, gate: Gate, count: int, **headers: str) -> list[Promise]:
+    """The first is on the wire before the others are made."""
+    first = http.request(gate.url(), headers=headers)
+    gate.arrived.wait_for(1)
+    return [first, *(http.request(gate.url(), headers=headers) for _ in range(count - 1))]
+
+
+def test_the_same_requests_at_once_are_one(http: Http, server: WebServer) -> None:
+    gate = server.gate()
+    promises = ask_at_once(http, gate, 20)
+    gate.open()
+    assert {promise.response.status for promise in promises} == {200}
+    assert len(gate.arrived) == 1
+    assert [promise.response.fromcache for promise in promises] == [False] + [True] * 19
+
+
+def test_each_has_a_response_of_its_own(http: Http, server: WebServer) -> None:
+    gate = server.gate()
+    one, other = ask_at_once(http, gate, 2)
+    gate.open()
+    one.response["x-mine"] = "yes"
+    assert "x-mine" not in other.response
+    assert one.content == other.content
+
+
+def test_other_headers_make_another_request(http: Http, server: WebServer) -> None:
+    gate = server.gate()
+    promises = [http.request(gate.url(), headers={"accept": kind}) for kind in "ab"]
+    gate.arrived.wait_for(2)
+    gate.open()
+    assert [promise.response.fromcache for promise in promises] == [False, False]
+
+
+@pytest.mark.parametrize("directive", ["no-store", "no-cache"])
+def test_who_wants_an_answer_of_his_own_gets_it(
+    http: Http, server: WebServer, directive: str
+) -> None:
+    gate = server.gate()
+    promises = [http.request(gate.url(), headers={"cache-control": directive}) for _ in range(3)]
+    gate.arrived.wait_for(3)
+    gate.open()
+    assert [promise.response.fromcache for promise in promises] == [False] * 3
+
+
+@pytest.mark.parametrize("directive", ["no-store", "no-cache"])
+def test_what_may_not_be_used_for_another_is_not(
+    http: Http, raw_server: RawServers, directive: str
+) -> None:
+    """Those who waited ask themselves (RFC 9111, 5.2.2)."""
+    asked = threading.Event()
+
+    def wait_until_asked(_: object) -> None:
+        asked.wait(PATIENCE)
+
+    own = [head, answer(b"own", f"Cache-Control: {directive}")]
+    server = raw_server([head, wait_until_asked, *own[1:]], own, own)
+    first = http.request(server.url())
+    server.heads.wait_for(1)
+    others = [http.request(server.url()) for _ in range(2)]
+    asked.set()
+    assert [bytes(each.content) for each in [first, *others]] == [b"own"] * 3
+    assert len(server.heads) == 3
+
+
+def test_when_the_first_is_cancelled_the_next_asks(http: Http, server: WebServer) -> None:
+    gate = server.gate()
+    first, second, third = ask_at_once(http, gate, 3)
+    assert first.cancel()
+    gate.arrived.wait_for(2)
+    gate.open()
+    assert (second.response.fromcache, third.response.fromcache) == (False, True)
+    assert len(gate.arrived) == 2
+
+
+def test_when_the_first_fails_the_next_asks(http: Http, raw_server: RawServers) -> None:
+    broken = [head, send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")]
+    server = raw_server(broken, [head, answer(b"fine")])
+    promises = [http.request(server.url()) for _ in range(3)]
+    errors = [promise.exception() for promise in promises]
+    assert [error is None for error in errors] == [False, True, True]
+    assert [bytes(promise.content) for promise in promises[1:]] == [b"fine"] * 2
+
+
+def test_one_that_waits_for_another_can_be_cancelled(http: Http, server: WebServer) -> None:
+    gate = server.gate()
+    first, second, third = ask_at_once(http, gate, 3)
+    assert second.cancel()
+    gate.open()
+    assert {first.response.status, third.response.status} == {200}
+    http.close()  # no slot is lost
+
+
+def test_waiting_for_another_takes_no_more_workers(tmp_path: Path, server: WebServer) -> None:
+    with Http(str(tmp_path), max_workers=2) as http:
+        gate = server.gate()
+        promises = ask_at_once(http, gate, 20)
+        gate.open()
+        assert {promise.exception(PATIENCE) for promise in promises} == {None}
+
+
+def test_callbacks_of_those_that_share(http: Http, server: WebServer) -> None:
+    gate = server.gate()
+    promises = [
+        http.request(gate.url(), callback=lambda promise: len(promise.content)) for _ in range(10)
+    ]
+    gate.arrived.wait_for(1)
+    gate.open()
+    assert cf.wait(promises, PATIENCE).not_done == set()
+    assert [promise.exception() for promise in promises] == [None] * 10
+
+
+# Entries
+
+
+def test_httplib2_uses_ours(http: Http, server: WebServer, tmp_path: Path) -> None:
+    http.request(server.url(FRESH)).result()
+    with closing(httplib2.Http(str(tmp_path / "cache"))) as theirs:
+        response, _ = theirs.request(server.url(FRESH))
+    assert response.fromcache
+    assert len(server.received) == 1
+
+
+def test_we_use_httplib2s(http: Http, server: WebServer, tmp_path: Path) -> None:
+    with closing(httplib2.Http(str(tmp_path / "cache"))) as theirs:
+        theirs.request(server.url(FRESH))
+    assert http.request(server.url(FRESH)).response.fromcache
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("cut", [0, 1, 10, 60, -1])
+def test_an_entry_that_is_cut_is_fetched_anew(
+    http: Http, server: WebServer, tmp_path: Path, cut: int
+) -> None:
+    """As a process leaves it that is killed while httplib2 writes."""
+    url = server.url("/bytes/100?Cache-Control=max-age%3D1000")
+    whole = http.request(url).result()[1]
+    (entry,) = entries(tmp_path)
+    entry.write_bytes(entry.read_bytes()[:cut])
+    assert http.request(url).content == whole
+    assert len(server.received) == 2
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [b"\0", b"\r\n\r\n", b"status: none\r\n\r\nx", b"x: y\r\n\r\nx", b"\xff" * 1000],
+    ids=range(5),
+)
+def test_an_entry_of_nonsense_is_fetched_anew(
+    http: Http, server: WebServer, tmp_path: Path, nonsense: bytes
+) -> None:
+    http.request(server.url(FRESH)).result()
+    (entry,) = entries(tmp_path)
+    entry.write_bytes(nonsense)
+    assert http.request(server.url(FRESH)).response.fromcache is False
+    assert http.request(server.url(FRESH)).response.fromcache is True
+
+
+def test_an_entry_of_a_head_is_no_answer_to_a_get(http: Http, raw_server: RawServers) -> None:
+    """httplib2 answers with nothing."""
+    fields = "Cache-Control: max-age=1000", "Date: Fri, 01 Jan 2100 00:00:00 GMT"
+    server = raw_server([head, answer(b"", *fields)], [head, answer(b"content", *fields)])
+    http.request(server.url(), "HEAD").result()
+    assert http.request(server.url()).content == b"content"
+
+
+def test_nor_is_one_that_httplib2_kept(http: Http, raw_server: RawServers, tmp_path: Path) -> None:
+    fields = "Cache-Control: max-age=1000", "Date: Fri, 01 Jan 2100 00:00:00 GMT"
+    whole = answer(b"content", *fields)
+    server = raw_server([head, whole], [head, whole])
+    with closing(httplib2.Http(str(tmp_path / "cache"))) as theirs:
+        theirs.request(server.url(), "HEAD")
+    assert http.request(server.url()).content == b"content"
+
+
+def test_a_cache_that_cannot_be_read(server: WebServer) -> None:
+    class Broken(dict[str, bytes]):
+        def __bool__(self) -> bool:
+            return True
+
+        def get(self, key: str, default: object = None) -> bytes:
+            raise OSError("no disk")
+
+        def set(self, key: str, value: bytes) -> None:
+            self[key] = value
+
+    with Http(Broken()) as http:
+        assert http.request(server.url(FRESH)).response.status == 200
+
+
+def test_any_object_that_has_the_methods(server: WebServer) -> None:
+    kept: dict[str, bytes] = {}
+    threads: list[str] = []
+
+    class Memory:
+        def get(self, key: str) -> bytes | None:
+            threads.append(threading.current_thread().name)
+            return kept.get(key)
+
+        def set(self, key: str, value: bytes) -> None:
+            kept[key] = value
+
+        def delete(self, key: str) -> None:
+            kept.pop(key, None)
+
+    with Http(Memory()) as http:
+        assert http.request(server.url(FRESH)).response.fromcache is False
+        assert http.request(server.url(FRESH)).response.fromcache is True
+        http.request(server.url(FRESH), "POST").result()
+    assert kept == {}
+    assert set(threads) == {"asynchttp worker"}  # never the I/O thread
+
+
+def test_many_threads_and_processes_that_write_the_same(
+    http: Http, server: WebServer, tmp_path: Path
+) -> None:
+    """Whoever reads sees a whole entry."""
+    url = server.url("/bytes/200000")
+    program = """
+        http = Http(sys.argv[2])
+        for _ in range(30):
+            assert len(http.request(sys.argv[1])[1]) == 200000
+    """
+    directory = str(tmp_path / "cache")
+    with cf.ThreadPoolExecutor(3) as threads:
+        processes = [threads.submit(run, program, url, directory) for _ in range(2)]
+        for _ in range(30):
+            promises = [http.request(url, headers={"x": str(number)}) for number in range(5)]
+            assert [len(promise.content) for promise in promises] == [200000] * 5
+        assert [process.result().fine() for process in processes] == [[], []]
+    assert len(entries(tmp_path)) == 1
+
+
+def test_a_process_that_is_killed_leaves_no_half_entry(server: WebServer, tmp_path: Path) -> None:
+    """Killed again and again in the middle of writing."""
+    program = """
+        import os, signal
+        from asynchttp.filecache import SafeFileCache
+        cache = SafeFileCache(sys.argv[1])
+        content = b"x" * 5_000_000
+        cache.set("key", b"begin" + content)
+        threading.Timer(float(sys.argv[2]), lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
+        while True:
+            cache.set("key", b"again" + content)
+    """
+    for number in range(5):
+        run(program, str(tmp_path), str(0.01 + number / 200))
+        kept = SafeFileCache(str(tmp_path)).get("key")
+        assert kept is not None
+        assert len(kept) == 5_000_005
+
+
+def test_a_change_of_the_cache_counts_for_what_comes_after(
+    http: Http, server: WebServer, tmp_path: Path
+) -> None:
+    http.request(server.url(FRESH)).result()
+    http.cache = None  # type: ignore[assignment]  # as it is when none is given
+    assert http.request(server.url(FRESH)).response.fromcache is False
+    http.cache = httplib2.FileCache(str(tmp_path / "cache"))
+    assert http.request(server.url(FRESH)).response.fromcache is True

@@ -1,0 +1,261 @@
+"""What else runs on workers: functions given to `submit`, other clients, and what blocks on
+purpose.
+"""
+
+import concurrent.futures as cf
+import pickle
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+import httplib2
+import pytest
+
+import asynchttp
+from asynchttp import Http, Promise
+from asynchttp.response import Response
+from tests.conftest import RawServers
+from tests.servers.raw import OK, head, send
+from tests.servers.seen import PATIENCE
+from tests.servers.web import WebServer
+
+
+@pytest.fixture
+def http() -> Iterator[Http]:
+    with Http(max_workers=4) as http:
+        yield http
+
+
+def thread_name() -> str:
+    return threading.current_thread().name
+
+
+# submit
+
+
+def test_a_function_runs_on_a_worker(http: Http) -> None:
+    assert http.submit(thread_name).result(PATIENCE) == "asynchttp worker"
+
+
+def test_with_its_arguments(http: Http) -> None:
+    assert http.submit(divmod, 7, 2).result(PATIENCE) == (3, 1)
+    assert http.submit(sorted, [1, 3, 2], reverse=True).result(PATIENCE) == [3, 2, 1]
+
+
+def test_what_it_raises_says_where_it_was_called(http: Http) -> None:
+    call = http.submit(int, "none")
+    with pytest.raises(ValueError, match="none") as raised:
+        call.result(PATIENCE)
+    assert "test_what_it_raises_says_where_it_was_called" in raised.value.__notes__[0]
+
+
+def test_no_more_at_once_than_max_workers(http: Http) -> None:
+    inside, most, lock = 0, 0, threading.Lock()
+    full = threading.Barrier(4)
+
+    def count() -> None:
+        nonlocal inside, most
+        with lock:
+            inside += 1
+            most = max(most, inside)
+        full.wait(PATIENCE)
+        with lock:
+            inside -= 1
+
+    calls = [http.submit(count) for _ in range(20)]
+    assert cf.wait(calls, PATIENCE).not_done == set()
+    assert [call.exception() for call in calls] == [None] * 20
+    assert most == 4
+
+
+def test_one_that_waits_can_be_cancelled(http: Http) -> None:
+    begun, end = threading.Semaphore(0), threading.Event()
+
+    def wait() -> bool:
+        begun.release()
+        return end.wait(PATIENCE)
+
+    running = [http.submit(wait) for _ in range(4)]
+    for _ in running:
+        begun.acquire()
+    queued = http.submit(wait)
+    assert queued.cancel()
+    assert not running[0].cancel()
+    end.set()
+    assert all(call.result(PATIENCE) for call in running)
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_it_may_make_requests_and_wait_for_them(server: WebServer, limit: int) -> None:
+    """Its slot is lent."""
+    with Http(max_workers=limit) as http:
+        calls = [http.submit(lambda: http.request(server.url()).result()) for _ in range(10)]
+        assert [call.result(PATIENCE)[0].status for call in calls] == [200] * 10
+
+
+def test_close_waits_for_it() -> None:
+    http, end = Http(), threading.Event()
+    call = http.submit(end.wait, PATIENCE)
+    threading.Timer(0.01, end.set).start()
+    http.close()
+    assert call.done()
+
+
+# blocking
+
+
+def test_blocking_gives_what_httplib2_gives(server: WebServer) -> None:
+    with Http(blocking=True) as http:
+        response, content = http.request(server.url("/bytes/5"))
+    assert type(response) is Response
+    assert type(content) is bytes
+    assert (response.status, content) == (200, bytes(range(5)))
+
+
+def test_blocking_raises_in_place(refused: str) -> None:
+    with Http(blocking=True) as http, pytest.raises(ConnectionRefusedError):
+        http.request(refused)
+
+
+def test_blocking_is_for_any_number_of_threads(server: WebServer) -> None:
+    def ask(number: int) -> int:
+        return len(shared.request(server.url(f"/bytes/{number}"))[1])
+
+    with Http(blocking=True) as shared, cf.ThreadPoolExecutor(20) as threads:
+        assert list(threads.map(ask, range(200))) == list(range(200))
+
+
+def test_blocking_runs_the_callback_first(server: WebServer) -> None:
+    def mark(promise: Promise) -> None:
+        promise.response.mark = thread_name()
+
+    with Http(blocking=True) as http:
+        response, _ = http.request(server.url(), callback=mark)
+    assert response.mark == "asynchttp worker"
+
+
+# Other clients
+
+
+class Client(httplib2.Http):
+    """Notes who asks."""
+
+    made: ClassVar[list["Client"]] = []
+    threads: ClassVar[set[str]] = set()
+
+    def __init__(self) -> None:
+        super().__init__()
+        Client.made.append(self)
+
+    # Any: httplib2's own arguments.
+    def request(self, *arguments: Any, **named: Any) -> Any:
+        Client.threads.add(thread_name())
+        return super().request(*arguments, **named)
+
+
+@pytest.fixture
+def client() -> type[Client]:
+    Client.made, Client.threads = [], set()
+    return Client
+
+
+def test_a_client_makes_the_requests(http: Http, server: WebServer, client: type[Client]) -> None:
+    http.Client = client
+    promises = [http.request(server.url(f"/bytes/{size}")) for size in range(20)]
+    assert [len(promise.content) for promise in promises] == list(range(20))
+    assert client.threads == {"asynchttp worker"}
+    assert len(client.made) <= 4
+
+
+def test_with_the_attributes_of_the_http(
+    http: Http, server: WebServer, client: type[Client]
+) -> None:
+    http.Client = client
+    http.follow_redirects = False
+    assert http.request(server.url("/hops/1")).response.status == 302
+    http.follow_redirects = True
+    assert http.request(server.url("/hops/1")).response.status == 200
+
+
+def test_its_errors_come_when_looked_at(http: Http, refused: str, client: type[Client]) -> None:
+    http.Client = client
+    promise = http.request(refused)
+    with pytest.raises(ConnectionRefusedError) as raised:
+        len(promise.content)
+    assert refused in raised.value.__notes__[0]
+
+
+def test_its_callbacks_and_bodies(http: Http, server: WebServer, client: type[Client]) -> None:
+    http.Client = client
+    sent: list[bytes] = []
+    promise = http.request(
+        server.url(), "POST", "body", callback=lambda promise: sent.append(bytes(promise.content))
+    )
+    assert promise.response.status == 200
+    assert server.received[0].body == b"body"
+    assert len(sent) == 1
+
+
+def test_a_connection_type_is_httplib2s_business(http: Http, raw_server: RawServers) -> None:
+    made: list[str] = []
+
+    class Connection(httplib2.HTTPConnectionWithTimeout):
+        def connect(self) -> None:
+            made.append(thread_name())
+            super().connect()
+
+    server = raw_server([head, send(OK)])
+    response, content = http.request(server.url(), connection_type=Connection)
+    assert (response.status, content) == (200, b"ok")
+    assert made == ["asynchttp worker"]
+
+
+def test_even_where_asynchttp_stands_in_for_httplib2(
+    http: Http, raw_server: RawServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(httplib2, "Http", Http)
+    server = raw_server([head, send(OK)])
+    kind = httplib2.HTTPConnectionWithTimeout
+    assert http.request(server.url(), connection_type=kind)[1] == b"ok"
+
+
+# Names, attributes, pickles
+
+
+NAMES = [name for name, value in vars(httplib2).items() if not isinstance(value, ModuleType)]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("__")])
+def test_every_name_of_httplib2_is_there(name: str) -> None:
+    assert getattr(asynchttp, name) is getattr(httplib2, name) or name in asynchttp.__all__
+
+
+def test_a_name_that_nobody_has() -> None:
+    with pytest.raises(AttributeError, match="nonsense"):
+        asynchttp.nonsense  # noqa: B018  # it is what is tested
+
+
+def test_it_is_pickled_with_its_attributes(tmp_path: Path, server: WebServer) -> None:
+    http = Http(str(tmp_path), timeout=7, max_workers=3, blocking=True)
+    http.follow_redirects = False
+    http.add_credentials("name", "password")
+    with closing(http), closing(pickle.loads(pickle.dumps(http))) as copy:
+        assert (copy.timeout, copy.max_workers, copy.follow_redirects) == (7, 3, False)
+        assert copy.credentials.credentials == http.credentials.credentials
+        assert copy.request(server.url("/hops/1"))[0].status == 302
+
+
+def test_values_of_a_header_that_comes_several_times(server: WebServer) -> None:
+    url = server.url("/status/200?Set-Cookie=a%3D1,x&Set-Cookie=b%3D2&X=y")
+    with Http() as http:
+        response = http.request(url).response
+        assert response.getall("Set-Cookie") == ["a=1,x", "b=2"]
+        assert response["set-cookie"] == "a=1,x, b=2"
+        assert (response.getall("x"), response.getall("z")) == (["y"], [])
+        for copy in (pickle.loads(pickle.dumps(response)), http.request(url).result()[0]):
+            assert copy.getall("set-cookie") == ["a=1,x", "b=2"]
+        response["set-cookie"] = "c"
+        assert response.getall("set-cookie") == ["c"]
