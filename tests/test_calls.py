@@ -248,6 +248,19 @@ def test_it_is_pickled_with_its_attributes(tmp_path: Path, server: WebServer) ->
         assert copy.request(server.url("/hops/1"))[0].status == 302
 
 
+def test_debuglevel_prints_what_goes_over_the_wire(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(httplib2, "debuglevel", 1)
+    with Http() as http:
+        http.request(server.url("/bytes/5"), headers={"x-mine": "yes"}).result()
+    out = capfd.readouterr().out
+    assert out.startswith("send: b'GET /bytes/5 HTTP/1.1")
+    assert "x-mine: yes" in out
+    assert "\nreply: 'HTTP/1.1 200" in out
+    assert "\nheader: content-length: 5\n" in out
+
+
 def test_values_of_a_header_that_comes_several_times(server: WebServer) -> None:
     url = server.url("/status/200?Set-Cookie=a%3D1,x&Set-Cookie=b%3D2&X=y")
     with Http() as http:

@@ -15,6 +15,7 @@ import os
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 
 from .threads import OwnThread
@@ -39,6 +40,11 @@ def error(message: str, *args: object, error: BaseException | None = None) -> No
     _write(logging.ERROR, message, args, error or sys.exc_info()[1])
 
 
+def say(line: str) -> None:
+    """Print `line`: for `httplib2.debuglevel`, which prints."""
+    _scribe.write(functools.partial(print, line))
+
+
 def flush() -> None:
     """Wait until all that was logged has been written."""
     _scribe.flush()
@@ -50,31 +56,30 @@ def _write(level: int, message: str, args: tuple[object, ...], error: BaseExcept
     caller = sys._getframe(2)
     exc_info: ExcInfo | None = (type(error), error, error.__traceback__) if error else None
     code = caller.f_code
-    _scribe.write(
-        logger.makeRecord(
-            logger.name,
-            level,
-            code.co_filename,
-            caller.f_lineno,
-            message,
-            args,
-            exc_info,
-            code.co_name,
-        )
+    record = logger.makeRecord(
+        logger.name,
+        level,
+        code.co_filename,
+        caller.f_lineno,
+        message,
+        args,
+        exc_info,
+        code.co_name,
     )
+    _scribe.write(functools.partial(logger.handle, record))
 
 
 class _Scribe:
-    """Hands records to the logger's handlers, one after another, on a thread of its own."""
+    """Writes what was told, one thing after another, on a thread of its own."""
 
     def __init__(self) -> None:
-        self._records: deque[logging.LogRecord] = deque()
+        self._told: deque[Callable[[], object]] = deque()
         self._thread: threading.Thread | None = None
         # An RLock: a finalizer that logs may run in the middle of `write`.
         self._lock = threading.RLock()
 
-    def write(self, record: logging.LogRecord) -> None:
-        self._records.append(record)
+    def write(self, tell: Callable[[], object]) -> None:
+        self._told.append(tell)
         with self._lock:
             if self._thread is None:
                 self._thread = OwnThread(self._run, "log")
@@ -88,17 +93,17 @@ class _Scribe:
 
     def _run(self) -> None:
         while True:
-            while self._records:
-                self._handle(self._records.popleft())
+            while self._told:
+                self._tell(self._told.popleft())
             with self._lock:
-                if not self._records:
+                if not self._told:
                     self._thread = None
                     return
 
-    def _handle(self, record: logging.LogRecord) -> None:
+    def _tell(self, tell: Callable[[], object]) -> None:
         try:
-            logger.handle(record)
-        except Exception:  # noqa: BLE001  # of a filter; handlers catch their own
+            tell()
+        except Exception:  # noqa: BLE001  # of a filter, or stdout; handlers catch their own
             sys.excepthook(*sys.exc_info())
 
     def flush(self) -> None:

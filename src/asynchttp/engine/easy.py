@@ -241,6 +241,23 @@ class Easy:
         info = self.curl.getinfo
         return int(info(pycurl.REQUEST_SIZE) + info(pycurl.SIZE_UPLOAD_T))
 
+    def trace(self, say: Callable[[str], object]) -> None:
+        """Have all that goes over the wire said, the way `http.client` prints it."""
+
+        def tell(kind: int, text: bytes) -> None:
+            if kind in (pycurl.INFOTYPE_HEADER_OUT, pycurl.INFOTYPE_DATA_OUT):
+                say(f"send: {text!r}")
+            elif kind == pycurl.INFOTYPE_HEADER_IN:
+                line = text.decode("latin-1")
+                if line.startswith("HTTP/"):
+                    say(f"reply: {line!r}")
+                elif line.strip():
+                    say(f"header: {line.strip()}")
+
+        self.curl.setopt(pycurl.VERBOSE, 1)
+        self.curl.setopt(pycurl.DEBUGFUNCTION, tell)
+        self.reusable = False
+
     def progress(self) -> tuple[float, ...]:
         """Numbers that change when bytes move for this transfer."""
         info = self.curl.getinfo

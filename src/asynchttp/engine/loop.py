@@ -23,6 +23,8 @@ from copy import copy
 from functools import partial
 from typing import Generic, TypeVar
 
+import httplib2
+
 from .. import log
 from ..body import Body
 from ..model import Reply, Transfer
@@ -165,6 +167,8 @@ class Loop(Generic[Token]):
             easy.share(wait=self._pioneers.may_share(job))
         if log.telling() or (job.transfer.tls is not None and self._pioneers.is_first(job)):
             self._watch_connection(job, easy)
+        if httplib2.debuglevel:
+            easy.trace(log.say)
         shard.add(job, easy)
 
     def _end(self, job: Job[Token], outcome: Reply | BaseException) -> None:

@@ -160,9 +160,7 @@ def _next_hop(hop: Hop, status: int, target: str, settings: Settings) -> Hop:
     dropped = {"if-none-match", "if-modified-since"}
     if not settings.forward_authorization_headers:
         dropped |= {"authorization", "x-wsse"}
-    headers = hop.headers
-    if not dropped.isdisjoint(headers):
-        headers = {name: value for name, value in headers.items() if name not in dropped}
+    headers = {name: value for name, value in hop.headers.items() if name.lower() not in dropped}
     if status in (302, 303):
         return hop_to("GET", target, headers, None)
     return hop_to(hop.method, target, headers, hop.body)
