@@ -41,9 +41,13 @@ def readme_blocks() -> list[str]:
 
 
 def test_the_readme_runs_as_it_is_printed(
-    server: WebServer, capsys: pytest.CaptureFixture[str]
+    server: WebServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """One block after another, as a reader would; only the address is another."""
+    monkeypatch.chdir(tmp_path)
     url = server.url("/text/utf-8?text=[1]")
     names: dict[str, object] = {"url": url}
     quiet = list(logging.root.handlers)

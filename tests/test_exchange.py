@@ -36,7 +36,7 @@ SETTINGS = Settings(
     timeout=None,
     tls=TLS,
     authorizations=[],
-)
+).worked_out()
 
 
 def begin(

@@ -181,6 +181,7 @@ class Http(httplib2.Http):
             self.credentials.credentials,
             self.certificates.credentials,
             id(self.authorizations),
+            len(self.authorizations),
         )
         seen, settings = self._seen
         if attributes != seen:
@@ -212,7 +213,7 @@ class Http(httplib2.Http):
             self.ignore_etag,
             tuple(self.credentials.credentials),
             self.force_exception_to_status_code,
-        )
+        ).worked_out()
 
     def close(self, cancel_futures: bool = False) -> None:
         """Finish what is pending, or with `cancel_futures` cancel it; then end all threads and

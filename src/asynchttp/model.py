@@ -118,10 +118,16 @@ class Settings(NamedTuple):
     client: Callable[[Request], tuple[httplib2.Response, bytes]] | None = None
     """Who makes the request, all of it, on a worker; None for libcurl and the rules here."""
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether most requests end with their first transfer, and none needs an errand."""
-        return (
+    # Filled when it is first needed, by scheme. Any: as for proxy_info.
+    proxies: dict[str, Any] | None = None
+    """What the environment says, if that counts."""
+    is_plain: bool = False
+    """Whether most requests end with their first transfer, and none needs an errand."""
+
+    def worked_out(self) -> Settings:
+        """The same, with what follows from the rest."""
+        from_environment = self.proxy_info is httplib2.proxy_info_from_environment
+        is_plain = (
             self.cache is None
             and self.client is None
             and not self.credentials
@@ -129,8 +135,9 @@ class Settings(NamedTuple):
             and not self.force_exception_to_status_code
             and not self.certificates
             and not self.tls.is_special
-            and (self.proxy_info is None or self.proxy_info is httplib2.proxy_info_from_environment)
+            and (self.proxy_info is None or from_environment)
         )
+        return self._replace(is_plain=is_plain, proxies={} if from_environment else None)
 
 
 class Proxy(NamedTuple):

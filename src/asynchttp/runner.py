@@ -248,7 +248,7 @@ class Runner:
     # From the answer to the settled promise.
 
     def _answered(self, promise: Promise, answer: Answer | None, failure: Failure | None) -> None:
-        if answer is not None:
+        if self._shares and answer is not None:
             self._end_share(promise, answer)
         if promise.callback is None:
             self._settle(promise, answer, failure)
@@ -309,7 +309,7 @@ class Runner:
 
     def _leave(self, work: Task) -> None:
         self._slots.leave(work)
-        if isinstance(work, Promise):
+        if self._shares and isinstance(work, Promise):
             self._end_share(work, None)
         self._let_go(work)
 

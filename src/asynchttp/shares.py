@@ -21,6 +21,9 @@ class Shares(Generic[W]):
         self._first: dict[object, W] = {}  # by key, who others wait for
         self._waiting: dict[W, tuple[Share, list[W]]] = {}  # by who they wait for
 
+    def __bool__(self) -> bool:
+        return bool(self._first)
+
     def join(self, share: Share, work: W) -> bool:
         """Whether `work` has to wait for another; else others wait for it from now on."""
         with self._lock:

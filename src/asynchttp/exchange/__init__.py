@@ -34,10 +34,10 @@ Exchange = Generator[Step, Any, Answer]
 
 def exchange(request: Request, settings: Settings) -> Exchange:
     """All that has to happen for `request`."""
-    if settings.is_plain:
-        return plain(request, settings)
     if settings.client is not None:
         return by_client(request, settings.client)
+    if settings.is_plain:
+        return plain(request, settings)
     return follow(request, settings)
 
 
@@ -55,7 +55,7 @@ def plain(request: Request, settings: Settings) -> Exchange:
     hop = first_hop(request)
     if "cache-control" in hop.headers:  # only-if-cached means something without a cache, too
         return (yield from follow(request, settings))
-    proxy = None if settings.proxy_info is None else from_environment(hop)
+    proxy = None if settings.proxies is None else from_environment(hop, settings.proxies)
     transfer = transfer_of(hop, settings, proxy)
     try:
         reply = yield transfer

@@ -2,7 +2,7 @@
 
 Rules:
 - A proxy callable is the user's and may block: an Errand, for each step. The environment is read
-  here.
+  here, when it is first needed.
 - An HTTP proxy is asked for a tunnel, for http URLs too (PROXY_TYPE_HTTP_NO_TUNNEL is not).
 """
 
@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from functools import partial
 from typing import Any
-
-import httplib2
 
 from ..model import Errand, Proxy, Settings
 from . import oracle
@@ -35,16 +33,21 @@ NO_TUNNEL = 4
 def proxy_for(hop: Hop, settings: Settings) -> Generator[Errand, Any, Proxy | None]:
     """The proxy that `settings.proxy_info` names for a step; None to go there directly."""
     info = settings.proxy_info
-    if info is httplib2.proxy_info_from_environment:
-        return from_environment(hop)
+    if settings.proxies is not None:
+        return from_environment(hop, settings.proxies)
     if callable(info):
         info = yield Errand(partial(info, hop.scheme))
     return _proxy(hop, info) if info is not None else None
 
 
-def from_environment(hop: Hop) -> Proxy | None:
-    """The proxy that the environment names: http_proxy, https_proxy, no_proxy."""
-    info = oracle.proxy_info_from_environment(hop.scheme)
+def from_environment(hop: Hop, known: dict[str, Any]) -> Proxy | None:  # Any: as below
+    """The proxy that the environment names: http_proxy, https_proxy, no_proxy.
+
+    `known`: what it said before, by scheme; httplib2 asks it once for each connection.
+    """
+    if hop.scheme not in known:
+        known[hop.scheme] = oracle.proxy_info_from_environment(hop.scheme)
+    info = known[hop.scheme]
     return None if info is None else _proxy(hop, info)
 
 

@@ -1,0 +1,69 @@
+"""Run: a pytest of its own that runs httplib2's tests with one form of Http, and its report."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple, Self
+
+HERE = Path(__file__).parent
+PATIENCE = 17
+"""Seconds after which one of its tests hangs; httplib2's own measure."""
+
+# Nothing of the pytest around it, and nothing that has httplib2 ask elsewhere.
+OPTIONS = f"--noconftest -c {os.devnull} -p no:cacheprovider -p no:xdist --tb=short".split()
+FOREIGN = ("PYTEST_", "HTTPLIB2_")
+
+
+class Report(NamedTuple):
+    """How the tests ended, by name: `test_http.py::test_get_301`."""
+
+    passed: list[str]
+    failed: dict[str, str]
+    """With what pytest has to say about it."""
+    ways: dict[str, list[str]]
+    """Which tests made requests that went that way, a name for each request; see `plugin.Watch`."""
+
+
+class Run:
+    """Begins at once; it ends with the block at the latest."""
+
+    def __init__(self, tests: Path, form: str, place: Path, *only: str) -> None:
+        self._report = place / "report.json"
+        self._output = place / "output"
+        wanted = ["-p", "plugin", "--form", form, "--report", str(self._report), *only]
+        options = [*OPTIONS, "--timeout", str(PATIENCE), "--rootdir", str(tests), str(tests)]
+        with self._output.open("w") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "pytest", *options, *wanted],
+                cwd=place,  # where the tests keep their cache
+                env=_environment(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        self._process.wait()
+
+    def report(self) -> Report:
+        """Wait for its end."""
+        self._process.wait()
+        assert self._report.exists(), self._output.read_text()
+        return Report(**json.loads(self._report.read_text()))
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not _is_foreign(name.upper())}
+    places = filter(None, [str(HERE), kept.get("PYTHONPATH")])
+    return kept | {"PYTHONPATH": os.pathsep.join(places)}
+
+
+def _is_foreign(name: str) -> bool:
+    return name.startswith(FOREIGN) or name.endswith("_PROXY")

@@ -1,0 +1,242 @@
+"""Authentication: what httplib2 lacks, many requests at once, and what is refused.
+
+Against httpbin, which knows nothing of httplib2; that the rest is httplib2's is shown by
+test_differential and by httplib2's own tests.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import threading
+from collections.abc import Iterator
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import httpbin
+import httplib2
+import pytest
+
+import asynchttp
+from asynchttp import Http
+from asynchttp.exchange.digest import Digest
+from asynchttp.response import Response
+from tests.conftest import RawServers
+from tests.oracle import answers
+from tests.servers.raw import RawServer
+from tests.servers.seen import PATIENCE
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's
+        pass
+
+
+@pytest.fixture(scope="module")
+def bin_url() -> Iterator[str]:
+    with make_server("127.0.0.1", 0, httpbin.app, _Server, _Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def http() -> Iterator[Http]:
+    with Http() as http:
+        http.add_credentials("name", "password")
+        yield http
+
+
+# Digest
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+def test_digest(http: Http, bin_url: str, algorithm: str) -> None:
+    url = f"{bin_url}/digest-auth/auth/name/password/{algorithm}"
+    assert http.request(url).response.status == 200
+    http.clear_credentials()
+    http.add_credentials("name", "wrong")
+    assert http.request(url).response.status == 401
+
+
+def asks(challenge: str) -> bytes:
+    return f"HTTP/1.1 401 No\r\nContent-Length: 0\r\nWWW-Authenticate: {challenge}\r\n\r\n".encode()
+
+
+def nonces(server: RawServer) -> list[tuple[str, str]]:
+    """The nonces that were used, each with its count."""
+    found = (re.search(r'nonce="(\w+)".* nc=(\w+)', each.decode()) for each in server.heads)
+    return [(each[1], str(int(each[2], 16))) for each in found if each]
+
+
+def test_a_nonce_that_is_stale_is_replaced(http: Http, raw_server: RawServers) -> None:
+    """RFC 7616, 3.3."""
+    first = asks('Digest realm="here", nonce="one", qop="auth"')
+    stale = asks('Digest realm="here", nonce="two", qop="auth", stale=true')
+    server = raw_server([answers(first, OK, stale, OK)])
+    for _ in range(3):
+        assert http.request(server.url()).response.status == 200
+    assert nonces(server) == [("one", "1"), ("one", "2"), ("two", "1"), ("two", "2")]
+
+
+def test_the_next_nonce_is_taken(http: Http, raw_server: RawServers) -> None:
+    """RFC 7616, 3.5."""
+    first = asks('Digest realm="here", nonce="one", qop="auth"')
+    news = OK.replace(b"\r\n", b'\r\nAuthentication-Info: nextnonce="two"\r\n', 1)
+    server = raw_server([answers(first, news, OK)])
+    for _ in range(3):
+        assert http.request(server.url()).response.status == 200
+    assert nonces(server) == [("one", "1"), ("two", "1"), ("two", "2")]
+
+
+def test_digest_of_many_requests_at_once(http: Http, raw_server: RawServers) -> None:
+    """No count is used twice with a nonce (RFC 7616, 3.4)."""
+    challenge = asks('Digest realm="here", nonce="n", qop="auth"')
+    server = raw_server([answers(challenge, OK)])
+    assert http.request(server.url()).response.status == 200
+    promises = [http.request(server.url()) for _ in range(50)]
+    assert {promise.response.status for promise in promises} == {200}
+    assert sorted(int(count) for _, count in nonces(server)) == list(range(1, 52))
+
+
+def test_of_many_that_were_challenged_at_once_one_is_remembered(
+    http: Http, raw_server: RawServers
+) -> None:
+    challenge = asks('Basic realm="here"')
+    scripts = [[answers(challenge, OK)] for _ in range(20)]
+    server = raw_server(*scripts)
+    http.max_workers = 20
+    promises = [http.request(server.url()) for _ in range(20)]
+    assert {promise.exception(PATIENCE) for promise in promises} == {None}
+    assert len(http.authorizations) <= 1
+
+
+def response(challenge: str) -> Response:
+    return Response({"www-authenticate": challenge, "status": "401"})
+
+
+def digest(challenge: str, credentials: tuple[str, str], uri: str = "/dir/index.html") -> Digest:
+    return Digest(credentials, "host", uri, {}, response(challenge), b"", None)
+
+
+# The examples of RFC 7616, 3.9.1.
+EXAMPLE = (
+    'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm={},'
+    ' nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",'
+    ' opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
+)
+CNONCE = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "proof"),
+    [
+        ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
+        ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
+    ],
+)
+def test_the_examples_of_the_rfc(algorithm: str, proof: str) -> None:
+    headers: dict[str, str] = {}
+    digest(EXAMPLE.format(algorithm), ("Mufasa", "Circle of Life")).request(
+        "GET", "/dir/index.html", headers, None, CNONCE
+    )
+    assert f'response="{proof}"' in headers["authorization"]
+    assert 'opaque="FQhe' in headers["authorization"]
+
+
+def test_the_first_challenge_that_is_known_is_taken() -> None:
+    challenges = ", ".join(EXAMPLE.format(name) for name in ("SHA-512", "SHA-256", "MD5"))
+    assert digest(challenges, ("a", "b")).challenge["algorithm"] == "SHA-256"
+
+
+@pytest.mark.parametrize(
+    "challenge",
+    [
+        'Digest realm="x", nonce="n", algorithm=SHA-512',
+        'Digest realm="x", nonce="n", qop="auth-int"',
+    ],
+)
+def test_a_challenge_that_nobody_knows(challenge: str) -> None:
+    with pytest.raises(httplib2.UnimplementedDigestAuthOptionError, match="are known"):
+        digest(challenge, ("a", "b"))
+
+
+# The others
+
+
+def test_basic(http: Http, bin_url: str) -> None:
+    assert http.request(f"{bin_url}/basic-auth/name/password").response.status == 200
+    assert http.request(f"{bin_url}/basic-auth/name/other").response.status == 401
+
+
+def test_hmac_digest(http: Http, raw_server: RawServers) -> None:
+    """httplib2 means to answer so, but fails."""
+    challenge = asks('HMACDigest realm="here", snonce="s", salt="t"')
+    server = raw_server([answers(challenge, OK)])
+    assert http.request(server.url("/path"), headers={"x-mine": "yes"}).response.status == 200
+    sent = server.heads[1].decode()
+    fields = dict(re.findall(r'(\w+)="([^"]*)"', sent))
+    values = "".join(
+        found[1].strip()
+        for name in fields["headers"].split()
+        if (found := re.search(rf"(?im)^{name}: (.*)$", sent))
+    )
+    hidden = hashlib.sha1(b"passwordt").hexdigest()
+    key = hashlib.sha1(f"name:{hidden}:here".encode()).hexdigest().encode()
+    asked = f"GET:/path:{fields['cnonce']}:s:{values}".encode()
+    assert fields["response"] == hmac.new(key, asked, "sha1").hexdigest()
+
+
+def test_google_login_is_refused(http: Http, raw_server: RawServers) -> None:
+    challenge = asks("GoogleLogin realm=x")
+    server = raw_server([answers(challenge)])
+    with pytest.raises(httplib2.HttpLib2Error, match="GoogleLogin: its service ended"):
+        http.request(server.url()).result()
+
+
+def test_a_program_may_answer_in_its_own_way(
+    http: Http, raw_server: RawServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Token(httplib2.BasicAuthentication):
+        def request(
+            self, method: str, request_uri: str, headers: dict[str, str], content: object
+        ) -> None:
+            headers["authorization"] = "Token mine"
+
+    monkeypatch.setitem(asynchttp.AUTH_SCHEME_CLASSES, "basic", Token)
+    challenge = asks("Basic realm=x")
+    server = raw_server([answers(challenge, OK)])
+    assert http.request(server.url()).response.status == 200
+    assert b"authorization: Token mine" in server.heads[1]
+
+
+@pytest.mark.parametrize("forward", [False, True])
+def test_credentials_do_not_go_along_with_a_redirect(
+    http: Http, raw_server: RawServers, forward: bool
+) -> None:
+    http.forward_authorization_headers = forward
+    http.follow_redirects = True
+    other = raw_server([answers(OK)])
+    moved = b"HTTP/1.1 302 F\r\nContent-Length: 0\r\nLocation: %s\r\n\r\n" % other.url().encode()
+    challenge = asks("WSSE realm=x")
+    server = raw_server([answers(challenge, moved)])
+    assert http.request(server.url()).response.status == 200
+    sent = other.heads[0].lower()
+    assert (b"\nauthorization:" in sent, b"\nx-wsse:" in sent) == (forward, forward)
+
+
+def test_what_was_accepted_is_sent_along_from_then_on(http: Http, raw_server: RawServers) -> None:
+    challenge = asks("Basic realm=x")
+    server = raw_server([answers(challenge, OK)])
+    for path in ("/a/", "/a/b", "/a/"):
+        assert http.request(server.url(path)).response.status == 200
+    token = base64.b64encode(b"name:password")
+    assert [token in each for each in server.heads] == [False, True, True, True]
