@@ -143,7 +143,12 @@ class Http(httplib2.Http):
         connection_type: Any,  # Any: httplib2's, as above
     ) -> Callable[[Request], tuple[httplib2.Response, bytes]]:
         kind = self.Client or HTTPLIB2
-        attributes = {name: value for name, value in vars(self).items() if name not in OURS}
+        # Not what hides a method: a `request` of somebody's calls ours, which would ask again.
+        attributes = {
+            name: value
+            for name, value in vars(self).items()
+            if name not in OURS and not hasattr(type(self), name)
+        }
         return partial(self._clients.ask, kind, attributes, connection_type)
 
     def submit(

@@ -70,8 +70,8 @@ class Certificate(NamedTuple):
     """A file."""
     cert: str
     """A file."""
-    password: str | None
-    """Of the key."""
+    password: str | bytes | Callable[[], str | bytes] | None
+    """Of the key, or what knows it."""
 
 
 class Tls(NamedTuple):
@@ -145,14 +145,10 @@ class Proxy(NamedTuple):
 
     scheme: str
     """As libcurl knows it: http, socks4, socks4a, socks5, socks5h."""
-    tunnels: bool
-    """Whether an HTTP proxy is asked for a tunnel (CONNECT), or for the URL itself."""
     host: str
     port: int
     user: str | None
     password: str | None
-    headers: tuple[bytes, ...]
-    """Lines that the proxy alone sees."""
 
 
 class Transfer(NamedTuple):

@@ -44,6 +44,7 @@ _LOWEST: dict[str | None, int] = {
     "MAXIMUM_SUPPORTED": pycurl.SSLVERSION_TLSv1_3,
 }
 _HIGHEST: dict[str | None, int] = {
+    "SSLv3": pycurl.SSLVERSION_MAX_TLSv1_0,
     "MINIMUM_SUPPORTED": pycurl.SSLVERSION_MAX_TLSv1_0,
     "TLSv1": pycurl.SSLVERSION_MAX_TLSv1_0,
     "TLSv1_1": pycurl.SSLVERSION_MAX_TLSv1_1,
@@ -149,13 +150,13 @@ class Easy:
         curl.setopt(pycurl.SSL_VERIFYHOST, 2 if tls.verify else 0)
         if tls.minimum is not None or tls.maximum is not None:
             curl.setopt(pycurl.SSLVERSION, _versions(tls))
-        if tls.certificate is not None:
+        if tls.certificate is not None and tls.certificate.cert:
             self._preset_certificate(curl, tls.certificate)
 
     def _preset_certificate(self, curl: pycurl.Curl, certificate: Certificate) -> None:
         curl.setopt(pycurl.SSLCERT, os.fspath(certificate.cert))
         curl.setopt(pycurl.SSLKEY, os.fspath(certificate.key or certificate.cert))
-        if certificate.password is not None:
+        if isinstance(certificate.password, str | bytes):
             curl.setopt(pycurl.KEYPASSWD, certificate.password)
 
     def _preset_proxy(self, curl: pycurl.Curl, proxy: Proxy | None) -> None:
@@ -165,14 +166,14 @@ class Easy:
         host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
         curl.setopt(pycurl.PROXY, f"{proxy.scheme}://{host}:{proxy.port}")
         curl.setopt(pycurl.NOPROXY, "")
-        curl.setopt(pycurl.HTTPPROXYTUNNEL, int(proxy.tunnels))
+        curl.setopt(pycurl.HTTPPROXYTUNNEL, 1)
         curl.setopt(SOCKS5_AUTH, pycurl.HTTPAUTH_BASIC)  # PySocks offers no GSSAPI
         curl.setopt(SUPPRESS_CONNECT_HEADERS, 1)
         curl.setopt(pycurl.HEADEROPT, pycurl.HEADER_SEPARATE)
-        curl.setopt(pycurl.PROXYHEADER, [*proxy.headers, *UNSENT_TO_PROXIES])
-        if proxy.user and proxy.password:
-            curl.setopt(pycurl.PROXYUSERNAME, proxy.user)
-            curl.setopt(pycurl.PROXYPASSWORD, proxy.password)
+        curl.setopt(pycurl.PROXYHEADER, list(UNSENT_TO_PROXIES))
+        if proxy.user and (proxy.password or proxy.scheme.startswith("socks4")):
+            curl.setopt(pycurl.PROXYUSERNAME, proxy.user.encode())
+            curl.setopt(pycurl.PROXYPASSWORD, (proxy.password or "").encode())
 
     def prepare(self, transfer: Transfer) -> None:
         """Set what only this transfer needs; a body comes with `send` or `stream`."""
@@ -308,8 +309,8 @@ class Easy:
 
     def _trouble(self, code: int, message: str, transfer: Transfer) -> Trouble:
         info = self.curl.getinfo
-        before = transfer.proxy is not None and not info(pycurl.REQUEST_SIZE)
-        answer = info(pycurl.HTTP_CONNECTCODE) if before else 0
+        answer = info(pycurl.HTTP_CONNECTCODE) if transfer.proxy is not None else 0
+        before = transfer.proxy is not None and not info(pycurl.REQUEST_SIZE) and answer != 200
         return Trouble(
             code,
             message,

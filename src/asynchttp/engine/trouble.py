@@ -177,6 +177,8 @@ _EOF = "unexpected eof"
 def _tls(trouble: Trouble) -> Exception:
     if _said(trouble):
         return _reset(trouble)
+    if "SSLVERSION_MAX" in trouble.message:
+        return _tls_error("no protocols available")
     said = _OPENSSL.search(trouble.message)
     return _tls_error(said[1].strip() if said else trouble.message)
 

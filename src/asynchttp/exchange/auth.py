@@ -74,7 +74,8 @@ def _send(hop: Hop, settings: Settings) -> Generator[Step, Any, Found]:
     proxy = yield from proxy_for(hop, settings)
     transfer = transfer_of(hop, settings, proxy)
     if transfer.tls is not None and transfer.tls.is_special:
-        yield Errand(partial(oracle.check_tls, transfer.tls))
+        tls = yield Errand(partial(oracle.checked_tls, transfer.tls))
+        transfer = transfer._replace(tls=tls)
     reply = yield from attempt(transfer)
     return (yield from received(hop, reply, settings))
 

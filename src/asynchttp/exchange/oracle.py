@@ -98,9 +98,14 @@ def proxy_info_from_environment(scheme: str) -> Any:  # Any: a ProxyInfo, which 
 
 
 @lru_cache(maxsize=64)
-def check_tls(tls: Tls) -> None:
-    """Raise what Python's `ssl` says to versions and certificates that make no sense."""
+def checked_tls(tls: Tls) -> Tls:
+    """The same with the password at hand; raises what Python's `ssl` does if it makes no sense."""
     certificate = tls.certificate
+    if certificate is not None and certificate.password is not None:
+        password = certificate.password
+        password = password() if callable(password) else password
+        password = password if isinstance(password, str) else bytes(password)
+        certificate = certificate._replace(password=password)
     _httplib2._build_ssl_context(
         not tls.verify,
         tls.ca_certs,
@@ -110,6 +115,7 @@ def check_tls(tls: Tls) -> None:
         tls.minimum,
         certificate and certificate.password,
     )
+    return tls._replace(certificate=certificate)
 
 
 def update_cache(

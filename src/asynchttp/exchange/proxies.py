@@ -3,11 +3,13 @@
 Rules:
 - A proxy callable is the user's and may block: an Errand, for each step. The environment is read
   here, when it is first needed.
-- An HTTP proxy is asked for a tunnel, for http URLs too (PROXY_TYPE_HTTP_NO_TUNNEL is not).
+- An HTTP proxy is asked for a tunnel, for http URLs too. It is told nothing but that and a
+  password: httplib2 does not send `proxy_headers` either.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from functools import partial
 from typing import Any
@@ -16,7 +18,7 @@ from ..model import Errand, Proxy, Settings
 from . import oracle
 from .transfer import Hop
 
-# PySocks's numbers, which a ProxyInfo has; and whether the proxy looks names up.
+# By PySocks's numbers, which a ProxyInfo has; and whether the proxy looks names up.
 SCHEMES = {
     (1, False): "socks4",
     (1, True): "socks4a",
@@ -24,10 +26,9 @@ SCHEMES = {
     (2, True): "socks5h",
     (3, False): "http",
     (3, True): "http",
-    (4, False): "http",
-    (4, True): "http",
 }
-NO_TUNNEL = 4
+IPV4 = re.compile(r"\d+\.\d+\.\d+\.\d+")
+DEFAULT_PORTS = {1: 1080, 2: 1080, 3: 8080}
 
 
 def proxy_for(hop: Hop, settings: Settings) -> Generator[Errand, Any, Proxy | None]:
@@ -55,22 +56,22 @@ def _proxy(hop: Hop, info: Any) -> Proxy | None:  # Any: a ProxyInfo, which has 
     # Not info.isgood(): without PySocks it says no, and libcurl needs none.
     if info.proxy_host is None or info.proxy_port is None or not info.applies_to(_name(hop)):
         return None
-    scheme = SCHEMES.get((info.proxy_type, bool(info.proxy_rdns)))
-    if scheme is None:
-        raise ValueError(f"proxy_info: proxy_type has to be 1 to 4, not {info.proxy_type!r}")
+    if info.proxy_type is None:
+        return None
     return Proxy(
-        scheme,
-        info.proxy_type != NO_TUNNEL,
+        _scheme(hop, info),
         info.proxy_host,
-        int(info.proxy_port),
+        int(info.proxy_port) or DEFAULT_PORTS[info.proxy_type],
         info.proxy_user,
         info.proxy_pass,
-        _lines(info.proxy_headers or {}),
     )
 
 
-def _lines(headers: dict[str, str]) -> tuple[bytes, ...]:
-    return tuple(f"{name}: {value}".encode("latin-1") for name, value in headers.items())
+def _scheme(hop: Hop, info: Any) -> str:  # Any: as above
+    """Raises KeyError for what is no kind of proxy, as PySocks does."""
+    if info.proxy_type == 1 and IPV4.fullmatch(_name(hop)):
+        return "socks4"  # there is no name to look up
+    return SCHEMES[info.proxy_type, bool(info.proxy_rdns)]
 
 
 def _name(hop: Hop) -> str:
