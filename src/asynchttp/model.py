@@ -150,6 +150,11 @@ class Proxy(NamedTuple):
     user: str | None
     password: str | None
 
+    @property
+    def wants_address(self) -> bool:
+        """Whether it does not look up names."""
+        return self.scheme in ("socks4", "socks5")
+
 
 class Transfer(NamedTuple):
     """One request on the wire."""

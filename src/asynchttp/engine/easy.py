@@ -227,6 +227,11 @@ class Easy:
         self.curl.setopt(pycurl.RESOLVE, [_resolved(host, found) for host, found in known])
         self.reusable = False  # the handle would hand them over again, long after
 
+    def go_to(self, address: str) -> None:
+        """Have the proxy told an address in place of the name."""
+        self.curl.setopt(pycurl.CONNECT_TO, [f"::{_bracketed(address)}:"])
+        self.reusable = False
+
     def watch_connection(self, connected: Callable[[str, int, bool], None]) -> None:
         """Have `connected(address, port, is_new)` called when there is a connection."""
 
@@ -333,8 +338,12 @@ class Easy:
         self._upload = None
 
 
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
 def _resolved(host: Host, addresses: tuple[str, ...]) -> str:
-    listed = ",".join(f"[{each}]" if ":" in each else each for each in addresses)
+    listed = ",".join(map(_bracketed, addresses))
     return f"{host.name}:{host.port}:{listed}"
 
 

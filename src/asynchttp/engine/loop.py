@@ -31,7 +31,7 @@ from ..model import Reply, Transfer
 from . import Receiver
 from .easy import Easy, Preset, preset_of
 from .job import Job
-from .names import Found, Host, Names, hosts_of
+from .names import Found, Host, Names, first_for, hosts_of
 from .pioneers import Pioneers
 from .poller import best_poller
 from .shard import SIZE, Shard
@@ -140,6 +140,10 @@ class Loop(Generic[Token]):
                 self._unnamed.setdefault(host, []).append(job)
                 return None
             known.append((host, addresses))
+        if job.transfer.proxy is not None and job.transfer.proxy.wants_address:
+            host, addresses = known[-1]
+            address = first_for(job.transfer.proxy, addresses)
+            known[-1] = Host(address, host.port), (address,)
         return known
 
     def _let_others_follow(self, job: Job[Token]) -> None:
@@ -163,6 +167,8 @@ class Loop(Generic[Token]):
             self._send(job, easy, job.transfer.body)
         if known:
             shard.load(easy, known)
+        if job.transfer.proxy is not None and job.transfer.proxy.wants_address:
+            easy.go_to(known[-1][0].name)
         if job.transfer.tls is not None:
             easy.share(wait=self._pioneers.may_share(job))
         if log.telling() or (job.transfer.tls is not None and self._pioneers.is_first(job)):

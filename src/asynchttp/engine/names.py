@@ -15,13 +15,14 @@ from __future__ import annotations
 import ipaddress
 import socket
 import time
+import urllib.parse
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
 
 import httplib2
 
-from ..model import Transfer
+from ..model import Proxy, Transfer
 from ..threads import OwnThread
 
 FRESH, STALE = 60.0, 120.0  # seconds
@@ -50,10 +51,24 @@ def hosts_of(transfer: Transfer) -> Sequence[Host]:
     if proxy is None:
         target = host_of(transfer.authority, 443 if transfer.tls else 80)
         return () if target is None else (target,)
-    found = [host_of(f"{proxy.host}:{proxy.port}", 0)] if ":" not in proxy.host else []
-    if proxy.scheme in ("socks4", "socks5"):  # the others look it up themselves
-        found.append(host_of(transfer.authority, 443 if transfer.tls else 80))
-    return [host for host in found if host is not None]
+    found = host_of(f"{proxy.host}:{proxy.port}", 0) if ":" not in proxy.host else None
+    looked_up_there = () if found is None else (found,)
+    return (*looked_up_there, target_of(transfer)) if proxy.wants_address else looked_up_there
+
+
+def target_of(transfer: Transfer) -> Host:
+    """Whom it is for, a name or an address."""
+    parts = urllib.parse.urlsplit(f"//{transfer.authority}")
+    return Host(parts.hostname or "", parts.port or (443 if transfer.tls else 80))
+
+
+def first_for(proxy: Proxy, addresses: tuple[str, ...]) -> str:
+    """The address to tell a proxy; SOCKS4 knows those of IPv4 only."""
+    return (
+        next((each for each in addresses if ":" not in each), addresses[0])
+        if (proxy.scheme == "socks4")
+        else addresses[0]
+    )
 
 
 @lru_cache(maxsize=1024)

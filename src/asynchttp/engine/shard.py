@@ -10,6 +10,7 @@ Rule: this file alone calls `perform`, and adds and removes handles.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -37,6 +38,7 @@ class Shard(Generic[Token]):
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, SIZE)
         self._sent: dict[Easy, int] = {}  # bytes, of each that has a body to send
+        self._resolving: set[Easy] = set()
         self._running = 0  # transfers that libcurl still works on, as it last said
         self.fdset = self._multi.fdset
         self.is_ready = False
@@ -58,6 +60,8 @@ class Shard(Generic[Token]):
         easy.opened = self._opened
         if job.transfer.body is not None:
             self._sent[easy] = 0
+        if job.transfer.proxy is not None and job.transfer.proxy.wants_address:
+            self._resolving.add(easy)
         self._under_way[easy.curl] = job
         self._multi.add_handle(easy.curl)
         self._running += 1
@@ -66,6 +70,7 @@ class Shard(Generic[Token]):
         """Stop a transfer; on HTTP/1 its connection closes, on HTTP/2 its stream is reset."""
         del self._under_way[easy.curl]
         self._sent.pop(easy, None)
+        self._resolving.discard(easy)
         self._multi.remove_handle(easy.curl)
 
     def pause(self) -> int:
@@ -76,11 +81,19 @@ class Shard(Generic[Token]):
         """Let libcurl do whatever it can."""
         self.is_ready = False
         _, self._running = self._multi.perform()
+        if self._resolving:
+            self._listen_to_resolver()
         for easy, sent in self._sent.items():
             # libcurl sends one piece at a time. Whether there is room for the next, only it can
             # say: the poller tells when there is room again.
             self._sent[easy] = easy.sent()
             self.is_ready |= self._sent[easy] != sent
+
+    def _listen_to_resolver(self) -> None:
+        """libcurl looks up even an address on a thread of its own, for SOCKS proxies."""
+        for fd in self._multi.fdset()[0]:
+            with suppress(FileExistsError):  # it is watched
+                self._opened(fd)
 
     def take_ended(self) -> Sequence[tuple[Job[Token], int, str]]:
         """Remove what has ended: each with libcurl's error code, 0 if all went well, and words."""
@@ -98,6 +111,7 @@ class Shard(Generic[Token]):
         job.shard = None
         if job.easy is not None:
             self._sent.pop(job.easy, None)
+            self._resolving.discard(job.easy)
         return job
 
     def close(self) -> None:
