@@ -4,7 +4,7 @@
 VERSIONS := $(shell scripts/pythons | cut -d' ' -f1)
 LOWEST := $(or $(firstword $(VERSIONS)),none)
 
-.PHONY: demo test found lint quick bench format clean
+.PHONY: demo test found lint quick bench differential format clean
 .NOTPARALLEL:
 
 demo: .venv/$(LOWEST)/demo/ready  ## many requests, one by one and all at once
@@ -30,6 +30,9 @@ quick: .venv/$(LOWEST)/test/ready  ## for daily use: make quick T="tests/test_la
 
 bench: .venv/$(LOWEST)/bench/ready  ## the speed, beside others'
 	@$(<D)/bin/python -m bench
+
+differential: .venv/$(LOWEST)/test/ready  ## many more scenarios beside httplib2: SCENARIOS=2400
+	SCENARIOS=$${SCENARIOS:-2400} $(<D)/bin/python -m pytest --dist=load --timeout 600 tests/test_differential.py
 
 format: .venv/$(LOWEST)/test/ready
 	$(<D)/bin/ruff format

@@ -314,11 +314,6 @@ def test_an_answer_before_the_end_of_the_upload(raw_server: RawServers, large: P
         assert (response.status, content) == (413, b"no")
 
 
-@pytest.mark.xfail(
-    reason="open defect: where the close comes as a reset, libcurl does not send again;"
-    " httplib2.RETRIES, of the next issue, will",
-    strict=False,
-)
 def test_an_upload_on_a_connection_that_has_just_been_closed(
     raw_server: RawServers, large: Path
 ) -> None:

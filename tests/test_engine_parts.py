@@ -435,11 +435,11 @@ def test_every_row_of_the_table(
     assert getattr(made, "errno", None) == number
 
 
-@pytest.mark.parametrize("words", ["with 7 bytes remaining to read", "with 7 bytes missing"])
-def test_how_much_is_missing(words: str) -> None:
-    made = exception_of(trouble(18, f"end of response {words}", begun=True, received=b"part"))
+@pytest.mark.parametrize(("length", "missing"), [(11, 7), (-1, None)])
+def test_how_much_is_missing(length: int, missing: int | None) -> None:
+    made = exception_of(trouble(18, "cut", begun=True, received=b"part", length=length))
     assert isinstance(made, IncompleteRead)
-    assert (made.partial, made.expected) == (b"part", 7)
+    assert (made.partial, made.expected) == (b"part", missing)
 
 
 @given(st.integers(1, 120), st.text(), st.integers(0, 200), st.booleans())

@@ -156,8 +156,10 @@ class Easy:
     def _preset_certificate(self, curl: pycurl.Curl, certificate: Certificate) -> None:
         curl.setopt(pycurl.SSLCERT, os.fspath(certificate.cert))
         curl.setopt(pycurl.SSLKEY, os.fspath(certificate.key or certificate.cert))
-        if isinstance(certificate.password, str | bytes):
-            curl.setopt(pycurl.KEYPASSWD, certificate.password)
+        password = certificate.password
+        if isinstance(password, str | bytes | bytearray):
+            as_given = password if isinstance(password, str) else bytes(password)
+            curl.setopt(pycurl.KEYPASSWD, as_given)
 
     def _preset_proxy(self, curl: pycurl.Curl, proxy: Proxy | None) -> None:
         if proxy is None:

@@ -101,11 +101,8 @@ def proxy_info_from_environment(scheme: str) -> Any:  # Any: a ProxyInfo, which 
 def checked_tls(tls: Tls) -> Tls:
     """The same with the password at hand; raises what Python's `ssl` does if it makes no sense."""
     certificate = tls.certificate
-    if certificate is not None and certificate.password is not None:
-        password = certificate.password
-        password = password() if callable(password) else password
-        password = password if isinstance(password, str) else bytes(password)
-        certificate = certificate._replace(password=password)
+    if certificate is not None and callable(certificate.password):
+        certificate = certificate._replace(password=certificate.password())
     _httplib2._build_ssl_context(
         not tls.verify,
         tls.ca_certs,

@@ -14,6 +14,8 @@ from collections.abc import Generator
 from functools import partial
 from typing import Any
 
+import httplib2
+
 from ..model import Errand, Proxy, Settings
 from . import oracle
 from .transfer import Hop
@@ -36,9 +38,9 @@ def proxy_for(hop: Hop, settings: Settings) -> Generator[Errand, Any, Proxy | No
     info = settings.proxy_info
     if settings.proxies is not None:
         return from_environment(hop, settings.proxies)
-    if callable(info):
-        info = yield Errand(partial(info, hop.scheme))
-    return _proxy(hop, info) if info is not None else None
+    if info is not None and not isinstance(info, httplib2.ProxyInfo):
+        info = yield Errand(partial(info, hop.scheme))  # TypeError if it cannot be called
+    return _proxy(hop, info) if info else None
 
 
 def from_environment(hop: Hop, known: dict[str, Any]) -> Proxy | None:  # Any: as below

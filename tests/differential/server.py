@@ -1,0 +1,276 @@
+"""Three real servers that play a scenario's answers, and record what they are asked.
+
+Rules: they live as long as the tests and keep their ports, so what two clients send and store can
+be compared byte by byte. A `Stage` is a scenario being played; its connections end with it.
+"""
+
+import base64
+import gzip
+import socket
+import ssl
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from tests.differential.clock import Clock
+from tests.differential.scenario import Answer, Fields, Guard, Resource, Scenario
+from tests.oracle import Wire, has_recorded
+from tests.servers.certificates import server_context
+from tests.servers.raw import Peer, RawServer, Step
+
+CODINGS: Mapping[str, Callable[[bytes], bytes]] = {
+    "gzip": lambda content: gzip.compress(content, mtime=0),
+    "zlib": zlib.compress,
+    "deflate": lambda content: zlib.compress(content)[2:-4],
+}
+"""What can be done; any other Content-Encoding is only said."""
+
+CORK = getattr(socket, "TCP_CORK", 4)
+"""What holds back bytes until more come; TCP_NOPUSH where that has no such name."""
+
+NEXT_NONCE = 'nextnonce="NEXT"'
+"""A value of Authentication-Info; its word NEXT stands for a nonce."""
+
+NOT_FOUND = Answer(404, content=b"not found")
+
+
+class Framed(NamedTuple):
+    """Content on the wire: what announces it, its bytes, and whether the connection ends then."""
+
+    fields: Fields
+    payload: bytes
+    closes: bool = False
+    says_so: bool = True
+    """Whether TLS is told; without that, nobody can know that the end is the end."""
+
+
+def _length(content: bytes, beyond: int = 0) -> Fields:
+    return (("Content-Length", str(len(content) + beyond)),)
+
+
+def _chunks(content: bytes) -> bytes:
+    """Content in chunks of up to three bytes, without the end."""
+    chunks = (content[start : start + 3] for start in range(0, len(content), 3))
+    return b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+
+
+CHUNKED: Fields = (("Transfer-Encoding", "chunked"),)
+CLOSE: Fields = (("Connection", "close"),)
+
+FRAMINGS: Mapping[str, Callable[[bytes], Framed]] = {
+    "length": lambda content: Framed(_length(content), content),
+    "chunked": lambda content: Framed(CHUNKED, _chunks(content) + b"0\r\n\r\n"),
+    "trailer": lambda content: Framed(CHUNKED, _chunks(content) + b"0\r\nX-Late: 1\r\n\r\n"),
+    "close": lambda content: Framed((), content, closes=True),
+    "close, ragged": lambda content: Framed((), content, closes=True, says_so=False),
+    "length, close": lambda content: Framed(_length(content) + CLOSE, content, closes=True),
+    "length, gone": lambda content: Framed(_length(content), content, closes=True),
+    "chunked, close": lambda content: Framed(
+        CHUNKED + CLOSE, _chunks(content) + b"0\r\n\r\n", closes=True
+    ),
+    "too short": lambda content: Framed(_length(content, 3), content, closes=True),
+    "cut off": lambda content: Framed(CHUNKED, _chunks(content), closes=True),
+}
+"""How content ends, or should."""
+
+SILENT = ("length, gone", "too short", "cut off")
+"""After these the connection has ended, and no header said that it would."""
+
+
+def wire_of(head: bytes, body: bytes) -> Wire:
+    line, *fields = head.decode("latin-1").splitlines()
+    split = (field.partition(":") for field in fields)
+    return Wire(line, sorted((name.lower(), value.strip()) for name, _, value in split), body)
+
+
+def _send_last(peer: Peer, answer: Framed) -> None:
+    """Has the end go out together with what comes before it: a client sees both or none."""
+    peer.socket.setsockopt(socket.IPPROTO_TCP, CORK, 1)
+    peer.socket.sendall(answer.payload)
+    if answer.says_so and isinstance(peer.socket, ssl.SSLSocket):
+        peer.socket.settimeout(0)  # the client need not say the same
+        with suppress(ssl.SSLWantReadError):
+            peer.socket.unwrap()
+
+
+class Stage:
+    """A scenario being played: how far it has come, and all `requests` so far."""
+
+    def __init__(self, scenario: Scenario, clock: Clock, real: Callable[[str], str]) -> None:
+        self.requests: list[Wire] = []
+        self._peers: list[Peer] = []
+        self._resources = {real(each.url).partition("#")[0]: each for each in scenario.resources}
+        self._clock = clock
+        self._real = real
+        self._given: Counter[str] = Counter()
+        self._let_in: Counter[str] = Counter()
+
+    def serve(self, origin: str, peer: Peer) -> None:
+        """Answers what comes on a connection."""
+        self._peers.append(peer)
+        while has_recorded(peer):
+            wire = wire_of(peer.server.heads[-1], peer.server.bodies[-1])
+            self.requests.append(wire)
+            answer = self._answer(origin, wire)
+            if answer.closes:
+                _send_last(peer, answer)
+                break
+            peer.socket.sendall(answer.payload)
+
+    def close(self) -> None:
+        for peer in self._peers:
+            peer.wake()
+
+    def _answer(self, origin: str, wire: Wire) -> Framed:
+        method, target, _ = wire.line.split(" ", 2)
+        resource = self._resources.get(origin + target)
+        answer = self._chosen(resource, wire) if resource else NOT_FOUND
+        return self._sent(answer, method)
+
+    def _chosen(self, resource: Resource, wire: Wire) -> Answer:
+        if resource.guard and (refused := self._refused(resource, resource.guard, wire)):
+            return refused
+        given = self._given[resource.url]
+        answer = resource.answers[min(given, len(resource.answers) - 1)]
+        if resource.validates and _is_known(answer, self._fields(answer.fields), wire):
+            return replace(answer, status=304)
+        self._given[resource.url] += 1
+        return self._with_next_nonce(resource, answer)
+
+    def _with_next_nonce(self, resource: Resource, answer: Answer) -> Answer:
+        """The nonce that the answer gives is the one that counts from now on."""
+        if resource.guard is None or ("Authentication-Info", NEXT_NONCE) not in answer.fields:
+            return answer
+        uses = resource.guard.uses
+        number = self._let_in[resource.url] // uses + 1
+        self._let_in[resource.url] = number * uses
+        given = tuple(
+            (name, value.replace("NEXT", f"nonce{number}")) for name, value in answer.fields
+        )
+        return replace(answer, fields=given)
+
+    def _refused(self, resource: Resource, guard: Guard, wire: Wire) -> Answer | None:
+        number, named = self._let_in[resource.url] // guard.uses, _named(wire)
+        if named is None or (guard.user and named != guard.user):
+            return _unauthorized(guard, number, stale=False)
+        if "NONCE" in "".join(guard.challenges) and f'"nonce{number}"' not in _credentials(wire):
+            return _unauthorized(guard, number, guard.stale)
+        self._let_in[resource.url] += 1
+        return None
+
+    def _sent(self, answer: Answer, method: str) -> Framed:
+        """All of an answer, as the payload."""
+        framed = _framed(answer)
+        lines = [f"{answer.version} {answer.status} {answer.reason}"]
+        lines += [f"{name}: {value}" for name, value in self._fields(framed.fields)]
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        content = framed.payload if method != "HEAD" else b""
+        closes = framed.closes or answer.version == "HTTP/1.0"
+        return framed._replace(payload=head + content, closes=closes)
+
+    def _fields(self, given: Fields) -> Fields:
+        return tuple((name, self.value(value)) for name, value in given)
+
+    def value(self, value: str) -> str:
+        """A header's value as it is sent."""
+        return self._clock.date(int(value[1:])) if value[:1] == "@" else self._real(value)
+
+
+def _framed(answer: Answer) -> Framed:
+    """All its fields, and its content."""
+    if answer.status in (204, 304):  # these have none, whatever it says
+        return Framed(answer.fields, b"")
+    content = answer.content
+    if answer.packed and answer.coding in CODINGS:
+        content = CODINGS[answer.coding](content)
+    coding: Fields = (("Content-Encoding", answer.coding),) if answer.coding else ()
+    framed = FRAMINGS[answer.framing](content)
+    return framed._replace(fields=answer.fields + coding + framed.fields)
+
+
+def _is_known(answer: Answer, fields: Fields, wire: Wire) -> bool:
+    """Whether the client has it already."""
+    known = {name.lower(): value for name, value in fields}
+    if (tag := wire.header("if-none-match")) is not None:
+        return tag == known.get("etag")
+    since = wire.header("if-modified-since")
+    return since is not None and since == known.get("last-modified")
+
+
+def _credentials(wire: Wire) -> str:
+    given = wire.header("authorization") or ""
+    return wire.header("x-wsse") or "" if given.startswith("WSSE") else given
+
+
+def _named(wire: Wire) -> str | None:
+    """Whose credentials a request brings."""
+    scheme, _, rest = _credentials(wire).partition(" ")
+    if scheme == "Basic":
+        return base64.b64decode(rest).decode().partition(":")[0]
+    _, found, name = rest.lower().partition('username="')
+    return name.partition('"')[0] if found else None
+
+
+def _unauthorized(guard: Guard, number: int, stale: bool) -> Answer:
+    challenges = (each.replace("NONCE", f"nonce{number}") for each in guard.challenges)
+    suffix = ", stale=true" if stale else ""
+    fields = tuple(("WWW-Authenticate", each + suffix) for each in challenges)
+    return Answer(401, fields, b"who are you?")
+
+
+class World:
+    """The servers; `playing` gives them a scenario."""
+
+    def __init__(self, pem: Path) -> None:
+        self._stage: Stage | None = None
+        self._servers = ExitStack()
+        self._addresses = {
+            name: f"//{host}:{self._start(origin, pem).port}"
+            for origin, name, host in (
+                ("http://one", "//one", "127.0.0.1"),
+                ("http://two", "//two", "localhost"),
+                ("https://three", "//three", "localhost"),
+            )
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._servers.close()
+
+    def _start(self, origin: str, pem: Path) -> RawServer:
+        tls = server_context(pem) if origin.startswith("https:") else None
+        return self._servers.enter_context(RawServer([self._serving(origin)], tls=tls))
+
+    def _serving(self, origin: str) -> Step:
+        def step(peer: Peer) -> None:
+            if (stage := self._stage) is not None:
+                stage.serve(self.real(origin), peer)
+
+        return step
+
+    def real(self, text: str) -> str:
+        """The text with the servers' addresses in place of their names."""
+        for name, address in self._addresses.items():
+            text = text.replace(name, address)
+        return text
+
+    def named(self, text: str) -> str:
+        """The other way round, for readers."""
+        for name, address in self._addresses.items():
+            text = text.replace(address, name).replace(address[2:], name[2:])
+        return text
+
+    @contextmanager
+    def playing(self, scenario: Scenario, clock: Clock) -> Iterator[Stage]:
+        self._stage = stage = Stage(scenario, clock, self.real)
+        try:
+            yield stage
+        finally:
+            self._stage = None
+            stage.close()

@@ -1,0 +1,593 @@
+"""Client certificates and versions of TLS: sent, refused and limited as httplib2 does it.
+
+Rules: httplib2 is right, at the time when the test runs. Who came, and over which TLS, is said by
+the server. Of an error, type, errno, `reason` and `library` are compared; OpenSSL's wording where
+it is that of another version.
+"""
+
+import errno
+import logging
+import re
+import ssl
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from ssl import TLSVersion
+from typing import Any, NamedTuple, TypeAlias
+
+import httplib2
+import pytest
+import socks  # type: ignore[import-untyped]
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
+
+from asynchttp import Http
+from tests.conftest import RawServers
+from tests.servers.certificates import Authority, local, server_context
+from tests.servers.proxies import tunnel
+from tests.servers.raw import OK, Peer, RawServer, Step, head, send
+from tests.servers.seen import PATIENCE
+from tests.servers.unreachable import refused_port
+
+Client: TypeAlias = type[httplib2.Http]
+Adding: TypeAlias = Any
+"""The arguments of `add_certificate`. Any: httplib2 takes more than its types say."""
+
+PASSWORD = "se:cret"
+NOBODY = b"nobody"
+LIMITED = [TLSVersion.TLSv1_2, TLSVersion.TLSv1_3]
+
+
+@pytest.fixture(params=[httplib2.Http, Http], ids=["httplib2", "asynchttp"])
+def client(request: pytest.FixtureRequest) -> Client:
+    """Either: what asynchttp has to do, httplib2 does."""
+    made: Client = request.param
+    return made
+
+
+class Identity(NamedTuple):
+    """Files with a private key, with the same encrypted, with its certificate, and with both."""
+
+    key: str
+    encrypted: str
+    certificate: str
+    both: str
+
+
+def identity(pem: Path) -> Identity:
+    """Takes apart a file with both."""
+    text = pem.read_text()
+    begin = text.index("-----BEGIN CERTIFICATE")
+    encryption = serialization.BestAvailableEncryption(PASSWORD.encode())
+    key = serialization.load_pem_private_key(text[:begin].encode(), None)
+    parts = {
+        ".key": text[:begin].encode(),
+        ".encrypted": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption),
+        ".certificate": text[begin:].encode(),
+    }
+    for suffix, part in parts.items():
+        pem.with_suffix(suffix).write_bytes(part)
+    key_file, encrypted, certificate = (str(pem.with_suffix(suffix)) for suffix in parts)
+    return Identity(key_file, encrypted, certificate, str(pem))
+
+
+@pytest.fixture(scope="module")
+def known(authority: Authority) -> Identity:
+    return identity(authority.sign("known.test"))
+
+
+@pytest.fixture(scope="module")
+def other(authority: Authority) -> Identity:
+    return identity(authority.sign("other.test"))
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Identity:
+    """Signed by an authority that the servers do not trust."""
+    return identity(Authority(tmp_path_factory.mktemp("stranger")).sign("stranger.test"))
+
+
+def asks_who(peer: Peer) -> None:
+    """Records who the client is: the name in its certificate, or nobody."""
+    certificate: Any = peer.socket.getpeercert()  # type: ignore[attr-defined]  # Any: as in ssl
+    names = certificate["subjectAltName"][0][1].encode() if certificate else NOBODY
+    peer.server.bodies.add(names)
+
+
+ONE_ANSWER: list[Step] = [head, asks_who, send(OK)]
+
+
+class Servers:
+    """Makes servers that take a client's certificate, if it has one, or that demand it."""
+
+    def __init__(self, authority: Authority, stack: ExitStack) -> None:
+        self._authority = authority
+        self._stack = stack
+
+    def __call__(
+        self,
+        *scripts: list[Step],
+        verify: ssl.VerifyMode = ssl.CERT_OPTIONAL,
+        version: TLSVersion | None = None,
+    ) -> RawServer:
+        context = server_context(local(self._authority))
+        context.verify_mode = verify
+        context.load_verify_locations(self._authority.pem)
+        if version:
+            context.minimum_version = context.maximum_version = version
+        return self._stack.enter_context(RawServer(*(scripts or [ONE_ANSWER]), tls=context))
+
+
+@pytest.fixture
+def servers(authority: Authority) -> Iterator[Servers]:
+    with ExitStack() as stack:
+        yield Servers(authority, stack)
+
+
+@pytest.fixture
+def settings(authority_file: str) -> dict[str, Any]:
+    """What all clients are made with. Any: what the constructor takes."""
+    return {"ca_certs": authority_file, "timeout": PATIENCE, "proxy_info": None}
+
+
+def domain(server: RawServer) -> str:
+    """As a certificate is added for it: with the port."""
+    return f"localhost:{server.port}"
+
+
+def ask(http: httplib2.Http, uri: str) -> bytes:
+    return bytes(http.request(uri)[1])
+
+
+class Failure(NamedTuple):
+    """What callers look at in such an error."""
+
+    kind: type[BaseException]
+    errno: int | None = None
+    reason: str | None = None
+    library: str | None = None
+
+
+def outcome(client: Client, uri: str, *added: Adding, **settings: Any) -> bytes | Failure:
+    """The content, or the error. Any: what the constructor takes."""
+    with closing(client(**settings)) as http:
+        for each in added:
+            http.add_certificate(*each)
+        try:
+            return ask(http, uri)
+        except Exception as error:  # noqa: BLE001 - it is what is compared
+            forget_sockets(error)
+            return failure_of(error)
+
+
+def failure_of(error: Any) -> Failure:  # Any: of any kind, and so with any attributes
+    number, reason, library = (
+        getattr(error, name, None) for name in ("errno", "reason", "library")
+    )
+    alert = re.search("ALERT_.*", reason or "")  # before that comes what OpenSSL calls TLS by now
+    return Failure(type(error), number, alert[0] if alert else reason, library)
+
+
+def forget_sockets(error: Exception) -> None:
+    """httplib2 leaves them open when it fails, in frames that its error holds on to."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        traceback.clear_frames(error.__traceback__)
+
+
+def ends_alike(uri: str, *added: Adding, **settings: Any) -> bytes | Failure:
+    """What becomes of a request with either client. Any: as above."""
+    theirs = outcome(httplib2.Http, uri, *added, **settings)
+    ours = outcome(Http, uri, *added, **settings)
+    assert ours == theirs
+    return ours
+
+
+# Certificates that are sent
+
+GOOD: dict[str, Callable[[Identity, str], Adding]] = {
+    "two files": lambda me, here: (me.key, me.certificate, here),
+    "one file": lambda me, here: (me.both, me.both, here),
+    "no key": lambda me, here: (None, me.both, here),
+    "paths": lambda me, here: (Path(me.key), Path(me.certificate), here),
+    "any domain": lambda me, here: (me.key, me.certificate, ""),
+    "capitals": lambda me, here: (me.key, me.certificate, here.upper()),
+    "password": lambda me, here: (me.encrypted, me.certificate, here, PASSWORD),
+    "password of bytes": lambda me, here: (me.encrypted, me.certificate, here, PASSWORD.encode()),
+    "password asked for": lambda me, here: (me.encrypted, me.certificate, here, lambda: PASSWORD),
+    "password for nothing": lambda me, here: (me.key, me.certificate, here, PASSWORD),
+    "no password": lambda me, here: (me.key, me.certificate, here, None),
+}
+
+
+@pytest.mark.parametrize("version", LIMITED)
+@pytest.mark.parametrize("good", GOOD)
+def test_a_server_that_demands_one(
+    client: Client,
+    servers: Servers,
+    settings: dict[str, Any],
+    known: Identity,
+    good: str,
+    version: TLSVersion,
+) -> None:
+    server = servers(verify=ssl.CERT_REQUIRED, version=version)
+    added = GOOD[good](known, domain(server))
+    assert outcome(client, server.url(), added, **settings) == b"ok"
+    assert list(server.bodies) == [b"known.test"]
+
+
+DOMAINS: dict[str, Callable[[int], str]] = {
+    "any": lambda port: "",
+    "this": lambda port: f"localhost:{port}",
+    "no port": lambda port: "localhost",
+    "another port": lambda port: f"localhost:{port}0",
+    "another name of this": lambda port: f"127.0.0.1:{port}",
+    "another": lambda port: "elsewhere.test",
+    "a part": lambda port: f"host:{port}",
+    "every": lambda port: "*",
+    "with scheme": lambda port: f"https://localhost:{port}",
+}
+
+
+@pytest.mark.parametrize("host", ["localhost", "LocalHost", "127.0.0.1"])
+@pytest.mark.parametrize("where", DOMAINS)
+def test_for_whom_one_is(
+    servers: Servers, settings: dict[str, Any], known: Identity, where: str, host: str
+) -> None:
+    came = []
+    for client in (httplib2.Http, Http):
+        server = servers()
+        added = known.key, known.certificate, DOMAINS[where](server.port)
+        uri = server.url().replace("localhost", host)
+        assert outcome(client, uri, added, **settings) == b"ok"
+        came.append(list(server.bodies))
+    assert came[1] == came[0]
+
+
+@pytest.mark.parametrize("certificate", [None, ""])
+def test_a_key_without_a_certificate(
+    client: Client,
+    servers: Servers,
+    settings: dict[str, Any],
+    known: Identity,
+    certificate: str | None,
+) -> None:
+    server = servers()
+    added = known.key, certificate, ""
+    assert outcome(client, server.url(), added, **settings) == b"ok"
+    assert list(server.bodies) == [NOBODY]
+
+
+def test_the_first_that_fits_is_sent(
+    client: Client, servers: Servers, settings: dict[str, Any], known: Identity, other: Identity
+) -> None:
+    server = servers()
+    added = [
+        (other.key, other.certificate, "elsewhere.test"),
+        (known.key, known.certificate, domain(server)),
+        (other.key, other.certificate, domain(server)),
+    ]
+    assert outcome(client, server.url(), *added, **settings) == b"ok"
+    assert list(server.bodies) == [b"known.test"]
+
+
+def moved_to(server: RawServer) -> bytes:
+    return b"HTTP/1.1 302 F\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % server.url().encode()
+
+
+def test_a_redirect_takes_it_to_nobody_else(
+    client: Client, servers: Servers, settings: dict[str, Any], known: Identity
+) -> None:
+    second = servers()
+    first = servers([head, asks_who, send(moved_to(second))])
+    added = known.key, known.certificate, domain(first)
+    assert outcome(client, first.url(), added, **settings) == b"ok"
+    assert list(first.bodies) == [b"known.test"]
+    assert list(second.bodies) == [NOBODY]
+
+
+def test_through_a_proxy(
+    client: Client,
+    raw_server: RawServers,
+    authority: Authority,
+    settings: dict[str, Any],
+    known: Identity,
+) -> None:
+    context = server_context(local(authority))
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(authority.pem)
+    proxy = raw_server([*tunnel, lambda peer: peer.secure(context), *ONE_ANSWER])
+    info = httplib2.ProxyInfo(socks.PROXY_TYPE_HTTP, "127.0.0.1", proxy.port)
+    added = known.encrypted, known.certificate, "localhost:81", PASSWORD
+    settings["proxy_info"] = info
+    assert outcome(client, "https://localhost:81/", added, **settings) == b"ok"
+    assert list(proxy.bodies) == [b"known.test"]
+
+
+@pytest.mark.parametrize("version", LIMITED)
+def test_the_next_request_takes_the_new_one(
+    servers: Servers,
+    settings: dict[str, Any],
+    known: Identity,
+    other: Identity,
+    version: TLSVersion,
+) -> None:
+    """Neither a connection nor a session of TLS goes on as somebody else."""
+    server = servers([*ONE_ANSWER, *ONE_ANSWER], version=version)
+    with Http(**settings) as http:
+        for each in (None, known, other, None):
+            http.certificates.clear()
+            if each:
+                http.add_certificate(each.key, each.certificate, "")
+            assert ask(http, server.url()) == b"ok"
+    assert list(server.bodies) == [NOBODY, b"known.test", b"other.test", NOBODY]
+
+
+def test_forgotten_passwords_are_not_certificates(
+    client: Client, servers: Servers, settings: dict[str, Any], known: Identity
+) -> None:
+    server = servers()
+    with closing(client(**settings)) as http:
+        http.add_certificate(known.key, known.certificate, "")
+        http.clear_credentials()
+        assert ask(http, server.url()) == b"ok"
+    assert list(server.bodies) == [b"known.test"]
+
+
+# Certificates that are refused
+
+
+def test_a_server_that_demands_one_gets_none(servers: Servers, settings: dict[str, Any]) -> None:
+    server = servers(verify=ssl.CERT_REQUIRED, version=TLSVersion.TLSv1_2)
+    failed = ends_alike(server.url(), **settings)
+    assert isinstance(failed, Failure)
+    assert failed.kind is ssl.SSLError
+
+
+def test_a_stranger(servers: Servers, settings: dict[str, Any], stranger: Identity) -> None:
+    server = servers(verify=ssl.CERT_REQUIRED, version=TLSVersion.TLSv1_2)
+    failed = ends_alike(server.url(), (stranger.key, stranger.certificate, ""), **settings)
+    assert isinstance(failed, Failure)
+    assert failed.kind is ssl.SSLError
+
+
+def test_refused_after_the_handshake(
+    client: Client, servers: Servers, settings: dict[str, Any], stranger: Identity
+) -> None:
+    """In TLS 1.3, where what is seen may be the refusal, or only that the server has gone."""
+    server = servers(verify=ssl.CERT_REQUIRED, version=TLSVersion.TLSv1_3)
+    for added in ([], [(stranger.key, stranger.certificate, "")]):
+        failed = outcome(client, server.url(), *added, **settings)
+        assert isinstance(failed, Failure)
+        assert issubclass(failed.kind, ssl.SSLError | ConnectionError)
+    assert list(server.heads) == []
+
+
+# Files that do not do
+
+BAD: dict[str, Callable[[Identity, str], Adding]] = {
+    "wrong password": lambda me, odd: (me.encrypted, me.certificate, "", "wrong"),
+    "wrong password of bytes": lambda me, odd: (me.encrypted, me.certificate, "", b"wrong"),
+    "wrong password asked for": lambda me, odd: (me.encrypted, me.certificate, "", lambda: "wrong"),
+    "empty password": lambda me, odd: (me.encrypted, me.certificate, "", ""),
+    "password of no type": lambda me, odd: (me.encrypted, me.certificate, "", 7),
+    "no key file": lambda me, odd: (odd + "/missing", me.certificate, ""),
+    "no certificate file": lambda me, odd: (me.key, odd + "/missing", ""),
+    "neither file": lambda me, odd: (odd + "/missing", odd + "/missing", ""),
+    "a directory": lambda me, odd: (odd, me.certificate, ""),
+    "no key in one file": lambda me, odd: (None, me.certificate, ""),
+    "no key in the key file": lambda me, odd: (me.certificate, me.certificate, ""),
+    "no certificate in its file": lambda me, odd: (me.key, me.key, ""),
+    "neither in them": lambda me, odd: (__file__, __file__, ""),
+    "empty key": lambda me, odd: ("/dev/null", me.certificate, ""),
+    "empty certificate": lambda me, odd: (me.key, "/dev/null", ""),
+    "files of no type": lambda me, odd: (7.5, me.certificate, ""),
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_files_that_do_not_do(
+    servers: Servers, settings: dict[str, Any], known: Identity, bad: str, tmp_path: Path
+) -> None:
+    server = servers()
+    failed = ends_alike(server.url(), BAD[bad](known, str(tmp_path)), **settings)
+    assert isinstance(failed, Failure)
+    assert list(server.heads) == []
+
+
+def test_the_key_of_another(
+    servers: Servers, settings: dict[str, Any], known: Identity, other: Identity
+) -> None:
+    server = servers()
+    failed = ends_alike(server.url(), (other.key, known.certificate, ""), **settings)
+    assert isinstance(failed, Failure)
+    assert failed.kind is ssl.SSLError
+    assert list(server.heads) == []
+
+
+@pytest.mark.parametrize("added", [("/missing", "/missing", "elsewhere.test")])
+def test_bad_files_that_are_not_used(
+    client: Client, servers: Servers, settings: dict[str, Any], added: Adding
+) -> None:
+    server = servers()
+    assert outcome(client, server.url(), added, **settings) == b"ok"
+
+
+def test_bad_files_where_there_is_no_tls(
+    client: Client, raw_server: RawServers, settings: dict[str, Any]
+) -> None:
+    server = raw_server([head, send(OK)])
+    assert outcome(client, server.url(), ("/missing", "/missing", ""), **settings) == b"ok"
+
+
+def test_bad_files_before_a_bad_address(settings: dict[str, Any], known: Identity) -> None:
+    with refused_port() as port:
+        added = known.encrypted, known.certificate, "", "wrong"
+        failed = ends_alike(f"https://localhost:{port}/", added, **settings)
+    assert isinstance(failed, Failure)
+    assert failed.kind is ssl.SSLError
+
+
+def test_one_bad_file_fails_one_request(
+    servers: Servers, settings: dict[str, Any], known: Identity
+) -> None:
+    good, bad = servers(), servers()
+    with Http(**settings) as http:
+        http.add_certificate(known.encrypted, known.certificate, domain(bad), "wrong")
+        http.add_certificate(known.encrypted, known.certificate, domain(good), PASSWORD)
+        promises = [http.request(server.url()) for server in (bad, good)]
+        assert isinstance(promises[0].exception(), ssl.SSLError)
+        assert promises[1].content == b"ok"
+
+
+def test_the_password_is_in_no_log_and_no_error(
+    servers: Servers,
+    settings: dict[str, Any],
+    known: Identity,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server = servers()
+    told = []
+    for password in (PASSWORD, PASSWORD * 2):
+        with Http(**settings) as http:
+            http.add_certificate(known.encrypted, known.certificate, "", password)
+            error = http.request(server.url()).exception()
+            told.append(str(error) + "".join(getattr(error, "__notes__", [])))
+    assert str(server.port) in caplog.text
+    assert PASSWORD not in caplog.text + "".join(told)
+
+
+# Versions of TLS
+
+
+def asks_version(peer: Peer) -> None:
+    version: str = peer.socket.version()  # type: ignore[attr-defined]
+    peer.server.bodies.add(version.encode())
+
+
+VERSIONED: list[Step] = [head, asks_version, send(OK)]
+RANGES: list[dict[str, Any]] = [  # Any: what the constructor takes
+    {},
+    {"tls_maximum_version": "TLSv1_2"},
+    {"tls_maximum_version": TLSVersion.TLSv1_2},
+    {"tls_maximum_version": 0x303},
+    {"tls_maximum_version": "TLSv1_3"},
+    {"tls_maximum_version": "MAXIMUM_SUPPORTED"},
+    {"tls_maximum_version": TLSVersion.MAXIMUM_SUPPORTED},
+    {"tls_minimum_version": "TLSv1_2"},
+    {"tls_minimum_version": "TLSv1_3"},
+    {"tls_minimum_version": TLSVersion.TLSv1_3},
+    {"tls_minimum_version": "MAXIMUM_SUPPORTED"},
+    {"tls_minimum_version": "MINIMUM_SUPPORTED"},
+    {"tls_minimum_version": "TLSv1"},
+    {"tls_minimum_version": "TLSv1_2", "tls_maximum_version": "TLSv1_2"},
+    {"tls_minimum_version": "TLSv1_2", "tls_maximum_version": "TLSv1_3"},
+    {"tls_minimum_version": "TLSv1_3", "tls_maximum_version": "TLSv1_3"},
+    {"tls_minimum_version": "TLSv1_3", "tls_maximum_version": "TLSv1_2"},
+    {"tls_maximum_version": "MINIMUM_SUPPORTED"},
+    {"tls_maximum_version": "TLSv1_1"},
+    {"tls_maximum_version": "TLSv1"},
+    {"tls_maximum_version": "SSLv3"},
+]
+WRONG: list[dict[str, Any]] = [
+    {"tls_maximum_version": "nonsense"},
+    {"tls_minimum_version": "nonsense"},
+    {"tls_maximum_version": "tlsv1_2"},
+    {"tls_maximum_version": "TLSv1.2"},
+    {"tls_maximum_version": ""},
+    {"tls_maximum_version": 5},
+    {"tls_minimum_version": 5},
+    {"tls_maximum_version": 1.2},
+    {"tls_maximum_version": b"TLSv1_2"},
+    {"tls_maximum_version": "__class__"},
+    {"tls_maximum_version": 5, "tls_minimum_version": "nonsense"},
+]
+
+pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+
+
+@pytest.mark.parametrize("version", [None, *LIMITED])
+@pytest.mark.parametrize("limits", RANGES, ids=str)
+def test_which_version_is_spoken(
+    servers: Servers,
+    settings: dict[str, Any],
+    limits: dict[str, Any],
+    version: TLSVersion | None,
+) -> None:
+    results = []
+    for client in (httplib2.Http, Http):
+        server = servers(VERSIONED, version=version)
+        result = outcome(client, server.url(), **settings, **limits)
+        results.append((result, list(server.bodies)))
+    assert results[1] == results[0]
+
+
+@pytest.mark.parametrize("limits", [RANGES[1], RANGES[8]], ids=str)
+def test_whether_or_not_it_is_checked(
+    servers: Servers, settings: dict[str, Any], limits: dict[str, Any]
+) -> None:
+    results = []
+    settings["disable_ssl_certificate_validation"] = True
+    for client in (httplib2.Http, Http):
+        server = servers(VERSIONED)
+        result = outcome(client, server.url(), **settings, **limits)
+        results.append((result, list(server.bodies)))
+    assert results[1] == results[0]
+
+
+@pytest.mark.parametrize("limits", WRONG, ids=str)
+def test_versions_that_there_are_not(
+    servers: Servers, settings: dict[str, Any], limits: dict[str, Any]
+) -> None:
+    failed = ends_alike(servers().url(), **settings, **limits)
+    assert isinstance(failed, Failure)
+    with refused_port() as port:
+        assert ends_alike(f"https://localhost:{port}/", **settings, **limits) == failed
+
+
+def test_a_range_with_nothing_in_it(settings: dict[str, Any]) -> None:
+    """That comes out in the handshake: first there has to be somebody."""
+    limits = {"tls_minimum_version": "TLSv1_3", "tls_maximum_version": "TLSv1_2"}
+    with refused_port() as port:
+        failed = ends_alike(f"https://localhost:{port}/", **settings, **limits)
+    assert failed == Failure(ConnectionRefusedError, errno.ECONNREFUSED)
+
+
+@pytest.mark.parametrize("limits", [*WRONG, RANGES[16]], ids=str)
+def test_versions_where_there_is_no_tls(
+    client: Client, raw_server: RawServers, settings: dict[str, Any], limits: dict[str, Any]
+) -> None:
+    server = raw_server([head, send(OK)])
+    assert outcome(client, server.url(), **settings, **limits) == b"ok"
+
+
+def test_the_next_request_has_the_new_version(servers: Servers, settings: dict[str, Any]) -> None:
+    server = servers([*VERSIONED, *VERSIONED])
+    with Http(**settings) as http:
+        for version in (None, "TLSv1_2", None):
+            http.tls_maximum_version = version
+            assert ask(http, server.url()) == b"ok"
+        http.tls_minimum_version = TLSVersion.TLSv1_3
+        assert ask(http, server.url()) == b"ok"
+    assert list(server.bodies) == [b"TLSv1.3", b"TLSv1.2", b"TLSv1.3", b"TLSv1.3"]
+
+
+@pytest.mark.parametrize("limits", [RANGES[1], RANGES[8]], ids=str)
+def test_versions_are_those_of_the_target_behind_a_proxy(
+    raw_server: RawServers,
+    authority: Authority,
+    settings: dict[str, Any],
+    limits: dict[str, Any],
+) -> None:
+    versions = []
+    context = server_context(local(authority))
+    for client in (httplib2.Http, Http):
+        proxy = raw_server([*tunnel, lambda peer: peer.secure(context), *VERSIONED])
+        info = httplib2.ProxyInfo(socks.PROXY_TYPE_HTTP, "127.0.0.1", proxy.port)
+        settings["proxy_info"] = info
+        assert outcome(client, "https://localhost:81/", **settings, **limits) == b"ok"
+        versions.append(list(proxy.bodies))
+    assert versions[1] == versions[0]

@@ -1,0 +1,59 @@
+"""The page "Coming from httplib2" runs as it is printed.
+
+Rule: nothing in it is replaced; a proxy named in the environment is all of the Internet.
+"""
+
+import re
+from pathlib import Path
+
+import httplib2
+import pytest
+from google.oauth2.credentials import Credentials
+
+from tests.conftest import RawServers
+from tests.servers.certificates import Authority, server_context
+from tests.servers.proxies import tunnel
+from tests.servers.raw import Peer, head
+
+PAGE = (Path(__file__).parents[1] / "docs" / "coming-from-httplib2.md").read_text()
+ANSWER = b"""\
+HTTP/1.1 200 OK\r
+Content-Type: application/json\r
+Content-Length: 14\r
+Set-Cookie: a=1\r
+Set-Cookie: b=2\r
+\r
+{"name": "me"}"""
+
+
+def answers(peer: Peer) -> None:
+    while True:  # until the client has gone
+        head(peer)
+        peer.socket.sendall(ANSWER)
+
+
+def token() -> Credentials:
+    return Credentials("token")  # type: ignore[no-untyped-call]  # google-auth is half typed
+
+
+def test_the_page_runs_as_it_is_printed(
+    raw_server: RawServers,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    context = server_context(authority.sign("example.org", "www.googleapis.com"))
+    internet = raw_server([*tunnel, lambda peer: peer.secure(context), answers])
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{internet.port}")
+    monkeypatch.setattr(httplib2, "CA_CERTS", str(authority.pem))
+    monkeypatch.chdir(tmp_path)  # it makes a cache
+    files = [str(number) for number in range(30)]
+    names: dict[str, object] = {"credentials": token(), "files": files}
+    for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
+        names["names"] = None
+        exec(block, names)
+        if "getall" in block:
+            assert names["response"].getall("set-cookie") == ["a=1", "b=2"]  # type: ignore[attr-defined]
+            assert names["response"]["set-cookie"] == "a=1, b=2"  # type: ignore[index]
+        if "names = " in block:
+            assert names["names"] == ["me"] * len(files)
