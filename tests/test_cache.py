@@ -156,6 +156,14 @@ def test_callbacks_of_those_that_share(http: Http, server: WebServer) -> None:
 # Entries
 
 
+def test_what_varies_is_an_answer_to_the_same_request_only(http: Http, server: WebServer) -> None:
+    """RFC 9111, 4.1."""
+    url = server.url(f"{FRESH}&Vary=Accept")
+    accepted = ["a", "a", "b", "b", "a"]
+    answers = [http.request(url, headers={"accept": each}).result()[0] for each in accepted]
+    assert [each.fromcache for each in answers] == [False, True, False, True, False]
+
+
 def test_httplib2_uses_ours(http: Http, server: WebServer, tmp_path: Path) -> None:
     http.request(server.url(FRESH)).result()
     with closing(httplib2.Http(str(tmp_path / "cache"))) as theirs:
