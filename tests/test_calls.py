@@ -170,6 +170,23 @@ def test_a_client_makes_the_requests(http: Http, server: WebServer, client: type
     assert len(client.made) <= 4
 
 
+def test_requests_made_on_a_worker_return_at_once_too(
+    server: WebServer, client: type[Client]
+) -> None:
+    gate = server.gate()
+    with Http(max_workers=4) as http:
+        http.Client = client
+
+        def ask_for_more(_: Promise) -> None:
+            more.extend(http.request(gate.url()) for _ in range(3))
+
+        more: list[Promise] = []
+        http.request(server.url(), callback=ask_for_more).result(PATIENCE)
+        gate.arrived.wait_for(3)
+        gate.open()
+        assert [promise.exception(PATIENCE) for promise in more] == [None] * 3
+
+
 def test_with_the_attributes_of_the_http(
     http: Http, server: WebServer, client: type[Client]
 ) -> None:

@@ -155,17 +155,24 @@ class Runner:
             log.debug("%s started after %s", promise.label, _ms(promise.request.age()))
         self._step(promise, None)
 
-    def _step(self, promise: Promise, outcome: object) -> None:
-        """Go on with the exchange; `outcome` is what came of its last step."""
+    def _step(self, promise: Promise, outcome: object, on_errands: bool = False) -> None:
+        """Go on with the exchange; `outcome` is what came of its last step.
+
+        `on_errands`: this is the worker that runs them for it, and has nothing else to do.
+        """
         try:
             step = promise.resume(outcome)
             if isinstance(step, Transfer):
                 self._transfer(promise, step, outcome)
-            elif isinstance(step, Errand):
-                self._run_errand(promise, step)
-            else:
+            elif isinstance(step, Share):
                 self._share(promise, step)
+            elif on_errands:
+                self._do_errand(promise, step)
+            else:
+                self._on_worker(self._do_errand, promise, step)
         except StopIteration as end:
+            if on_errands:
+                self._workers.about_to_finish()
             self._answered(promise, end.value, None)
         except Exception as error:  # noqa: BLE001  # it fails the request
             # One that was delivered has been nowhere but in our code.
@@ -179,19 +186,13 @@ class Runner:
         if promise.cancelled():  # perhaps before the engine knew of it
             self._engine.cancel(promise)
 
-    def _run_errand(self, promise: Promise, errand: Errand) -> None:
-        if self._workers.has_current_thread():
-            self._do_errand(promise, errand)
-        else:
-            self._on_worker(self._do_errand, promise, errand)
-
     def _do_errand(self, promise: Promise, errand: Errand) -> None:
         with self._slots.turn_of(promise):
             outcome = _outcome(errand)
         if promise.done():  # cancelled meanwhile
             self._leave(promise)
         else:
-            self._step(promise, outcome)
+            self._step(promise, outcome, on_errands=True)
 
     def _share(self, promise: Promise, share: Share) -> None:
         if not self._shares.join(share, promise):

@@ -106,14 +106,10 @@ class Workers:
                 self._end()
             return waited
 
-    def has_current_thread(self) -> bool:
-        """Whether this is one of them."""
-        return threading.current_thread() in self._threads
-
     def about_to_finish(self) -> None:
         """The task that this worker runs will not block any more."""
-        if self.has_current_thread():
-            self._coming.add(threading.current_thread())
+        if (thread := threading.current_thread()) in self._threads:
+            self._coming.add(thread)
 
     def close(self) -> None:
         """Let the threads that there are now end when they have nothing to do."""
