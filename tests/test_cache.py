@@ -116,9 +116,10 @@ def test_when_the_first_is_cancelled_the_next_asks(http: Http, server: WebServer
     assert len(gate.arrived) == 2
 
 
-def test_when_the_first_fails_the_next_asks(http: Http, raw_server: RawServers) -> None:
+def test_when_the_first_fails_the_others_ask(http: Http, raw_server: RawServers) -> None:
     broken = [head, send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")]
-    server = raw_server(broken, [head, answer(b"fine")])
+    fine = [head, answer(b"fine")]
+    server = raw_server(broken, fine, fine)
     promises = [http.request(server.url()) for _ in range(3)]
     errors = [promise.exception() for promise in promises]
     assert [error is None for error in errors] == [False, True, True]
@@ -309,3 +310,84 @@ def test_a_change_of_the_cache_counts_for_what_comes_after(
     assert http.request(server.url(FRESH)).response.fromcache is False
     http.cache = httplib2.FileCache(str(tmp_path / "cache"))
     assert http.request(server.url(FRESH)).response.fromcache is True
+
+
+def test_who_is_set_up_otherwise_does_not_share(http: Http, server: WebServer) -> None:
+    gate = server.gate()
+    http.request(gate.url())
+    gate.arrived.wait_for(1)
+    http.follow_redirects = False
+    http.request(gate.url())
+    gate.arrived.wait_for(2)
+    http.request(gate.url(), redirections=1)
+    gate.arrived.wait_for(3)
+    gate.open()
+
+
+def test_after_a_change_nobody_waits_for_what_was_asked_before(
+    http: Http, server: WebServer
+) -> None:
+    gate = server.gate()
+    before = http.request(gate.url())
+    gate.arrived.wait_for(1)
+    change = http.request(gate.url(), "DELETE")
+    gate.arrived.wait_for(2)
+    during = http.request(gate.url())
+    gate.arrived.wait_for(3)
+    gate.open()
+    change.result()
+    assert not any(promise.response.fromcache for promise in (before, during))
+
+
+@pytest.mark.parametrize("ask_again", ["callback", "done"])
+def test_who_failed_may_ask_again_and_wait(
+    http: Http, raw_server: RawServers, ask_again: str
+) -> None:
+    broken = [head, send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")]
+    server = raw_server(broken, [head, answer(b"fine")])
+    contents: list[bytes] = []
+
+    def again(_: object) -> None:
+        contents.append(bytes(http.request(server.url()).content))
+
+    if ask_again == "callback":
+        http.request(server.url(), callback=again).exception(PATIENCE)
+    else:
+        promise = http.request(server.url())
+        promise.add_done_callback(again)
+        promise.exception(PATIENCE)
+    http.close()
+    assert contents == [b"fine"]
+
+
+def test_a_304_does_not_change_the_length_of_what_is_kept(
+    http: Http, raw_server: RawServers
+) -> None:
+    """RFC 9111, 3.2."""
+    unchanged = send(b'HTTP/1.1 304 N\r\nETag: "a"\r\nContent-Length: 0\r\n\r\n')
+    scripts = [[head, answer(b"content", 'ETag: "a"')], *[[head, unchanged] for _ in range(3)]]
+    server = raw_server(*scripts)
+    contents = [bytes(http.request(server.url()).content) for _ in range(4)]
+    assert contents == [b"content"] * 4
+    assert [b"if-none-match" in each for each in server.heads] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, ValueError])
+def test_whatever_a_cache_raises_is_the_promises(
+    server: WebServer, error: type[BaseException]
+) -> None:
+    """When it is to keep something; no slot is lost."""
+
+    class Broken:
+        def get(self, key: str) -> None:
+            return None
+
+        def set(self, key: str, value: bytes) -> None:
+            raise error("mine")
+
+        def delete(self, key: str) -> None:
+            pass
+
+    with Http(Broken(), max_workers=1) as http:
+        for _ in range(3):
+            assert isinstance(http.request(server.url(FRESH)).exception(PATIENCE), error)

@@ -216,6 +216,19 @@ def test_its_callbacks_and_bodies(http: Http, server: WebServer, client: type[Cl
     assert len(sent) == 1
 
 
+def test_its_end_is_not_the_end_of_the_credentials(
+    http: Http, server: WebServer, client: type[Client]
+) -> None:
+    http.add_credentials("name", "password")
+    http.add_certificate("key", "cert", "elsewhere")
+    http.Client = client
+    http.request(server.url()).result(PATIENCE)
+    http.Client = httplib2.Http
+    cf.wait([http.request(server.url()) for _ in range(20)], PATIENCE)
+    assert http.credentials.credentials == [("", "name", "password")]
+    assert len(http.certificates.credentials) == 1
+
+
 def test_a_connection_type_is_httplib2s_business(http: Http, raw_server: RawServers) -> None:
     made: list[str] = []
 

@@ -22,6 +22,9 @@ class _Owned:
         self.client: Any = kind()  # Any: it has httplib2's interface
 
     def __del__(self) -> None:
+        # Not the Http's, which `close` would clear.
+        self.client.credentials = httplib2.Credentials()
+        self.client.certificates = httplib2.KeyCerts()
         self.client.close()
 
 

@@ -50,7 +50,8 @@ class Http(httplib2.Http):
     <class 'bytes'>
     """
 
-    __slots__ = ("_clients", "_runner", "_seen")  # not among the attributes, which are httplib2's
+    # Not among the attributes, which are httplib2's.
+    __slots__ = ("_clients", "_lasting", "_runner", "_seen")
 
     Client: type[httplib2.Http] | None = None
     """A class with httplib2's interface whose objects make the requests, on workers; None for
@@ -178,8 +179,8 @@ class Http(httplib2.Http):
             socket.getdefaulttimeout(),
             self.tls_minimum_version,
             self.tls_maximum_version,
-            self.proxy_info,
-            self.cache,
+            id(self.proxy_info),
+            id(self.cache),
             self.optimistic_concurrency_methods,
             self.ignore_etag,
             self.force_exception_to_status_code,
@@ -191,8 +192,9 @@ class Http(httplib2.Http):
         seen, settings = self._seen
         if attributes != seen:
             settings = self._work_out_settings()
-            # The lists and dicts among them can change in place.
+            # The lists and dicts among them can change in place; what an id stands for has to last.
             self._seen = tuple(map(_copy_of, attributes)), settings
+            self._lasting = self.proxy_info, self.cache, self.authorizations
         return settings
 
     def _work_out_settings(self) -> Settings:
@@ -211,7 +213,7 @@ class Http(httplib2.Http):
                 self.tls_maximum_version,
             ),
             self.authorizations,
-            tuple(Certificate(*each) for each in self.certificates.credentials),
+            tuple(map(_certificate, self.certificates.credentials)),
             self.proxy_info or None,
             _usable(self.cache),
             tuple(self.optimistic_concurrency_methods),
@@ -253,6 +255,12 @@ class Http(httplib2.Http):
 
 def _copy_of(attribute: object) -> object:
     return copy.copy(attribute) if isinstance(attribute, list | dict | set) else attribute
+
+
+def _certificate(given: tuple[str, str, str, Any]) -> Certificate:  # Any: what `ssl` takes
+    domain, key, cert, password = given
+    hashable = bytes(password) if isinstance(password, bytearray) else password
+    return Certificate(domain, key, cert, hashable)
 
 
 def _usable(cache: Cache | None) -> Cache | None:

@@ -2,10 +2,10 @@
 
 Request   what the caller asked for: a snapshot of the arguments of `Http.request`
 Settings  how the Http was set up at that moment
-Step      what an exchange asks for: a Transfer, an Errand, a Share
+Step      what an exchange asks for: a Transfer, an Errand, a Share, an Unshare
 Transfer  one exchange of bytes for an engine to do
 Errand    something that may block, for a worker to do
-Share     the same as another request that is under way, if there is one
+Share     the same as another request that is under way, if there is one; and Unshare
 Reply     what came back, before anybody decides what it means
 """
 
@@ -70,7 +70,7 @@ class Certificate(NamedTuple):
     """A file."""
     cert: str
     """A file."""
-    password: str | bytes | Callable[[], str | bytes] | None
+    password: str | bytes | Callable[[], str | bytes | bytearray] | None
     """Of the key, or what knows it."""
 
 
@@ -186,11 +186,18 @@ class Share(NamedTuple):
     says so, else each goes its own way.
     """
 
-    key: Hashable
+    key: tuple[str, Hashable]
+    """The URL, and all else that makes it the same."""
     may: Callable[[Any], bool]  # Any: an Answer, which is above this layer
 
 
-Step = Transfer | Errand | Share
+class Unshare(NamedTuple):
+    """What is under way for a URL may be out of date: who asks from now on does not wait for it."""
+
+    url: str
+
+
+Step = Transfer | Errand | Share | Unshare
 
 
 class Reply(NamedTuple):

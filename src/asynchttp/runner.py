@@ -28,7 +28,7 @@ from .errors import LostInForkError
 from .failure import Failure, annotate
 from .future import FINISHED, LeanFuture
 from .lazy import Content
-from .model import Errand, Reply, Share, Transfer
+from .model import Errand, Reply, Share, Transfer, Unshare
 from .promise import Promise
 from .response import Answer, Response
 from .shares import Shares
@@ -83,10 +83,10 @@ class Runner:
             self._forsake(promise)
             raise
 
-    def _forsake(self, promise: Promise) -> None:
-        """Nobody will ever see it."""
-        promise.cancel()
-        self._leave(promise)
+    def _forsake(self, work: Task) -> None:
+        """It is half begun, and nobody knows how far."""
+        work.cancel()
+        self._leave(work)
         self.pump()
 
     def _enter(self, work: Task) -> None:
@@ -142,12 +142,19 @@ class Runner:
     def pump(self) -> None:
         """Start what there is a slot for."""
         while (work := self._slots.take()) is not None:
-            if isinstance(work, Promise):
+            try:
                 self._begin(work)
-            elif isinstance(work, Call):
-                self._on_worker(self._run_call, work)
+            except BaseException:  # Ctrl-C in the middle of it
+                self._forsake(work)
+                raise
 
-    def _begin(self, promise: Promise) -> None:
+    def _begin(self, work: Task) -> None:
+        if isinstance(work, Promise):
+            self._begin_promise(work)
+        elif isinstance(work, Call):
+            self._on_worker(self._run_call, work)
+
+    def _begin_promise(self, promise: Promise) -> None:
         if not promise.set_running_or_notify_cancel():
             self._leave(promise)
             return
@@ -164,20 +171,29 @@ class Runner:
             step = promise.resume(outcome)
             if isinstance(step, Transfer):
                 self._transfer(promise, step, outcome)
-            elif isinstance(step, Share):
-                self._share(promise, step)
-            elif on_errands:
-                self._do_errand(promise, step)
             else:
-                self._on_worker(self._do_errand, promise, step)
+                self._do(promise, step, on_errands)
         except StopIteration as end:
             if on_errands:
                 self._workers.about_to_finish()
             self._answered(promise, end.value, None)
-        except Exception as error:  # noqa: BLE001  # it fails the request
+        except BaseException as error:  # it fails the request, unless it is Ctrl-C
+            if not isinstance(error, Exception) and error is not outcome:
+                raise
             # One that was delivered has been nowhere but in our code.
             beneath = ALL if error is outcome else 2
             self._answered(promise, None, _failure(promise, error, str(promise.request), beneath))
+
+    def _do(self, promise: Promise, step: Errand | Share | Unshare, on_errands: bool) -> None:
+        if isinstance(step, Share):
+            self._share(promise, step)
+        elif isinstance(step, Unshare):
+            self._shares.forget(step.url)
+            self._step(promise, None, on_errands)
+        elif on_errands:
+            self._do_errand(promise, step)
+        else:
+            self._on_worker(self._do_errand, promise, step)
 
     def _transfer(self, promise: Promise, transfer: Transfer, outcome: object) -> None:
         if isinstance(outcome, Reply) and log.telling():
@@ -207,10 +223,12 @@ class Runner:
             return
         share, waiting = ended
         for each in waiting:
-            if answer is None:
+            if promise.cancelled():
                 self._share(each, share)  # the first of them is who the others wait for
+            elif answer is not None and share.may(answer):
+                self._step(each, answer)
             else:
-                self._step(each, answer if share.may(answer) else None)
+                self._step(each, None)
 
     # From the engine, on its thread.
 
@@ -249,7 +267,7 @@ class Runner:
     # From the answer to the settled promise.
 
     def _answered(self, promise: Promise, answer: Answer | None, failure: Failure | None) -> None:
-        if self._shares and answer is not None:
+        if self._shares:
             self._end_share(promise, answer)
         if promise.callback is None:
             self._settle(promise, answer, failure)
@@ -455,7 +473,7 @@ def _outcome(errand: Errand) -> object:
     """What it returned, or raised."""
     try:
         return errand.function()
-    except Exception as error:  # noqa: BLE001  # the exchange is told
+    except BaseException as error:  # noqa: BLE001  # foreign code: the exchange is told
         return error
 
 

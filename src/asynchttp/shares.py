@@ -6,6 +6,7 @@ Rule: bookkeeping only. Whoever calls goes on with the work that `end` gives, ou
 from __future__ import annotations
 
 import threading
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 from .model import Share
@@ -18,11 +19,11 @@ class Shares(Generic[W]):
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._first: dict[object, W] = {}  # by key, who others wait for
+        self._first: dict[tuple[str, Hashable], W] = {}  # by key, who others wait for
         self._waiting: dict[W, tuple[Share, list[W]]] = {}  # by who they wait for
 
     def __bool__(self) -> bool:
-        return bool(self._first)
+        return bool(self._waiting)
 
     def join(self, share: Share, work: W) -> bool:
         """Whether `work` has to wait for another; else others wait for it from now on."""
@@ -40,8 +41,15 @@ class Shares(Generic[W]):
             return None
         with self._lock:
             share, waiting = self._waiting.pop(work)
-            del self._first[share.key]
+            if self._first.get(share.key) is work:
+                del self._first[share.key]
             return share, waiting
+
+    def forget(self, url: str) -> None:
+        """Nobody joins what is under way for `url`."""
+        with self._lock:
+            for key in [key for key in self._first if key[0] == url]:
+                del self._first[key]
 
     def withdraw(self, work: W) -> bool:
         """It does not wait any more; False if it did not."""

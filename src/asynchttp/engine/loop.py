@@ -356,12 +356,12 @@ class Loop(Generic[Token]):
         for shard in self._shards:
             if shard.is_ready:
                 shard.act()
-        self._timers.run_due()
 
     def _deliver(self) -> None:
         for shard in self._shards:
             for job, code, message in shard.take_ended():
                 self._end(job, self._outcome(job, code, message))
+        self._timers.run_due()  # after that: what has been answered is not late
         if self._delivered_at and time.monotonic() - self._delivered_at > LATEST:
             self._tell_those_who_wait()
 

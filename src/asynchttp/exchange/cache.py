@@ -21,7 +21,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from .. import log
-from ..model import Cache, Errand, Reply, Settings, Share, Step
+from ..model import Cache, Errand, Reply, Settings, Share, Step, Unshare
 from ..response import Answer, Response
 from . import oracle
 from .auth import ask, received
@@ -49,6 +49,21 @@ def fetch(hop: Hop, settings: Settings, reply: Reply | None) -> Generator[Step, 
     if reply is not None:
         return Fetched(*(yield from received(hop, reply, settings)))
     entry = None if settings.cache is None else (yield from _look_up(hop, settings.cache, settings))
+    if hop.method not in settings.safe_methods and settings.cache is not None:
+        fetched = yield from _change(hop, entry, settings)
+        return fetched
+    return (yield from _look(hop, entry, settings))
+
+
+def _change(hop: Hop, entry: Entry | None, settings: Settings) -> Generator[Step, Any, Fetched]:
+    """By an unsafe method: a GET from now on, and one after it, is not one from before it."""
+    yield Unshare(hop.url)
+    fetched = yield from _look(hop, entry, settings)
+    yield Unshare(hop.url)
+    return fetched
+
+
+def _look(hop: Hop, entry: Entry | None, settings: Settings) -> Generator[Step, Any, Fetched]:
     if entry is not None and _may_serve(hop, entry, settings):
         return (yield from _reuse(hop, entry, settings))
     if "only-if-cached" in oracle.cache_control(hop.headers):
@@ -172,6 +187,8 @@ def _confirmed(
 ) -> Generator[Step, Any, Fetched]:
     """What is kept is still good, and has new header fields (RFC 9111, 4.3.4)."""
     for name in oracle.end_to_end(news):
+        if name == "content-length":
+            continue  # of what is kept (3.2)
         # httplib2 adds a second field of the name, and reads the last of them.
         entry.info[name] = news[name]
     response = _from(entry)
@@ -198,14 +215,15 @@ def _gateway_timeout(entry: Entry | None) -> Response:
 # The same at the same time.
 
 
-def share(hop: Hop, settings: Settings) -> Generator[Share, Any, Answer | None]:
+def share(hop: Hop, redirections: int, settings: Settings) -> Generator[Share, Any, Answer | None]:
     """The answer of a request that is the same and under way; None if there is none to use."""
     if settings.cache is None or hop.method != "GET" or hop.body is not None:
         return None
     if _forbids(hop.headers):
         return None
-    key = (hop.uri, frozenset(hop.headers.items()))
-    answer: Answer | None = yield Share(key, _may_be_shared)
+    # An Http's settings are the same object until an attribute changes.
+    rest = frozenset(hop.headers.items()), redirections, id(settings)
+    answer: Answer | None = yield Share((hop.url, (hop.uri, rest)), _may_be_shared)
     return None if answer is None else _copy(answer)
 
 

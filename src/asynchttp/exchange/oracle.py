@@ -102,7 +102,9 @@ def checked_tls(tls: Tls) -> Tls:
     """The same with the password at hand; raises what Python's `ssl` does if it makes no sense."""
     certificate = tls.certificate
     if certificate is not None and callable(certificate.password):
-        certificate = certificate._replace(password=certificate.password())
+        password = certificate.password()
+        hashable = bytes(password) if isinstance(password, bytearray) else password
+        certificate = certificate._replace(password=hashable)
     _httplib2._build_ssl_context(
         not tls.verify,
         tls.ca_certs,

@@ -40,7 +40,7 @@ def follow(
     trail = Trail(request.redirections)
     try:
         hop, reply = begun or (first_hop(request), None)
-        if (shared := (yield from share(hop, settings))) is not None:
+        if (shared := (yield from share(hop, request.redirections, settings))) is not None:
             return shared
         response, content = yield from _follow(hop, reply, settings, trail)
     except Exception as error:

@@ -79,17 +79,21 @@ def hop_to(method: str, uri: str, headers: dict[str, str], body: Body | None) ->
     if CONTROLS.search(url):
         raise http.client.InvalidURL(f"uri: it contains control characters: {uri!r}")
     url.encode("ascii")
-    return Hop(method, ascii_uri, scheme, _checked_authority(authority), url, headers, body)
+    checked = _checked_authority(authority)
+    url = url.replace(authority, checked, 1)
+    return Hop(method, ascii_uri, scheme, checked, url, headers, body)
 
 
 def _checked_authority(authority: str) -> str:
-    """With a port that is a number, or none."""
+    """With a port that is a number, or none. A user is not told: to httplib2 it is of the name."""
     host, colon, port = authority.rpartition(":")
-    if not colon or port.endswith("]"):  # the colon of an IPv6 address
-        return authority
-    if not PORT.fullmatch(port):
-        raise http.client.InvalidURL(f"uri: {port!r} is not a port")
-    return authority if port else host
+    if colon and not port.endswith("]"):  # not the colon of an IPv6 address
+        if not PORT.fullmatch(port):
+            raise http.client.InvalidURL(f"uri: {port!r} is not a port")
+        authority = authority if port else host
+    if "@" in authority:
+        raise httplib2.ServerNotFoundError(f"Unable to find the server at {authority}")
+    return authority
 
 
 def transfer_of(hop: Hop, settings: Settings, proxy: Proxy | None) -> Transfer:
