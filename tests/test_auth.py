@@ -177,6 +177,16 @@ def test_basic(http: Http, bin_url: str) -> None:
     assert http.request(f"{bin_url}/basic-auth/name/other").response.status == 401
 
 
+def test_the_log_tells_it_from_a_redirect(
+    http: Http, bin_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG", "asynchttp"):
+        http.request(f"{bin_url}/basic-auth/name/password").result()
+        http.close()  # all has been written
+    assert f"sent again to {bin_url}/basic-auth/name/password" in caplog.text
+    assert "redirected" not in caplog.text
+
+
 def test_hmac_digest(http: Http, raw_server: RawServers) -> None:
     """httplib2 means to answer so, but fails."""
     challenge = asks('HMACDigest realm="here", snonce="s", salt="t"')

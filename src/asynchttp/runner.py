@@ -197,7 +197,8 @@ class Runner:
 
     def _transfer(self, promise: Promise, transfer: Transfer, outcome: object) -> None:
         if isinstance(outcome, Reply) and log.telling():
-            log.debug("%s redirected to %s", promise.label, transfer.url)
+            how = "redirected to" if 300 <= outcome.status < 400 else "sent again to"
+            log.debug("%s %s %s", promise.label, how, transfer.url)
         self._engine.start(promise, transfer)
         if promise.cancelled():  # perhaps before the engine knew of it
             self._engine.cancel(promise)
