@@ -3,27 +3,32 @@
 import os
 import platform
 import re
-from importlib.metadata import version
+from importlib.metadata import requires, version
 from pathlib import Path
-from typing import Final
 
 import pycurl
 
-from bench.cores import Cores
-from bench.servers import Server
-
-_PACKAGES: Final = ("asynchttp", "pycurl", "aiohttp", "uvloop", "httplib2")
+from bench.cores import share_out
+from bench.servers import server_name
 
 
-def describe(server: Server, cores: Cores) -> dict[str, str]:
+def describe() -> dict[str, str]:
+    cores = share_out()
     return {
-        "server": f"{server.name}, one process",
-        "cores": f"server on {sorted(cores.server)}, clients on {sorted(cores.clients)}",
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.platform()}",
+        "cores": f"server on {sorted(cores.server)}, clients on {sorted(cores.clients)}",
+        "server": f"{server_name()}, one process",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "packages": ", ".join(f"{package} {version(package)}" for package in _PACKAGES),
-        "libcurl": " ".join(pycurl.version.split()[1:3]),
+        "libcurl": " ".join(pycurl.version.split()[1:]),
+        "packages": ", ".join(f"{package} {version(package)}" for package in _packages()),
     }
+
+
+def _packages() -> list[str]:
+    """asynchttp, what it stands on, and what the benchmark adds, by pyproject.toml."""
+    needed = [line for line in requires("asynchttp") or [] if "extra" not in line]
+    added = [line for line in requires("asynchttp") or [] if re.search(r"extra == .bench.", line)]
+    return ["asynchttp", *sorted(re.split(r"[^\w.-]", line)[0] for line in needed + added)]
 
 
 def _processor() -> str:

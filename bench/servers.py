@@ -47,10 +47,9 @@ http {{
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs: where it answers, and what it is."""
+    """A server that runs, and where it answers."""
 
     url: str
-    name: str
     process: psutil.Process
 
     def cpu_seconds(self) -> float:
@@ -62,12 +61,14 @@ class Server:
 
 @contextmanager
 def serving(cores: frozenset[int]) -> Iterator[Server]:
-    with _reserved_port() as port, TemporaryDirectory() as directory:
-        name, command = _command(port, Path(directory))
-        with _running(command, cores) as process:
-            _wait_until_up(process, port)
-            url = f"http://127.0.0.1:{port}{PATH}"
-            yield Server(url, name, psutil.Process(process.pid))
+    with (
+        _reserved_port() as port,
+        TemporaryDirectory() as directory,
+        _running(_command(port, Path(directory)), cores) as process,
+    ):
+        _wait_until_up(process, port)
+        url = f"http://127.0.0.1:{port}{PATH}"
+        yield Server(url, psutil.Process(process.pid))
 
 
 @contextmanager
@@ -78,7 +79,7 @@ def _reserved_port() -> Iterator[int]:
         yield reserved.getsockname()[1]
 
 
-def _command(port: int, directory: Path) -> tuple[str, list[str]]:
+def _command(port: int, directory: Path) -> list[str]:
     nginx = find_nginx()
     return _nginx(nginx, port, directory) if nginx else _granian(port)
 
@@ -88,21 +89,26 @@ def find_nginx() -> str | None:
     return shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
 
 
-def _nginx(nginx: str, port: int, directory: Path) -> tuple[str, list[str]]:
+def server_name() -> str:
+    nginx = find_nginx()
+    if not nginx:
+        return f"granian/{version('granian')}"
     said = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr
+    return said.strip().removeprefix("nginx version: ")
+
+
+def _nginx(nginx: str, port: int, directory: Path) -> list[str]:
     settings = directory / "nginx.conf"
     content = CONTENT.decode()
     settings.write_text(
         _NGINX.format(directory=directory, port=port, path=PATH, content=content), "utf-8"
     )
-    command = [nginx, "-p", str(directory), "-c", str(settings), "-e", "stderr"]
-    return said.strip().removeprefix("nginx version: "), command
+    return [nginx, "-p", str(directory), "-c", str(settings), "-e", "stderr"]
 
 
-def _granian(port: int) -> tuple[str, list[str]]:
+def _granian(port: int) -> list[str]:
     options = f"--interface rsgi --http 1 --no-ws --log-level warning --port {port}"
-    command = [sys.executable, "-m", "granian", *options.split(), "bench.answer:answer"]
-    return f"granian/{version('granian')}", command
+    return [sys.executable, "-m", "granian", *options.split(), "bench.answer:answer"]
 
 
 @contextmanager
