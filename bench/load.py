@@ -33,5 +33,5 @@ Contender: TypeAlias = Callable[[Load], AbstractContextManager[Fetch]]
 class WrongAnswerError(Exception):
     """An answer is not the one that the server gives."""
 
-    def __init__(self, status: int, content: object) -> None:
+    def __init__(self, status: int | None, content: object) -> None:
         super().__init__(f"status {status}, content {content!r}")

@@ -1,40 +1,77 @@
-"""Clients against each other at the same URL: each trial a process of its own.
+"""Clients against each other at the same URL: each trial a process of its own, on the clients'
+cores, while the server has its own.
 
 Rules: every client is warm, its connections made, when its clock starts. A slow client is asked
 for fewer requests: what counts is that a trial is long beside its start and its end.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
-from bench.cores import Cores, share_out
+from bench.contenders import CONTENDERS
+from bench.cores import share_out
 from bench.process import measured
-from bench.rounds import interleave
-from bench.row import Scale
+from bench.rounds import interleave, ratios
+from bench.row import Figure, Goal
 from bench.servers import Server
-from bench.trial import Trial
 
 _WARM_UPS_PER_SLOT: Final = 25
 
-
-def race(
-    requests: Mapping[str, int], concurrency: int, server: Server, scale: Scale
-) -> dict[str, list[Trial]]:
-    """The trials of each client, by its name, with so many requests each at the full scale."""
-    cores = share_out()
-    sides = {
-        name: partial(_trial, name, concurrency, scale.of(count), server, cores)
-        for name, count in requests.items()
-    }
-    return interleave(sides, scale.rounds)
+Key = TypeVar("Key", bound=Hashable)
 
 
-def _trial(name: str, concurrency: int, count: int, server: Server, cores: Cores) -> Trial:
-    warm_up = min(count, concurrency * _WARM_UPS_PER_SLOT)
-    numbers = (concurrency, warm_up, count)
-    return Trial(**measured("bench.trial", name, server.url, *numbers, cores=cores.clients))
+@dataclass(frozen=True)
+class Entry:
+    """A client, and how much it is asked for: all requests of a batch at once."""
+
+    client: str
+    concurrency: int
+    requests: int
+    batches: int = 1
 
 
-def rates(trials: list[Trial]) -> list[float]:
-    return [trial.rate for trial in trials]
+@dataclass(frozen=True)
+class Trial:
+    """What one process of a client came to."""
+
+    rate: float
+    """Requests a second."""
+    cpu: float
+    """Microseconds of processor time for a request."""
+    busy: float
+    """The share of its core that the server needed; near 1 it is the server that is measured."""
+
+
+def race(entries: Mapping[Key, Entry], server: Server, rounds: int) -> dict[Key, list[Trial]]:
+    """The trials of each, one a round."""
+    sides = {key: partial(_trial, entry, server) for key, entry in entries.items()}
+    return interleave(sides, rounds)
+
+
+def _trial(entry: Entry, server: Server) -> Trial:
+    before = server.cpu_seconds()
+    warm_up = min(entry.requests, entry.concurrency * _WARM_UPS_PER_SLOT)
+    numbers = (entry.concurrency, warm_up, entry.requests, entry.batches)
+    found = measured("bench.trial", entry.client, server.url, *numbers, cores=share_out().clients)
+    answered = warm_up + entry.requests * entry.batches
+    busy = (server.cpu_seconds() - before) / answered * found["rate"]
+    return Trial(found["rate"], found["cpu"], busy)
+
+
+def speedup(what: str, ours: Iterable[Trial], theirs: Iterable[Trial], goal: Goal | None) -> Figure:
+    """How many times their rate ours is."""
+    values = ratios((trial.rate for trial in ours), (trial.rate for trial in theirs))
+    return Figure(what, values, goal=goal)
+
+
+def details(entry: Entry, trials: Iterable[Trial]) -> list[Figure]:
+    """What a client did, without comparison."""
+    trials = list(trials)
+    who = f"{CONTENDERS[entry.client]}, {entry.concurrency:,} at once"
+    return [
+        Figure(who, [trial.rate for trial in trials], "requests/s"),
+        Figure(f"{who}: CPU per request", [trial.cpu for trial in trials], "µs"),
+        Figure(f"{who}: server's core busy", [trial.busy * 100 for trial in trials], "%"),
+    ]

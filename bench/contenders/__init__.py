@@ -12,11 +12,17 @@ from bench.load import Contender
 CONTENDERS: Final = {
     "asynchttp": "asynchttp",
     "asynchttp_json": "asynchttp, JSON callback",
+    "asynchttp_blocking": "asynchttp, blocking=True",
     "bare": "bare pycurl multi loop",
     "aiohttp": "aiohttp on uvloop",
+    "pyreqwest": "pyreqwest on uvloop",
     "httplib2": "httplib2 on threads",
+    "httpx": "httpx on threads",
+    "niquests": "niquests on threads",
+    "requests_futures": "requests-futures",
+    "urllib3": "urllib3 on threads",
 }
-"""The name of each one's module, and what the report calls it."""
+"""The name of each one's module, and what the table calls it."""
 
 
 def load_contender(name: str) -> Contender:

@@ -4,14 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from bench.cores import share_out
-from bench.race import race, rates
-from bench.rounds import ratios
+from bench.race import Entry, details, race, speedup
 from bench.row import Figure, Goal, Scale, at_least, main
 from bench.servers import Server, serving
 
 _REQUESTS: Final = 20_000
 
-GOALS: Final = {5: at_least(0.6), 20: at_least(0.75), 100: at_least(0.75), 1000: at_least(0.9)}
+_GOALS: Final = {5: at_least(0.6), 20: at_least(0.75), 100: at_least(0.75), 1000: at_least(0.9)}
 """By how many are in flight at once."""
 
 
@@ -19,18 +18,19 @@ def measure(scale: Scale) -> Sequence[Figure]:
     with serving(share_out().server) as server:
         return [
             figure
-            for concurrency, goal in GOALS.items()
+            for concurrency, goal in _GOALS.items()
             for figure in _at(concurrency, goal, server, scale)
         ]
 
 
 def _at(concurrency: int, goal: Goal, server: Server, scale: Scale) -> Iterator[Figure]:
-    trials = race({"asynchttp": _REQUESTS, "bare": _REQUESTS}, concurrency, server, scale)
-    ours, bare = rates(trials["asynchttp"]), rates(trials["bare"])
-    at_once = f"{concurrency:,} at once"
-    yield Figure(f"throughput against bare pycurl, {at_once}", ratios(ours, bare), goal=goal)
-    yield Figure(f"asynchttp, {at_once}", ours, "requests/s")
-    yield Figure(f"bare pycurl, {at_once}", bare, "requests/s")
+    requests = scale.of(_REQUESTS, least=concurrency)
+    entries = {name: Entry(name, concurrency, requests) for name in ("asynchttp", "bare")}
+    trials = race(entries, server, scale.rounds)
+    what = f"throughput against bare pycurl, {concurrency:,} at once"
+    yield speedup(what, trials["asynchttp"], trials["bare"], goal)
+    for name, entry in entries.items():
+        yield from details(entry, trials[name])
 
 
 if __name__ == "__main__":

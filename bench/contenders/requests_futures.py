@@ -1,0 +1,21 @@
+"""requests-futures: one session with as many workers; ask for all, then look at each answer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from requests_futures.sessions import FuturesSession
+
+from bench.load import Fetch, Load, WrongAnswerError
+
+
+@contextmanager
+def contender(load: Load) -> Iterator[Fetch]:
+    with FuturesSession(max_workers=load.concurrency) as session:
+
+        def fetch(count: int) -> None:
+            for future in [session.get(load.url) for _ in range(count)]:
+                response = future.result()
+                if response.status_code != 200 or response.content != load.content:
+                    raise WrongAnswerError(response.status_code, response.content)
+
+        yield fetch
