@@ -16,6 +16,10 @@ class Cores:
     server: frozenset[int]
     clients: frozenset[int]
 
+    @property
+    def all(self) -> frozenset[int]:
+        return self.server | self.clients
+
 
 def share_out() -> Cores:
     cores = sorted(os.sched_getaffinity(0))

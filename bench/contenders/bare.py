@@ -26,7 +26,7 @@ _LONGEST_WAIT: Final = 1.0
 @contextmanager
 def contender(load: Load) -> Iterator[Fetch]:
     multi = pycurl.CurlMulti()
-    received = dict(_easy(load.url) for _ in range(load.concurrency))
+    received = dict(easy_handle(load.url) for _ in range(load.concurrency))
 
     def fetch(count: int) -> None:
         _drive(multi, received, count, load.content)
@@ -39,7 +39,8 @@ def contender(load: Load) -> Iterator[Fetch]:
         multi.close()
 
 
-def _easy(url: str) -> tuple[pycurl.Curl, Received]:
+def easy_handle(url: str) -> tuple[pycurl.Curl, Received]:
+    """A handle that is set up once, and where it puts what it receives."""
     easy = pycurl.Curl()
     lines: list[bytes] = []
     pieces: list[bytes] = []

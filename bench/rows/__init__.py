@@ -7,5 +7,10 @@ from typing import Final
 
 ROWS: Final = [
     "throughput",
+    "peers",
+    "json_callback",
+    "blocking",
+    "overhead",
+    "cpu",
 ]
 """The names, in the order of the table."""

@@ -1,0 +1,71 @@
+"""One request at a time, by asynchttp and by libcurl's blocking `perform`, in turn, in a process of
+its own, which prints the median seconds that each took as JSON:
+
+    python -m bench.latency URL REQUESTS
+
+Rules: every answer is looked at before the clock stops. Both are warm, and keep their connection.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from statistics import median
+
+import pycurl
+
+from asynchttp import Http
+from bench.contenders.bare import easy_handle
+from bench.load import CONTENT, WrongAnswerError
+from bench.rounds import interleave
+
+Get = Callable[[], None]
+
+_WARM_UP = 50
+
+
+@contextmanager
+def through_asynchttp(url: str) -> Iterator[Get]:
+    with Http() as http:
+
+        def get() -> None:
+            response, content = http.request(url)
+            if response.status != 200 or content != CONTENT:
+                raise WrongAnswerError(response.status, bytes(content))
+
+        yield get
+
+
+@contextmanager
+def through_perform(url: str) -> Iterator[Get]:
+    """The floor: a handle that is set up once."""
+    easy, (lines, pieces) = easy_handle(url)
+    with closing(easy):
+
+        def get() -> None:
+            lines.clear()
+            pieces.clear()
+            easy.perform()
+            status, content = easy.getinfo(pycurl.RESPONSE_CODE), b"".join(pieces)
+            if status != 200 or content != CONTENT:
+                raise WrongAnswerError(status, content)
+
+        yield get
+
+
+def measure(url: str, count: int) -> dict[str, float]:
+    with through_asynchttp(url) as ours, through_perform(url) as theirs:
+        interleave({"asynchttp": ours, "perform": theirs}, _WARM_UP)
+        sides = {"asynchttp": lambda: _seconds(ours), "perform": lambda: _seconds(theirs)}
+        return {side: median(seconds) for side, seconds in interleave(sides, count).items()}
+
+
+def _seconds(get: Get) -> float:
+    began = time.perf_counter()
+    get()
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))
