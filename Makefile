@@ -4,7 +4,7 @@
 VERSIONS := $(shell scripts/pythons | cut -d' ' -f1)
 LOWEST := $(or $(firstword $(VERSIONS)),none)
 
-.PHONY: demo test found lint quick bench differential format clean
+.PHONY: demo test found lint quick bench bench-quick differential format clean
 .NOTPARALLEL:
 
 demo: .venv/$(LOWEST)/demo/ready  ## many requests, one by one and all at once
@@ -28,8 +28,11 @@ test-%: .venv/%/test/ready  ## the tests on one Python: make test-3.12
 quick: .venv/$(LOWEST)/test/ready  ## for daily use: make quick T="tests/test_layers.py -x"
 	$(<D)/bin/python -m pytest $(T)
 
-bench: .venv/$(LOWEST)/bench/ready  ## the speed, beside others'
-	@$(<D)/bin/python -m bench
+bench: .venv/$(LOWEST)/bench/ready  ## the speed, beside others': make bench ROW=throughput for one
+	@$(<D)/bin/python -m bench $(ROW)
+
+bench-quick: .venv/$(LOWEST)/bench/ready  ## the same in small, for daily use
+	@$(<D)/bin/python -m bench $(ROW) --quick
 
 differential: .venv/$(LOWEST)/test/ready  ## many more scenarios beside httplib2: SCENARIOS=2400
 	SCENARIOS=$${SCENARIOS:-2400} $(<D)/bin/python -m pytest --dist=load --timeout 600 tests/test_differential.py

@@ -1,12 +1,12 @@
 """`python -m bench [ROW ...]`: the rows' programs, one after another, and the table of results.
 
-Exits with 1 if a program failed; a goal that is missed is a result.
+Rules: what a row found is kept as ROW.json as soon as it has found it, all together in the end as
+results.json. Exits with 1 if a program failed; a goal that is missed is a result.
 """
 
-import json
 import subprocess
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -14,40 +14,52 @@ from typing import Final
 from rich.console import Console
 
 from bench.machine import describe
-from bench.row import ROUNDS, Scale, load
+from bench.results import Results
+from bench.row import ROUNDS, Figure, Scale, load
 from bench.rows import ROWS
 from bench.servers import PROJECT
-from bench.table import show
+from bench.table import show, write_into
 
 _RESULTS: Final = PROJECT / "bench" / "results"
-_QUICK: Final = Scale(rounds=3, size=0.05)
+_QUICK: Final = Scale(rounds=3, size=0.1)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     scale = _QUICK if options.quick else Scale(options.rounds)
-    done = {name: _run(name, scale, options.output / f"{name}.json") for name in options.rows}
-    figures = [f for name, ok in done.items() if ok for f in load(options.output / f"{name}.json")]
-    setting = describe()
-    show(Console(), setting, figures)
-    (options.output / "setting.json").write_text(json.dumps(setting, indent=2) + "\n", "utf-8")
-    return int(not all(done.values()))
+    found = {row: _run(row, scale, options.output) for row in options.rows or ROWS}
+    figures = {row: figures for row, figures in found.items() if figures is not None}
+    results = Results(describe(), scale, figures)
+    results.save(options.output / "results.json")
+    show(Console(), results)
+    if options.markdown:
+        write_into(options.markdown, results)
+    return int(len(figures) < len(found))
 
 
 def _options(arguments: Sequence[str] | None) -> Namespace:
-    parser = ArgumentParser("bench", description=__doc__)
-    parser.add_argument("rows", nargs="*", default=ROWS, choices=ROWS, metavar="ROW")
+    parser = ArgumentParser("bench", description=f"The rows: {', '.join(ROWS)}.")
+    parser.add_argument("rows", nargs="*", type=_row, metavar="ROW", help="all, if none is named")
     parser.add_argument("--quick", action="store_true", help="small sizes: for daily use")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--output", type=Path, default=_RESULTS, help="a directory, for JSON")
+    parser.add_argument("--markdown", type=Path, metavar="PAGE", help="a page to put the table in")
     return parser.parse_args(arguments)
 
 
-def _run(name: str, scale: Scale, output: Path) -> bool:
-    """A row's program, and whether it succeeded; it prints its figures as it goes."""
-    command = [sys.executable, "-m", f"bench.rows.{name}", "--output", str(output.resolve())]
-    command += ["--rounds", str(scale.rounds), "--size", str(scale.size)]
-    return subprocess.run(command, cwd=PROJECT, check=False).returncode == 0
+def _row(text: str) -> str:
+    if text in ROWS:
+        return text
+    raise ArgumentTypeError(f"{text} is no row; there are {', '.join(ROWS)}")
+
+
+def _run(row: str, scale: Scale, directory: Path) -> list[Figure] | None:
+    """What a row's program found, or None if it failed; it prints its figures, or why."""
+    output = directory.resolve() / f"{row}.json"
+    sizes = ("--rounds", str(scale.rounds), "--size", str(scale.size))
+    command = [sys.executable, "-m", f"bench.rows.{row}", *sizes, "--output", str(output)]
+    done = subprocess.run(command, cwd=PROJECT, check=False)
+    return None if done.returncode else load(output)
 
 
 if __name__ == "__main__":

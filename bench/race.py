@@ -72,6 +72,6 @@ def details(entry: Entry, trials: Iterable[Trial]) -> list[Figure]:
     who = f"{CONTENDERS[entry.client]}, {entry.concurrency:,} at once"
     return [
         Figure(who, [trial.rate for trial in trials], "requests/s"),
-        Figure(f"{who}: CPU per request", [trial.cpu for trial in trials], "µs"),
-        Figure(f"{who}: server's core busy", [trial.busy * 100 for trial in trials], "%"),
+        Figure(f"{who}: CPU for each", [trial.cpu for trial in trials], "µs"),
+        Figure(f"{who}: server busy", [trial.busy * 100 for trial in trials], "%"),
     ]

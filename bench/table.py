@@ -1,39 +1,65 @@
-"""The results as a table: on the terminal for people, and as Markdown for the documentation."""
+"""The results as tables: on the terminal for people, and as Markdown for the documentation.
 
-from collections.abc import Mapping, Sequence
+Rules: what has a goal comes first; what explains it, the clients' own figures, after that.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from bench.results import Results
 from bench.row import Figure, number
 
-_HEADINGS: Final = ("what", "goal", "result", "", "rounds")
+_BEGIN: Final = "<!-- results: written by python -m bench --markdown -->"
+_END: Final = "<!-- end of the results -->"
+
+_GOALS: Final = ("what", "goal", "result", "", "rounds")
+_DETAILS: Final = ("what", "result", "rounds")
 
 
-def show(console: Console, setting: Mapping[str, str], figures: Sequence[Figure]) -> None:
-    for name, value in setting.items():
+def show(console: Console, results: Results) -> None:
+    for name, value in results.described():
         console.print(f"{name:>9}  {value}", soft_wrap=True, highlight=False)
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in _HEADINGS:
-        table.add_column(heading)
-    for figure in figures:
-        table.add_row(*_cells(figure), style="red" if figure.met is False else None)
-    console.print(table)
+    for headings, rows in _tables(results.all_figures()):
+        table = Table(box=box.SIMPLE_HEAD)
+        for heading in headings:
+            table.add_column(heading)
+        for row in rows:
+            table.add_row(*row, style="red" if "missed" in row else None)
+        console.print(table)
 
 
-def markdown(setting: Mapping[str, str], figures: Sequence[Figure]) -> str:
-    described = [f"- {name}: {value}" for name, value in setting.items()]
-    rows = [_HEADINGS, ("---",) * len(_HEADINGS), *map(_cells, figures)]
-    return "\n".join([*described, "", *(f"| {' | '.join(cells)} |" for cells in rows)])
+def write_into(page: Path, results: Results) -> None:
+    """Puts the tables between the two marks that the page has for them."""
+    before, rest = page.read_text("utf-8").split(_BEGIN)
+    after = rest.split(_END)[1]
+    page.write_text(f"{before}{_BEGIN}\n\n{_markdown(results)}\n\n{_END}{after}", "utf-8")
 
 
-def _cells(figure: Figure) -> tuple[str, ...]:
-    return (
-        figure.what,
-        str(figure.goal or ""),
-        f"{number(figure.value)} {figure.unit}",
-        {True: "met", False: "missed", None: ""}[figure.met],
-        figure.spread,
+def _markdown(results: Results) -> str:
+    described = "\n".join(f"- {name}: {value}" for name, value in results.described())
+    tables = (
+        "\n".join(f"| {' | '.join(row)} |" for row in (headings, ["---"] * len(headings), *rows))
+        for headings, rows in _tables(results.all_figures())
     )
+    return "\n\n".join([described, *tables])
+
+
+def _tables(
+    figures: Sequence[Figure],
+) -> Iterator[tuple[Sequence[str], Iterable[Sequence[str]]]]:
+    yield _GOALS, [_judged(figure) for figure in figures if figure.goal]
+    yield _DETAILS, [_plain(figure) for figure in figures if not figure.goal]
+
+
+def _judged(figure: Figure) -> Sequence[str]:
+    what, result, spread = _plain(figure)
+    return what, str(figure.goal), result, "met" if figure.met else "missed", spread
+
+
+def _plain(figure: Figure) -> Sequence[str]:
+    return figure.what, f"{number(figure.value)} {figure.unit}", figure.spread
