@@ -28,13 +28,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     scale = _QUICK if options.quick else Scale(options.rounds)
     found = {row: _run(row, scale, options.output) for row in options.rows or ROWS}
-    figures = {row: figures for row, figures in found.items() if figures is not None}
-    results = Results(describe(), scale, figures)
+    failed = [row for row, figures in found.items() if figures is None]
+    results = Results(
+        describe(), scale, {row: figures for row, figures in found.items() if figures}
+    )
     results.save(options.output / "results.json")
     show(Console(), results)
     if options.markdown:
         write_into(options.markdown, results)
-    return int(len(figures) < len(found))
+    if failed:
+        print("Failed:", ", ".join(failed))
+    return int(bool(failed))
 
 
 def _options(arguments: Sequence[str] | None) -> Namespace:

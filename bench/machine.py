@@ -19,7 +19,7 @@ def describe() -> dict[str, str]:
         "cores": f"server on {sorted(cores.server)}, clients on {sorted(cores.clients)}",
         "server": f"{server_name()}, one process",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "libcurl": " ".join(pycurl.version.split()[1:]),
+        "libcurl": pycurl.version.split("libcurl/")[1],
         "packages": ", ".join(f"{package} {version(package)}" for package in _packages()),
     }
 

@@ -26,7 +26,7 @@ def _figures(
     where: str, goal: Goal | None, server: frozenset[int], client: frozenset[int], scale: Scale
 ) -> Iterator[Figure]:
     with serving(server) as running:
-        arguments = ("bench.latency", running.url, scale.of(_REQUESTS))
+        arguments = ("bench.latency", running.url, scale.of(_REQUESTS, least=20))
         rounds = [measured(*arguments, cores=client) for _ in range(scale.rounds)]
     ours = [found["asynchttp"] * 1e3 for found in rounds]
     theirs = [found["perform"] * 1e3 for found in rounds]
