@@ -21,6 +21,7 @@ from bench.servers import PROJECT
 from bench.table import show, write_into
 
 _RESULTS: Final = PROJECT / "bench" / "results"
+_PAGE: Final = 120
 _QUICK: Final = Scale(rounds=3, size=0.1)
 
 
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         describe(), scale, {row: figures for row, figures in found.items() if figures}
     )
     results.save(options.output / "results.json")
-    show(Console(), results)
+    show(Console(width=None if sys.stdout.isatty() else _PAGE), results)
     if options.markdown:
         write_into(options.markdown, results)
     if failed:

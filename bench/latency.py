@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from statistics import median
+from typing import Final, TypeAlias
 
 import pycurl
 
@@ -20,9 +21,9 @@ from bench.contenders.bare import easy_handle
 from bench.load import CONTENT, WrongAnswerError
 from bench.rounds import interleave
 
-Get = Callable[[], None]
+Get: TypeAlias = Callable[[], None]
 
-_WARM_UP = 50
+_WARM_UP: Final = 50
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, TypedDict
 
 ROUNDS: Final = 7
 
@@ -79,16 +79,28 @@ class Scale:
         return max(least, round(count * self.size))
 
 
+class _GoalDocument(TypedDict):
+    at: Literal["least", "most"]
+    limit: float
+
+
+class _FigureDocument(TypedDict):
+    what: str
+    values: list[float]
+    unit: str
+    goal: _GoalDocument | None
+
+
 Measure: TypeAlias = Callable[[Scale], Sequence[Figure]]
 
 
-def main(measure: Measure, arguments: Sequence[str] | None = None) -> None:
+def main(measure: Measure) -> None:
     """A row's program: prints its figures, and writes them as JSON if asked to."""
     parser = ArgumentParser()
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--size", type=float, default=1.0, help="of the full size, 1")
     parser.add_argument("--output", type=Path, metavar="FILE", help="the figures as JSON")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     figures = measure(Scale(options.rounds, options.size))
     for figure in figures:
         print(figure, flush=True)
@@ -102,13 +114,13 @@ def save(path: Path, figures: Sequence[Figure]) -> None:
 
 
 def load(path: Path) -> list[Figure]:
-    return [_figure(**document) for document in json.loads(path.read_text("utf-8"))]
+    documents: list[_FigureDocument] = json.loads(path.read_text("utf-8"))
+    return [_figure(document) for document in documents]
 
 
-def _figure(
-    what: str, values: list[float], unit: str, goal: dict[str, str | float] | None
-) -> Figure:
-    return Figure(what, values, unit, Goal(**goal) if goal else None)  # type: ignore[arg-type]
+def _figure(document: _FigureDocument) -> Figure:
+    goal = document["goal"] and Goal(**document["goal"])
+    return Figure(document["what"], document["values"], document["unit"], goal)
 
 
 def number(value: float) -> str:

@@ -58,7 +58,7 @@ def _tables(
 
 def _judged(figure: Figure) -> Sequence[str]:
     what, result, spread = _plain(figure)
-    return what, str(figure.goal), result, "met" if figure.met else "missed", spread
+    return what, f"{figure.goal} {figure.unit}", result, "met" if figure.met else "missed", spread
 
 
 def _plain(figure: Figure) -> Sequence[str]:

@@ -178,10 +178,10 @@ def test_a_page_has_the_results_between_its_marks(tmp_path: Path) -> None:
         figures = [Figure("this", [value], goal=at_least(2)), Figure("that", [5], "ms")]
         write_into(page, Results({"machine": "fast"}, Scale(3, 0.1), {"row": figures}))
     written = page.read_text("utf-8")
-    assert "| this | at least 2 | 2 times | met | 2 to 2 |" in written
+    assert "| this | at least 2 times | 2 times | met | 2 to 2 |" in written
     assert "| that | 5 ms | 5 to 5 |" in written
     assert "- machine: fast\n- rounds: 3, at 10% of the full size" in written
-    assert "| this | at least 2 | 1 times" not in written
+    assert "| this | at least 2 times | 1 times" not in written
     assert written.endswith("puts the results here.\n")
 
 

@@ -4,7 +4,8 @@ It promises nothing: one URL, one thread, no redirects, no headers but their lin
 fast as it can be written. Measured and slower, at 20, 100 and 400 at once: `socket_action` for
 each ready descriptor, with epoll, however its timers and descriptors are kept; at 5 they are
 even. As fast: `perform` with an epoll of our own, and a BytesIO for the body. Easy handles are
-set up once. A descriptor above 1,023 is beyond what `CurlMulti.select` can watch.
+set up once. A descriptor above 1,023 is beyond what `CurlMulti.select` can watch. At 1,000 at once
+one multi is no longer the floor: ten, with 100 transfers each, on one epoll are 1.6 times as fast.
 """
 
 from collections.abc import Iterator
