@@ -4,13 +4,13 @@
 VERSIONS := $(shell scripts/pythons | cut -d' ' -f1)
 LOWEST := $(or $(firstword $(VERSIONS)),none)
 
-.PHONY: demo test found lint quick bench bench-quick differential format clean
+.PHONY: demo test found lint instructions quick bench bench-quick differential format clean
 .NOTPARALLEL:
 
 demo: .venv/$(LOWEST)/demo/ready  ## many requests, one by one and all at once
 	@$(<D)/bin/python -m demo
 
-test: found lint $(VERSIONS:%=test-%)  ## all that CI runs
+test: found lint instructions $(VERSIONS:%=test-%)  ## all that CI runs
 	@echo "Formatting, lint and types are clean; tests passed on Python $(VERSIONS)."
 
 found:
@@ -27,6 +27,9 @@ test-%: .venv/%/test/ready  ## the tests on one Python: make test-3.12
 
 quick: .venv/$(LOWEST)/test/ready  ## for daily use: make quick T="tests/test_layers.py -x"
 	$(<D)/bin/python -m pytest $(T)
+
+instructions: .venv/$(LOWEST)/test/ready  ## what a request costs must not grow: RECORD=--record
+	@$(<D)/bin/python -m bench.instructions $(RECORD)
 
 bench: .venv/$(LOWEST)/bench/ready  ## the speed, beside others': make bench ROW=throughput for one
 	@$(<D)/bin/python -m bench $(ROW)
