@@ -18,7 +18,8 @@ import pycurl
 
 from asynchttp import Http
 from bench.contenders.bare import easy_handle
-from bench.load import CONTENT, WrongAnswerError
+from bench.documents import CONTENT
+from bench.load import WrongAnswerError
 from bench.rounds import interleave
 
 Get: TypeAlias = Callable[[], None]

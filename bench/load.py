@@ -7,11 +7,9 @@ call of ours for each would cost the fast ones more than it costs the slow ones.
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
-PATH: Final = "/route/17.json"
-CONTENT: Final = b'{"id": "17", "name": "Harbour Line", "stops": ["Central", "Market", "Harbour"]}'
-"""Neither a quote that ends nginx's string nor a dollar sign may be in it."""
+from bench.documents import CONTENT
 
 
 @dataclass(frozen=True)
@@ -21,6 +19,8 @@ class Load:
     url: str
     concurrency: int
     content: bytes = CONTENT
+    ca_certs: str | None = None
+    """A file with the certificates that are to be trusted."""
 
 
 Fetch: TypeAlias = Callable[[int], None]

@@ -54,7 +54,8 @@ def _trial(entry: Entry, server: Server) -> Trial:
     before = server.cpu_seconds()
     warm_up = min(entry.requests, entry.concurrency * _WARM_UPS_PER_SLOT)
     numbers = (entry.concurrency, warm_up, entry.requests, entry.batches)
-    found = measured("bench.trial", entry.client, server.url, *numbers, cores=share_out().clients)
+    where = (server.url, server.ca_certs or "")
+    found = measured("bench.trial", entry.client, *where, *numbers, cores=share_out().clients)
     answered = warm_up + entry.requests * entry.batches
     busy = (server.cpu_seconds() - before) / answered * found["rate"]
     return Trial(found["rate"], found["cpu"], busy)
@@ -66,10 +67,10 @@ def speedup(what: str, ours: Iterable[Trial], theirs: Iterable[Trial], goal: Goa
     return Figure(what, values, goal=goal)
 
 
-def details(entry: Entry, trials: Iterable[Trial]) -> list[Figure]:
-    """What a client did, without comparison."""
+def details(entry: Entry, trials: Iterable[Trial], what: str = "") -> list[Figure]:
+    """What a client did, without comparison; `what` it fetched, if not the small document."""
     trials = list(trials)
-    who = f"{CONTENDERS[entry.client]}, {entry.concurrency:,} at once"
+    who = f"{CONTENDERS[entry.client]}, {what and f'{what}, '}{entry.concurrency:,} at once"
     return [
         Figure(who, [trial.rate for trial in trials], "requests/s"),
         Figure(f"{who}: CPU for each", [trial.cpu for trial in trials], "µs"),

@@ -1,4 +1,5 @@
-"""The server that all clients are measured against: nginx where installed, else granian.
+"""The servers that all clients are measured against: nginx where installed, else granian, for the
+small document; granian for all others, and for HTTPS.
 
 Rules: one process on a core of its own, where there are two. The port is bound by us first and
 kept, never listening, so that nobody else can take it; both servers share it by SO_REUSEPORT.
@@ -12,21 +13,27 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, Literal
+from urllib.parse import urljoin
 
 import psutil
 
+from bench.certificate import make_certificate
 from bench.cores import on_cores
-from bench.load import CONTENT, PATH
+from bench.documents import CONTENT, PATH
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 
 _LONGEST_START: Final = 20.0
 _LONGEST_STOP: Final = 10.0
+
+_PLAIN: Final = "--http 1"
+_CROWD: Final = "--backlog 4096 --backpressure 20000"
+"""Ten thousand connections that all wait for their answers."""
 
 _NGINX: Final = """
 daemon off; master_process off; worker_processes 1; pid {directory}/pid; error_log stderr warn;
@@ -51,6 +58,12 @@ class Server:
 
     url: str
     process: psutil.Process
+    ca_certs: str | None = None
+    """The file with the authority of its certificate."""
+
+    def at(self, path: str) -> "Server":
+        """The same, at another of its documents."""
+        return replace(self, url=urljoin(self.url, path))
 
     def cpu_seconds(self) -> float:
         """What it has used so far, with its child processes."""
@@ -61,14 +74,32 @@ class Server:
 
 @contextmanager
 def serving(cores: frozenset[int]) -> Iterator[Server]:
+    """The small document, by the fastest server that there is."""
+    with _reserved_port() as port, TemporaryDirectory() as directory:
+        nginx = find_nginx()
+        command = _nginx(nginx, port, Path(directory)) if nginx else _granian(port, _PLAIN)
+        with _running(command, port, cores) as process:
+            yield Server(f"http://127.0.0.1:{port}{PATH}", process)
+
+
+@contextmanager
+def serving_all(cores: frozenset[int]) -> Iterator[Server]:
+    """All documents."""
     with (
         _reserved_port() as port,
-        TemporaryDirectory() as directory,
-        _running(_command(port, Path(directory)), cores) as process,
+        _running(_granian(port, f"{_PLAIN} {_CROWD}"), port, cores) as process,
     ):
-        _wait_until_up(process, port)
-        url = f"http://127.0.0.1:{port}{PATH}"
-        yield Server(url, psutil.Process(process.pid))
+        yield Server(f"http://127.0.0.1:{port}{PATH}", process)
+
+
+@contextmanager
+def serving_https(cores: frozenset[int], http: Literal[1, 2]) -> Iterator[Server]:
+    """All documents over TLS, by this version of HTTP."""
+    with _reserved_port() as port, TemporaryDirectory() as directory:
+        made = make_certificate(Path(directory))
+        options = f"--http {http} --ssl-certificate {made.chain} --ssl-keyfile {made.key}"
+        with _running(_granian(port, options), port, cores) as process:
+            yield Server(f"https://127.0.0.1:{port}{PATH}", process, str(made.authority))
 
 
 @contextmanager
@@ -77,11 +108,6 @@ def _reserved_port() -> Iterator[int]:
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         reserved.bind(("127.0.0.1", 0))
         yield reserved.getsockname()[1]
-
-
-def _command(port: int, directory: Path) -> list[str]:
-    nginx = find_nginx()
-    return _nginx(nginx, port, directory) if nginx else _granian(port)
 
 
 def find_nginx() -> str | None:
@@ -106,17 +132,19 @@ def _nginx(nginx: str, port: int, directory: Path) -> list[str]:
     return [nginx, "-p", str(directory), "-c", str(settings), "-e", "stderr"]
 
 
-def _granian(port: int) -> list[str]:
-    options = f"--interface rsgi --http 1 --no-ws --log-level warning --port {port}"
-    return [sys.executable, "-m", "granian", *options.split(), "bench.answer:answer"]
+def _granian(port: int, options: str) -> list[str]:
+    fixed = f"--interface rsgi --no-ws --log-level error --workers-kill-timeout 1 --port {port}"
+    command = [sys.executable, "-m", "granian", *fixed.split(), *options.split()]
+    return [*command, "bench.answer:answer"]
 
 
 @contextmanager
-def _running(command: list[str], cores: frozenset[int]) -> Iterator[subprocess.Popen[bytes]]:
+def _running(command: list[str], port: int, cores: frozenset[int]) -> Iterator[psutil.Process]:
     with on_cores(cores):
         process = subprocess.Popen(command, cwd=PROJECT)
     try:
-        yield process
+        _wait_until_up(process, port)
+        yield psutil.Process(process.pid)
     finally:
         process.terminate()
         process.wait(_LONGEST_STOP)

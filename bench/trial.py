@@ -1,9 +1,9 @@
 """One client, measured in a process of its own, which prints the figures as JSON:
 
-    python -m bench.trial NAME URL AT_ONCE WARM_UP REQUESTS BATCHES
+    python -m bench.trial NAME URL CA_CERTS AT_ONCE WARM_UP REQUESTS BATCHES
 
-Rules: the client is warm, its connections made, when the clock starts. Processor time is user and
-system, of all threads.
+Rules: CA_CERTS is empty where there is no TLS. The client is warm, its connections made, when the
+clock starts. Processor time is user and system, of all threads.
 """
 
 import json
@@ -11,6 +11,7 @@ import sys
 import time
 
 from bench.contenders import load_contender
+from bench.documents import content_at
 from bench.load import Fetch, Load
 
 
@@ -30,9 +31,10 @@ def _timed(fetch: Fetch, count: int, batches: int) -> tuple[float, float]:
     return time.perf_counter() - began, time.process_time() - cpu_began
 
 
-def main(name: str, url: str, *numbers: str) -> None:
+def main(name: str, url: str, ca_certs: str, *numbers: str) -> None:
     concurrency, warm_up, count, batches = map(int, numbers)
-    print(json.dumps(measure(name, Load(url, concurrency), warm_up, count, batches)))
+    load = Load(url, concurrency, content_at(url), ca_certs or None)
+    print(json.dumps(measure(name, load, warm_up, count, batches)))
 
 
 if __name__ == "__main__":

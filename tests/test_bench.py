@@ -16,7 +16,8 @@ import pytest
 
 from bench.__main__ import main
 from bench.contenders import CONTENDERS, load_contender
-from bench.load import CONTENT, Load, WrongAnswerError
+from bench.documents import CONTENT
+from bench.load import Load, WrongAnswerError
 from bench.process import MeasurementError
 from bench.race import Entry, Trial, race, speedup
 from bench.results import Results
@@ -68,7 +69,7 @@ def test_a_client_fetches_as_often_as_asked_and_keeps_its_connections(
     name: str, server: WebServer
 ) -> None:
     numbers = map(str, (4, 20, 10, 3))
-    command = [sys.executable, "-m", "bench.trial", name, server.url(RIGHT), *numbers]
+    command = [sys.executable, "-m", "bench.trial", name, server.url(RIGHT), "", *numbers]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     found = json.loads(done.stdout)

@@ -9,7 +9,7 @@ from bench.load import Fetch, Load, WrongAnswerError
 
 @contextmanager
 def contender(load: Load) -> Iterator[Fetch]:
-    with Http(max_workers=load.concurrency) as http:
+    with Http(max_workers=load.concurrency, ca_certs=load.ca_certs) as http:
 
         def fetch(count: int) -> None:
             for response, content in [http.request(load.url) for _ in range(count)]:

@@ -27,7 +27,7 @@ _LONGEST_WAIT: Final = 1.0
 @contextmanager
 def contender(load: Load) -> Iterator[Fetch]:
     multi = pycurl.CurlMulti()
-    received = dict(easy_handle(load.url) for _ in range(load.concurrency))
+    received = dict(easy_handle(load.url, load.ca_certs) for _ in range(load.concurrency))
 
     def fetch(count: int) -> None:
         _drive(multi, received, count, load.content)
@@ -40,7 +40,7 @@ def contender(load: Load) -> Iterator[Fetch]:
         multi.close()
 
 
-def easy_handle(url: str) -> tuple[pycurl.Curl, Received]:
+def easy_handle(url: str, ca_certs: str | None = None) -> tuple[pycurl.Curl, Received]:
     """A handle that is set up once, and where it puts what it receives."""
     easy = pycurl.Curl()
     lines: list[bytes] = []
@@ -49,6 +49,9 @@ def easy_handle(url: str) -> tuple[pycurl.Curl, Received]:
     easy.setopt(pycurl.PROXY, "")
     easy.setopt(pycurl.NOSIGNAL, 1)
     easy.setopt(pycurl.HTTPHEADER, _HEADERS)
+    if ca_certs:
+        easy.setopt(pycurl.CAINFO, ca_certs)
+        easy.setopt(pycurl.PIPEWAIT, 1)  # for the connection that HTTP/2 lets all of them share
     easy.setopt(pycurl.HEADERFUNCTION, lines.append)
     easy.setopt(pycurl.WRITEFUNCTION, pieces.append)
     return easy, (lines, pieces)
@@ -58,7 +61,12 @@ def _drive(
     multi: pycurl.CurlMulti, received: dict[pycurl.Curl, Received], count: int, expected: bytes
 ) -> None:
     # Bound methods in locals and one long loop: each call and each look-up shows in the result.
-    perform, finished, select = multi.perform, multi.info_read, multi.select
+    perform, finished, select, timeout = (
+        multi.perform,
+        multi.info_read,
+        multi.select,
+        multi.timeout,
+    )
     add, remove, join, code = multi.add_handle, multi.remove_handle, b"".join, pycurl.RESPONSE_CODE
     active = 0
     for easy in islice(received, count):
@@ -67,7 +75,9 @@ def _drive(
     waiting = count - active
     while active:
         if perform()[1] == active:
-            select(_LONGEST_WAIT)
+            # What one stream's wake-up brought of the others', `select` does not know of.
+            pause = timeout()
+            select(pause / 1000 if pause >= 0 else _LONGEST_WAIT)
             continue
         _, succeeded, failed = finished()
         if failed:

@@ -11,7 +11,7 @@ import socket
 import sys
 from typing import Final
 
-from bench.load import CONTENT, PATH
+from bench.documents import CONTENT, PATH
 
 _ANSWER: Final = b"\r\n".join(
     [

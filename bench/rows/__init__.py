@@ -12,5 +12,11 @@ ROWS: Final = [
     "blocking",
     "overhead",
     "cpu",
+    "memory",
+    "crowd",
+    "large_body",
+    "https",
+    "gzip",
+    "import_time",
 ]
 """The names, in the order of the table."""

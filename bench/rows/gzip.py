@@ -1,0 +1,34 @@
+"""JSON of 100 kB that is sent as gzip, and decoded by the client, 20 at once, against aiohttp."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from bench.cores import share_out
+from bench.documents import ROUTES_PATH
+from bench.race import Entry, details, race, speedup
+from bench.row import Figure, Scale, at_least, main
+from bench.servers import serving_all
+
+_AT_ONCE: Final = 20
+_REQUESTS: Final = 3_000
+_WHAT: Final = "gzip JSON of 100 kB"
+
+
+def measure(scale: Scale) -> Sequence[Figure]:
+    return list(_figures(scale))
+
+
+def _figures(scale: Scale) -> Iterator[Figure]:
+    entries = {
+        name: Entry(name, _AT_ONCE, scale.of(_REQUESTS)) for name in ("asynchttp", "aiohttp")
+    }
+    with serving_all(share_out().server) as server:
+        trials = race(entries, server.at(ROUTES_PATH), scale.rounds)
+    what = f"{_WHAT}, decoded, against aiohttp"
+    yield speedup(what, trials["asynchttp"], trials["aiohttp"], at_least(1.5))
+    for name, entry in entries.items():
+        yield from details(entry, trials[name], _WHAT)
+
+
+if __name__ == "__main__":
+    main(measure)
