@@ -67,6 +67,12 @@ def speedup(what: str, ours: Iterable[Trial], theirs: Iterable[Trial], goal: Goa
     return Figure(what, values, goal=goal)
 
 
+def thrift(what: str, ours: Iterable[Trial], theirs: Iterable[Trial]) -> Figure:
+    """The same by processor time, which other work on the machine disturbs less."""
+    values = ratios((trial.cpu for trial in theirs), (trial.cpu for trial in ours))
+    return Figure(f"{what}, by CPU", values)
+
+
 def details(entry: Entry, trials: Iterable[Trial], what: str = "") -> list[Figure]:
     """What a client did, without comparison; `what` it fetched, if not the small document."""
     trials = list(trials)

@@ -57,6 +57,27 @@ GOALS: dict[str, dict[str, Goal]] = {
         "CPU per request, 100,000 against 1,000": at_most(1.15),
         "CPU per request, 1,000,000 against 1,000": at_most(1.15),
     },
+    "memory": {
+        "memory of a queued request": at_most(1.2),
+        "memory of a small one that is finished": at_most(2.5),
+        "memory of a request in flight": at_most(12),
+    },
+    "crowd": {
+        "10,000 in flight, answered after 1 s, cold: time": at_most(3.5),
+        "10,000 in flight, answered after 1 s, cold: memory": at_most(200),
+    },
+    "large_body": {
+        "100 MB into memory, against plain pycurl": at_least(0.9),
+        "100 MB into memory: peak over the base": at_most(1.1),
+    },
+    "https": {
+        "HTTPS against bare pycurl, 20 at once": at_least(0.75),
+        "HTTPS against bare pycurl, 100 at once": at_least(0.75),
+        "HTTP/2 against bare pycurl, 20 at once": at_least(0.75),
+        "HTTP/2 against bare pycurl, 100 at once": at_least(0.75),
+    },
+    "gzip": {"gzip JSON of 100 kB, decoded, against aiohttp": at_least(1.5)},
+    "import_time": {"import time against httplib2 and pycurl": at_most(1.3)},
 }
 """The table of what is wanted, by row."""
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from bench.cores import share_out
 from bench.documents import ROUTES_PATH
-from bench.race import Entry, details, race, speedup
+from bench.race import Entry, details, race, speedup, thrift
 from bench.row import Figure, Scale, at_least, main
 from bench.servers import serving_all
 
@@ -25,7 +25,9 @@ def _figures(scale: Scale) -> Iterator[Figure]:
     with serving_all(share_out().server) as server:
         trials = race(entries, server.at(ROUTES_PATH), scale.rounds)
     what = f"{_WHAT}, decoded, against aiohttp"
-    yield speedup(what, trials["asynchttp"], trials["aiohttp"], at_least(1.5))
+    ours, theirs = trials["asynchttp"], trials["aiohttp"]
+    yield speedup(what, ours, theirs, at_least(1.5))
+    yield thrift(what, ours, theirs)
     for name, entry in entries.items():
         yield from details(entry, trials[name], _WHAT)
 

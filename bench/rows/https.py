@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Literal
 
 from bench.cores import share_out
-from bench.race import Entry, details, race, speedup
+from bench.race import Entry, details, race, speedup, thrift
 from bench.row import Figure, Scale, at_least, main
 from bench.servers import Server, serving_https
 
@@ -29,7 +29,9 @@ def _at(concurrency: int, protocol: str, server: Server, scale: Scale) -> Iterat
     entries = {name: Entry(name, concurrency, requests) for name in ("asynchttp", "bare")}
     trials = race(entries, server, scale.rounds)
     what = f"{protocol} against bare pycurl, {concurrency} at once"
-    yield speedup(what, trials["asynchttp"], trials["bare"], at_least(0.75))
+    ours, theirs = trials["asynchttp"], trials["bare"]
+    yield speedup(what, ours, theirs, at_least(0.75))
+    yield thrift(what, ours, theirs)
     for name, entry in entries.items():
         yield from details(entry, trials[name], protocol)
 

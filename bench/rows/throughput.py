@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from bench.cores import share_out
-from bench.race import Entry, Trial, details, race, speedup
-from bench.rounds import ratios
+from bench.race import Entry, details, race, speedup, thrift
 from bench.row import Figure, Goal, Scale, at_least, main
 from bench.servers import Server, serving
 
@@ -35,13 +34,9 @@ def _at(concurrency: int, goal: Goal, server: Server, scale: Scale) -> Iterator[
     what = f"throughput against bare pycurl, {concurrency:,} at once"
     ours, bare = trials["asynchttp"], trials["bare"]
     yield speedup(what, ours, bare, goal)
-    yield Figure(f"{what}, by CPU", ratios(_cpu(bare), _cpu(ours)))
+    yield thrift(what, ours, bare)
     for name, entry in entries.items():
         yield from details(entry, trials[name])
-
-
-def _cpu(trials: Sequence[Trial]) -> list[float]:
-    return [trial.cpu for trial in trials]
 
 
 if __name__ == "__main__":
