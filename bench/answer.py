@@ -4,7 +4,7 @@ import asyncio
 import gzip
 from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from bench.documents import CONTENT, PATH, ROUTES, ROUTES_PATH, archive
 
@@ -12,7 +12,7 @@ _JSON: Final = ("content-type", "application/json")
 _GZIPPED: Final = gzip.compress(ROUTES)
 _PIECE: Final = 1_000_000
 
-Headers = list[tuple[str, str]]
+Headers: TypeAlias = list[tuple[str, str]]
 
 
 class Scope(Protocol):
