@@ -44,7 +44,7 @@ def through_asynchttp() -> Iterator[Download]:
 def through_pycurl() -> Iterator[Download]:
     """In the best form that there is.
 
-    Measured and slower, or of larger memory: a preallocated bytearray, one that grows, a list of
+    Measured and no faster, or of larger memory: a preallocated bytearray, one that grows, a list of
     pieces that are joined, `perform_rb`, WRITEDATA for WRITEFUNCTION, other buffers.
     """
     with closing(pycurl.Curl()) as easy:
