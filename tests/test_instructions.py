@@ -78,6 +78,13 @@ def test_a_tenth_more_fails(
     assert words in capsys.readouterr().out
 
 
+def test_another_build_is_pointed_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert guard.judge(BEFORE, BEFORE) == 0
+    assert "another build" not in capsys.readouterr().out
+    assert guard.judge(Record(1000, 500, "another"), BEFORE) == 0
+    assert "another build" in capsys.readouterr().out
+
+
 def test_without_a_record_it_says_how_to_make_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert guard.judge(BEFORE, None) == 0
     assert f"Nothing is recorded for {platform_key()}" in capsys.readouterr().out

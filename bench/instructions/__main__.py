@@ -63,6 +63,8 @@ def judge(found: Record, recorded: Record | None) -> int:
         return 0
     more = increase(found, recorded)
     print(f"{more:+.1%} on what was recorded: {recorded}")
+    if found.on != recorded.on:
+        print("It was counted on another build, which can differ by a tenth for that alone.")
     if abs(more) > TOLERANCE:
         print(f"That is more than {TOLERANCE:.0%} {'up' if more > 0 else 'down'}. {_HOW_TO_RECORD}")
     return int(more > TOLERANCE)
