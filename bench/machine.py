@@ -26,9 +26,13 @@ def describe() -> dict[str, str]:
 
 
 def _build() -> str:
-    """An interpreter that is not optimised takes a tenth longer, or more, and libcurl does not."""
-    arguments = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    return f"built {'with' if '--enable-optimizations' in arguments else 'without'} optimisations"
+    """What its makers told `configure`; how fast it is depends on it, and libcurl does not.
+
+    A distribution may optimise by other means.
+    """
+    option = "--enable-optimizations"
+    given = option in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    return f"{'with' if given else 'without'} {option}"
 
 
 def _packages() -> list[str]:
