@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asynchttp.body import take
-from asynchttp.callsite import CallSite
 from asynchttp.exchange import exchange
 from asynchttp.model import Headers, Reply, Request, Settings, Tls, Transfer
 from asynchttp.response import Answer
@@ -47,7 +46,7 @@ def begin(
     redirections: int = 5,
     settings: Settings = SETTINGS,
 ) -> Steps:
-    request = Request(method, uri, headers, take(body), redirections, 0.0, CallSite())
+    request = Request(method, uri, headers, take(body), redirections, 0.0, ())
     return cast("Steps", exchange(request, settings))
 
 
@@ -236,7 +235,7 @@ def test_what_goes_wrong_on_the_way_comes_out() -> None:
 
 def test_an_exchange_is_nobody_elses() -> None:
     """Two of one request do not know of each other."""
-    request = Request("GET", URI, {"X": "y"}, None, 1, 0.0, CallSite())
+    request = Request("GET", URI, {"X": "y"}, None, 1, 0.0, ())
     one, two = (cast("Steps", exchange(request, SETTINGS)) for _ in range(2))
     assert next(one) == next(two)
     one.send(moved(302, "/next"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from .callsite import CallSite
+from .callsite import CallSite, Frames
 from .failure import Failure, annotate
 from .future import FINISHED
 from .lazy import Content
@@ -21,15 +21,15 @@ T = TypeVar("T")
 
 
 class Call(Work[T]):
-    """The value of `function()`; `what` and `site` say in an error which call it was."""
+    """The value of `function()`; `what` and `frames` say in an error which call it was."""
 
-    __slots__ = ("function", "site", "what")
+    __slots__ = ("frames", "function", "what")
 
-    def __init__(self, owner: Owner, function: Callable[[], T], what: str, site: CallSite) -> None:
+    def __init__(self, owner: Owner, function: Callable[[], T], what: str, frames: Frames) -> None:
         super().__init__(owner)
         self.function = function
         self.what = what
-        self.site = site
+        self.frames = frames
 
     @calls_foreign_code
     def run(self) -> None:
@@ -45,7 +45,7 @@ class Call(Work[T]):
 
     def failure(self, error: BaseException, beneath: int) -> Failure:
         """`error`, which says where the call was made."""
-        annotate(error, self.what, self.site)
+        annotate(error, self.what, CallSite(self.frames))
         return Failure(error, beneath)
 
     def __str__(self) -> str:
@@ -64,11 +64,12 @@ class Following(Call[T]):
     ) -> None:
         what = f"a function that follows {promise.request}"
         call = calls_foreign_code(lambda: function(promise.response, promise.content))
-        super().__init__(owner, call, what, promise.request.site)
+        super().__init__(owner, call, what, promise.request.frames)
         self.promise = promise
 
     def failure(self, error: BaseException, beneath: int) -> Failure:
-        annotate(error, self.what, self.site, request=self.promise.request)
+        request = self.promise.request
+        annotate(error, self.what, request.site, request=request)
         return Failure(error, beneath + 1)
 
     def expect(self) -> None:

@@ -47,9 +47,9 @@ class LeanFuture(Future[T]):
         "_failure",
         "_made_condition",
         "_result",
-        "_sleepers",
         "_state",
         "_waiters",
+        "sleepers",
     )
 
     # Any: the base class says so too; subclasses keep here what their `_value` makes a T of.
@@ -63,7 +63,8 @@ class LeanFuture(Future[T]):
         self._result = None
         self._failure = None
         self._made_condition: threading.Condition | None = None
-        self._sleepers: list[threading.Lock] | None = None
+        self.sleepers: list[threading.Lock] | None = None
+        """What wakes the threads that sleep until it is done."""
 
     if not TYPE_CHECKING:  # to which it is the plain attribute of the base class
 
@@ -240,11 +241,6 @@ class LeanFuture(Future[T]):
 
     # Sleeping and waking.
 
-    @property
-    def has_sleepers(self) -> bool:
-        """Whether threads have to be woken now that it is done."""
-        return self._sleepers is not None
-
     def expect(self) -> None:
         """Somebody may be about to wait for it here."""
 
@@ -255,9 +251,9 @@ class LeanFuture(Future[T]):
         with guard:
             if self._state in DONE:
                 return True
-            if self._sleepers is None:
-                self._sleepers = []
-            self._sleepers.append(bell)
+            if self.sleepers is None:
+                self.sleepers = []
+            self.sleepers.append(bell)
         try:
             seconds = -1 if timeout is None else min(max(timeout, 0), threading.TIMEOUT_MAX)
             return wait_and_help(bell, seconds) or self._state in DONE
@@ -266,12 +262,12 @@ class LeanFuture(Future[T]):
 
     def _forget(self, bell: threading.Lock) -> None:
         with guard:
-            if self._sleepers is not None and bell in self._sleepers:
-                self._sleepers.remove(bell)
+            if self.sleepers is not None and bell in self.sleepers:
+                self.sleepers.remove(bell)
 
     def wake(self) -> None:
         """Wake the threads that sleep in `result()` and the like."""
         with guard:
-            sleepers, self._sleepers = self._sleepers, None
+            sleepers, self.sleepers = self.sleepers, None
         for bell in sleepers or ():
             bell.release()

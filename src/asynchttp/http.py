@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 import httplib2
 
 from .body import Body, take
-from .callsite import CallSite
+from .callsite import frames_of_caller
 from .clients import Clients
 from .filecache import safe
 from .model import Cache, Certificate, Headers, Request, Settings, Tls
@@ -130,8 +130,8 @@ class Http(httplib2.Http):
             taken = take(body)
         except Exception as caught:  # noqa: BLE001  # it comes when somebody looks
             error = caught
-        site = CallSite.of_caller(1)
-        request = Request(method, uri, snapshot, taken, redirections, time.time(), site)
+        frames = frames_of_caller(1)
+        request = Request(method, uri, snapshot, taken, redirections, time.time(), frames)
         settings = self._current_settings()
         if connection_type is not None or self.Client is not None:
             settings = settings._replace(client=self._client(connection_type))
@@ -160,9 +160,9 @@ class Http(httplib2.Http):
         >>> Http().submit(pow, 2, 10).result()
         1024
         """
-        site = CallSite.of_caller(1)
+        frames = frames_of_caller(1)
         name = getattr(fn, "__qualname__", None) or repr(fn)
-        return self._runner.call(partial(fn, *args, **kwargs), f"a call of {name}", site)
+        return self._runner.call(partial(fn, *args, **kwargs), f"a call of {name}", frames)
 
     def _current_settings(self) -> Settings:
         """What the attributes are now; worked out anew only when one has changed."""

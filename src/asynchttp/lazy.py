@@ -202,13 +202,18 @@ def _charset(response: Response) -> str:
 
 def _on_bytes(look: Callable[..., object]) -> Callable[..., object]:
     def method(self: Content, *arguments: object, **keywords: object) -> object:
-        if Content in map(type, arguments):
-            arguments = tuple(map(_real, arguments))
-        if keywords:
-            keywords = {name: _real(value) for name, value in keywords.items()}
-        return look(self._look().content, *arguments, **keywords)
+        real = map(_real, arguments)
+        named = {name: _real(value) for name, value in keywords.items()}
+        return look(self._look().content, *real, **named)
 
     return method
+
+
+def _on_bytes_and_another(look: Callable[[bytes, Any], object]) -> Callable[..., object]:
+    def operation(self: Content, other: object) -> object:
+        return look(self._look().content, _real(other) if type(other) is Content else other)
+
+    return operation
 
 
 def _real(argument: object) -> object:
@@ -234,14 +239,17 @@ def _add_after(content: bytes, other: object) -> object:
 # All that bytes can do, but for what objects are made, kept and named with. Operators as Python
 # has them: with bytes in its place, the other side has its say too.
 _OWN = frozenset(dir(object)) | {"__bytes__", "__getnewargs__"}
-_BYTES_OPERATORS = (*_SHARED_OPERATORS, "add", "mul", "mod")
+_BYTES_OPERATORS: dict[str, Callable[[bytes, Any], object]] = {
+    **{name: getattr(operator, name) for name in (*_SHARED_OPERATORS, "add", "mul", "mod")},
+    "radd": _add_after,
+}
 _BYTES_LOOKS: dict[str, Callable[..., object]] = {
     **{name: _calling(name) for name in dir(bytes) if name not in _OWN},
-    **{f"__{name}__": getattr(operator, f"__{name}__") for name in _BYTES_OPERATORS},
     **{f"__{look.__name__}__": look for look in (hash, repr)},
     # What bytes has not: int() and float() know bytes, and hide the failure of what is like them.
     **{f"__{look.__name__}__": look for look in (int, float)},
-    "__radd__": _add_after,
 }
 for _name, _look in _BYTES_LOOKS.items():
     setattr(Content, _name, _on_bytes(_look))
+for _name, _look in _BYTES_OPERATORS.items():
+    setattr(Content, f"__{_name}__", _on_bytes_and_another(_look))

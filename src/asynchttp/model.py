@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Protocol
 import httplib2
 
 from .body import Body
-from .callsite import CallSite
+from .callsite import CallSite, Frames
 
 # A Mapping is invariant in its keys: without the first two a dict[str, str] would not do.
 Headers = Mapping[str, str] | Mapping[bytes, bytes] | Mapping[str | bytes, str | bytes]
@@ -37,8 +37,13 @@ class Request(NamedTuple):
     """How many redirects may be followed."""
     made: float
     """When, in seconds since the epoch."""
-    site: CallSite
+    frames: Frames
     """Where in the caller's code."""
+
+    @property
+    def site(self) -> CallSite:
+        """The same, to be read."""
+        return CallSite(self.frames)
 
     def __str__(self) -> str:
         return f"{self.method} {self.uri}"

@@ -17,14 +17,14 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from . import work
-from .exchange import Exchange, exchange
+from . import log, work
+from .exchange import Exchange, exchange, refuse
 from .failure import Failure
-from .future import DONE, FINISHED, LeanFuture, guard
+from .future import DONE, FINISHED, PENDING, LeanFuture, guard
 from .lazy import Content, PendingResponse, become, share_attributes
-from .model import Request, Settings, Step
+from .model import Request, Settings
 from .response import Answer, Response
-from .slots import current_turn
+from .slots import CALLED, WORKING, current_turn
 from .work import Work
 
 T = TypeVar("T")
@@ -60,13 +60,14 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     __slots__ = (
         "_content",
         "_error",
-        "_exchange",
         "_response",
         "_settings",
         "_view",
         "callback",
+        "exchange",
         "number",
         "request",
+        "told",
     )
 
     owner: Owner
@@ -86,30 +87,27 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         self.request = request
         self.number = next(_numbers)
         self.callback = callback
-        self._exchange: Exchange | None = None
+        self.told = log.telling()
+        """Whether the log tells its story."""
+        self.exchange: Exchange | None = None
+        """What it means, from when it is begun until it is over."""
         self._settings = settings
         self._error = error
         self._view: Promise | None = None
         self._response: Response | None = None
         self._content: Content | None = None
 
-    def resume(self, outcome: object) -> Step:
-        """Go on with the exchange after its last step, or begin it: the next step.
-
-        Raises StopIteration with the Answer, or what went wrong.
-        """
-        if self._exchange is None:
-            if self._error is not None:
-                raise self._error
-            self._exchange = exchange(self.request, self._settings)
-            return next(self._exchange)
-        if isinstance(outcome, BaseException):
-            return self._exchange.throw(outcome)
-        return self._exchange.send(outcome)
+    def begin(self) -> Exchange:
+        """Its turn has come."""
+        if self._error is not None:
+            self.exchange = refuse(self._error)
+        else:
+            self.exchange = exchange(self.request, self._settings)
+        return self.exchange
 
     def finish(self) -> None:
         """Nothing more will happen to it: give back what only the work needed."""
-        self._exchange = None
+        self.exchange = None
         if self.request.body is not None:
             self.request.body.close()
 
@@ -118,13 +116,10 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     @property
     def response(self) -> Response:
         """The response; looked at before it is there, it blocks, and raises what went wrong."""
-        response = self._response
-        if response is None:
-            with guard:
-                response = self._response
-                if response is None:
-                    response = self._response = self._make_response()
-        return response
+        with guard:
+            if self._response is None:
+                self._response = self._make_response()
+            return self._response
 
     def _make_response(self) -> Response:
         if self._state == FINISHED and self._failure is None:
@@ -137,13 +132,18 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     @property
     def content(self) -> Content:
         """The content; looked at before it is there, it blocks, and raises what went wrong."""
-        content = self._content
-        if content is None:
-            with guard:
-                content = self._content
-                if content is None:
-                    content = self._content = self._make_content()
-        return content
+        with guard:
+            if self._content is None:
+                self._content = self._make_content()
+            return self._content
+
+    def _pair(self) -> tuple[Response, Content]:
+        with guard:
+            if self._response is None:
+                self._response = self._make_response()
+            if self._content is None:
+                self._content = self._make_content()
+            return self._response, self._content
 
     def _make_content(self) -> Content:
         if self._state == FINISHED and self._failure is None:
@@ -153,13 +153,13 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     if not TYPE_CHECKING:  # where it is a tuple
 
         def __iter__(self) -> Iterator[Response | Content]:
-            return iter((self.response, self.content))
+            return iter(self._pair())
 
         def __len__(self) -> int:
             return 2
 
         def __getitem__(self, index: int | slice) -> object:
-            return (self.response, self.content)[index]
+            return self._pair()[index]
 
     # Looking.
 
@@ -216,6 +216,10 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     def may_keep(self) -> bool:
         return self._state in DONE
 
+    def running(self) -> bool:
+        """True while it is being worked on."""
+        return self._state == PENDING and self.stage in (WORKING, CALLED)
+
     # Acting on it.
 
     def cancel(self) -> bool:
@@ -266,7 +270,7 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     def _outcome(self) -> str:
         if self._failure is not None:
             return f"failed: {self._failure.exception!r}"
-        return self._state.lower().partition("_")[0]
+        return "running" if self.running() else self._state.lower().partition("_")[0]
 
 
 class View(Promise):
@@ -278,6 +282,7 @@ class View(Promise):
         LeanFuture.__init__(self)
         self._of = of
         self.request, self.number, self.owner = of.request, of.number, of.owner
+        self.told = of.told
         self.callback = self.turn = self._view = None
         self._response = self._content = None
         self.__dict__ = of.__dict__

@@ -74,7 +74,11 @@ class Response(httplib2.Response):
         fields, _, _trailers = text.partition("\n\n")
         status_line, *lines = fields.split("\n")
         response = cls.__new__(cls)  # httplib2's constructor would only copy a dict, slowly
-        response.update(_fields(lines))
+        for line in lines:
+            given, _, padded = line.partition(":")
+            name, value = given.lower(), padded.lstrip(" \t")
+            # RFC 9110, 5.2: a field that comes several times is one, its values joined.
+            response[name] = f"{response[name]}, {value}" if name in response else value
         if len(response) != len(lines):
             response._several = _several(lines)
         response.version, response["status"], response.reason = _status(status_line)
@@ -91,16 +95,6 @@ def _status(line: str) -> tuple[int, str, str]:
         # HTTP/2 and 3 have no reason phrase (RFC 9113, 8.3.2): the standard one stands in.
         reason = http.client.responses.get(int(status), "")
     return version, status, reason
-
-
-def _fields(lines: list[str]) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    for line in lines:
-        given, _, padded = line.partition(":")
-        name, value = given.lower(), padded.lstrip(" \t")
-        # RFC 9110, 5.2: a field that comes several times is one, its values joined.
-        fields[name] = f"{fields[name]}, {value}" if name in fields else value
-    return fields
 
 
 def _several(lines: list[str]) -> dict[str, list[str]]:

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from . import lifetime, log
 from .calls import Call, Following
-from .callsite import CallSite
+from .callsite import Frames
 from .engine.curl import CurlEngine
 from .errors import LostInForkError
 from .failure import Failure, annotate
@@ -70,7 +70,7 @@ class Runner:
 
     def submit(self, promise: Promise) -> None:
         """Work on it as soon as there is a slot."""
-        if log.telling():
+        if promise.told:
             log.debug("%s queued: %s", promise.label, promise.request)
         self._closing = False
         if lifetime.ending and is_daemon_of_the_program():
@@ -105,9 +105,9 @@ class Runner:
         if not following.done():
             self._enter(following)
 
-    def call(self, function: Callable[[], T], what: str, site: CallSite) -> LeanFuture[T]:
+    def call(self, function: Callable[[], T], what: str, frames: Frames) -> LeanFuture[T]:
         """The work of `Http.submit`."""
-        call = Call(self, function, what, site)
+        call = Call(self, function, what, frames)
         self._closing = False
         self._enter(call)
         return call
@@ -149,26 +149,28 @@ class Runner:
                 raise
 
     def _begin(self, work: Task) -> None:
-        if isinstance(work, Promise):
-            self._begin_promise(work)
-        elif isinstance(work, Call):
+        if not isinstance(work, Promise):
             self._on_worker(self._run_call, work)
-
-    def _begin_promise(self, promise: Promise) -> None:
-        if not promise.set_running_or_notify_cancel():
-            self._leave(promise)
-            return
-        if log.telling():
-            log.debug("%s started after %s", promise.label, _ms(promise.request.age()))
-        self._step(promise, None)
+        elif work.done():  # cancelled
+            self._leave(work)
+        else:
+            if work.told:
+                log.debug("%s started after %s", work.label, _ms(work.request.age()))
+            work.begin()
+            self._step(work, None)
 
     def _step(self, promise: Promise, outcome: object, on_errands: bool = False) -> None:
         """Go on with the exchange; `outcome` is what came of its last step.
 
         `on_errands`: this is the worker that runs them for it, and has nothing else to do.
         """
+        exchange = promise.exchange
+        assert exchange is not None  # it has begun, and is not over
         try:
-            step = promise.resume(outcome)
+            if isinstance(outcome, BaseException):
+                step = exchange.throw(outcome)
+            else:
+                step = exchange.send(outcome)
             if isinstance(step, Transfer):
                 self._transfer(promise, step, outcome)
             else:
@@ -196,7 +198,7 @@ class Runner:
             self._on_worker(self._do_errand, promise, step)
 
     def _transfer(self, promise: Promise, transfer: Transfer, outcome: object) -> None:
-        if isinstance(outcome, Reply) and log.telling():
+        if promise.told and isinstance(outcome, Reply):
             how = "redirected to" if 300 <= outcome.status < 400 else "sent again to"
             log.debug("%s %s %s", promise.label, how, transfer.url)
         self._engine.start(promise, transfer)
@@ -234,7 +236,7 @@ class Runner:
     # From the engine, on its thread.
 
     def deliver(self, token: Promise, outcome: Reply | BaseException) -> None:
-        if log.telling():
+        if token.told:
             self._tell_of_outcome(token, outcome)
         if token.done():  # cancelled
             self._leave(token)
@@ -268,7 +270,7 @@ class Runner:
     # From the answer to the settled promise.
 
     def _answered(self, promise: Promise, answer: Answer | None, failure: Failure | None) -> None:
-        if self._shares:
+        if self._shares.waiting:
             self._end_share(promise, answer)
         if promise.callback is None:
             self._settle(promise, answer, failure)
@@ -280,7 +282,7 @@ class Runner:
         if view is not None and promise.callback is not None:
             began = time.monotonic()
             error = self._run_callback(promise, promise.callback, view)
-            if log.telling():
+            if promise.told:
                 log.debug("%s callback ran %s", promise.label, _ms(time.monotonic() - began))
             failure = failure or error
         self._workers.about_to_finish()  # before the slot is free: it may need a thread
@@ -303,7 +305,7 @@ class Runner:
 
     def _settle(self, promise: Promise, answer: Answer | None, failure: Failure | None) -> None:
         if promise.conclude(FINISHED, answer, failure):
-            if log.telling():
+            if promise.told:
                 log.debug("%s settled after %s", promise.label, _ms(promise.request.age()))
             self._wake(promise)
         elif failure is not None:
@@ -314,7 +316,7 @@ class Runner:
             self._leave(promise)
 
     def _wake(self, promise: Promise) -> None:
-        if not promise.has_sleepers:
+        if promise.sleepers is None:
             return
         if self._engine.is_current_thread():
             self._to_wake.append(promise)  # for about_to_block
@@ -329,7 +331,7 @@ class Runner:
 
     def _leave(self, work: Task) -> None:
         self._slots.leave(work)
-        if self._shares and isinstance(work, Promise):
+        if self._shares.waiting and isinstance(work, Promise):
             self._end_share(work, None)
         self._let_go(work)
 
@@ -349,8 +351,9 @@ class Runner:
         function(*arguments)
         self.pump()
 
-    def _run_call(self, call: Call[Any]) -> None:  # Any: whatever its value is
+    def _run_call(self, call: Task) -> None:
         with self._slots.turn_of(call):
+            assert isinstance(call, Call)  # there is no third kind
             call.run()
         self._workers.about_to_finish()
         self._leave(call)

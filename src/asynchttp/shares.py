@@ -20,27 +20,25 @@ class Shares(Generic[W]):
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._first: dict[tuple[str, Hashable], W] = {}  # by key, who others wait for
-        self._waiting: dict[W, tuple[Share, list[W]]] = {}  # by who they wait for
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
+        self.waiting: dict[W, tuple[Share, list[W]]] = {}
+        """By who they wait for; empty when there is nothing to share."""
 
     def join(self, share: Share, work: W) -> bool:
         """Whether `work` has to wait for another; else others wait for it from now on."""
         with self._lock:
             first = self._first.setdefault(share.key, work)
             if first is work:
-                self._waiting[work] = share, []
+                self.waiting[work] = share, []
                 return False
-            self._waiting[first][1].append(work)
+            self.waiting[first][1].append(work)
             return True
 
     def end(self, work: W) -> tuple[Share, list[W]] | None:
         """Nobody waits for `work` any more: who did, if others could."""
-        if work not in self._waiting:
+        if work not in self.waiting:
             return None
         with self._lock:
-            share, waiting = self._waiting.pop(work)
+            share, waiting = self.waiting.pop(work)
             if self._first.get(share.key) is work:
                 del self._first[share.key]
             return share, waiting
@@ -54,7 +52,7 @@ class Shares(Generic[W]):
     def withdraw(self, work: W) -> bool:
         """It does not wait any more; False if it did not."""
         with self._lock:
-            for _, waiting in self._waiting.values():
+            for _, waiting in self.waiting.values():
                 if work in waiting:
                     waiting.remove(work)
                     return True

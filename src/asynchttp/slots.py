@@ -150,16 +150,14 @@ class Slots(Generic[W]):
 
     def take(self) -> W | None:
         """Give the next piece of work a slot; None when none is free or nothing waits."""
-        if self._is_stuck():  # asked first without the lock: whoever changes that asks again
+        # Asked first without the lock: whoever changes that asks again.
+        if not self._queued or (len(self._working) >= self.limit and not self.lenders):
             return None
         with self._lock:
             depth = self._deepest()
             if len(self._working) >= self.limit <= self._kept_from(depth):
                 return None
             return self._take_from(self._queues[depth])
-
-    def _is_stuck(self) -> bool:
-        return not self._queued or (len(self._working) >= self.limit and not self.lenders)
 
     def _take_from(self, queue: deque[W]) -> W | None:
         if not queue:
@@ -208,17 +206,18 @@ class Slots(Generic[W]):
 
     def _deepest(self) -> int:
         """The depth of what goes next."""
-        for depth in range(len(self._queues) - 1, 0, -1):
-            if self._next_at(depth):
-                return depth
-        self._next_at(0)
-        return 0
+        depth = len(self._queues) - 1
+        while not self._next_at(depth) and depth:
+            depth -= 1
+        return depth
 
     def _next_at(self, depth: int) -> bool:
         queue = self._queues[depth]
-        while queue and not _waits_at(depth, queue[0]):
+        while queue:
+            if (work := queue[0]).stage == QUEUED and work.depth == depth:
+                return True
             queue.popleft()
-        return bool(queue)
+        return False
 
     def _sweep(self, depth: int) -> None:
         queue = self._queue_at(depth)

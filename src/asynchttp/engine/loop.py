@@ -31,7 +31,7 @@ from ..model import Reply, Transfer
 from . import Receiver
 from .easy import Easy, Preset, preset_of
 from .job import Job
-from .names import Found, Host, Names, first_for, hosts_of
+from .names import Found, Host, Names, first_for, hosts_to
 from .pioneers import Pioneers
 from .poller import best_poller
 from .shard import SIZE, Shard
@@ -57,7 +57,7 @@ class Loop(Generic[Token]):
         # An RLock: a finalizer may post in the middle of a post.
         self._posting = threading.RLock()
         self._commands: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
-        self._asleep = self._leaving = self._over = False
+        self._asleep = self._leaving = self._over = self._telling = False
         self._poller = best_poller()
         self._owners: dict[int, Shard[Token]] = {}
         self._moved: dict[int, float] = {}  # when something last happened on a descriptor
@@ -133,16 +133,17 @@ class Loop(Generic[Token]):
 
     def _addresses(self, job: Job[Token]) -> Sequence[tuple[Host, tuple[str, ...]]] | None:
         """The addresses of the hosts that it needs to know; None while they are looked up."""
-        known = []
-        for host in hosts_of(job.transfer):
+        transfer, known = job.transfer, []
+        default_port = 80 if transfer.tls is None else 443
+        for host in hosts_to(transfer.authority, default_port, transfer.proxy):
             addresses = self._names.addresses(host)
             if addresses is None:
                 self._unnamed.setdefault(host, []).append(job)
                 return None
             known.append((host, addresses))
-        if job.transfer.proxy is not None and job.transfer.proxy.wants_address:
+        if transfer.proxy is not None and transfer.proxy.wants_address:
             host, addresses = known[-1]
-            address = first_for(job.transfer.proxy, addresses)
+            address = first_for(transfer.proxy, addresses)
             known[-1] = Host(address, host.port), (address,)
         return known
 
@@ -160,18 +161,19 @@ class Loop(Generic[Token]):
     # The one entrance to libcurl, and the one exit.
 
     def _enter(self, job: Job[Token], known: Sequence[tuple[Host, tuple[str, ...]]]) -> None:
-        shard = self._shard_for(job.transfer)
-        easy = job.easy = self._easy_for(job.transfer)
-        easy.prepare(job.transfer)
-        if job.transfer.body is not None:
-            self._send(job, easy, job.transfer.body)
+        transfer = job.transfer
+        shard = self._shard_for(transfer)
+        easy = job.easy = self._easy_for(transfer)
+        easy.prepare(transfer)
+        if transfer.body is not None:
+            self._send(job, easy, transfer.body)
         if known:
             shard.load(easy, known)
-        if job.transfer.proxy is not None and job.transfer.proxy.wants_address:
+        if transfer.proxy is not None and transfer.proxy.wants_address:
             easy.go_to(known[-1][0].name)
-        if job.transfer.tls is not None:
+        if transfer.tls is not None:
             easy.share(wait=self._pioneers.may_share(job))
-        if log.telling() or (job.transfer.tls is not None and self._pioneers.is_first(job)):
+        if self._telling or (transfer.tls is not None and self._pioneers.is_first(job)):
             self._watch_connection(job, easy)
         if httplib2.debuglevel:
             easy.trace(log.say)
@@ -201,7 +203,7 @@ class Loop(Generic[Token]):
 
     def _shard_with_room(self) -> Shard[Token]:
         for shard in self._shards:
-            if len(shard) < SIZE:
+            if len(shard.under_way) < SIZE:
                 return shard
         shard = Shard(self._opened)
         self._shards.append(shard)
@@ -230,7 +232,7 @@ class Loop(Generic[Token]):
         began = time.monotonic()
 
         def connected(address: str, port: int, is_new: bool) -> None:
-            if log.telling():
+            if self._telling:
                 self._receiver.connected(job.token, address, port, is_new, time.monotonic() - began)
             # Not here and now: libcurl is in the middle of something.
             self._commands.append((self._let_others_follow, (job,)))
@@ -316,6 +318,7 @@ class Loop(Generic[Token]):
         self._obey()
 
     def _obey(self) -> None:
+        self._telling = log.telling()
         commands = self._commands
         while commands:
             command, arguments = commands.popleft()
@@ -325,7 +328,7 @@ class Loop(Generic[Token]):
         """Seconds for which nothing is to be done; None for ever."""
         due = [self._timers.pause()] if self._timers else []
         for shard in self._shards:
-            if len(shard) and (pause := shard.pause()) >= 0:
+            if shard.under_way and (pause := shard.pause()) >= 0:
                 shard.is_ready = shard.is_ready or pause == 0
                 due.append(pause / 1000)
         return min(*due, LONG) if due else None

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import httplib2
 
-from ..model import Proxy, Transfer
+from ..model import Proxy
 from ..threads import OwnThread
 
 FRESH, STALE = 60.0, 120.0  # seconds
@@ -45,21 +45,21 @@ class Known(NamedTuple):
 Found = tuple[str, ...] | Exception
 
 
-def hosts_of(transfer: Transfer) -> Sequence[Host]:
-    """The hosts that have to be looked up here before libcurl can begin."""
-    proxy = transfer.proxy
+@lru_cache(maxsize=1024)
+def hosts_to(authority: str, default_port: int, proxy: Proxy | None) -> Sequence[Host]:
+    """The hosts that have to be looked up here before libcurl can go to `authority`."""
     if proxy is None:
-        target = host_of(transfer.authority, 443 if transfer.tls else 80)
+        target = host_of(authority, default_port)
         return () if target is None else (target,)
     found = host_of(f"{proxy.host}:{proxy.port}", 0) if ":" not in proxy.host else None
-    looked_up_there = () if found is None else (found,)
-    return (*looked_up_there, target_of(transfer)) if proxy.wants_address else looked_up_there
+    looked_up = () if found is None else (found,)
+    return (*looked_up, _target(authority, default_port)) if proxy.wants_address else looked_up
 
 
-def target_of(transfer: Transfer) -> Host:
+def _target(authority: str, default_port: int) -> Host:
     """Whom it is for, a name or an address."""
-    parts = urllib.parse.urlsplit(f"//{transfer.authority}")
-    return Host(parts.hostname or "", parts.port or (443 if transfer.tls else 80))
+    parts = urllib.parse.urlsplit(f"//{authority}")
+    return Host(parts.hostname or "", parts.port or default_port)
 
 
 def first_for(proxy: Proxy, addresses: tuple[str, ...]) -> str:
@@ -71,7 +71,6 @@ def first_for(proxy: Proxy, addresses: tuple[str, ...]) -> str:
     )
 
 
-@lru_cache(maxsize=1024)
 def host_of(authority: str, default_port: int) -> Host | None:
     """The host that has to be looked up for `authority`; None for an address, or localhost."""
     name, _, port = authority.rpartition(":") if _has_port(authority) else (authority, "", "")

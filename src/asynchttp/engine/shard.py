@@ -33,7 +33,8 @@ class Shard(Generic[Token]):
 
     def __init__(self, opened: Callable[[Shard[Token], int], None]) -> None:
         self._opened = partial(opened, self)
-        self._under_way: dict[pycurl.Curl, Job[Token]] = {}
+        self.under_way: dict[pycurl.Curl, Job[Token]] = {}
+        """The transfers that libcurl has."""
         self._loaded: dict[Host, tuple[str, ...]] = {}
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, SIZE)
@@ -43,9 +44,6 @@ class Shard(Generic[Token]):
         self.fdset = self._multi.fdset
         self.is_ready = False
         """Whether there is something for `act` to do."""
-
-    def __len__(self) -> int:
-        return len(self._under_way)
 
     def load(self, easy: Easy, known: Sequence[tuple[Host, tuple[str, ...]]]) -> None:
         """Let libcurl know the addresses of hosts, unless it does."""
@@ -58,20 +56,24 @@ class Shard(Generic[Token]):
         """Start a prepared transfer."""
         job.shard = self
         easy.opened = self._opened
-        if job.transfer.body is not None:
+        body, proxy = job.transfer.body, job.transfer.proxy
+        if body is not None:
             self._sent[easy] = 0
-        if job.transfer.proxy is not None and job.transfer.proxy.wants_address:
+        if proxy is not None and proxy.wants_address:
             self._resolving.add(easy)
-        self._under_way[easy.curl] = job
+        self.under_way[easy.curl] = job
         self._multi.add_handle(easy.curl)
         self._running += 1
 
     def remove(self, easy: Easy) -> None:
         """Stop a transfer; on HTTP/1 its connection closes, on HTTP/2 its stream is reset."""
-        del self._under_way[easy.curl]
+        del self.under_way[easy.curl]
+        self._forget(easy)
+        self._multi.remove_handle(easy.curl)
+
+    def _forget(self, easy: Easy) -> None:
         self._sent.pop(easy, None)
         self._resolving.discard(easy)
-        self._multi.remove_handle(easy.curl)
 
     def pause(self) -> int:
         """Milliseconds until libcurl wants to act, -1 for never."""
@@ -97,26 +99,25 @@ class Shard(Generic[Token]):
 
     def take_ended(self) -> Sequence[tuple[Job[Token], int, str]]:
         """Remove what has ended: each with libcurl's error code, 0 if all went well, and words."""
-        if self._running == len(self._under_way):
+        if self._running == len(self.under_way):
             return ()
         _, done, failed = self._multi.info_read()
         ended = [(self._take(curl), 0, "") for curl in done]
         ended += [(self._take(curl), code, message) for curl, code, message in failed]
-        self._running = len(self._under_way)
+        self._running = len(self.under_way)
         return ended
 
     def _take(self, curl: pycurl.Curl) -> Job[Token]:
         self._multi.remove_handle(curl)
-        job = self._under_way.pop(curl)
+        job = self.under_way.pop(curl)
         job.shard = None
-        if job.easy is not None:
-            self._sent.pop(job.easy, None)
-            self._resolving.discard(job.easy)
+        if job.easy is not None and (self._sent or self._resolving):
+            self._forget(job.easy)
         return job
 
     def close(self) -> None:
         """Free the handle; with nothing under way, or libcurl crashes."""
-        for job in list(self._under_way.values()):
+        for job in list(self.under_way.values()):
             if job.easy is not None:
                 self.remove(job.easy)
                 job.easy.curl.close()
@@ -124,4 +125,4 @@ class Shard(Generic[Token]):
 
     def handles(self) -> list[object]:
         """All of libcurl's that is in use here."""
-        return [self._multi, *self._under_way]
+        return [self._multi, *self.under_way]

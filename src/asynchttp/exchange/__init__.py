@@ -41,6 +41,12 @@ def exchange(request: Request, settings: Settings) -> Exchange:
     return follow(request, settings)
 
 
+def refuse(error: Exception) -> Exchange:
+    """What happens for one that cannot even be sent."""
+    yield from ()  # a generator, as every exchange
+    raise error
+
+
 Client = Callable[[Request], tuple[httplib2.Response, bytes]]
 
 

@@ -101,13 +101,14 @@ def transfer_of(hop: Hop, settings: Settings, proxy: Proxy | None) -> Transfer:
 
     Raises `ValueError` for a method or header that cannot be sent, or an impossible timeout.
     """
+    method, timeout, headers = hop.method, settings.timeout, hop.headers
     return Transfer(
-        _checked_method(hop.method),
+        method if method in COMMON_METHODS else _checked_method(method),
         hop.url,
         hop.authority,
-        _lines(hop.headers),
-        hop.body if hop.method != "HEAD" else None,  # RFC 9110, 9.3.2; libcurl sends none
-        _checked_timeout(settings.timeout),
+        DEFAULT_LINES if headers is DEFAULT_HEADERS else _lines(headers),
+        hop.body if method != "HEAD" else None,  # RFC 9110, 9.3.2; libcurl sends none
+        None if timeout is None else _checked_timeout(timeout),
         _tls_for(hop, settings) if hop.scheme == "https" else None,
         proxy,
     )
@@ -121,22 +122,18 @@ def _tls_for(hop: Hop, settings: Settings) -> Tls:
 
 
 def _checked_method(method: str) -> str:
-    if method not in COMMON_METHODS and CONTROLS.search(method):
+    if CONTROLS.search(method):
         raise ValueError(f"method: it contains control characters: {method!r}")
     return method
 
 
-def _checked_timeout(timeout: float | None) -> float | None:
-    if timeout is None:
-        return None
+def _checked_timeout(timeout: float) -> float:
     if 0 <= timeout <= LONGEST:
         return float(timeout)
     raise ValueError(f"timeout: expected 0 to {LONGEST:.0e} seconds, not {timeout!r}")
 
 
 def _lines(headers: dict[str, str]) -> tuple[bytes, ...]:
-    if headers is DEFAULT_HEADERS:
-        return DEFAULT_LINES
     lines = [_line(name.encode("ascii"), value) for name, value in headers.items()]
     if "accept-encoding" not in headers:
         lines.append(b"accept-encoding: identity")
