@@ -143,23 +143,25 @@ class Content(_Bytes):
     (True, 5, 'café')
     """
 
-    __slots__ = ("__weakref__", "_answer", "_source")
+    __slots__ = ("__weakref__", "_answer", "_bytes", "_source")
 
     _answer: Answer | None
+    _bytes: bytes
+    """What was seen at the first look; none before."""
     _source: Source | None
 
     @classmethod
     def to_come(cls, source: Source) -> Content:
         """The content that `source` will have."""
         content = cls.__new__(cls)
-        content._source, content._answer = source, None
+        content._source, content._answer, content._bytes = source, None, b""
         return content
 
     @classmethod
     def of(cls, answer: Answer) -> Content:
         """The content of an answer that is there."""
         content = cls.__new__(cls)
-        content._source, content._answer = None, answer
+        content._source, content._answer, content._bytes = None, answer, b""
         return content
 
     if not TYPE_CHECKING:  # to which it is one
@@ -168,7 +170,13 @@ class Content(_Bytes):
         def __class__(self) -> type[bytes]:
             return bytes  # isinstance() asks
 
-    def _look(self) -> Answer:
+    def _look(self) -> bytes:
+        content = self._present().content
+        if self._answer is not None:
+            self._bytes = content
+        return content
+
+    def _present(self) -> Answer:
         source, answer = self._source, self._answer  # in this order: another thread may be here
         if answer is None:
             assert source is not None  # it has one or the other
@@ -178,10 +186,10 @@ class Content(_Bytes):
         return answer
 
     def __bytes__(self) -> bytes:
-        return self._look().content
+        return self._bytes or self._look()
 
     def __str__(self) -> str:
-        answer = self._look()
+        answer = self._present()
         with guard:  # an Answer has no lock of its own
             charset = _charset(answer.response)
         try:
@@ -202,29 +210,23 @@ def _charset(response: Response) -> str:
 
 def _on_bytes(look: Callable[..., object]) -> Callable[..., object]:
     def method(self: Content, *arguments: object, **keywords: object) -> object:
-        real = map(_real, arguments)
-        named = {name: _real(value) for name, value in keywords.items()}
-        return look(self._look().content, *real, **named)
+        if keywords or Content in map(type, arguments):
+            arguments = tuple(map(_real, arguments))
+            keywords = {name: _real(value) for name, value in keywords.items()}
+        return look(self._bytes or self._look(), *arguments, **keywords)
 
     return method
 
 
 def _on_bytes_and_another(look: Callable[[bytes, Any], object]) -> Callable[..., object]:
     def operation(self: Content, other: object) -> object:
-        return look(self._look().content, _real(other) if type(other) is Content else other)
+        return look(self._bytes or self._look(), _real(other) if type(other) is Content else other)
 
     return operation
 
 
 def _real(argument: object) -> object:
     return bytes(argument) if type(argument) is Content else argument
-
-
-def _calling(name: str) -> Callable[..., object]:
-    def call(content: bytes, *arguments: object, **keywords: object) -> object:
-        return getattr(content, name)(*arguments, **keywords)
-
-    return call
 
 
 def _add_after(content: bytes, other: object) -> object:
@@ -244,7 +246,10 @@ _BYTES_OPERATORS: dict[str, Callable[[bytes, Any], object]] = {
     "radd": _add_after,
 }
 _BYTES_LOOKS: dict[str, Callable[..., object]] = {
-    **{name: _calling(name) for name in dir(bytes) if name not in _OWN},
+    **{name: getattr(bytes, name) for name in dir(bytes) if name not in _OWN},
+    # Methods of the class: they need no object.
+    "fromhex": lambda _, *arguments: bytes.fromhex(*arguments),
+    "maketrans": lambda _, *arguments: bytes.maketrans(*arguments),
     **{f"__{look.__name__}__": look for look in (hash, repr)},
     # What bytes has not: int() and float() know bytes, and hide the failure of what is like them.
     **{f"__{look.__name__}__": look for look in (int, float)},

@@ -266,6 +266,7 @@ class Runner:
                 self._to_wake.popleft().wake()
         except IndexError:
             pass  # an I/O thread that ends and the one after it may both be here
+        self._workers.call()
 
     # From the answer to the settled promise.
 
@@ -345,7 +346,11 @@ class Runner:
     # On workers.
 
     def _on_worker(self, function: Callable[..., None], *arguments: object) -> None:
-        self._workers.run(partial(self._run, function, arguments))
+        task = partial(self._run, function, arguments)
+        if self._engine.is_current_thread():
+            self._workers.put(task)  # about_to_block calls them, for many at once
+        else:
+            self._workers.run(task)
 
     def _run(self, function: Callable[..., None], arguments: tuple[object, ...]) -> None:
         function(*arguments)

@@ -3,6 +3,10 @@
 There are never more than there was to do at once, which Slots bounds: one is started only if none
 is idle or about to be. Idle ones are used again, the last to fall idle first; they end after a
 while.
+
+Rule: from `call` on, while there are tasks, somebody is on the way to the next. Whoever takes one
+that leaves more behind calls for another first, since what he took may block. So of many short
+tasks that come together, few threads do most.
 """
 
 from __future__ import annotations
@@ -38,14 +42,24 @@ class Workers:
 
     def run(self, task: Callable[[], None]) -> None:
         """Have a worker call `task`, which must not raise."""
-        with self._lock:
-            self._tasks.append(task)
-            if len(self._coming) >= len(self._tasks) or self._wake() or self._start():
-                return
-            if self._threads and not is_helped():
-                return  # without a new thread one of the others will come to it
-            self._tasks.pop()
-        run_without_thread(task)
+        self.put(task)
+        self.call()
+
+    def put(self, task: Callable[[], None]) -> None:
+        """The same, but not before the next `call`."""
+        self._tasks.append(task)
+
+    def call(self) -> None:
+        """Have somebody come, if there is anything to do."""
+        while self._tasks and not self._coming:
+            with self._lock:
+                if self._coming or self._wake() or self._start():
+                    return
+                if self._threads and not is_helped():
+                    return  # without a new thread one of the others will come to it
+                task = self._tasks.popleft() if self._tasks else None
+            if task is not None:
+                run_without_thread(task)
 
     def _wake(self) -> bool:
         if not self._idle:
@@ -91,7 +105,10 @@ class Workers:
             with self._lock:
                 self._coming.discard(thread)
                 if self._tasks:
-                    return self._tasks.popleft()
+                    task = self._tasks.popleft()
+                    if self._tasks and not self._coming and not self._wake():
+                        self._start()  # if in vain, this one or another comes to it
+                    return task
                 if self._threads[thread] < self._crew:
                     self._end()
                     return None

@@ -78,8 +78,8 @@ class CurlEngine(Generic[Token]):
 
     def is_current_thread(self) -> bool:
         """Whether this is the I/O thread."""
-        thread = self._thread
-        return thread is not None and thread.ident == threading.get_ident()
+        loop = self._loop
+        return loop is not None and loop.thread == threading.get_ident()
 
     # Around a fork, the I/O thread rests between two turns, outside libcurl.
 

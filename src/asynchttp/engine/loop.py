@@ -58,6 +58,8 @@ class Loop(Generic[Token]):
         self._posting = threading.RLock()
         self._commands: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
         self._asleep = self._leaving = self._over = self._telling = False
+        self.thread = 0
+        """The I/O thread's identity, once it runs."""
         self._poller = best_poller()
         self._owners: dict[int, Shard[Token]] = {}
         self._moved: dict[int, float] = {}  # when something last happened on a descriptor
@@ -291,6 +293,7 @@ class Loop(Generic[Token]):
 
     def run(self) -> None:
         """The I/O thread."""
+        self.thread = threading.get_ident()
         with self.resting:
             try:
                 while not self._may_end():
