@@ -211,5 +211,5 @@ class Reply(NamedTuple):
     status: int
     head: bytes
     """The status line and header lines as they came, of all responses up to the final one."""
-    chunks: tuple[bytes, ...]
-    """The body as it came, in pieces."""
+    content: bytes
+    """The body as it came."""

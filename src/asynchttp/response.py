@@ -127,23 +127,23 @@ def _final(head: bytes) -> int:
 
 
 class Answer:
-    """The end of an exchange: a Response and its content, each built when first asked for.
+    """The end of an exchange: a Response, built when first asked for, and its content.
 
     Not locked: whoever shares one between threads takes care that one of them asks first.
     """
 
-    __slots__ = ("_chunks", "_head", "_located", "_response")
+    __slots__ = ("_head", "_located", "_response", "content")
 
     def __init__(self, reply: Reply, located: str | None = None) -> None:
         self._head = reply.head
-        self._chunks = reply.chunks
+        self.content = reply.content
         self._located = located
         self._response: Response | None = None
 
     @classmethod
     def of(cls, response: Response, content: bytes) -> Answer:
         """An answer that has been worked on."""
-        answer = cls(Reply(response.status, b"", (content,)))
+        answer = cls(Reply(response.status, b"", content))
         answer._response = response
         return answer
 
@@ -156,10 +156,3 @@ class Answer:
             if self._located is not None:
                 self._response.setdefault("content-location", self._located)
         return self._response
-
-    @property
-    def content(self) -> bytes:
-        """The content; put together by the thread that asks, since a large one takes time."""
-        if len(self._chunks) != 1:
-            self._chunks = (b"".join(self._chunks),)
-        return self._chunks[0]

@@ -252,10 +252,12 @@ class Runner:
 
     def _tell_of_outcome(self, promise: Promise, outcome: Reply | BaseException) -> None:
         if isinstance(outcome, Reply):
-            size = sum(map(len, outcome.chunks))
             log.debug(
                 "%s answered %d, %d bytes, after %s",
-                *(promise.label, outcome.status, size, _ms(promise.request.age())),
+                promise.label,
+                outcome.status,
+                len(outcome.content),
+                _ms(promise.request.age()),
             )
         else:
             log.debug("%s not answered: %r", promise.label, outcome)

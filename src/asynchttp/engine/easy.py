@@ -4,13 +4,14 @@ Rules:
 - Handles are pooled by Preset: those of one preset differ in nothing that a transfer does not set
   itself. What libcurl keeps from one transfer to the next can so never leak into another kind.
 - Every policy of libcurl's own stays off: the exchange decides.
-- libcurl is handed the `append` of two lists for head and body: a function in Python for each
-  header line would cost 10 µs a request.
+- libcurl is handed methods of a list, for the head, and of a buffer, for the body: a function in
+  Python for each header line would cost 10 µs a request, and a large body is never copied.
 """
 
 from __future__ import annotations
 
 import http.client
+import io
 import os
 import re
 import ssl
@@ -86,7 +87,7 @@ class Easy:
     """
 
     __slots__ = (
-        "_chunks",
+        "_body",
         "_connected",
         "_head",
         "_headers",
@@ -104,7 +105,7 @@ class Easy:
         self._connected = False
         self.reusable = True
         self._head: list[bytes] = []
-        self._chunks: list[bytes] = []
+        self._body = io.BytesIO()
         self._headers: tuple[bytes, ...] = ()
         self._upload: Upload | None = None
         self.curl = self._make()
@@ -114,7 +115,7 @@ class Easy:
         curl = pycurl.Curl()
         set_ = curl.setopt
         set_(pycurl.HEADERFUNCTION, self._head.append)
-        set_(pycurl.WRITEFUNCTION, self._chunks.append)
+        set_(pycurl.WRITEFUNCTION, self._body.write)
         set_(pycurl.SOCKOPTFUNCTION, self._on_new_socket)
         set_(pycurl.NOSIGNAL, 1)
         set_(pycurl.PATH_AS_IS, 1)
@@ -299,7 +300,7 @@ class Easy:
         if not head.endswith(b"\r\n\r\n") and not is_whole(head):
             return http.client.IncompleteRead(b"")
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)
-        return Reply(status, head, tuple(self._chunks))
+        return Reply(status, head, self._body.getvalue())
 
     def error(self, code: int, message: str, transfer: Transfer) -> Exception:
         """What to raise for libcurl's error `code`."""
@@ -325,7 +326,7 @@ class Easy:
             info(pycurl.OS_ERRNO),
             info(pycurl.SSL_VERIFYRESULT),
             bool(self._head) and self._head[0].startswith(b"HTTP/"),
-            b"".join(self._chunks),
+            self._body.getvalue(),
             info(pycurl.CONTENT_LENGTH_DOWNLOAD_T),
             transfer.proxy if before else None,
             bool(info(pycurl.CONNECT_TIME_T)),
@@ -336,7 +337,7 @@ class Easy:
         """Forget the transfer."""
         self._connected = False
         self._head.clear()
-        self._chunks.clear()
+        self._body.__init__()  # type: ignore[misc]  # the quickest way to let go of what was in it
         self._upload = None
 
 

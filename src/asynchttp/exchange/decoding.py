@@ -18,8 +18,8 @@ def is_encoded(method: str, reply: Reply) -> bool:
 
 
 def takes_long(reply: Reply) -> bool:
-    """Whether putting the content together, or decoding it, would hold up other transfers."""
-    return sum(map(len, reply.chunks)) > LARGE
+    """Whether decoding the content would hold up other transfers."""
+    return len(reply.content) > LARGE
 
 
 def decode(method: str, reply: Reply, settings: Settings) -> tuple[Response, bytes]:
@@ -28,7 +28,7 @@ def decode(method: str, reply: Reply, settings: Settings) -> tuple[Response, byt
     Raises `httplib2.FailedToDecompressContent`, or what httplib2's LimitDecoder raises
     (`DecodeLimitError`, `DecodeRatioError`) for a body that grows too large.
     """
-    response, content = Response.parse(reply.head), b"".join(reply.chunks)
+    response, content = Response.parse(reply.head), reply.content
     if content and method != "HEAD":  # of no bytes httplib2 makes a ValueError
         limits = dict(settings.decode_limits)
         content = oracle.decompress(response, content, limits)
