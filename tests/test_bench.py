@@ -98,7 +98,9 @@ def test_a_client_fetches_as_often_as_asked_and_keeps_its_connections(
     assert found["cpu"] > 0
     assert len(server.received) == 20 + 10 * 3
     assert {request.method for request in server.received} == {"GET"}
-    assert len({request.port for request in server.received}) <= 4
+    # Of blocking callers, one who is alone has a connection of his own.
+    own = name == "asynchttp_blocking"
+    assert len({request.port for request in server.received}) <= 4 + own
 
 
 @pytest.mark.parametrize("name", CONTENDERS)

@@ -19,7 +19,7 @@ Frames = tuple[CodeType | int, ...]
 
 def frames_of_caller(above: int) -> Frames:
     """The stack from `above` frames over the function that calls this."""
-    frame: FrameType | None = sys._getframe(above + 1)
+    frame: FrameType | None = sys._getframe(above).f_back  # None: C code called it
     noted: list[CodeType | int] = []
     left = DEPTH
     while frame is not None and left:

@@ -63,7 +63,7 @@ class LeanFuture(Future[T]):
         self._result = None
         self._failure = None
         self._made_condition: threading.Condition | None = None
-        self.sleepers: list[threading.Lock] | None = None
+        self.sleepers: list[Callable[[], object]] | None = None
         """What wakes the threads that sleep until it is done."""
 
     if not TYPE_CHECKING:  # to which it is the plain attribute of the base class
@@ -248,26 +248,32 @@ class LeanFuture(Future[T]):
         self.expect()
         bell = threading.Lock()
         bell.acquire()
+        if self.is_over(bell.release):
+            return True
+        try:
+            seconds = -1 if timeout is None else min(max(timeout, 0), threading.TIMEOUT_MAX)
+            return wait_and_help(bell, seconds) or self._state in DONE
+        finally:
+            self._forget(bell.release)
+
+    def is_over(self, wake: Callable[[], object]) -> bool:
+        """Whether it is done; if not, `wake` is called when it is."""
         with guard:
             if self._state in DONE:
                 return True
             if self.sleepers is None:
                 self.sleepers = []
-            self.sleepers.append(bell)
-        try:
-            seconds = -1 if timeout is None else min(max(timeout, 0), threading.TIMEOUT_MAX)
-            return wait_and_help(bell, seconds) or self._state in DONE
-        finally:
-            self._forget(bell)
+            self.sleepers.append(wake)
+            return False
 
-    def _forget(self, bell: threading.Lock) -> None:
+    def _forget(self, wake: Callable[[], object]) -> None:
         with guard:
-            if self.sleepers is not None and bell in self.sleepers:
-                self.sleepers.remove(bell)
+            if self.sleepers is not None and wake in self.sleepers:
+                self.sleepers.remove(wake)
 
     def wake(self) -> None:
         """Wake the threads that sleep in `result()` and the like."""
         with guard:
             sleepers, self.sleepers = self.sleepers, None
-        for bell in sleepers or ():
-            bell.release()
+        for wake in sleepers or ():
+            wake()

@@ -136,8 +136,10 @@ class Http(httplib2.Http):
         if connection_type is not None or self.Client is not None:
             settings = settings._replace(client=self._client(connection_type))
         promise = Promise(request, self._runner, callback, settings, error)
+        if self.blocking:
+            return self._runner.answer(promise)  # type: ignore[return-value]  # a promise unpacks to the same
         self._runner.submit(promise)
-        return promise.result() if self.blocking else promise  # type: ignore[return-value]  # it unpacks to the same
+        return promise
 
     def _client(
         self,

@@ -173,6 +173,12 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         """
         return LeanFuture.result(self._here(), timeout)
 
+    def plain(self) -> tuple[Response, bytes]:
+        """The same when it is done, and nobody has the promise but who asks."""
+        answer = self._answer()
+        with guard:  # an Answer has no lock of its own
+            return answer.response, answer.content
+
     def exception(self, timeout: float | None = None) -> BaseException | None:
         return LeanFuture.exception(self._here(), timeout)
 

@@ -28,7 +28,7 @@ from .errors import LostInForkError
 from .failure import Failure, annotate
 from .future import FINISHED, LeanFuture
 from .lazy import Content
-from .model import Errand, Reply, Share, Transfer, Unshare
+from .model import Errand, Reply, Request, Share, Transfer, Unshare
 from .promise import Promise
 from .response import Answer, Response
 from .shares import Shares
@@ -58,6 +58,7 @@ class Runner:
         self._closing = self._parked = False
         self._shares: Shares[Promise] = Shares()
         self._to_wake: deque[Promise] = deque()
+        self._answering: set[Promise] = set()
         self._late: set[Task] = set()  # the end of the program does not wait for it
         self._make_threads()
         lifetime.last(self)
@@ -80,6 +81,33 @@ class Runner:
         try:
             self._enter(promise)
         except BaseException:  # Ctrl-C in the middle of it
+            self._forsake(promise)
+            raise
+
+    def answer(self, promise: Promise) -> tuple[Response, bytes]:
+        """Work on it, and wait for its value.
+
+        On this thread, if it is the only one that does so: of many, one I/O thread does it best.
+        """
+        alone = not self._answering and _may_be_interrupted(promise.request)
+        self._answering.add(promise)
+        try:
+            if alone:
+                self._see_through(promise)
+            else:
+                self.submit(promise)
+            promise.wait()
+        except BaseException:  # Ctrl-C: nobody will ever see what comes of it
+            promise.cancel()
+            raise
+        finally:
+            self._answering.discard(promise)
+        return promise.plain()
+
+    def _see_through(self, promise: Promise) -> None:
+        try:
+            self._engine.attend(promise, partial(self.submit, promise), promise.is_over)
+        except BaseException:  # its transfer is gone
             self._forsake(promise)
             raise
 
@@ -165,7 +193,8 @@ class Runner:
         `on_errands`: this is the worker that runs them for it, and has nothing else to do.
         """
         exchange = promise.exchange
-        assert exchange is not None  # it has begun, and is not over
+        if exchange is None:
+            return  # forsaken at this very moment
         try:
             if isinstance(outcome, BaseException):
                 step = exchange.throw(outcome)
@@ -177,7 +206,7 @@ class Runner:
                 self._do(promise, step, on_errands)
         except StopIteration as end:
             if on_errands:
-                self._workers.about_to_finish()
+                self._about_to_finish()
             self._answered(promise, end.value, None)
         except BaseException as error:  # it fails the request, unless it is Ctrl-C
             if not isinstance(error, Exception) and error is not outcome:
@@ -268,7 +297,6 @@ class Runner:
                 self._to_wake.popleft().wake()
         except IndexError:
             pass  # an I/O thread that ends and the one after it may both be here
-        self._workers.call()
 
     # From the answer to the settled promise.
 
@@ -288,7 +316,7 @@ class Runner:
             if promise.told:
                 log.debug("%s callback ran %s", promise.label, _ms(time.monotonic() - began))
             failure = failure or error
-        self._workers.about_to_finish()  # before the slot is free: it may need a thread
+        self._about_to_finish()  # before the slot is free: it may need a thread
         self._settle(promise, answer, failure)
         promise.end_callback()
 
@@ -329,7 +357,7 @@ class Runner:
     def _call_done_callbacks(self, work: Task) -> None:
         with self._slots.turn_of(work):
             work.call_done_callbacks()
-        self._workers.about_to_finish()
+        self._about_to_finish()
         self._leave(work)
 
     def _leave(self, work: Task) -> None:
@@ -348,21 +376,21 @@ class Runner:
     # On workers.
 
     def _on_worker(self, function: Callable[..., None], *arguments: object) -> None:
-        task = partial(self._run, function, arguments)
-        if self._engine.is_current_thread():
-            self._workers.put(task)  # about_to_block calls them, for many at once
-        else:
-            self._workers.run(task)
+        self._workers.run(partial(self._run, function, arguments))
 
     def _run(self, function: Callable[..., None], arguments: tuple[object, ...]) -> None:
         function(*arguments)
         self.pump()
 
+    def _about_to_finish(self) -> None:
+        if current_turn() is None:  # else it helps, in the middle of a callback of its own
+            self._workers.about_to_finish()
+
     def _run_call(self, call: Task) -> None:
         with self._slots.turn_of(call):
             assert isinstance(call, Call)  # there is no third kind
             call.run()
-        self._workers.about_to_finish()
+        self._about_to_finish()
         self._leave(call)
 
     # The end.
@@ -477,6 +505,14 @@ def _lost(work: Task) -> Failure:
         failure = work.failure(error, 0)
     failure.mark_seen()  # that is no news
     return failure
+
+
+def _may_be_interrupted(request: Request) -> bool:
+    """Whether libcurl calls no function of Python's for it.
+
+    In one Ctrl-C could come, and libcurl would take it for an error of the transfer.
+    """
+    return request.body is None or request.body.in_memory
 
 
 @calls_foreign_code

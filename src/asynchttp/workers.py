@@ -4,9 +4,9 @@ There are never more than there was to do at once, which Slots bounds: one is st
 is idle or about to be. Idle ones are used again, the last to fall idle first; they end after a
 while.
 
-Rule: from `call` on, while there are tasks, somebody is on the way to the next. Whoever takes one
-that leaves more behind calls for another first, since what he took may block. So of many short
-tasks that come together, few threads do most.
+Rule: while there are tasks, somebody is on the way to the next. Whoever takes one that leaves more
+behind calls for another first, since what he took may block. So of many short tasks that come
+together, few threads do most.
 """
 
 from __future__ import annotations
@@ -42,24 +42,14 @@ class Workers:
 
     def run(self, task: Callable[[], None]) -> None:
         """Have a worker call `task`, which must not raise."""
-        self.put(task)
-        self.call()
-
-    def put(self, task: Callable[[], None]) -> None:
-        """The same, but not before the next `call`."""
-        self._tasks.append(task)
-
-    def call(self) -> None:
-        """Have somebody come, if there is anything to do."""
-        while self._tasks and not self._coming:
-            with self._lock:
-                if self._coming or self._wake() or self._start():
-                    return
-                if self._threads and not is_helped():
-                    return  # without a new thread one of the others will come to it
-                task = self._tasks.popleft() if self._tasks else None
-            if task is not None:
-                run_without_thread(task)
+        with self._lock:
+            self._tasks.append(task)
+            if self._coming or self._wake() or self._start():
+                return
+            if self._threads and not is_helped():
+                return  # without a new thread one of the others will come to it
+            self._tasks.pop()
+        run_without_thread(task)
 
     def _wake(self) -> bool:
         if not self._idle:
@@ -75,19 +65,27 @@ class Workers:
         self._coming.add(thread)
         try:
             thread.start()
-        except RuntimeError:  # the system, or Python, gives none
-            del self._threads[thread]
+        except BaseException as error:
+            # Should it have begun nevertheless, it comes all the same.
+            self._threads.pop(thread, None)
             self._coming.discard(thread)
-            return False
+            if isinstance(error, RuntimeError):  # the system, or Python, gives none
+                return False
+            raise  # Ctrl-C
         return True
 
     def _work(self) -> None:
         try:
+            with self._lock:
+                self._threads.setdefault(threading.current_thread(), self._crew)
             bell = threading.Lock()
             bell.acquire()
-            while (task := self._next(bell)) is not None:
+            while True:
+                # Here the one before is let go of: that may take long, so nobody counts on it.
+                task = self._take()
+                if task is None and (task := self._next(bell)) is None:
+                    return
                 task()
-                del task  # while it waits it must not keep anything alive
         finally:
             self._end()
 
@@ -103,25 +101,35 @@ class Workers:
         thread = threading.current_thread()
         while True:
             with self._lock:
-                self._coming.discard(thread)
-                if self._tasks:
-                    task = self._tasks.popleft()
-                    if self._tasks and not self._coming and not self._wake():
-                        self._start()  # if in vain, this one or another comes to it
+                if (task := self._take()) is not None:
                     return task
                 if self._threads[thread] < self._crew:
                     self._end()
                     return None
                 self._idle[thread] = bell
-            if not bell.acquire(timeout=IDLE) and self._gives_up(thread):
+            if not bell.acquire(timeout=IDLE) and self._gives_up(thread, bell):
                 return None
 
-    def _gives_up(self, thread: threading.Thread) -> bool:
+    def _take(self) -> Callable[[], None] | None:
+        """The next task, if there is one."""
         with self._lock:
-            waited = self._idle.pop(thread, None) is not None  # and not woken at the last moment
-            if waited:
+            self._coming.discard(threading.current_thread())
+            if not self._tasks:
+                return None
+            task = self._tasks.popleft()
+            if self._tasks and not self._coming and not self._wake() and not self._start():
+                # This one or another comes to them, but perhaps after what it waits for.
+                while self._tasks and is_helped():
+                    run_without_thread(self._tasks.popleft())
+            return task
+
+    def _gives_up(self, thread: threading.Thread, bell: threading.Lock) -> bool:
+        with self._lock:
+            if self._idle.pop(thread, None) is not None:
                 self._end()
-            return waited
+                return True
+        bell.acquire()  # woken at the last moment
+        return False
 
     def about_to_finish(self) -> None:
         """The task that this worker runs will not block any more."""

@@ -1,18 +1,21 @@
 """CurlEngine: libcurl on an I/O thread of its own, which lives while it is needed.
 
 The thread is born with the first transfer and ends after `close`, when nothing is under way. A
-transfer that comes after that gets a new one. What the thread does is in loop.py.
+transfer that comes after that gets a new one. What the thread does is in loop.py. Where somebody
+waits for nothing else, the thread is his own: callers.py.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Generic, TypeVar
 
 from ..model import Transfer
 from ..threads import OwnThread
 from . import Receiver
+from .callers import Callers
 from .loop import Loop
 
 Token = TypeVar("Token", bound=Hashable)
@@ -33,9 +36,24 @@ class CurlEngine(Generic[Token]):
         self._loop: Loop[Token] | None = None
         self._thread: threading.Thread | None = None
         self._ending: set[threading.Thread] = set()  # those that `close` told to
-        self._held: Loop[Token] | None = None
+        self._callers = Callers(partial(Loop, receiver, run_elsewhere))
+        self._held: list[Loop[Token]] = []
+
+    def attend(
+        self,
+        token: Token,
+        begin: Callable[[], None],
+        is_over: Callable[[Callable[[], object]], bool],
+    ) -> None:
+        """Make the transfers of `token` on this thread, from `begin` until it is over.
+
+        `is_over` is given what to call when it is, if it is not.
+        """
+        self._callers.attend(token, begin, is_over)
 
     def start(self, token: Token, transfer: Transfer) -> None:
+        if self._callers.driven and self._callers.start(token, transfer):
+            return
         loop = self._loop
         while loop is None or not loop.post(loop.start, token, transfer):
             loop = self._begin(instead_of=loop)
@@ -57,10 +75,13 @@ class CurlEngine(Generic[Token]):
         return loop, thread
 
     def cancel(self, token: Token) -> None:
+        if self._callers.driven and self._callers.cancel(token):
+            return
         if (loop := self._loop) is not None:
             loop.post(loop.cancel, token)
 
     def close(self) -> None:
+        self._callers.close()
         with self._lock:
             if self._loop is not None and self._thread is not None:
                 self._loop.post(self._loop.leave)
@@ -72,38 +93,46 @@ class CurlEngine(Generic[Token]):
                 thread.join(timeout)
 
     def park(self) -> None:
-        """Stop the I/O thread where it is, outside libcurl, for good."""
-        if (loop := self._loop) is not None:
+        """Stop the I/O where it is, outside libcurl, for good."""
+        for loop in self._running():
             loop.park()
+
+    def _running(self) -> list[Loop[Token]]:
+        """The loops that have a thread."""
+        own = [] if self._loop is None else [self._loop]
+        return [*own, *self._callers.driven.copy().values()]
 
     def is_current_thread(self) -> bool:
         """Whether this is the I/O thread."""
         loop = self._loop
         return loop is not None and loop.thread == threading.get_ident()
 
-    # Around a fork, the I/O thread rests between two turns, outside libcurl.
+    # Around a fork, all I/O rests between two turns, outside libcurl.
 
     def rest(self) -> None:
-        """Before a fork: have the I/O thread rest."""
-        self._held = self._loop
-        if self._held is not None:
-            self._held.resting.acquire()
+        """Before a fork: have the I/O rest."""
+        self._held = self._running()
+        for loop in self._held:
+            loop.resting.acquire()
 
     def hold(self) -> bool:
         """Then let none begin; False if one has meanwhile.
 
-        Not at once: an I/O thread may be about to begin another's, and would never rest.
+        Not at once: a loop may be about to begin another, and would never rest.
         """
         self._lock.acquire()
-        return self._held is self._loop
+        self._callers.hold()
+        return all(loop in self._held for loop in self._running())
 
     def release(self) -> None:
         """After it, or when it came to nothing."""
+        self._callers.release()
         self._lock.release()
-        if self._held is not None:
-            self._held.resting.release()
+        for loop in self._held:
+            loop.resting.release()
 
     def abandon(self) -> None:
-        """After it, in the child, which has no I/O thread."""
-        if self._held is not None:
-            self._held.abandon()
+        """After it, in the child, which has none of the threads."""
+        self._callers.abandon()
+        if self._loop is not None:
+            self._loop.abandon()

@@ -83,26 +83,23 @@ def _sends(transfer: Transfer) -> str:
 class Easy:
     """A handle, and what has come for its present transfer.
 
-    `opened(fd)` is called when it makes a socket.
+    `opened`: where the sockets go that it makes.
     """
 
     __slots__ = (
         "_body",
-        "_connected",
         "_head",
         "_headers",
+        "_opened",
         "_upload",
         "curl",
-        "opened",
         "preset",
         "reusable",
     )
 
-    opened: Callable[[int], None]
-
-    def __init__(self, preset: Preset) -> None:
+    def __init__(self, preset: Preset, opened: dict[int, int]) -> None:
         self.preset = preset
-        self._connected = False
+        self._opened = opened
         self.reusable = True
         self._head: list[bytes] = []
         self._body = io.BytesIO()
@@ -116,7 +113,9 @@ class Easy:
         set_ = curl.setopt
         set_(pycurl.HEADERFUNCTION, self._head.append)
         set_(pycurl.WRITEFUNCTION, self._body.write)
-        set_(pycurl.SOCKOPTFUNCTION, self._on_new_socket)
+        # Notes the descriptor and says 0, all is well. In a function of Python's Ctrl-C could come,
+        # and libcurl would take it for an error of the transfer.
+        set_(pycurl.SOCKOPTFUNCTION, self._opened.setdefault)
         set_(pycurl.NOSIGNAL, 1)
         set_(pycurl.PATH_AS_IS, 1)
         set_(pycurl.HTTP09_ALLOWED, 0)
@@ -128,11 +127,6 @@ class Easy:
             self._preset_tls(curl, tls)
         self._preset_proxy(curl, proxy)
         return curl
-
-    def _on_new_socket(self, fd: int, _purpose: int) -> int:
-        self._connected = True
-        self.opened(fd)
-        return pycurl.SOCKOPT_OK
 
     def _preset_method(self, curl: pycurl.Curl, method: str, sends: str) -> None:
         if sends == STREAM:
@@ -237,11 +231,17 @@ class Easy:
 
     def watch_connection(self, connected: Callable[[str, int, bool], None]) -> None:
         """Have `connected(address, port, is_new)` called when there is a connection."""
+        made = []
+
+        def note(fd: int, purpose: int) -> int:
+            made.append(fd)
+            return self._opened.setdefault(fd, purpose)
 
         def before_request(remote: str, _local: str, port: int, _local_port: int) -> int:
-            connected(remote, port, self._connected)
+            connected(remote, port, bool(made))
             return pycurl.PREREQFUNC_OK
 
+        self.curl.setopt(pycurl.SOCKOPTFUNCTION, note)
         self.curl.setopt(pycurl.PREREQFUNCTION, before_request)
         self.reusable = False
 
@@ -306,10 +306,13 @@ class Easy:
         """What to raise for libcurl's error `code`."""
         if self._upload is not None and self._upload.error is not None:
             return self._upload.error
-        if code in BROKEN and not self._connected and not self._head:
+        if code in BROKEN and not self._is_on_new_connection() and not self._head:
             # libcurl uses another by itself, but not when it is sending that fails.
             return StaleConnectionError("the server had closed the connection")
         return exception_of(self._trouble(code, message, transfer))
+
+    def _is_on_new_connection(self) -> bool:
+        return bool(self.curl.getinfo(pycurl.NUM_CONNECTS))
 
     def timed_out(self, transfer: Transfer) -> Exception:
         """What to raise when nothing has moved for too long."""
@@ -335,9 +338,8 @@ class Easy:
 
     def clear(self) -> None:
         """Forget the transfer."""
-        self._connected = False
         self._head.clear()
-        self._body.__init__()  # type: ignore[misc]  # the quickest way to let go of what was in it
+        self._body.__init__(b"")  # type: ignore[misc]  # without an argument it would keep its buffer
         self._upload = None
 
 

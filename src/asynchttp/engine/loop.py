@@ -59,12 +59,13 @@ class Loop(Generic[Token]):
         self._commands: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
         self._asleep = self._leaving = self._over = self._telling = False
         self.thread = 0
-        """The I/O thread's identity, once it runs."""
+        """The I/O thread's identity, while it is to tell those who wait before it blocks."""
         self._poller = best_poller()
         self._owners: dict[int, Shard[Token]] = {}
         self._moved: dict[int, float] = {}  # when something last happened on a descriptor
         self._shards: list[Shard[Token]] = []
         self._origins: dict[str, Shard[Token]] = {}
+        self._opened: dict[int, int] = {}  # sockets that libcurl has just made; what for
         self._sockets: dict[int, tuple[int, int]] = {}  # every one made, by descriptor
         self._pool: defaultdict[Preset, list[Easy]] = defaultdict(list)
         self._jobs: dict[Token, Job[Token]] = {}
@@ -100,6 +101,7 @@ class Loop(Generic[Token]):
 
     def start(self, token: Token, transfer: Transfer) -> None:
         """Begin a transfer, once the addresses of its host are known."""
+        self._telling = log.telling()
         job = self._jobs[token] = Job(token, transfer)
         if transfer.timeout is not None:
             self._time(job, transfer.timeout)
@@ -207,20 +209,23 @@ class Loop(Generic[Token]):
         for shard in self._shards:
             if len(shard.under_way) < SIZE:
                 return shard
-        shard = Shard(self._opened)
-        self._shards.append(shard)
-        self._poller.add(shard.fdset)
-        return shard
+        another = Shard[Token]()
+        self._shards.append(another)
+        self._poller.add(another.fdset)
+        return another
 
     def _easy_for(self, transfer: Transfer) -> Easy:
         preset = preset_of(transfer)
         pooled = self._pool[preset]
-        return pooled.pop() if pooled else Easy(preset)
+        return pooled.pop() if pooled else Easy(preset, self._opened)
 
-    def _opened(self, shard: Shard[Token], fd: int) -> None:
-        self._poller.watch(fd)
-        self._owners[fd] = shard
-        self._sockets[fd] = _identity(fd)
+    def _watch_new_sockets(self, shard: Shard[Token]) -> None:
+        for fd in self._opened:
+            with suppress(OSError):  # closed again by now
+                self._poller.watch(fd)
+                self._owners[fd] = shard
+                self._sockets[fd] = _identity(fd)
+        self._opened.clear()
 
     def _give_back(self, easy: Easy) -> None:
         easy.clear()
@@ -303,8 +308,42 @@ class Loop(Generic[Token]):
                 self._fail(error)
                 raise error.with_traceback(trace) from None
             finally:
+                self.thread = 0  # another may get the same identity
                 self._tell_those_who_wait()
                 self._close()
+
+    def run_until(self, is_over: Callable[[Callable[[], object]], bool]) -> None:
+        """The same on the thread of a caller, who waits for nothing else: see callers.py."""
+        with self.resting:
+            try:
+                self._catch_up()
+                while self.has_work or not is_over(self._nudge):
+                    self._look_around(self._poll(self._pause()))
+                    self._catch_up()
+            except BaseException:  # Ctrl-C: nobody knows how far anything is
+                self._over = True
+                self._close()
+                raise
+
+    def _nudge(self) -> None:
+        """From any thread: have it ask again."""
+        self.post(self._obey)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it takes no more commands."""
+        return self._over
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything is under way, or to begin."""
+        return bool(self._jobs or self._commands)
+
+    def _catch_up(self) -> None:
+        """What begins here goes out before the next poll: there is nothing else to look for."""
+        self._obey()
+        self._act()
+        self._deliver()
 
     def _may_end(self) -> bool:
         if not self._leaving or self._jobs:
@@ -315,13 +354,17 @@ class Loop(Generic[Token]):
 
     def _turn(self) -> None:
         pause = self._pause()
-        self._look_around(self._poll(pause))
+        if pause != 0:
+            self.thread = 0  # a finalizer may come between this and the poll
+            self._tell_those_who_wait()
+        ready = self._poll(pause)
+        self.thread = threading.get_ident()
+        self._look_around(ready)
         self._act()
         self._deliver()
         self._obey()
 
     def _obey(self) -> None:
-        self._telling = log.telling()
         commands = self._commands
         while commands:
             command, arguments = commands.popleft()
@@ -339,7 +382,6 @@ class Loop(Generic[Token]):
     def _poll(self, pause: float | None) -> Sequence[int]:
         if pause == 0:
             return self._poller.poll(0)
-        self._tell_those_who_wait()
         self._asleep = True
         if self._commands:  # posted before it was said that a wake-up is needed
             self._asleep = False
@@ -362,6 +404,10 @@ class Loop(Generic[Token]):
         for shard in self._shards:
             if shard.is_ready:
                 shard.act()
+                if shard.resolving:
+                    self._opened.update(shard.resolver())
+                if self._opened:
+                    self._watch_new_sockets(shard)
 
     def _deliver(self) -> None:
         for shard in self._shards:
@@ -411,9 +457,10 @@ class Loop(Generic[Token]):
             self._over = True
 
     def discard(self) -> None:
-        """It got no thread to run on."""
-        self._over = True
-        self._close()
+        """It has no thread to run on, or none any more."""
+        if not self._over:
+            self._over = True
+            self._close()
 
     def abandon(self) -> None:
         """In a forked child: never free libcurl's handles, which would speak to the parent's peers.

@@ -9,9 +9,7 @@ Rule: this file alone calls `perform`, and adds and removes handles.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
-from functools import partial
+from collections.abc import Hashable, Sequence
 from typing import Generic, TypeVar
 
 import pycurl
@@ -26,20 +24,17 @@ Token = TypeVar("Token", bound=Hashable)
 
 
 class Shard(Generic[Token]):
-    """A multi handle with its part of the transfers.
+    """A multi handle with its part of the transfers."""
 
-    `opened(shard, fd)` is called when it makes a socket.
-    """
-
-    def __init__(self, opened: Callable[[Shard[Token], int], None]) -> None:
-        self._opened = partial(opened, self)
+    def __init__(self) -> None:
         self.under_way: dict[pycurl.Curl, Job[Token]] = {}
         """The transfers that libcurl has."""
         self._loaded: dict[Host, tuple[str, ...]] = {}
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, SIZE)
         self._sent: dict[Easy, int] = {}  # bytes, of each that has a body to send
-        self._resolving: set[Easy] = set()
+        self.resolving: set[Easy] = set()
+        """Those that libcurl's resolver works for."""
         self._running = 0  # transfers that libcurl still works on, as it last said
         self.fdset = self._multi.fdset
         self.is_ready = False
@@ -55,15 +50,15 @@ class Shard(Generic[Token]):
     def add(self, job: Job[Token], easy: Easy) -> None:
         """Start a prepared transfer."""
         job.shard = self
-        easy.opened = self._opened
         body, proxy = job.transfer.body, job.transfer.proxy
         if body is not None:
             self._sent[easy] = 0
         if proxy is not None and proxy.wants_address:
-            self._resolving.add(easy)
+            self.resolving.add(easy)
         self.under_way[easy.curl] = job
         self._multi.add_handle(easy.curl)
         self._running += 1
+        self.is_ready = True
 
     def remove(self, easy: Easy) -> None:
         """Stop a transfer; on HTTP/1 its connection closes, on HTTP/2 its stream is reset."""
@@ -73,7 +68,7 @@ class Shard(Generic[Token]):
 
     def _forget(self, easy: Easy) -> None:
         self._sent.pop(easy, None)
-        self._resolving.discard(easy)
+        self.resolving.discard(easy)
 
     def pause(self) -> int:
         """Milliseconds until libcurl wants to act, -1 for never."""
@@ -83,19 +78,18 @@ class Shard(Generic[Token]):
         """Let libcurl do whatever it can."""
         self.is_ready = False
         _, self._running = self._multi.perform()
-        if self._resolving:
-            self._listen_to_resolver()
         for easy, sent in self._sent.items():
             # libcurl sends one piece at a time. Whether there is room for the next, only it can
             # say: the poller tells when there is room again.
             self._sent[easy] = easy.sent()
             self.is_ready |= self._sent[easy] != sent
 
-    def _listen_to_resolver(self) -> None:
-        """libcurl looks up even an address on a thread of its own, for SOCKS proxies."""
-        for fd in self._multi.fdset()[0]:
-            with suppress(FileExistsError):  # it is watched
-                self._opened(fd)
+    def resolver(self) -> Sequence[tuple[int, int]]:
+        """What to watch while it works.
+
+        It looks up even an address on a thread of its own, for SOCKS proxies.
+        """
+        return [(fd, 0) for fd in self._multi.fdset()[0]]
 
     def take_ended(self) -> Sequence[tuple[Job[Token], int, str]]:
         """Remove what has ended: each with libcurl's error code, 0 if all went well, and words."""
@@ -111,7 +105,7 @@ class Shard(Generic[Token]):
         self._multi.remove_handle(curl)
         job = self.under_way.pop(curl)
         job.shard = None
-        if job.easy is not None and (self._sent or self._resolving):
+        if job.easy is not None and (self._sent or self.resolving):
             self._forget(job.easy)
         return job
 

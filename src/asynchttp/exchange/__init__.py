@@ -53,7 +53,14 @@ Client = Callable[[Request], tuple[httplib2.Response, bytes]]
 def by_client(request: Request, client: Client) -> Exchange:
     """A request that another library makes, by its own rules."""
     response, content = yield Errand(partial(client, request))
-    return Answer.of(Response.like(response), content)
+    return Answer.of(
+        Response.like(response), content if type(content) is bytes else _bytes(content)
+    )
+
+
+def _bytes(content: object) -> bytes:
+    """What a client gives in place of bytes."""
+    return content.encode() if isinstance(content, str) else bytes(content)  # type: ignore[call-overload]
 
 
 def plain(request: Request, settings: Settings) -> Exchange:
