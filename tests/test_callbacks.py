@@ -347,3 +347,27 @@ def test_a_done_callback_that_raises_stops_neither_the_others_nor_the_next_reque
         promise.result(PATIENCE)
         called.wait_for(1)
         assert http.request(server.url()).result(PATIENCE)[0].status == 200
+
+
+def test_what_a_callback_leaves_behind_may_take_long_to_go(server: WebServer) -> None:
+    """It keeps no other callback from running."""
+
+    class Slow:
+        def __call__(self, promise: Promise) -> None:
+            pass
+
+        def __del__(self) -> None:
+            goes.set()
+            assert may_go.wait(PATIENCE)
+
+    goes, may_go = threading.Event(), threading.Event()
+    both = threading.Barrier(2)
+    with Http() as http:
+        idle = [http.request(server.url(), callback=lambda _: both.wait(PATIENCE)) for _ in "ab"]
+        assert all(promise.wait(PATIENCE) for promise in idle)
+        http.request(server.url(), callback=Slow())
+        assert goes.wait(PATIENCE)
+        others = [http.request(server.url(), callback=lambda p: p.response) for _ in range(10)]
+        ended = [promise.wait(PATIENCE / 2) for promise in others]
+        may_go.set()
+    assert all(ended)

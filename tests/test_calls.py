@@ -2,10 +2,11 @@
 purpose.
 """
 
+import _thread
 import concurrent.futures as cf
 import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +19,7 @@ import asynchttp
 from asynchttp import Http, Promise
 from asynchttp.response import Response
 from tests.conftest import RawServers
+from tests.programs import run
 from tests.servers.raw import OK, head, send
 from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
@@ -102,6 +104,23 @@ def test_close_waits_for_it() -> None:
     threading.Timer(0.01, end.set).start()
     http.close()
     assert call.done()
+
+
+def test_c_code_may_call_it(http: Http) -> None:
+    """There is no frame that called."""
+    ran = threading.Event()
+    _thread.start_new_thread(http.submit, (ran.set,))
+    assert ran.wait(PATIENCE)
+
+
+def test_so_may_the_end_of_a_program(server: WebServer) -> None:
+    program = """
+        import atexit
+        http = Http()
+        atexit.register(http.submit, say, "submitted")
+        atexit.register(http.request, sys.argv[1], callback=lambda promise: say("asked"))
+    """
+    assert sorted(run(program, server.url()).fine()) == ["asked", "submitted"]
 
 
 # blocking
@@ -214,6 +233,31 @@ def test_its_callbacks_and_bodies(http: Http, server: WebServer, client: type[Cl
     assert promise.response.status == 200
     assert server.received[0].body == b"body"
     assert len(sent) == 1
+
+
+@pytest.mark.parametrize("kind", [bytearray, lambda content: content.decode(), memoryview])
+def test_whatever_it_has_for_bytes(
+    http: Http, server: WebServer, kind: Callable[[bytes], object]
+) -> None:
+    class Other(httplib2.Http):
+        # Any: httplib2's own arguments.
+        def request(self, *arguments: Any, **named: Any) -> Any:
+            response, content = super().request(*arguments, **named)
+            return response, kind(content)
+
+    http.Client = Other
+    content = http.request(server.url("/text/ascii?text=ok, yes")).content
+    assert content.startswith(b"ok")
+    assert content.upper().split() == [b"OK,", b"YES"]
+    assert (content, hash(content), content.decode()) == (b"ok, yes", hash(b"ok, yes"), "ok, yes")
+    assert type(http.request(server.url("/bytes/5")).result()[1]) is bytes
+
+
+def test_an_asynchttp_may_be_the_client(http: Http, server: WebServer) -> None:
+    http.Client = Http
+    response, content = http.request(server.url("/text/ascii?text=ok, yes"))
+    assert (response.status, content.upper()) == (200, b"OK, YES")
+    assert type(http.request(server.url("/bytes/5")).result()[1]) is bytes
 
 
 def test_its_end_is_not_the_end_of_the_credentials(

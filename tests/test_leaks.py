@@ -4,6 +4,7 @@ Threads and descriptors are counted in programs of their own, since the servers 
 """
 
 import gc
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -237,6 +238,16 @@ def test_ten_thousand_timeouts_leave_nothing_behind(server: WebServer) -> None:
     with Http(timeout=1000) as http:
         gone = [goes(http.request(server.url())) for _ in range(100)]
         assert all(each.wait(PATIENCE) for each in gone)
+
+
+@pytest.mark.parametrize("path", ["/bytes/100000", "/bytes/100000?chunked=1"])
+def test_a_body_belongs_to_who_asked_for_it_alone(path: str, server: WebServer) -> None:
+    """The Http, which keeps much for the next request, keeps nothing of it."""
+    with Http(blocking=True) as http:
+        for _ in range(3):
+            _, content = http.request(server.url(path))
+            mine = bytes(reversed(content))
+            assert sys.getrefcount(content) == sys.getrefcount(mine)
 
 
 def test_a_cancelled_promise_keeps_no_frame(server: WebServer) -> None:
