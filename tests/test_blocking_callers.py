@@ -527,7 +527,6 @@ def test_by_finalizers_anywhere_in_the_middle_of_others(server: WebServer) -> No
     assert run(FINALIZERS, server.url("/bytes/")).fine() == []
 
 
-# fails
 # Ctrl-C at certain moments, and a request in the middle of one that has the only slot.
 
 STRUCK = """

@@ -541,7 +541,6 @@ def test_whatever_foreign_code_raises_the_http_goes_on(
     http.close()
 
 
-# fails
 # Ctrl-C within `submit`, before its work is queued or begun.
 
 

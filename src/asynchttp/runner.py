@@ -78,11 +78,7 @@ class Runner:
             self._late.add(promise)
             if self._parked:
                 return  # there is no time to begin it
-        try:
-            self._enter(promise)
-        except BaseException:  # Ctrl-C in the middle of it
-            self._forsake(promise)
-            raise
+        self._enter(promise)
 
     def answer(self, promise: Promise) -> tuple[Response, bytes]:
         """Work on it, and wait for its value.
@@ -90,13 +86,13 @@ class Runner:
         On this thread, if it is the only one that does so: of many, one I/O thread does it best.
         """
         alone = not self._answering and _may_be_interrupted(promise.request)
-        self._answering.add(promise)
         try:
+            self._answering.add(promise)
             if alone:
                 self._see_through(promise)
             else:
                 self.submit(promise)
-            promise.wait()
+                promise.wait()
         except BaseException:  # Ctrl-C: nobody will ever see what comes of it
             promise.cancel()
             raise
@@ -106,7 +102,8 @@ class Runner:
 
     def _see_through(self, promise: Promise) -> None:
         try:
-            self._engine.attend(promise, partial(self.submit, promise), promise.is_over)
+            with Turn(promise, self._slots):  # what a signal handler asks for here goes first
+                self._engine.attend(promise, partial(self.submit, promise), promise.is_over)
         except BaseException:  # its transfer is gone
             self._forsake(promise)
             raise
@@ -118,10 +115,14 @@ class Runner:
         self.pump()
 
     def _enter(self, work: Task) -> None:
-        self._slots.enter(work)
-        self.pump()
-        if (turn := work.turn) is not None:
-            self._pump_home(turn)
+        try:
+            self._slots.enter(work)
+            self.pump()
+            if (turn := work.turn) is not None:
+                self._pump_home(turn)
+        except BaseException:  # Ctrl-C in the middle of it
+            self._forsake(work)
+            raise
 
     def follow(self, promise: Promise, function: Callable[[Response, Content], T]) -> LeanFuture[T]:
         """The work of `Promise.then`."""
@@ -265,13 +266,21 @@ class Runner:
     # From the engine, on its thread.
 
     def deliver(self, token: Promise, outcome: Reply | BaseException) -> None:
+        self._take_in(token, outcome)
+        self.pump()
+
+    def deliver_to_caller(self, token: Promise, outcome: Reply | BaseException) -> None:
+        self._take_in(token, outcome)
+        if self._slots.has_queued:
+            self._workers.run(self.pump)  # where no Ctrl-C comes: the next is somebody else's
+
+    def _take_in(self, token: Promise, outcome: Reply | BaseException) -> None:
         if token.told:
             self._tell_of_outcome(token, outcome)
         if token.done():  # cancelled
             self._leave(token)
         else:
             self._step(token, outcome)
-        self.pump()
 
     def connected(
         self, token: Promise, address: str, port: int, is_new: bool, seconds: float

@@ -148,6 +148,11 @@ class Slots(Generic[W]):
             self._queued += 1
             self._queue_at(work.depth).append(work)
 
+    @property
+    def has_queued(self) -> bool:
+        """Whether anything waits for a slot."""
+        return self._queued > 0
+
     def take(self) -> W | None:
         """Give the next piece of work a slot; None when none is free or nothing waits."""
         # Asked first without the lock: whoever changes that asks again.

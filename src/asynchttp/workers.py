@@ -61,9 +61,9 @@ class Workers:
 
     def _start(self) -> bool:
         thread = OwnThread(self._work, "worker")
-        self._threads[thread] = self._crew
-        self._coming.add(thread)
         try:
+            self._threads[thread] = self._crew
+            self._coming.add(thread)
             thread.start()
         except BaseException as error:
             # Should it have begun nevertheless, it comes all the same.

@@ -37,6 +37,9 @@ class Receiver(Protocol[Token]):
     def deliver(self, token: Token, outcome: Reply | BaseException) -> None:
         """A transfer has ended."""
 
+    def deliver_to_caller(self, token: Token, outcome: Reply | BaseException) -> None:
+        """The same on the thread of a caller, where Ctrl-C may come at any moment."""
+
     def connected(
         self, token: Token, address: str, port: int, is_new: bool, seconds: float
     ) -> None:

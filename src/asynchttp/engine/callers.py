@@ -16,16 +16,30 @@ from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from ..model import Transfer
+from . import Receiver
 from .loop import Loop
 
 Token = TypeVar("Token", bound=Hashable)
 
 
+class ToCaller(Generic[Token]):
+    """The engine's receiver, as these loops report to it."""
+
+    def __init__(self, receiver: Receiver[Token]) -> None:
+        self.deliver = receiver.deliver_to_caller
+        self.deliver_to_caller = receiver.deliver_to_caller
+        self.connected = receiver.connected
+        self.about_to_block = receiver.about_to_block
+
+
 class Callers(Generic[Token]):
     """The loops that callers drive."""
 
-    def __init__(self, new_loop: Callable[[], Loop[Token]]) -> None:
-        self._new_loop = new_loop
+    def __init__(
+        self, receiver: Receiver[Token], run_elsewhere: Callable[[Callable[[], None]], None]
+    ) -> None:
+        self._receiver = ToCaller(receiver)
+        self._run_elsewhere = run_elsewhere
         # An RLock: a finalizer or a signal handler may be the next caller.
         self._lock = threading.RLock()
         self._idle: list[Loop[Token]] = []
@@ -43,19 +57,27 @@ class Callers(Generic[Token]):
 
         `is_over` is given what to call when it is, if it is not.
         """
-        with self._lock:
-            crew = self._crew
-            loop = self.driven[token] = self._idle.pop() if self._idle else self._new_loop()
+        crew = self._crew
         try:
+            loop = self._take_on(token)
             begin()
             loop.run_until(is_over)
         finally:
-            self._release(token, loop, crew)
+            self._release(token, crew)
 
-    def _release(self, token: Token, loop: Loop[Token], crew: int) -> None:
+    def _take_on(self, token: Token) -> Loop[Token]:
         with self._lock:
-            del self.driven[token]
-            if loop.is_over:
+            if not self._idle:
+                self._idle.append(Loop(self._receiver, self._run_elsewhere))
+            # Without a call: Ctrl-C can come after any.
+            loop = self.driven[token] = self._idle[-1]
+            del self._idle[-1]
+            return loop
+
+    def _release(self, token: Token, crew: int) -> None:
+        with self._lock:
+            loop = self.driven.pop(token, None)
+            if loop is None or loop.is_over:
                 return
             if not loop.has_work and crew == self._crew:
                 self._idle.append(loop)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
-from functools import partial
 from typing import Generic, TypeVar
 
 from ..model import Transfer
@@ -36,7 +35,7 @@ class CurlEngine(Generic[Token]):
         self._loop: Loop[Token] | None = None
         self._thread: threading.Thread | None = None
         self._ending: set[threading.Thread] = set()  # those that `close` told to
-        self._callers = Callers(partial(Loop, receiver, run_elsewhere))
+        self._callers = Callers(receiver, run_elsewhere)
         self._held: list[Loop[Token]] = []
 
     def attend(

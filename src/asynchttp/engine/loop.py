@@ -321,8 +321,7 @@ class Loop(Generic[Token]):
                     self._look_around(self._poll(self._pause()))
                     self._catch_up()
             except BaseException:  # Ctrl-C: nobody knows how far anything is
-                self._over = True
-                self._close()
+                self.discard()
                 raise
 
     def _nudge(self) -> None:
@@ -386,8 +385,8 @@ class Loop(Generic[Token]):
         if self._commands:  # posted before it was said that a wake-up is needed
             self._asleep = False
             return ()
-        self.resting.release()
         try:
+            self.resting.release()  # within: Ctrl-C can come after any call
             return self._poller.poll(pause)
         finally:
             self.resting.acquire()
@@ -458,9 +457,11 @@ class Loop(Generic[Token]):
 
     def discard(self) -> None:
         """It has no thread to run on, or none any more."""
-        if not self._over:
+        with self._posting:  # or somebody might wake a poller that is closed
+            if self._over:
+                return
             self._over = True
-            self._close()
+        self._close()
 
     def abandon(self) -> None:
         """In a forked child: never free libcurl's handles, which would speak to the parent's peers.

@@ -10,6 +10,7 @@ Rule: this file alone calls `perform`, and adds and removes handles.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 import pycurl
@@ -113,7 +114,8 @@ class Shard(Generic[Token]):
         """Free the handle; with nothing under way, or libcurl crashes."""
         for job in list(self.under_way.values()):
             if job.easy is not None:
-                self.remove(job.easy)
+                with suppress(pycurl.error):  # Ctrl-C came before it was in, or when it was out
+                    self._multi.remove_handle(job.easy.curl)
                 job.easy.curl.close()
         self._multi.close()
 
