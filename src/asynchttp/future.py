@@ -258,6 +258,8 @@ class LeanFuture(Future[T]):
 
     def is_over(self, wake: Callable[[], object]) -> bool:
         """Whether it is done; if not, `wake` is called when it is."""
+        if self._state in DONE:
+            return True
         with guard:
             if self._state in DONE:
                 return True

@@ -292,7 +292,7 @@ class View(Promise):
         self.callback = self.turn = self._view = None
         self._response = self._content = None
         self.__dict__ = of.__dict__
-        self.conclude(FINISHED, answer, failure)
+        self._state, self._result, self._failure = FINISHED, answer, failure
 
     def __eq__(self, other: object) -> bool:
         return other is self or other is self._of

@@ -60,7 +60,7 @@ class Turn:
     def __init__(self, work: Slotted, home: Slots[Any]) -> None:  # Any: all kinds of work
         self.work = work
         self.home = home
-        self.around = running(work.turn)
+        self.around = None if work.turn is None else running(work.turn)
         self.depth = work.depth
         self.over = False
         # The Slots where it has children, and the work that it waits for, each with the depth above
@@ -68,7 +68,7 @@ class Turn:
         self.borrowers: dict[object, int] = {}
 
     def __enter__(self) -> None:
-        self._outer = current_turn()
+        self._outer = _here.turn
         _here.turn = self
 
     def __exit__(self, *_: object) -> None:
@@ -86,7 +86,8 @@ class Turn:
             if isinstance(borrower, Slots):
                 borrower.orphan(self)
         self.home.lenders.discard(self)
-        self.around = running(self.around)
+        if self.around is not None:
+            self.around = running(self.around)
 
 
 def running(turn: Turn | None) -> Turn | None:

@@ -75,15 +75,16 @@ class Workers:
         return True
 
     def _work(self) -> None:
+        thread = threading.current_thread()
         try:
             with self._lock:
-                self._threads.setdefault(threading.current_thread(), self._crew)
+                self._threads.setdefault(thread, self._crew)
             bell = threading.Lock()
             bell.acquire()
             while True:
                 # Here the one before is let go of: that may take long, so nobody counts on it.
-                task = self._take()
-                if task is None and (task := self._next(bell)) is None:
+                task = self._take(thread)
+                if task is None and (task := self._next(thread, bell)) is None:
                     return
                 task()
         finally:
@@ -96,12 +97,11 @@ class Workers:
             if self._threads.pop(thread, None) is not None:
                 self._ended = {each for each in self._ended if each.is_alive()} | {thread}
 
-    def _next(self, bell: threading.Lock) -> Callable[[], None] | None:
+    def _next(self, thread: threading.Thread, bell: threading.Lock) -> Callable[[], None] | None:
         """The next task, waited for; None when it is time to end."""
-        thread = threading.current_thread()
         while True:
             with self._lock:
-                if (task := self._take()) is not None:
+                if (task := self._take(thread)) is not None:
                     return task
                 if self._threads[thread] < self._crew:
                     self._end()
@@ -110,10 +110,10 @@ class Workers:
             if not bell.acquire(timeout=IDLE) and self._gives_up(thread, bell):
                 return None
 
-    def _take(self) -> Callable[[], None] | None:
+    def _take(self, thread: threading.Thread) -> Callable[[], None] | None:
         """The next task, if there is one."""
         with self._lock:
-            self._coming.discard(threading.current_thread())
+            self._coming.discard(thread)
             if not self._tasks:
                 return None
             task = self._tasks.popleft()

@@ -361,6 +361,8 @@ class Loop(Generic[Token]):
         self._look_around(ready)
         self._act()
         self._deliver()
+        if self._delivered_at and time.monotonic() - self._delivered_at > LATEST:
+            self._tell_those_who_wait()
         self._obey()
 
     def _obey(self) -> None:
@@ -371,7 +373,7 @@ class Loop(Generic[Token]):
 
     def _pause(self) -> float | None:
         """Seconds for which nothing is to be done; None for ever."""
-        due = [self._timers.pause()] if self._timers else []
+        due = [self._timers.pause()] if self._timers.heap else []
         for shard in self._shards:
             if shard.under_way and (pause := shard.pause()) >= 0:
                 shard.is_ready = shard.is_ready or pause == 0
@@ -393,7 +395,7 @@ class Loop(Generic[Token]):
             self._asleep = False
 
     def _look_around(self, ready: Sequence[int]) -> None:
-        if self._timers:
+        if self._timers.heap:
             self._moved.update(dict.fromkeys(ready, time.monotonic()))
         for fd in ready:
             if (shard := self._owners.get(fd)) is not None:
@@ -412,9 +414,8 @@ class Loop(Generic[Token]):
         for shard in self._shards:
             for job, code, message in shard.take_ended():
                 self._end(job, self._outcome(job, code, message))
-        self._timers.run_due()  # after that: what has been answered is not late
-        if self._delivered_at and time.monotonic() - self._delivered_at > LATEST:
-            self._tell_those_who_wait()
+        if self._timers.heap:
+            self._timers.run_due()  # after that: what has been answered is not late
 
     def _outcome(self, job: Job[Token], code: int, message: str) -> Reply | Exception:
         easy = job.easy

@@ -33,14 +33,15 @@ class Timers:
     """
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Timer]] = []
+        self.heap: list[tuple[float, int, Timer]] = []
+        """What there is to do, the next first; empty if nothing."""
         self._order = count()
         self._cancelled = 0
 
     def after(self, seconds: float, action: Callable[[], None]) -> Timer:
         """Have `action` called once, `seconds` from now."""
         timer = Timer(action)
-        heapq.heappush(self._heap, (time.monotonic() + seconds, next(self._order), timer))
+        heapq.heappush(self.heap, (time.monotonic() + seconds, next(self._order), timer))
         return timer
 
     def cancel(self, timer: Timer) -> None:
@@ -48,31 +49,28 @@ class Timers:
         if timer.action is not None:
             timer.action = None
             self._cancelled += 1
-            if self._cancelled > FEW and self._cancelled * 2 > len(self._heap):
+            if self._cancelled > FEW and self._cancelled * 2 > len(self.heap):
                 self._sweep()
 
     def _sweep(self) -> None:
-        self._heap = [entry for entry in self._heap if entry[2].action is not None]
-        heapq.heapify(self._heap)
+        self.heap = [entry for entry in self.heap if entry[2].action is not None]
+        heapq.heapify(self.heap)
         self._cancelled = 0
-
-    def __bool__(self) -> bool:
-        return bool(self._heap)
 
     def pause(self) -> float:
         """Seconds until the next is due; infinite when there is none."""
-        return max(0.0, self._heap[0][0] - time.monotonic()) if self._heap else float("inf")
+        return max(0.0, self.heap[0][0] - time.monotonic()) if self.heap else float("inf")
 
     def run_due(self) -> None:
         """Do what is due."""
         now = time.monotonic()
-        while self._heap and self._heap[0][0] <= now:
+        while self.heap and self.heap[0][0] <= now:
             action = self._take()
             if action is not None:
                 action()
 
     def _take(self) -> Callable[[], None] | None:
-        timer = heapq.heappop(self._heap)[2]
+        timer = heapq.heappop(self.heap)[2]
         action, timer.action = timer.action, None
         if action is None:
             self._cancelled -= 1
