@@ -17,6 +17,7 @@ import httplib2
 import pytest
 
 from asynchttp import Http, Promise
+from asynchttp.slots import current_turn
 from tests.conftest import RawServers
 from tests.programs import Program, python, run
 from tests.servers.app import pattern
@@ -600,6 +601,7 @@ def test_ctrl_c_at_every_moment_of_a_request(
             http.request(server.url())
         with (interruption := Interruption(number)):
             http.request(server.url())
+        assert current_turn() is None, number
         assert http.request(server.url("/bytes/5"))[1] == pattern(0, 5), number
         assert not threads(), number
         close(http)

@@ -56,7 +56,7 @@ def test_what_is_due_runs_in_order_once_unless_cancelled(plan: list[tuple[int, b
     assert sorted(ran) == [number for number, (_, cancelled) in enumerate(plan) if not cancelled]
     times = [plan[number][0] for number in ran]
     assert times == sorted(times)
-    assert not timers
+    assert not timers.heap
 
 
 def test_what_is_not_due_waits() -> None:
@@ -71,7 +71,7 @@ def test_what_is_not_due_waits() -> None:
 
 def test_an_empty_heap_has_nothing_to_wait_for() -> None:
     timers = Timers()
-    assert not timers
+    assert not timers.heap
     assert timers.pause() == float("inf")
     timers.run_due()
 
@@ -85,7 +85,7 @@ def test_an_action_may_set_the_next() -> None:
             timers.after(0, again)
 
     timers.after(0, again)
-    while timers:
+    while timers.heap:
         timers.run_due()
     assert ran == [0, 1, 2]
 

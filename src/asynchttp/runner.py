@@ -101,10 +101,12 @@ class Runner:
         return promise.plain()
 
     def _see_through(self, promise: Promise) -> None:
+        turn = Turn(promise, self._slots)
         try:
-            with Turn(promise, self._slots):  # what a signal handler asks for here goes first
+            with turn:  # what a signal handler asks for here goes first
                 self._engine.attend(promise, partial(self.submit, promise), promise.is_over)
         except BaseException:  # its transfer is gone
+            turn.end()  # Ctrl-C may have come before it had
             self._forsake(promise)
             raise
 

@@ -58,6 +58,7 @@ class Turn:
     __slots__ = ("_outer", "around", "borrowers", "depth", "home", "over", "work")
 
     def __init__(self, work: Slotted, home: Slots[Any]) -> None:  # Any: all kinds of work
+        self._outer = _here.turn
         self.work = work
         self.home = home
         self.around = None if work.turn is None else running(work.turn)
@@ -68,11 +69,9 @@ class Turn:
         self.borrowers: dict[object, int] = {}
 
     def __enter__(self) -> None:
-        self._outer = _here.turn
         _here.turn = self
 
     def __exit__(self, *_: object) -> None:
-        _here.turn = self._outer
         self.end()
 
     def lends_to(self, depth: int) -> bool:
@@ -80,7 +79,8 @@ class Turn:
         return any(above < depth for above in list(self.borrowers.values()))
 
     def end(self) -> None:
-        """It is over: it has nothing to lend any more."""
+        """It is over, and has nothing to lend any more; may be said twice."""
+        _here.turn = self._outer
         self.over = True
         for borrower in list(self.borrowers):
             if isinstance(borrower, Slots):
