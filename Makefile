@@ -4,6 +4,9 @@
 VERSIONS := $(shell scripts/pythons | cut -d' ' -f1)
 LOWEST := $(or $(firstword $(VERSIONS)),none)
 
+# It runs on the lowest Python only, and so do its tests.
+OF_THE_BENCHMARK := tests/test_bench*.py tests/test_instructions.py
+
 .PHONY: demo test found lint instructions quick bench bench-quick differential format clean
 .NOTPARALLEL:
 
@@ -23,7 +26,7 @@ lint: .venv/$(LOWEST)/test/ready  ## once, on the lowest Python that is supporte
 
 test-%: .venv/%/test/ready  ## the tests on one Python: make test-3.12
 	@echo "Tests on Python $$($(<D)/bin/python -c 'import sys; print(sys.version)')"
-	$(<D)/bin/python -m pytest
+	$(<D)/bin/python -m pytest $(if $(filter $*,$(LOWEST)),,$(OF_THE_BENCHMARK:%=--ignore-glob='%'))
 
 quick: .venv/$(LOWEST)/test/ready  ## for daily use: make quick T="tests/test_layers.py -x"
 	$(<D)/bin/python -m pytest $(T)

@@ -104,7 +104,7 @@ class Runner:
         turn = Turn(promise, self._slots)
         try:
             with turn:  # what a signal handler asks for here goes first
-                self._engine.attend(promise, partial(self.submit, promise), promise.is_over)
+                self._engine.callers.attend(promise, partial(self.submit, promise), promise.is_over)
         except BaseException:  # its transfer is gone
             turn.end()  # Ctrl-C may have come before it had
             self._forsake(promise)

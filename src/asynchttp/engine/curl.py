@@ -35,23 +35,12 @@ class CurlEngine(Generic[Token]):
         self._loop: Loop[Token] | None = None
         self._thread: threading.Thread | None = None
         self._ending: set[threading.Thread] = set()  # those that `close` told to
-        self._callers = Callers(receiver, run_elsewhere)
+        self.callers = Callers(receiver, run_elsewhere)
+        """Who waits for one request may make its transfers here."""
         self._held: list[Loop[Token]] = []
 
-    def attend(
-        self,
-        token: Token,
-        begin: Callable[[], None],
-        is_over: Callable[[Callable[[], object]], bool],
-    ) -> None:
-        """Make the transfers of `token` on this thread, from `begin` until it is over.
-
-        `is_over` is given what to call when it is, if it is not.
-        """
-        self._callers.attend(token, begin, is_over)
-
     def start(self, token: Token, transfer: Transfer) -> None:
-        if self._callers.driven and self._callers.start(token, transfer):
+        if self.callers.driven and self.callers.start(token, transfer):
             return
         loop = self._loop
         while loop is None or not loop.post(loop.start, token, transfer):
@@ -74,13 +63,13 @@ class CurlEngine(Generic[Token]):
         return loop, thread
 
     def cancel(self, token: Token) -> None:
-        if self._callers.driven and self._callers.cancel(token):
+        if self.callers.driven and self.callers.cancel(token):
             return
         if (loop := self._loop) is not None:
             loop.post(loop.cancel, token)
 
     def close(self) -> None:
-        self._callers.close()
+        self.callers.close()
         with self._lock:
             if self._loop is not None and self._thread is not None:
                 self._loop.post(self._loop.leave)
@@ -99,7 +88,7 @@ class CurlEngine(Generic[Token]):
     def _running(self) -> list[Loop[Token]]:
         """The loops that have a thread."""
         own = [] if self._loop is None else [self._loop]
-        return [*own, *self._callers.driven.copy().values()]
+        return [*own, *self.callers.driven.copy().values()]
 
     def is_current_thread(self) -> bool:
         """Whether this is the I/O thread."""
@@ -120,18 +109,18 @@ class CurlEngine(Generic[Token]):
         Not at once: a loop may be about to begin another, and would never rest.
         """
         self._lock.acquire()
-        self._callers.hold()
+        self.callers.hold()
         return all(loop in self._held for loop in self._running())
 
     def release(self) -> None:
         """After it, or when it came to nothing."""
-        self._callers.release()
+        self.callers.release()
         self._lock.release()
         for loop in self._held:
             loop.resting.release()
 
     def abandon(self) -> None:
         """After it, in the child, which has none of the threads."""
-        self._callers.abandon()
+        self.callers.abandon()
         if self._loop is not None:
             self._loop.abandon()
