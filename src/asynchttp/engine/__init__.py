@@ -10,6 +10,7 @@ one for tests) under the same decisions:
 Files, from the outside in:
 
     curl.py       CurlEngine: what other threads call; the I/O thread's birth and end
+    callers.py    Callers: a loop of his own for who waits for one request only
     loop.py       Loop: what the I/O thread owns and does, turn by turn
     shard.py      Shard: one libcurl multi handle and its sockets
     easy.py       Easy: one libcurl easy handle, preset and pooled
