@@ -4,17 +4,19 @@ Rule: httplib2 is asked the same (`tests.oracle`), and what it refuses has to be
 """
 
 import gzip
+import inspect
 import zlib
 from collections.abc import Callable
 from typing import Any
 
 import httplib2
 import pytest
-from httplib2.decode import DecodeLimitError, DecodeRatioError
+from httplib2.decode import DecodeLimitError, DecodeRatioError, LimitDecoder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asynchttp import Http, Response
+from asynchttp.exchange.decoding import LARGE, UNSUSPICIOUS
 from tests.conftest import RawServers
 from tests.oracle import Story, answers, both, same
 from tests.servers.raw import OK
@@ -169,6 +171,13 @@ LIMITS = {
     "decode_limit_safe": (ZEROS, 1, DecodeRatioError, 2_000_001),
     "decode_limit_ratio": (LOOSE, 5.0, DecodeRatioError, 100.0),
 }
+
+
+def test_what_is_decoded_in_one_go_is_beneath_all_of_httplib2s_limits() -> None:
+    limits = inspect.signature(LimitDecoder).parameters
+    assert limits["chunk_size"].default >= LARGE
+    assert limits["safe_limit"].default >= UNSUSPICIOUS
+    assert limits["hard_limit"].default >= UNSUSPICIOUS
 
 
 def test_a_bomb_does_not_go_off(raw_server: RawServers) -> None:
