@@ -3,10 +3,14 @@ once in the child; and nothing that the child does disturbs the parent, its end 
 """
 
 import textwrap
+import threading
 from pathlib import Path
 
+import pycurl
 import pytest
 
+from asynchttp import Http
+from asynchttp.engine import openssl
 from tests.conftest import RawServers
 from tests.programs import STRICT, Ended, Program, python, run
 from tests.servers.certificates import Authority
@@ -348,6 +352,32 @@ def test_from_several_threads_while_others_make_requests(
     """
     urls = server.url(), tls_h1_server.url()
     assert run(forking(program), *urls, authority.pem).fine() == []
+
+
+# What OpenSSL keeps for a thread is freed under a lock of OpenSSL's.
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_thread_that_ends_frees_it_under_a_lock_that_who_forks_has(
+    blocking: bool, server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freed: list[bool] = []
+    monkeypatch.setattr(openssl, "_free", lambda: freed.append(openssl._lock.locked()))
+
+    def ask() -> None:
+        with Http(blocking=blocking) as http:
+            assert http.request(server.url())[0].status == 200
+
+    for _ in range(2):
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+    assert freed == [True, True]
+
+
+def test_that_is_told_to_the_openssl_of_libcurl() -> None:
+    assert "OpenSSL/" in pycurl.version
+    assert openssl._free.__name__ == "OPENSSL_thread_stop"
 
 
 # What it leaves

@@ -19,6 +19,7 @@ import pytest
 
 from asynchttp import Http, Promise
 from tests.conftest import RawServers
+from tests.programs import run
 from tests.servers.raw import OK, head, send, until_closed
 from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
@@ -554,3 +555,36 @@ def test_ctrl_c_while_a_worker_starts_keeps_no_other_from_it() -> None:
         if not interruption.came:
             break
     assert number > 50
+
+
+# The garbage collector may run finalizers in a thread before whoever starts it knows that it runs.
+
+BORN = """
+import asynchttp.log
+
+def born(thread, really=threading.Thread._set_ident):
+    really(thread)
+    if purpose in thread.name and to_finalize:
+        to_finalize.pop()()
+
+threading.Thread._set_ident = born
+purpose, url = sys.argv[1:]
+http, asked = Http(), []
+ask = {
+    "worker": lambda: asked.append(http.submit(pow, 2, 3)),
+    "I/O": lambda: asked.append(http.request(url)),
+    "log": lambda: asynchttp.log.error("asked"),
+}[purpose]
+to_finalize = [ask]
+ask()
+for each in asked:
+    each.result()
+assert not to_finalize
+http.close()
+"""
+
+
+@pytest.mark.parametrize("purpose", ["worker", "I/O", "log"])
+def test_a_finalizer_in_a_thread_that_is_about_to_begin(purpose: str, server: WebServer) -> None:
+    ended = run(BORN, purpose, server.url())
+    assert (ended.code, ended.err) == (0, "asked\nasked\n" if purpose == "log" else "")

@@ -16,6 +16,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from threading import RLock
 from typing import Protocol
 
 from . import failure, log
@@ -38,24 +39,21 @@ class Lasting(Protocol):
     def abort(self) -> None:
         """Cancel what is pending and end the I/O; callbacks are not waited for."""
 
-    def rest(self) -> None:
-        """Before a fork: have the I/O rest until `release`."""
+    def resting(self) -> list[RLock]:
+        """What keeps its I/O still, outside libcurl."""
 
-    def hold(self) -> bool:
-        """When that of all rests: let nothing else change, either; False if some began anew."""
-
-    def release(self) -> None:
-        """After a fork: go on."""
+    def locks(self) -> list[RLock]:
+        """What then lets nothing else change, either."""
 
     def start_afresh(self) -> Callable[[], None]:
-        """After `release` in a forked child: the threads are gone.
+        """In a forked child: the threads are gone.
 
         Returns what then makes all fail that was pending.
         """
 
 
 _lasting: weakref.WeakSet[Lasting] = weakref.WeakSet()
-_lock = threading.RLock()  # an RLock: a finalizer may make an Http
+_lock = RLock()  # an RLock: a finalizer may make an Http
 
 
 def last(what: Lasting) -> None:
@@ -124,51 +122,52 @@ def _at_exit() -> None:
     atexit.register(_end_for_good)
 
 
-_held: list[Lasting] = []
+STUCK = 1.0  # seconds
+_held: list[RLock] = []  # by whoever forks, and has `_lock`
 
 
 def _hold() -> None:
     _lock.acquire()  # one fork at a time, and no Http is made meanwhile
-    _held[:] = _lasting
     while not _hold_all():
-        _release_all()
-    guard.acquire()
-    failure.lock.acquire()  # in this order: under guard a finalizer may want it
+        _release()
+        _lock.acquire()
 
 
 def _hold_all() -> bool:
-    for what in _held:
-        what.rest()
-    holding = [what.hold() for what in _held]  # all of them, whatever the first says
-    return all(holding)
+    """False if somebody was stuck, or something began meanwhile.
+
+    No order suits all: what a finalizer wants, wherever it comes, may be held here already.
+    """
+    return all(_hold_one(lock) for lock in _to_hold()) and set(_to_hold()) <= set(_held)
 
 
-def _release_all() -> None:
-    for what in _held:
-        what.release()
+def _hold_one(lock: RLock) -> bool:
+    held = lock.acquire(timeout=STUCK)
+    if held:
+        _held.append(lock)
+    return held
+
+
+def _to_hold() -> list[RLock]:
+    lasting = _all()
+    resting = [lock for what in lasting for lock in what.resting()]
+    locks = [lock for what in lasting for lock in what.locks()]
+    return [*resting, *locks, guard, failure.lock]
 
 
 def _release() -> None:
-    failure.lock.release()
-    guard.release()
-    _release_all()
-
-
-def _go_on() -> None:
-    _release()
-    _held.clear()
+    while _held:
+        _held.pop().release()
     _lock.release()
 
 
 def _start_afresh() -> None:
     _release()
     # All begin anew before anybody is told: what is called then may use any of them.
-    tell = [what.start_afresh() for what in _held]
-    _held.clear()
-    _lock.release()
+    tell = [what.start_afresh() for what in _all()]
     for tell_of_lost in tell:
         tell_of_lost()
 
 
 _at_exit()
-os.register_at_fork(before=_hold, after_in_parent=_go_on, after_in_child=_start_afresh)
+os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_start_afresh)

@@ -74,22 +74,25 @@ class _Scribe:
 
     def __init__(self) -> None:
         self._told: deque[Callable[[], object]] = deque()
-        self._thread: threading.Thread | None = None
+        self._thread: OwnThread | None = None
         # An RLock: a finalizer that logs may run in the middle of `write`.
         self._lock = threading.RLock()
 
     def write(self, tell: Callable[[], object]) -> None:
         self._told.append(tell)
-        with self._lock:
-            if self._thread is None:
-                self._thread = OwnThread(self._run, "log")
-                self._start(self._thread)
-
-    def _start(self, thread: threading.Thread) -> None:
+        thread = None
         try:
+            with self._lock:
+                if self._thread is not None:
+                    return
+                thread = self._thread = OwnThread(self._run, "log")
             thread.start()
         except RuntimeError:  # the interpreter is shutting down and starts no more threads
             self._run()
+        except BaseException:  # Ctrl-C, and nobody knows whether it has begun
+            if thread is not None:
+                self._thread = None
+            raise
 
     def _run(self) -> None:
         while True:
@@ -107,8 +110,7 @@ class _Scribe:
             sys.excepthook(*sys.exc_info())
 
     def flush(self) -> None:
-        with self._lock:  # where it is set it is not running yet
-            thread = self._thread
+        thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 

@@ -18,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from threading import RLock
 from typing import Any, TypeVar
 
 from . import lifetime, log
@@ -477,19 +478,13 @@ class Runner:
 
     # Around a fork.
 
-    def rest(self) -> None:
-        """Before it: have the I/O thread rest."""
-        self._engine.rest()
+    def resting(self) -> list[RLock]:
+        """What keeps its I/O still, outside libcurl."""
+        return self._engine.resting()
 
-    def hold(self) -> bool:
-        """Then let nothing change; False if there is an I/O thread that does not rest."""
-        self._slots.hold()
-        return self._engine.hold()
-
-    def release(self) -> None:
-        """After it: go on."""
-        self._slots.release()
-        self._engine.release()
+    def locks(self) -> list[RLock]:
+        """What then lets nothing else change, either."""
+        return [self._slots.lock, *self._engine.locks()]
 
     def start_afresh(self) -> Callable[[], None]:
         """After it in the child, which has none of the threads; returns what fails the pending."""

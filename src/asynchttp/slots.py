@@ -116,22 +116,15 @@ class Slots(Generic[W]):
         self.limit = limit
         self.lenders: set[Turn] = set()
         """The turns of work here that may have something to lend."""
-        self._lock = threading.RLock()
-        self._emptied = threading.Condition(self._lock)
+        self.lock = threading.RLock()
+        """Nothing changes here while somebody else has it."""
+        self._emptied = threading.Condition(self.lock)
         self._times_emptied = 0
         self._queues: list[deque[W]] = [deque()]  # by depth
         self._queued = 0
         self._working: set[W] = set()
         self._children: dict[Turn, dict[W, None]] = {}  # in their order
         self._awaited: dict[W, list[Turn]] = {}  # who waits for it without having asked for it
-
-    def hold(self) -> None:
-        """Let nothing change here until `release`."""
-        self._lock.acquire()
-
-    def release(self) -> None:
-        """Let others in again."""
-        self._lock.release()
 
     def turn_of(self, work: W) -> Turn:
         """To run foreign code in, for `work`."""
@@ -142,7 +135,7 @@ class Slots(Generic[W]):
 
     def enter(self, work: W) -> None:
         """Queue it."""
-        with self._lock:
+        with self.lock:
             if work.turn is not None:
                 self._give_to(work.turn, work)
             work.stage = QUEUED
@@ -159,7 +152,7 @@ class Slots(Generic[W]):
         # Asked first without the lock: whoever changes that asks again.
         if not self._queued or (len(self._working) >= self.limit and not self.lenders):
             return None
-        with self._lock:
+        with self.lock:
             depth = self._deepest()
             if len(self._working) >= self.limit <= self._kept_from(depth):
                 return None
@@ -176,14 +169,14 @@ class Slots(Generic[W]):
 
     def leave(self, work: W) -> None:
         """It is over: its slot is free."""
-        with self._lock:
+        with self.lock:
             if work in self._working:
                 self._working.discard(work)
                 self._forget(work)
 
     def withdraw(self, work: W) -> bool:
         """Take it out of the queue; False if it is not there any more."""
-        with self._lock:
+        with self.lock:
             if work.stage not in (UNKNOWN, QUEUED):
                 return False
             was_queued = work.stage == QUEUED
@@ -267,14 +260,14 @@ class Slots(Generic[W]):
 
     def orphan(self, turn: Turn) -> None:
         """The turn is over: whose its children are now."""
-        with self._lock:
+        with self.lock:
             for work in self._children.pop(turn, ()):
                 self._give_to(turn.around, work)
                 self._move(work)
 
     def expect(self, work: W, turn: Turn) -> None:
         """The turn waits for work that is not its child."""
-        with self._lock:
+        with self.lock:
             if work.stage == GONE:
                 return
             self._awaited.setdefault(work, []).append(turn)
@@ -295,19 +288,19 @@ class Slots(Generic[W]):
 
     def pending(self) -> list[W]:
         """All that is queued or being worked on, the queued first."""
-        with self._lock:
+        with self.lock:
             queues = enumerate(self._queues)
             queued = [work for at, queue in queues for work in queue if _waits_at(at, work)]
             return list(dict.fromkeys(queued)) + list(self._working)
 
     def is_empty(self) -> bool:
         """Whether nothing is queued or worked on."""
-        with self._lock:
+        with self.lock:
             return not self._queued and not self._working
 
     def wait_until_empty(self, timeout: float | None = None) -> bool:
         """Wait for that, at most `timeout` seconds."""
-        with self._lock:
+        with self.lock:
             before = self._times_emptied  # it may be empty for a moment only
 
             def is_or_was_empty() -> bool:

@@ -42,14 +42,27 @@ class Workers:
 
     def run(self, task: Callable[[], None]) -> None:
         """Have a worker call `task`, which must not raise."""
-        with self._lock:
-            self._tasks.append(task)
-            if self._coming or self._wake() or self._start():
-                return
-            if self._threads and not is_helped():
-                return  # without a new thread one of the others will come to it
-            self._tasks.pop()
-        run_without_thread(task)
+        newcomers: list[OwnThread] = []
+        try:
+            with self._lock:
+                self._tasks.append(task)
+                self._call(newcomers)
+            self._start(newcomers)
+        except BaseException:  # Ctrl-C, and nobody knows whether they have begun
+            self._replace(newcomers)
+            raise
+
+    def _call(self, newcomers: list[OwnThread]) -> None:
+        """Have somebody on the way to the tasks: if need be, a newcomer, who is yet to be started.
+
+        That is for when the lock is free.
+        """
+        if not self._tasks or self._coming or self._wake():
+            return
+        newcomer = OwnThread(self._work, "worker")
+        newcomers.append(newcomer)
+        self._threads[newcomer] = self._crew
+        self._coming.add(newcomer)
 
     def _wake(self) -> bool:
         if not self._idle:
@@ -59,34 +72,51 @@ class Workers:
         bell.release()
         return True
 
-    def _start(self) -> bool:
-        thread = OwnThread(self._work, "worker")
+    def _start(self, newcomers: list[OwnThread]) -> None:
         try:
-            self._threads[thread] = self._crew
-            self._coming.add(thread)
-            thread.start()
-        except BaseException as error:
-            # Should it have begun nevertheless, it comes all the same.
-            self._threads.pop(thread, None)
-            self._coming.discard(thread)
-            if isinstance(error, RuntimeError):  # the system, or Python, gives none
-                return False
-            raise  # Ctrl-C
-        return True
+            for newcomer in newcomers:
+                newcomer.start()
+        except RuntimeError:  # the system, or Python, gives none
+            self._forget(newcomers)
+            self._do_without()
+
+    def _replace(self, newcomers: list[OwnThread]) -> None:
+        """Should they have begun nevertheless, they come all the same."""
+        self._forget(newcomers)
+        others: list[OwnThread] = []
+        with self._lock:
+            self._call(others)
+        self._start(others)
+
+    def _forget(self, newcomers: list[OwnThread]) -> None:
+        with self._lock:
+            for newcomer in newcomers:
+                self._threads.pop(newcomer, None)
+                self._coming.discard(newcomer)
+
+    def _do_without(self) -> None:
+        """One of the others will come to the tasks; but perhaps after what it waits for."""
+        with self._lock:
+            if self._threads and not is_helped():
+                return
+            tasks, self._tasks = self._tasks, deque()
+        for task in tasks:
+            run_without_thread(task)
 
     def _work(self) -> None:
         thread = threading.current_thread()
         try:
-            with self._lock:
-                self._threads.setdefault(thread, self._crew)
             bell = threading.Lock()
             bell.acquire()
             while True:
                 # Here the one before is let go of: that may take long, so nobody counts on it.
-                task = self._take(thread)
-                if task is None and (task := self._next(thread, bell)) is None:
+                newcomers: list[OwnThread] = []
+                task = self._take(thread, newcomers)
+                self._start(newcomers)
+                if task is not None:
+                    task()
+                elif not self._wait(thread, bell):
                     return
-                task()
         finally:
             self._end()
 
@@ -97,30 +127,26 @@ class Workers:
             if self._threads.pop(thread, None) is not None:
                 self._ended = {each for each in self._ended if each.is_alive()} | {thread}
 
-    def _next(self, thread: threading.Thread, bell: threading.Lock) -> Callable[[], None] | None:
-        """The next task, waited for; None when it is time to end."""
-        while True:
-            with self._lock:
-                if (task := self._take(thread)) is not None:
-                    return task
-                if self._threads[thread] < self._crew:
-                    self._end()
-                    return None
-                self._idle[thread] = bell
-            if not bell.acquire(timeout=IDLE) and self._gives_up(thread, bell):
-                return None
+    def _wait(self, thread: threading.Thread, bell: threading.Lock) -> bool:
+        """Wait until there may be a task; False when it is time to end."""
+        with self._lock:
+            if self._tasks:
+                return True
+            # It may have been forgotten, see `run`.
+            if self._threads.setdefault(thread, self._crew) < self._crew:
+                self._end()
+                return False
+            self._idle[thread] = bell
+        return bell.acquire(timeout=IDLE) or not self._gives_up(thread, bell)
 
-    def _take(self, thread: threading.Thread) -> Callable[[], None] | None:
-        """The next task, if there is one."""
+    def _take(
+        self, thread: threading.Thread, newcomers: list[OwnThread]
+    ) -> Callable[[], None] | None:
+        """The next task, if there is one; somebody is called for those behind it."""
         with self._lock:
             self._coming.discard(thread)
-            if not self._tasks:
-                return None
-            task = self._tasks.popleft()
-            if self._tasks and not self._coming and not self._wake() and not self._start():
-                # This one or another comes to them, but perhaps after what it waits for.
-                while self._tasks and is_helped():
-                    run_without_thread(self._tasks.popleft())
+            task = self._tasks.popleft() if self._tasks else None
+            self._call(newcomers)
             return task
 
     def _gives_up(self, thread: threading.Thread, bell: threading.Lock) -> bool:

@@ -41,7 +41,8 @@ class Callers(Generic[Token]):
         self._receiver = ToCaller(receiver)
         self._run_elsewhere = run_elsewhere
         # An RLock: a finalizer or a signal handler may be the next caller.
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
+        """Held while the process forks: then there is nobody here in libcurl, but in `driven`."""
         self._idle: list[Loop[Token]] = []
         self._crew = 0  # loops of earlier ones are not kept
         self.driven: dict[Token, Loop[Token]] = {}
@@ -66,7 +67,7 @@ class Callers(Generic[Token]):
             self._release(token, crew)
 
     def _take_on(self, token: Token) -> Loop[Token]:
-        with self._lock:
+        with self.lock:
             if not self._idle:
                 self._idle.append(Loop(self._receiver, self._run_elsewhere))
             # Without a call: Ctrl-C can come after any.
@@ -75,44 +76,47 @@ class Callers(Generic[Token]):
             return loop
 
     def _release(self, token: Token, crew: int) -> None:
-        with self._lock:
-            loop = self.driven.pop(token, None)
+        try:
+            while (loop := self._let_go(token, crew)) is not None:
+                loop.run_until(lambda _: True)
+        finally:
+            self.driven.pop(token, None)  # Ctrl-C in the middle of it
+
+    def _let_go(self, token: Token, crew: int) -> Loop[Token] | None:
+        """Have the loop ready for the next; or return it, if something was posted meanwhile."""
+        with self.lock:
+            loop = self.driven.get(token)
             if loop is None or loop.is_over:
-                return
-            if not loop.has_work and crew == self._crew:
+                return None
+            if loop.has_work:
+                return loop
+            del self.driven[token]
+            if crew == self._crew:
                 self._idle.append(loop)
-                return
-        loop.run_until(lambda _: True)  # what was posted at the last moment
-        loop.discard()
+            else:
+                loop.discard()
+            return None
 
     def start(self, token: Token, transfer: Transfer) -> bool:
         """Have its caller begin a transfer; False if there is none."""
-        with self._lock:  # so that it is posted before `attend` lets go of the loop, or not at all
+        with self.lock:  # so that it is posted before `attend` lets go of the loop, or not at all
             loop = self.driven.get(token)
             return loop is not None and loop.post(loop.start, token, transfer)
 
     def cancel(self, token: Token) -> bool:
         """Have its caller stop its transfer; False if there is none."""
-        with self._lock:
+        with self.lock:
             loop = self.driven.get(token)
             return loop is not None and loop.post(loop.cancel, token)
 
     def close(self) -> None:
         """Let go of the connections: at once, or when those who use them are done."""
-        with self._lock:
+        with self.lock:
             self._crew += 1
-            idle, self._idle = self._idle, []
-        for loop in idle:
-            loop.discard()
-
-    # Around a fork: see CurlEngine.
-
-    def hold(self) -> None:
-        self._lock.acquire()
-
-    def release(self) -> None:
-        self._lock.release()
+            while self._idle:
+                self._idle.pop().discard()
 
     def abandon(self) -> None:
+        """In a forked child: see `Loop.abandon`."""
         for loop in [*self._idle, *self.driven.values()]:
             loop.abandon()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
+from threading import RLock
 from typing import Generic, TypeVar
 
 from ..model import Transfer
@@ -31,13 +32,12 @@ class CurlEngine(Generic[Token]):
     ) -> None:
         self._receiver = receiver
         self._run_elsewhere = run_elsewhere
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._loop: Loop[Token] | None = None
-        self._thread: threading.Thread | None = None
-        self._ending: set[threading.Thread] = set()  # those that `close` told to
+        self._thread: OwnThread | None = None
+        self._ending: set[OwnThread] = set()  # those that `close` told to
         self.callers = Callers(receiver, run_elsewhere)
         """Who waits for one request may make its transfers here."""
-        self._held: list[Loop[Token]] = []
 
     def start(self, token: Token, transfer: Transfer) -> None:
         if self.callers.driven and self.callers.start(token, transfer):
@@ -47,20 +47,20 @@ class CurlEngine(Generic[Token]):
             loop = self._begin(instead_of=loop)
 
     def _begin(self, instead_of: Loop[Token] | None) -> Loop[Token]:
-        with self._lock:
-            if self._loop is None or self._loop is instead_of:
-                self._loop, self._thread = self._new_loop()
-            return self._loop
-
-    def _new_loop(self) -> tuple[Loop[Token], threading.Thread]:
-        loop = Loop(self._receiver, self._run_elsewhere)
-        thread = OwnThread(loop.run, "I/O")
+        loop = None
         try:
-            thread.start()
-        except RuntimeError:
-            loop.discard()
+            with self._lock:
+                if self._loop is not None and self._loop is not instead_of:
+                    return self._loop
+                loop = self._loop = Loop(self._receiver, self._run_elsewhere)
+                thread = self._thread = OwnThread(loop.run, "I/O")
+            _start(thread, loop)
+        except BaseException as error:
+            if loop is not None and not isinstance(error, RuntimeError):
+                # Ctrl-C, and nobody knows whether it has begun. Only one of the two will run it.
+                _start(OwnThread(loop.run, "I/O"), loop)
             raise
-        return loop, thread
+        return loop
 
     def cancel(self, token: Token) -> None:
         if self.callers.driven and self.callers.cancel(token):
@@ -73,7 +73,8 @@ class CurlEngine(Generic[Token]):
         with self._lock:
             if self._loop is not None and self._thread is not None:
                 self._loop.post(self._loop.leave)
-                self._ending = {each for each in self._ending if each.is_alive()} | {self._thread}
+                self._ending = {each for each in self._ending if not each.has_ended}
+                self._ending.add(self._thread)
 
     def join(self, timeout: float | None = None) -> None:
         for thread in self._ending:
@@ -95,32 +96,24 @@ class CurlEngine(Generic[Token]):
         loop = self._loop
         return loop is not None and loop.thread == threading.get_ident()
 
-    # Around a fork, all I/O rests between two turns, outside libcurl.
+    def resting(self) -> list[RLock]:
+        """What keeps all I/O between two turns, outside libcurl, while the process forks."""
+        return [loop.resting for loop in self._running()]
 
-    def rest(self) -> None:
-        """Before a fork: have the I/O rest."""
-        self._held = self._running()
-        for loop in self._held:
-            loop.resting.acquire()
-
-    def hold(self) -> bool:
-        """Then let none begin; False if one has meanwhile.
-
-        Not at once: a loop may be about to begin another, and would never rest.
-        """
-        self._lock.acquire()
-        self.callers.hold()
-        return all(loop in self._held for loop in self._running())
-
-    def release(self) -> None:
-        """After it, or when it came to nothing."""
-        self.callers.release()
-        self._lock.release()
-        for loop in self._held:
-            loop.resting.release()
+    def locks(self) -> list[RLock]:
+        """What then lets none begin."""
+        return [self._lock, self.callers.lock]
 
     def abandon(self) -> None:
         """After it, in the child, which has none of the threads."""
         self.callers.abandon()
         if self._loop is not None:
             self._loop.abandon()
+
+
+def _start(thread: OwnThread, loop: Loop[Token]) -> None:
+    try:
+        thread.start()
+    except RuntimeError as error:
+        loop.refuse(error)
+        raise

@@ -12,6 +12,7 @@ Rules:
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 import time
@@ -32,6 +33,7 @@ from . import Receiver
 from .easy import Easy, Preset, preset_of
 from .job import Job
 from .names import Found, Host, Names, first_for, hosts_to
+from .openssl import note_thread
 from .pioneers import Pioneers
 from .poller import best_poller
 from .shard import SIZE, Shard
@@ -57,7 +59,7 @@ class Loop(Generic[Token]):
         # An RLock: a finalizer may post in the middle of a post.
         self._posting = threading.RLock()
         self._commands: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
-        self._asleep = self._leaving = self._over = self._telling = False
+        self._asleep = self._begun = self._leaving = self._over = self._telling = False
         self.thread = 0
         """The I/O thread's identity, while it is to tell those who wait before it blocks."""
         self._poller = best_poller()
@@ -297,9 +299,13 @@ class Loop(Generic[Token]):
     # Turn by turn.
 
     def run(self) -> None:
-        """The I/O thread."""
-        self.thread = threading.get_ident()
+        """The I/O thread; whoever comes after the first returns at once."""
+        note_thread()
         with self.resting:
+            if self._begun:
+                return
+            self._begun = True
+            self.thread = threading.get_ident()
             try:
                 while not self._may_end():
                     self._turn()
@@ -314,6 +320,7 @@ class Loop(Generic[Token]):
 
     def run_until(self, is_over: Callable[[Callable[[], object]], bool]) -> None:
         """The same on the thread of a caller, who waits for nothing else: see callers.py."""
+        note_thread()
         with self.resting:
             try:
                 self._catch_up()
@@ -433,7 +440,7 @@ class Loop(Generic[Token]):
     # The end.
 
     def _fail(self, error: BaseException) -> None:
-        """A defect of ours: nobody may wait for ever because of it."""
+        """Nobody may wait for ever because of it, a defect of ours for example."""
         with self._posting:
             self._over = True
         self._obey()
@@ -456,6 +463,11 @@ class Loop(Generic[Token]):
         with self._posting:
             self._over = True
 
+    def refuse(self, error: BaseException) -> None:
+        """It gets no thread: fail what was posted meanwhile."""
+        self._fail(error)
+        self._close()
+
     def discard(self) -> None:
         """It has no thread to run on, or none any more."""
         with self._posting:  # or somebody might wake a poller that is closed
@@ -469,8 +481,6 @@ class Loop(Generic[Token]):
 
         Freeing one sends TLS close_notify on a socket that is the parent's too.
         """
-        import ctypes  # noqa: PLC0415  # only a forked child needs it
-
         if self._over:
             return  # and closed: others may have its descriptors' numbers by now
         handles = [handle for shard in self._shards for handle in shard.handles()]
