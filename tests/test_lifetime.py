@@ -588,3 +588,58 @@ http.close()
 def test_a_finalizer_in_a_thread_that_is_about_to_begin(purpose: str, server: WebServer) -> None:
     ended = run(BORN, purpose, server.url())
     assert (ended.code, ended.err) == (0, "asked\nasked\n" if purpose == "log" else "")
+
+
+EVERYWHERE = """
+import gc, random
+from concurrent.futures import CancelledError
+
+class Late:
+    def __init__(self):
+        self.myself = self
+
+    def __del__(self):
+        late.append(http.submit(pow, 2, 10))
+        late.append(http.request(url, callback=lambda promise: None))
+
+def use(chance):
+    callback = chance.choice([None, lambda promise: http.request(url).wait()])
+    promise = http.request(url, callback=callback)
+    if chance.random() < 0.1:
+        promise.cancel()
+    if chance.random() < 0.3:
+        assert promise.result()[0].status == 200
+    if chance.random() < 0.02:
+        http.close(cancel_futures=chance.random() < 0.3)
+    if chance.random() < 0.05:
+        Late()
+
+def use_much(seed):
+    chance = random.Random(seed)
+    for _ in range(200):
+        try:
+            use(chance)
+        except CancelledError:  # by itself or by a `close`
+            pass
+        except BaseException as error:
+            failed.append(error)
+            raise
+
+url, http = sys.argv[1], Http(max_workers=4)
+failed, late = [], []
+sys.setswitchinterval(1e-5)
+gc.set_threshold(50)
+users = [threading.Thread(target=use_much, args=[seed]) for seed in range(4)]
+for each in users:
+    each.start()
+for each in users:
+    each.join()
+http.close()
+assert not failed and late
+for each in late:
+    assert each.done()
+"""
+
+
+def test_finalizers_that_ask_for_more_wherever_they_run(server: WebServer) -> None:
+    run(EVERYWHERE, server.url()).fine()

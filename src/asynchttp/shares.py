@@ -46,13 +46,13 @@ class Shares(Generic[W]):
     def forget(self, url: str) -> None:
         """Nobody joins what is under way for `url`."""
         with self._lock:
-            for key in [key for key in self._first if key[0] == url]:
-                del self._first[key]
+            for key in [key for key in list(self._first) if key[0] == url]:
+                self._first.pop(key, None)  # in the middle of it a finalizer may come back here
 
     def withdraw(self, work: W) -> bool:
         """It does not wait any more; False if it did not."""
         with self._lock:
-            for _, waiting in self.waiting.values():
+            for _, waiting in list(self.waiting.values()):
                 if work in waiting:
                     waiting.remove(work)
                     return True

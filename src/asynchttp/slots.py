@@ -289,7 +289,8 @@ class Slots(Generic[W]):
     def pending(self) -> list[W]:
         """All that is queued or being worked on, the queued first."""
         with self.lock:
-            queues = enumerate(self._queues)
+            # Copies: a finalizer may come back here and add to them.
+            queues = enumerate([queue.copy() for queue in self._queues])
             queued = [work for at, queue in queues for work in queue if _waits_at(at, work)]
             return list(dict.fromkeys(queued)) + list(self._working)
 

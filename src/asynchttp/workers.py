@@ -172,7 +172,7 @@ class Workers:
     def join(self) -> None:
         """Wait for the end of those that were told to."""
         with self._lock:
-            told = [thread for thread, crew in self._threads.items() if crew < self._crew]
+            told = [thread for thread, crew in list(self._threads.items()) if crew < self._crew]
             ending = [*told, *self._ended]
         for thread in ending:
             if thread is not threading.current_thread():

@@ -73,8 +73,9 @@ class CurlEngine(Generic[Token]):
         with self._lock:
             if self._loop is not None and self._thread is not None:
                 self._loop.post(self._loop.leave)
-                self._ending = {each for each in self._ending if not each.has_ended}
-                self._ending.add(self._thread)
+                self._ending = {self._thread} | {
+                    each for each in self._ending if not each.has_ended
+                }
 
     def join(self, timeout: float | None = None) -> None:
         for thread in self._ending:
