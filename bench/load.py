@@ -1,15 +1,19 @@
 """What every contender fetches, and how it says that an answer is wrong.
 
-Rules: every contender looks at the status and the content of every answer, in its own loop: a
-call of ours for each would cost the fast ones more than it costs the slow ones.
+Rules:
+- Every contender looks at the status and the content of every answer, in its own loop: a call of
+  ours for each would cost the fast ones more than it costs the slow ones.
+- None keeps an answer that it has looked at: that is for the program that asks, not for the client.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from bench.documents import CONTENT
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,13 @@ Fetch: TypeAlias = Callable[[int], None]
 
 Contender: TypeAlias = Callable[[Load], AbstractContextManager[Fetch]]
 """Sets a client up, ready to fetch, and closes it in the end."""
+
+
+def one_by_one(pending: list[T]) -> Iterator[T]:
+    """Each in its turn, which nobody keeps after that."""
+    pending.reverse()
+    while pending:
+        yield pending.pop()
 
 
 class WrongAnswerError(Exception):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from asynchttp import Http
-from bench.load import Fetch, Load, WrongAnswerError
+from bench.load import Fetch, Load, WrongAnswerError, one_by_one
 
 
 @contextmanager
@@ -12,7 +12,8 @@ def contender(load: Load) -> Iterator[Fetch]:
     with Http(max_workers=load.concurrency, ca_certs=load.ca_certs) as http:
 
         def fetch(count: int) -> None:
-            for response, content in [http.request(load.url) for _ in range(count)]:
+            promises = [http.request(load.url) for _ in range(count)]
+            for response, content in one_by_one(promises):
                 if response.status != 200 or content != load.content:
                     raise WrongAnswerError(response.status, bytes(content))
 

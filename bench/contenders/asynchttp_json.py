@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from asynchttp import Http, Promise
-from bench.load import Fetch, Load, WrongAnswerError
+from bench.load import Fetch, Load, WrongAnswerError, one_by_one
 
 
 def decode(promise: Promise) -> None:
@@ -21,7 +21,7 @@ def contender(load: Load) -> Iterator[Fetch]:
 
         def fetch(count: int) -> None:
             promises = [http.request(load.url, callback=decode) for _ in range(count)]
-            for response, content in promises:
+            for response, content in one_by_one(promises):
                 if response.status != 200 or response.document != document:
                     raise WrongAnswerError(response.status, bytes(content))
 

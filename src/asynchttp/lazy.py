@@ -210,10 +210,14 @@ def _charset(response: Response) -> str:
 
 def _on_bytes(look: Callable[..., object]) -> Callable[..., object]:
     def method(self: Content, *arguments: object, **keywords: object) -> object:
-        if keywords or Content in map(type, arguments):
-            arguments = tuple(map(_real, arguments))
-            keywords = {name: _real(value) for name, value in keywords.items()}
-        return look(self._bytes or self._look(), *arguments, **keywords)
+        content = self._bytes or self._look()
+        try:
+            return look(content, *arguments, **keywords)
+        except TypeError:  # perhaps because it was given another
+            if Content not in map(type, (*arguments, *keywords.values())):
+                raise
+        real = {name: _real(value) for name, value in keywords.items()}
+        return look(content, *map(_real, arguments), **real)
 
     return method
 

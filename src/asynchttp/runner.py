@@ -350,7 +350,8 @@ class Runner:
         if promise.conclude(FINISHED, answer, failure):
             if promise.told:
                 log.debug("%s settled after %s", promise.label, _ms(promise.request.age()))
-            self._wake(promise)
+            if promise.sleepers is not None:
+                self._wake(promise)
         elif failure is not None:
             failure.mark_seen()  # it was cancelled: nobody waits for it
         if promise.has_done_callbacks:
@@ -359,8 +360,6 @@ class Runner:
             self._leave(promise)
 
     def _wake(self, promise: Promise) -> None:
-        if promise.sleepers is None:
-            return
         if self._engine.is_current_thread():
             self._to_wake.append(promise)  # for about_to_block
         else:

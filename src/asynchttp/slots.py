@@ -156,16 +156,13 @@ class Slots(Generic[W]):
             depth = self._deepest()
             if len(self._working) >= self.limit <= self._kept_from(depth):
                 return None
-            return self._take_from(self._queues[depth])
-
-    def _take_from(self, queue: deque[W]) -> W | None:
-        if not queue:
-            return None  # a signal handler or a finalizer was quicker
-        work = queue.popleft()
-        work.stage = WORKING
-        self._queued -= 1
-        self._working.add(work)  # last: Ctrl-C can come after any call
-        return work
+            if not (queue := self._queues[depth]):
+                return None  # a signal handler or a finalizer was quicker
+            work = queue.popleft()
+            work.stage = WORKING
+            self._queued -= 1
+            self._working.add(work)  # last: Ctrl-C can come after any call
+            return work
 
     def leave(self, work: W) -> None:
         """It is over: its slot is free."""

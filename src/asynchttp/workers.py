@@ -47,7 +47,8 @@ class Workers:
             with self._lock:
                 self._tasks.append(task)
                 self._call(newcomers)
-            self._start(newcomers)
+            if newcomers:
+                self._start(newcomers)
         except BaseException:  # Ctrl-C, and nobody knows whether they have begun
             self._replace(newcomers)
             raise
@@ -112,7 +113,8 @@ class Workers:
                 # Here the one before is let go of: that may take long, so nobody counts on it.
                 newcomers: list[OwnThread] = []
                 task = self._take(thread, newcomers)
-                self._start(newcomers)
+                if newcomers:
+                    self._start(newcomers)
                 if task is not None:
                     task()
                 elif not self._wait(thread, bell):

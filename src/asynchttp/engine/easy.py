@@ -75,9 +75,11 @@ def preset_of(transfer: Transfer) -> Preset:
 
 def _sends(transfer: Transfer) -> str:
     body = transfer.body
-    if body is None:
-        return EMPTY if transfer.method.upper() in ("PATCH", "POST", "PUT") else NOTHING
-    return MEMORY if body.in_memory else STREAM
+    if body is not None:
+        return MEMORY if body.in_memory else STREAM
+    if transfer.method == "GET":  # most are, and need no other look
+        return NOTHING
+    return EMPTY if transfer.method.upper() in ("PATCH", "POST", "PUT") else NOTHING
 
 
 class Easy:

@@ -103,7 +103,6 @@ class Loop(Generic[Token]):
 
     def start(self, token: Token, transfer: Transfer) -> None:
         """Begin a transfer, once the addresses of its host are known."""
-        self._telling = log.telling()
         job = self._jobs[token] = Job(token, transfer)
         if transfer.timeout is not None:
             self._time(job, transfer.timeout)
@@ -374,6 +373,8 @@ class Loop(Generic[Token]):
 
     def _obey(self) -> None:
         commands = self._commands
+        if commands:
+            self._telling = log.telling()
         while commands:
             command, arguments = commands.popleft()
             command(*arguments)
