@@ -94,6 +94,7 @@ class Easy:
         "_headers",
         "_opened",
         "_upload",
+        "_waits",
         "curl",
         "preset",
         "reusable",
@@ -107,6 +108,7 @@ class Easy:
         self._body = io.BytesIO()
         self._headers: tuple[bytes, ...] = ()
         self._upload: Upload | None = None
+        self._waits = False
         self.curl = self._make()
 
     def _make(self) -> pycurl.Curl:
@@ -184,7 +186,9 @@ class Easy:
 
     def share(self, wait: bool) -> None:
         """Whether to wait for a connection that is being made, if it may carry this one too."""
-        self.curl.setopt(pycurl.PIPEWAIT, int(wait))
+        if wait is not self._waits:
+            self.curl.setopt(pycurl.PIPEWAIT, int(wait))
+            self._waits = wait
 
     def _keep_target(self, url: str) -> None:
         self.curl.setopt(pycurl.REQUEST_TARGET, url[url.index("/", len("https://")) :])

@@ -21,6 +21,7 @@ class Job(Generic[Token]):
     __slots__ = (
         "admitted",
         "easy",
+        "is_pioneer",
         "last_moved",
         "progress",
         "shard",
@@ -33,6 +34,7 @@ class Job(Generic[Token]):
         self.token = token
         self.transfer = transfer
         self.admitted = False  # has waited for a pioneer
+        self.is_pioneer = False  # others may be waiting for it
         self.easy: Easy | None = None
         self.shard: Shard[Token] | None = None  # while it is on the wire
         # When there is a timeout:

@@ -178,7 +178,7 @@ class Loop(Generic[Token]):
             easy.go_to(known[-1][0].name)
         if transfer.tls is not None:
             easy.share(wait=self._pioneers.may_share(job))
-        if self._telling or (transfer.tls is not None and self._pioneers.is_first(job)):
+        if self._telling or job.is_pioneer:
             self._watch_connection(job, easy)
         if httplib2.debuglevel:
             easy.trace(log.say)
@@ -192,7 +192,7 @@ class Loop(Generic[Token]):
             if job.shard is not None:
                 job.shard.remove(job.easy)
             self._give_back(job.easy)
-        if job.transfer.tls is not None and self._pioneers.is_first(job):
+        if job.is_pioneer:
             self._commands.append((self._let_others_follow, (job,)))
         if not self._delivered_at:
             self._delivered_at = time.monotonic()

@@ -10,7 +10,6 @@ So it is told to only where HTTP/2 was spoken before, for when that connection h
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -24,29 +23,26 @@ class Pioneers(Generic[Token]):
 
     def __init__(self) -> None:
         self._speaks_http2: dict[str, bool] = {}
-        self._first: dict[str, Job[Token]] = {}
-        self._others: defaultdict[str, list[Job[Token]]] = defaultdict(list)
+        self._others: dict[str, list[Job[Token]]] = {}  # of each origin that has a pioneer
 
     def admit(self, job: Job[Token]) -> bool:
         """Whether `job` may go now; if not, `release` says when."""
         origin = job.transfer.authority
         if job.admitted or origin in self._speaks_http2:
             return True
-        if self._first.setdefault(origin, job) is job:
-            return True
-        self._others[origin].append(job)
-        return False
-
-    def is_first(self, job: Job[Token]) -> bool:
-        """Whether others may be waiting for it."""
-        return self._first.get(job.transfer.authority) is job
+        if origin not in self._others:
+            self._others[origin] = []
+            job.is_pioneer = True
+        elif not job.is_pioneer:
+            self._others[origin].append(job)
+        return job.is_pioneer
 
     def release(self, job: Job[Token]) -> list[Job[Token]]:
         """Who waited for `job`, which has its connection now, or will never have one."""
-        if not self.is_first(job):
+        if not job.is_pioneer:
             return []
-        del self._first[job.transfer.authority]
-        others = self._others.pop(job.transfer.authority, [])
+        job.is_pioneer = False
+        others = self._others.pop(job.transfer.authority)
         for other in others:
             other.admitted = True
         return others
