@@ -105,6 +105,16 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
             self.exchange = exchange(self.request, self._settings)
         return self.exchange
 
+    @property
+    def may_be_interrupted(self) -> bool:
+        """Whether Ctrl-C, in the middle of its transfer, could harm no other.
+
+        Not where libcurl reads a file: it would take Ctrl-C for an error of the file's. Nor with a
+        cache: others may wait for the answer of this one.
+        """
+        body = self.request.body
+        return self._settings.cache is None and (body is None or body.in_memory)
+
     def finish(self) -> None:
         """Nothing more will happen to it: give back what only the work needed."""
         self.exchange = None

@@ -29,7 +29,7 @@ from .errors import LostInForkError
 from .failure import Failure, annotate
 from .future import FINISHED, LeanFuture
 from .lazy import Content
-from .model import Errand, Reply, Request, Share, Transfer, Unshare
+from .model import Errand, Reply, Share, Transfer, Unshare
 from .promise import Promise
 from .response import Answer, Response
 from .shares import Shares
@@ -86,7 +86,7 @@ class Runner:
 
         On this thread, if it is the only one that does so: of many, one I/O thread does it best.
         """
-        alone = not self._answering and _may_be_interrupted(promise.request)
+        alone = not self._answering and promise.may_be_interrupted
         try:
             self._answering.add(promise)
             if alone:
@@ -510,14 +510,6 @@ def _lost(work: Task) -> Failure:
         failure = work.failure(error, 0)
     failure.mark_seen()  # that is no news
     return failure
-
-
-def _may_be_interrupted(request: Request) -> bool:
-    """Whether libcurl calls no function of Python's for it.
-
-    In one Ctrl-C could come, and libcurl would take it for an error of the transfer.
-    """
-    return request.body is None or request.body.in_memory
 
 
 @calls_foreign_code

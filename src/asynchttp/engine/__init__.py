@@ -17,6 +17,7 @@ Files, from the outside in:
     upload.py     Upload: a file on its way to libcurl, read by workers
     pioneers.py   Pioneers: of many to one https origin, the first makes the connection
     names.py      Names: host names looked up without libcurl, so that none waits for another
+    openssl.py    what OpenSSL keeps for each thread
     timers.py     Timers: the loop's timer heap
     poller.py     epoll, or select elsewhere
     trouble.py    the table from libcurl's error codes to the exceptions of httplib2's callers
