@@ -210,14 +210,13 @@ def _charset(response: Response) -> str:
 
 def _on_bytes(look: Callable[..., object]) -> Callable[..., object]:
     def method(self: Content, *arguments: object, **keywords: object) -> object:
-        content = self._bytes or self._look()
-        try:
-            return look(content, *arguments, **keywords)
-        except TypeError:  # perhaps because it was given another
-            if Content not in map(type, (*arguments, *keywords.values())):
-                raise
-        real = {name: _real(value) for name, value in keywords.items()}
-        return look(content, *map(_real, arguments), **real)
+        for argument in arguments:
+            if type(argument) is Content:
+                arguments = tuple(map(_real, arguments))
+                break
+        if keywords:
+            keywords = {name: _real(value) for name, value in keywords.items()}
+        return look(self._bytes or self._look(), *arguments, **keywords)
 
     return method
 
