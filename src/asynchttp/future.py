@@ -4,9 +4,8 @@ A plain Future makes a Condition when it is born: 4 µs and 1.6 kB. This one mak
 of `concurrent.futures` asks for it (`wait`, `as_completed`, a done-callback), which most never see.
 
 Rules:
-- The state changes under `guard`, the one lock for all of them; once a future has a Condition, it
-  changes under that as well, together with its waiters, as `concurrent.futures` demands.
-- Order of locks: Condition, then `guard`. Nothing foreign runs under `guard`.
+- The state changes under `guard`, the one lock for all of them, together with the waiters: it is
+  the lock of every Condition, too, as `concurrent.futures` demands. Nothing foreign runs under it.
 - Threads in `result()` sleep on a lock of their own. `conclude` does not wake them: `wake` does,
   so that an I/O thread can wake many in one go.
 """
@@ -74,7 +73,7 @@ class LeanFuture(Future[T]):
             with guard:
                 if self._made_condition is None:
                     self._waiters, self._done_callbacks = [], []
-                    self._made_condition = threading.Condition()
+                    self._made_condition = threading.Condition(guard)
                 return self._made_condition
 
     # Looking.
@@ -183,26 +182,18 @@ class LeanFuture(Future[T]):
         return concluded
 
     def conclude(self, state: str, result: object, failure: Failure | None) -> bool:
-        """Move to a final state, once: False if it is in one. `wake` and the callbacks come after.
-
-        A Condition that is made while this runs is made under `guard`: either it is seen here, or
-        whoever made it sees the final state.
-        """
+        """Move to a final state, once: False if it is in one. `wake` and the callbacks follow."""
         with guard:
-            if self._made_condition is None:
-                return self._enter(state, result, failure)
-        with self._made_condition, guard:
-            return self._enter(state, result, failure) and self._notify_waiters()
+            if self._state in DONE or (state == CANCELLED_AND_NOTIFIED and not self._cancellable()):
+                return False
+            self._result = result
+            self._failure = failure
+            self._state = state
+            if self._made_condition is not None:
+                self._notify_waiters()
+            return True
 
-    def _enter(self, state: str, result: object, failure: Failure | None) -> bool:
-        if self._state in DONE or (state == CANCELLED_AND_NOTIFIED and not self._cancellable()):
-            return False
-        self._result = result
-        self._failure = failure
-        self._state = state
-        return True
-
-    def _notify_waiters(self) -> bool:
+    def _notify_waiters(self) -> None:
         for waiter in self._waiters:
             if self._failure is not None:
                 waiter.add_exception(self)
@@ -211,7 +202,6 @@ class LeanFuture(Future[T]):
             else:
                 waiter.add_result(self)
         self._condition.notify_all()
-        return True
 
     @property
     def has_done_callbacks(self) -> bool:
@@ -233,11 +223,6 @@ class LeanFuture(Future[T]):
             log.error("%r: exception in a function given to add_done_callback", self)
             if not isinstance(error, Exception) and not on_own_thread():
                 raise  # Ctrl-C, while the caller cancels
-
-    def renew_condition(self) -> None:
-        """In a forked child: a thread that is gone may have held the old one for ever."""
-        if self._made_condition is not None:
-            self._made_condition = threading.Condition()
 
     # Sleeping and waking.
 

@@ -13,6 +13,7 @@ import atexit
 import os
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +21,7 @@ from threading import RLock
 from typing import Protocol
 
 from . import failure, log
+from .engine import openssl
 from .future import guard
 from .threads import TICK, help_out, promise_help
 
@@ -130,6 +132,7 @@ def _hold() -> None:
     _lock.acquire()  # one fork at a time, and no Http is made meanwhile
     while not _hold_all():
         _release()
+        time.sleep(TICK)  # for others to get what they want: whoever sleeps on a lock is slower
         _lock.acquire()
 
 
@@ -152,7 +155,7 @@ def _to_hold() -> list[RLock]:
     lasting = _all()
     resting = [lock for what in lasting for lock in what.resting()]
     locks = [lock for what in lasting for lock in what.locks()]
-    return [*resting, *locks, guard, failure.lock]
+    return [*resting, *locks, guard, failure.lock, openssl.lock]
 
 
 def _release() -> None:
@@ -162,7 +165,8 @@ def _release() -> None:
 
 
 def _start_afresh() -> None:
-    _release()
+    with suppress(RuntimeError):  # Ctrl-C, before all was held
+        _release()
     # All begin anew before anybody is told: what is called then may use any of them.
     tell = [what.start_afresh() for what in _all()]
     for tell_of_lost in tell:

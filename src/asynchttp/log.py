@@ -3,7 +3,7 @@
 Rules:
 - Handlers are foreign code and may be slow: records are made where things happen (with that time
   and that thread's name) and handled on a thread of their own, never on an I/O thread.
-- That thread lives while there is something to write. `flush` waits for it.
+- That thread lives while there is something to write. `flush` writes what it has not written yet.
 - There is no NullHandler: errors show even where nobody configured logging.
 """
 
@@ -74,45 +74,44 @@ class _Scribe:
 
     def __init__(self) -> None:
         self._told: deque[Callable[[], object]] = deque()
-        self._thread: OwnThread | None = None
-        # An RLock: a finalizer that logs may run in the middle of `write`.
+        self._has_writer = False  # a thread for it
+        # RLocks: a finalizer or a handler that logs, or flushes, may come in the middle.
         self._lock = threading.RLock()
+        self._writing = threading.RLock()
 
     def write(self, tell: Callable[[], object]) -> None:
         self._told.append(tell)
-        thread = None
+        if self._has_writer:
+            return  # who looks again before he ends
         try:
-            with self._lock:
-                if self._thread is not None:
-                    return
-                thread = self._thread = OwnThread(self._run, "log")
-            thread.start()
+            OwnThread(self._run, "log").start()
         except RuntimeError:  # the interpreter is shutting down and starts no more threads
-            self._run()
-        except BaseException:  # Ctrl-C, and nobody knows whether it has begun
-            if thread is not None:
-                self._thread = None
-            raise
+            self.flush()
 
     def _run(self) -> None:
-        while True:
+        while self._begin():
+            try:
+                self.flush()
+            finally:
+                self._has_writer = False
+
+    def _begin(self) -> bool:
+        """Whether there is something to write, and nobody else to do it."""
+        with self._lock:
+            begins = bool(self._told) and not self._has_writer
+            self._has_writer = self._has_writer or begins
+            return begins
+
+    def flush(self) -> None:
+        with self._writing:
             while self._told:
                 self._tell(self._told.popleft())
-            with self._lock:
-                if not self._told:
-                    self._thread = None
-                    return
 
     def _tell(self, tell: Callable[[], object]) -> None:
         try:
             tell()
         except Exception:  # noqa: BLE001  # of a filter, or stdout; handlers catch their own
             sys.excepthook(*sys.exc_info())
-
-    def flush(self) -> None:
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
 
 
 _scribe = _Scribe()

@@ -496,7 +496,6 @@ class Runner:
 
 def _lose(pending: list[Task]) -> None:
     for work in pending:
-        work.renew_condition()
         if not work.conclude_and_tell(FINISHED, None, _lost(work)):
             work.call_done_callbacks()  # it was done, but a thread that is gone was to call them
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from types import CodeType, FrameType
 from typing import ParamSpec, TypeVar
 
@@ -24,32 +25,18 @@ R = TypeVar("R")
 class OwnThread(threading.Thread):
     """A daemon thread that runs `target`.
 
-    Rule: it is started where no lock is held. `start` returns when the thread runs, and the garbage
-    collector may run finalizers in it before that, which want the lock. So others may know of it
-    before it is started, and `join` waits for that too.
+    Rule: it is started where no lock is held, and nobody counts on it before it runs. `start` waits
+    until it does; before that the garbage collector may run finalizers in it, and in the starting
+    thread Ctrl-C or a signal handler may come.
     """
 
     def __init__(self, target: Callable[[], None], purpose: str) -> None:
         super().__init__(target=target, name=f"asynchttp {purpose}", daemon=True)
-        self._tried = threading.Event()
-
-    def start(self) -> None:
-        """Raises RuntimeError if there is no thread to be had."""
-        try:
-            super().start()
-        finally:
-            self._tried.set()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until it has ended, or could not be started."""
-        self._tried.wait(timeout)
-        if self.ident is not None:
+        """Wait until it has ended; not if it has not been started yet."""
+        with suppress(RuntimeError):
             super().join(timeout)
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether there is nothing to join."""
-        return self._tried.is_set() and not self.is_alive()
 
 
 def on_own_thread() -> bool:

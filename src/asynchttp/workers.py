@@ -4,9 +4,9 @@ There are never more than there was to do at once, which Slots bounds: one is st
 is idle or about to be. Idle ones are used again, the last to fall idle first; they end after a
 while.
 
-Rule: while there are tasks, somebody is on the way to the next. Whoever takes one that leaves more
-behind calls for another first, since what he took may block. So of many short tasks that come
-together, few threads do most.
+Rule: while there are tasks, somebody is on the way to the next, or about to call somebody. Whoever
+takes one that leaves more behind calls for another first, since what he took may block. So of many
+short tasks that come together, few threads do most.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
 from .threads import OwnThread, is_helped, run_without_thread
 
@@ -38,32 +40,42 @@ class Workers:
         self._coming: set[threading.Thread] = set()  # on their way to the next task
         self._crew = 0  # those of earlier ones are to end
         self._threads: dict[threading.Thread, int] = {}  # each with its crew
+        # Those that have not come yet; each with the identity of who is about to start it.
+        self._newcomers: dict[threading.Thread, int | None] = {}
         self._ended: set[threading.Thread] = set()  # they take no more tasks
 
     def run(self, task: Callable[[], None]) -> None:
         """Have a worker call `task`, which must not raise."""
-        newcomers: list[OwnThread] = []
+        self._tasks.append(task)
+        self._call()
+
+    def _call(self) -> None:
+        """Have somebody on the way to the tasks."""
+        newcomer: OwnThread | None = None
         try:
             with self._lock:
-                self._tasks.append(task)
-                self._call(newcomers)
-            if newcomers:
-                self._start(newcomers)
-        except BaseException:  # Ctrl-C, and nobody knows whether they have begun
-            self._replace(newcomers)
+                if not self._tasks or self._coming or self._is_starting() or self._wake():
+                    return
+                newcomer = OwnThread(partial(self._work, self._crew), "worker")
+                self._newcomers[newcomer] = threading.get_ident()
+            newcomer.start()
+            self._note_started(newcomer)
+        except RuntimeError:  # the system, or Python, gives none
+            self._forget(newcomer)
+            self._do_without()
+        except BaseException:  # Ctrl-C; should it have begun nevertheless, it comes all the same
+            self._forget(newcomer)
+            self._call()
             raise
 
-    def _call(self, newcomers: list[OwnThread]) -> None:
-        """Have somebody on the way to the tasks: if need be, a newcomer, who is yet to be started.
+    def _forget(self, newcomer: OwnThread | None) -> None:
+        if newcomer is not None:
+            self._newcomers.pop(newcomer, None)
 
-        That is for when the lock is free.
-        """
-        if not self._tasks or self._coming or self._wake():
-            return
-        newcomer = OwnThread(self._work, "worker")
-        newcomers.append(newcomer)
-        self._threads[newcomer] = self._crew
-        self._coming.add(newcomer)
+    def _is_starting(self) -> bool:
+        """Whether there is a newcomer; not one that starts only after what this thread does now."""
+        here = threading.get_ident()
+        return any(here not in (each.ident, by) for each, by in self._newcomers.items())
 
     def _wake(self) -> bool:
         if not self._idle:
@@ -73,49 +85,31 @@ class Workers:
         bell.release()
         return True
 
-    def _start(self, newcomers: list[OwnThread]) -> None:
-        try:
-            for newcomer in newcomers:
-                newcomer.start()
-        except RuntimeError:  # the system, or Python, gives none
-            self._forget(newcomers)
-            self._do_without()
-
-    def _replace(self, newcomers: list[OwnThread]) -> None:
-        """Should they have begun nevertheless, they come all the same."""
-        self._forget(newcomers)
-        others: list[OwnThread] = []
+    def _note_started(self, newcomer: OwnThread) -> None:
         with self._lock:
-            self._call(others)
-        self._start(others)
-
-    def _forget(self, newcomers: list[OwnThread]) -> None:
-        with self._lock:
-            for newcomer in newcomers:
-                self._threads.pop(newcomer, None)
-                self._coming.discard(newcomer)
+            if newcomer in self._newcomers:  # it has not come yet
+                self._newcomers[newcomer] = None
 
     def _do_without(self) -> None:
         """One of the others will come to the tasks; but perhaps after what it waits for."""
-        with self._lock:
-            if self._threads and not is_helped():
-                return
-            tasks, self._tasks = self._tasks, deque()
-        for task in tasks:
-            run_without_thread(task)
+        while self._tasks and (is_helped() or not self._threads):
+            with suppress(IndexError):  # another was quicker
+                run_without_thread(self._tasks.popleft())
 
-    def _work(self) -> None:
+    def _work(self, crew: int) -> None:
         thread = threading.current_thread()
         try:
+            with self._lock:
+                self._threads[thread] = crew
+                self._coming.add(thread)
+                self._newcomers.pop(thread, None)
             bell = threading.Lock()
             bell.acquire()
             while True:
                 # Here the one before is let go of: that may take long, so nobody counts on it.
-                newcomers: list[OwnThread] = []
-                task = self._take(thread, newcomers)
-                if newcomers:
-                    self._start(newcomers)
-                if task is not None:
+                if (task := self._take(thread)) is not None:
+                    if self._tasks:
+                        self._call()
                     task()
                 elif not self._wait(thread, bell):
                     return
@@ -134,22 +128,17 @@ class Workers:
         with self._lock:
             if self._tasks:
                 return True
-            # It may have been forgotten, see `run`.
-            if self._threads.setdefault(thread, self._crew) < self._crew:
+            if self._threads[thread] < self._crew:
                 self._end()
                 return False
             self._idle[thread] = bell
         return bell.acquire(timeout=IDLE) or not self._gives_up(thread, bell)
 
-    def _take(
-        self, thread: threading.Thread, newcomers: list[OwnThread]
-    ) -> Callable[[], None] | None:
-        """The next task, if there is one; somebody is called for those behind it."""
+    def _take(self, thread: threading.Thread) -> Callable[[], None] | None:
+        """The next task, if there is one."""
         with self._lock:
             self._coming.discard(thread)
-            task = self._tasks.popleft() if self._tasks else None
-            self._call(newcomers)
-            return task
+            return self._tasks.popleft() if self._tasks else None
 
     def _gives_up(self, thread: threading.Thread, bell: threading.Lock) -> bool:
         with self._lock:
@@ -175,7 +164,7 @@ class Workers:
         """Wait for the end of those that were told to."""
         with self._lock:
             told = [thread for thread, crew in list(self._threads.items()) if crew < self._crew]
-            ending = [*told, *self._ended]
+            ending = [*self._newcomers, *told, *self._ended]
         for thread in ending:
             if thread is not threading.current_thread():
                 thread.join()

@@ -69,7 +69,7 @@ class Callers(Generic[Token]):
     def _take_on(self, token: Token) -> Loop[Token]:
         with self.lock:
             if not self._idle:
-                self._idle.append(Loop(self._receiver, self._run_elsewhere))
+                self._idle.append(Loop(self._receiver, self._run_elsewhere, self.lock))
             # Without a call: Ctrl-C can come after any.
             loop = self.driven[token] = self._idle[-1]
             del self._idle[-1]

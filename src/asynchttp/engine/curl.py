@@ -47,20 +47,32 @@ class CurlEngine(Generic[Token]):
             loop = self._begin(instead_of=loop)
 
     def _begin(self, instead_of: Loop[Token] | None) -> Loop[Token]:
-        loop = None
+        """The loop to use; a new one, unless another thread was quicker.
+
+        Nobody knows of it before it runs: whoever waited for it might be who is to start it.
+        """
+        loop = Loop(self._receiver, self._run_elsewhere, self._lock)
+        thread = OwnThread(loop.run, "I/O")
         try:
+            thread.start()
             with self._lock:
-                if self._loop is not None and self._loop is not instead_of:
-                    return self._loop
-                loop = self._loop = Loop(self._receiver, self._run_elsewhere)
-                thread = self._thread = OwnThread(loop.run, "I/O")
-            _start(thread, loop)
-        except BaseException as error:
-            if loop is not None and not isinstance(error, RuntimeError):
-                # Ctrl-C, and nobody knows whether it has begun. Only one of the two will run it.
-                _start(OwnThread(loop.run, "I/O"), loop)
+                if self._loop is None or self._loop is instead_of:
+                    self._loop, self._thread = loop, thread
+                    return loop
+                chosen = self._loop
+            self._dismiss(loop, thread)
+        except BaseException:  # there is no thread to be had; or Ctrl-C, and nobody knows
+            self._dismiss(loop, thread)
             raise
-        return loop
+        return chosen
+
+    def _dismiss(self, loop: Loop[Token], thread: OwnThread) -> None:
+        self._join_later(thread)
+        loop.dismiss()
+
+    def _join_later(self, thread: OwnThread) -> None:
+        with self._lock:
+            self._ending = {thread} | {each for each in self._ending if each.is_alive()}
 
     def cancel(self, token: Token) -> None:
         if self.callers.driven and self.callers.cancel(token):
@@ -73,9 +85,7 @@ class CurlEngine(Generic[Token]):
         with self._lock:
             if self._loop is not None and self._thread is not None:
                 self._loop.post(self._loop.leave)
-                self._ending = {self._thread} | {
-                    each for each in self._ending if not each.has_ended
-                }
+                self._join_later(self._thread)
 
     def join(self, timeout: float | None = None) -> None:
         for thread in self._ending:
@@ -110,11 +120,3 @@ class CurlEngine(Generic[Token]):
         self.callers.abandon()
         if self._loop is not None:
             self._loop.abandon()
-
-
-def _start(thread: OwnThread, loop: Loop[Token]) -> None:
-    try:
-        thread.start()
-    except RuntimeError as error:
-        loop.refuse(error)
-        raise

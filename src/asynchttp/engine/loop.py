@@ -22,6 +22,7 @@ from concurrent.futures import CancelledError
 from contextlib import suppress
 from copy import copy
 from functools import partial
+from threading import RLock
 from typing import Generic, TypeVar
 
 import httplib2
@@ -52,12 +53,17 @@ class Loop(Generic[Token]):
     """The I/O thread's work. `run` returns when it was told to leave and nothing is under way."""
 
     def __init__(
-        self, receiver: Receiver[Token], run_elsewhere: Callable[[Callable[[], None]], None]
+        self,
+        receiver: Receiver[Token],
+        run_elsewhere: Callable[[Callable[[], None]], None],
+        posting: RLock,
     ) -> None:
+        """`posting`: the lock of whoever keeps the loop, so that the two never wait for each other:
+        a finalizer may come under either, and want both.
+        """
         self._receiver = receiver
         self._run_elsewhere = run_elsewhere
-        # An RLock: a finalizer may post in the middle of a post.
-        self._posting = threading.RLock()
+        self._posting = posting
         self._commands: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
         self._asleep = self._begun = self._leaving = self._over = self._telling = False
         self.thread = 0
@@ -77,7 +83,7 @@ class Loop(Generic[Token]):
         self._timers = Timers()
         self._delivered_at = 0.0  # when the first was delivered of those nobody was told of
         # Held by the I/O thread but while it blocks: whoever has it may fork.
-        self.resting = threading.RLock()
+        self.resting = RLock()
 
     # From any thread.
 
@@ -298,7 +304,7 @@ class Loop(Generic[Token]):
     # Turn by turn.
 
     def run(self) -> None:
-        """The I/O thread; whoever comes after the first returns at once."""
+        """The I/O thread."""
         note_thread()
         with self.resting:
             if self._begun:
@@ -441,7 +447,7 @@ class Loop(Generic[Token]):
     # The end.
 
     def _fail(self, error: BaseException) -> None:
-        """Nobody may wait for ever because of it, a defect of ours for example."""
+        """A defect of ours: nobody may wait for ever because of it."""
         with self._posting:
             self._over = True
         self._obey()
@@ -449,6 +455,7 @@ class Loop(Generic[Token]):
             self._end(job, error)
 
     def _close(self) -> None:
+        note_thread()
         for shard in self._shards:
             shard.close()
         for easy in self._pooled():
@@ -464,10 +471,14 @@ class Loop(Generic[Token]):
         with self._posting:
             self._over = True
 
-    def refuse(self, error: BaseException) -> None:
-        """It gets no thread: fail what was posted meanwhile."""
-        self._fail(error)
-        self._close()
+    def dismiss(self) -> None:
+        """It is not to be used: have it end, or never begin, if it has not."""
+        with self.resting:
+            begun, self._begun = self._begun, True
+        if begun:
+            self.post(self.leave)
+        else:
+            self.discard()
 
     def discard(self) -> None:
         """It has no thread to run on, or none any more."""

@@ -8,13 +8,13 @@ over TLS would hang.
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 import threading
 
 import pycurl
 
-_lock = threading.Lock()  # whoever has it may fork
+lock = threading.RLock()
+"""Whoever has it may fork."""
 
 # Found among the libraries that pycurl was linked with, unless its TLS is another library's.
 _compiled = sys.modules[pycurl.version_info.__module__].__file__
@@ -31,7 +31,7 @@ class _Kept:
         # In a forked child Python lets go of what belonged to threads that are gone; at the end of
         # the process there is no need.
         if threading.get_ident() == self._thread and not sys.is_finalizing():
-            with _lock:
+            with lock:
                 _free()
 
 
@@ -46,8 +46,3 @@ def note_thread() -> None:
     """This thread is about to use libcurl."""
     if _here.kept is None:
         _here.kept = _Kept()
-
-
-os.register_at_fork(
-    before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-)
