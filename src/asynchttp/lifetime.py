@@ -145,10 +145,11 @@ def _hold_all() -> bool:
 
 
 def _hold_one(lock: RLock) -> bool:
-    held = lock.acquire(timeout=STUCK)
-    if held:
-        _held.append(lock)
-    return held
+    _held.append(lock)  # before it is: Ctrl-C, which stops no fork, can come after any call
+    if lock.acquire(timeout=STUCK):
+        return True
+    _held.pop()
+    return False
 
 
 def _to_hold() -> list[RLock]:
@@ -159,14 +160,27 @@ def _to_hold() -> list[RLock]:
 
 
 def _release() -> None:
+    try:
+        _release_all()
+    except BaseException:  # Ctrl-C in the middle of it
+        _release_all()
+        raise
+
+
+def _release_all() -> None:
     while _held:
-        _held.pop().release()
-    _lock.release()
+        _release_one(_held[-1])
+        del _held[-1]
+    _release_one(_lock)  # the last: from here on what is held is another's
+
+
+def _release_one(lock: RLock) -> None:
+    with suppress(RuntimeError):  # Ctrl-C came before it was held, or after it was released
+        lock.release()
 
 
 def _start_afresh() -> None:
-    with suppress(RuntimeError):  # Ctrl-C, before all was held
-        _release()
+    _release()
     # All begin anew before anybody is told: what is called then may use any of them.
     tell = [what.start_afresh() for what in _all()]
     for tell_of_lost in tell:

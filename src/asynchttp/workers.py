@@ -58,11 +58,7 @@ class Workers:
                     return
                 newcomer = OwnThread(partial(self._work, self._crew), "worker")
                 self._newcomers[newcomer] = threading.get_ident()
-            newcomer.start()
-            self._note_started(newcomer)
-        except RuntimeError:  # the system, or Python, gives none
-            self._forget(newcomer)
-            self._do_without()
+            self._start(newcomer)
         except BaseException:  # Ctrl-C; should it have begun nevertheless, it comes all the same
             self._forget(newcomer)
             self._call()
@@ -85,7 +81,13 @@ class Workers:
         bell.release()
         return True
 
-    def _note_started(self, newcomer: OwnThread) -> None:
+    def _start(self, newcomer: OwnThread) -> None:
+        try:
+            newcomer.start()
+        except RuntimeError:  # the system, or Python, gives none
+            self._forget(newcomer)
+            self._do_without()
+            return
         with self._lock:
             if newcomer in self._newcomers:  # it has not come yet
                 self._newcomers[newcomer] = None
