@@ -216,6 +216,32 @@ promise.cancel()
     assert run(forking(program), server.url(), gate.url()).fine() == []
 
 
+def test_who_is_told_may_use_the_http_and_close_it(server: WebServer) -> None:
+    gate = server.gate()
+    program = """
+        url, gate = sys.argv[1:]
+        parent, called = os.getpid(), []
+
+        def call_back(promise):
+            if os.getpid() != parent:
+                check(url)
+                http.close()
+                called.append(promise)
+
+        http = Http()
+        promise = http.request(gate)
+        promise.add_done_callback(call_back)
+        pid = os.fork()
+        if not pid:
+            signal.alarm(CHILD_PATIENCE)
+            assert called == [promise]
+            sys.exit()
+        join(pid)
+        promise.cancel()
+    """
+    assert run(forking(program), server.url(), gate.url()).fine() == []
+
+
 def test_what_an_http_had_closed_before_the_fork_is_not_closed_again(server: WebServer) -> None:
     program = """
         http = Http()
@@ -379,6 +405,17 @@ def test_a_thread_that_ends_frees_it_under_a_lock_that_who_forks_has(
         thread.start()
         thread.join()
     assert freed == [False, False]
+
+
+def test_so_does_one_that_only_closes(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    freed: list[threading.Thread] = []
+    monkeypatch.setattr(openssl, "_free", lambda: freed.append(threading.current_thread()))
+    http = Http(blocking=True)
+    http.request(server.url())
+    closing = threading.Thread(target=http.close)
+    closing.start()
+    closing.join()
+    assert len(freed) == 1
 
 
 def test_that_is_told_to_the_openssl_of_libcurl() -> None:

@@ -399,6 +399,19 @@ def test_ctrl_c_in_the_middle_of_a_request_harms_no_other(
     assert number > 50
 
 
+def test_ctrl_c_in_the_middle_of_the_first_request(server: WebServer) -> None:
+    """Where its threads begin."""
+    for number in itertools.count(1):
+        http = Http()
+        with (interruption := Interruption(number)):
+            http.request(server.url())
+        assert http.request(server.url()).wait(PATIENCE), number
+        close(http)
+        if not interruption.came:
+            break
+    assert number > 50
+
+
 def close(http: Http) -> None:
     """Must not hang."""
     closing = threading.Thread(target=http.close, daemon=True)
@@ -588,6 +601,32 @@ http.close()
 def test_a_finalizer_in_a_thread_that_is_about_to_begin(purpose: str, server: WebServer) -> None:
     ended = run(BORN, purpose, server.url())
     assert (ended.code, ended.err) == (0, "asked\nasked\n" if purpose == "log" else "")
+
+
+HANDLED = """
+from asynchttp.threads import OwnThread
+
+def start(thread, really=threading.Thread.start):
+    if purpose in thread.name and strikes:
+        os.kill(os.getpid(), strikes.pop())
+    really(thread)
+
+OwnThread.start = start
+purpose, url = sys.argv[1:]
+http, strikes = Http(), [signal.SIGUSR1]
+ask = {"worker": lambda: http.submit(pow, 2, 3).result(), "I/O": lambda: http.request(url).result()}
+signal.signal(signal.SIGUSR1, lambda *_: ask[purpose]())
+ask[purpose]()
+assert not strikes
+http.close()
+"""
+
+
+@pytest.mark.parametrize("purpose", ["worker", "I/O"])
+def test_a_signal_handler_where_a_thread_is_about_to_be_started(
+    purpose: str, server: WebServer
+) -> None:
+    run(HANDLED, purpose, server.url()).fine()
 
 
 EVERYWHERE = """
