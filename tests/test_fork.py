@@ -4,7 +4,6 @@ once in the child; and nothing that the child does disturbs the parent, its end 
 
 import textwrap
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pycurl
@@ -388,11 +387,12 @@ def test_from_several_threads_while_others_make_requests(
 def test_a_thread_that_ends_frees_it_under_a_lock_that_who_forks_has(
     blocking: bool, server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    freed: list[bool] = []
+    freed: list[int] = []
 
     def free() -> None:
-        with ThreadPoolExecutor(1) as elsewhere:
-            freed.append(elsewhere.submit(openssl.lock.acquire, blocking=False).result())
+        openssl.lock.release()  # raises if this thread does not have it
+        openssl.lock.acquire()
+        freed.append(threading.get_ident())
 
     monkeypatch.setattr(openssl, "_free", free)
 
@@ -404,18 +404,18 @@ def test_a_thread_that_ends_frees_it_under_a_lock_that_who_forks_has(
         thread = threading.Thread(target=ask)
         thread.start()
         thread.join()
-    assert freed == [False, False]
+    assert len(freed) == 2
 
 
 def test_so_does_one_that_only_closes(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    freed: list[threading.Thread] = []
-    monkeypatch.setattr(openssl, "_free", lambda: freed.append(threading.current_thread()))
+    freed: list[int] = []
+    monkeypatch.setattr(openssl, "_free", lambda: freed.append(threading.get_ident()))
     http = Http(blocking=True)
     http.request(server.url())
     closing = threading.Thread(target=http.close)
     closing.start()
     closing.join()
-    assert len(freed) == 1
+    assert freed == [closing.ident]
 
 
 def test_that_is_told_to_the_openssl_of_libcurl() -> None:
