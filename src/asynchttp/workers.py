@@ -54,7 +54,9 @@ class Workers:
         newcomer: OwnThread | None = None
         try:
             with self._lock:
-                if not self._tasks or self._coming or self._is_starting() or self._wake():
+                if not self._tasks or self._coming:
+                    return
+                if (self._newcomers and self._is_starting()) or self._wake():
                     return
                 newcomer = OwnThread(partial(self._work, self._crew), "worker")
                 self._newcomers[newcomer] = threading.get_ident()
@@ -66,12 +68,14 @@ class Workers:
 
     def _forget(self, newcomer: OwnThread | None) -> None:
         if newcomer is not None:
-            self._newcomers.pop(newcomer, None)
+            with self._lock:
+                self._newcomers.pop(newcomer, None)
 
     def _is_starting(self) -> bool:
         """Whether there is a newcomer; not one that starts only after what this thread does now."""
         here = threading.get_ident()
-        return any(here not in (each.ident, by) for each, by in self._newcomers.items())
+        newcomers = list(self._newcomers.items())  # a finalizer may come back here
+        return any(here not in (each.ident, by) for each, by in newcomers)
 
     def _wake(self) -> bool:
         if not self._idle:
