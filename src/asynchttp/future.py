@@ -189,19 +189,24 @@ class LeanFuture(Future[T]):
             self._result = result
             self._failure = failure
             self._state = state
-            if self._made_condition is not None:
-                self._notify_waiters()
-            return True
+            waiters = self._notify()
+        for waiter in waiters:  # they have a lock of their own, which is not to be had under guard
+            self._tell(waiter)
+        return True
 
-    def _notify_waiters(self) -> None:
-        for waiter in self._waiters:
-            if self._failure is not None:
-                waiter.add_exception(self)
-            elif self._state == CANCELLED_AND_NOTIFIED:
-                waiter.add_cancelled(self)
-            else:
-                waiter.add_result(self)
-        self._condition.notify_all()
+    def _notify(self) -> list[Any]:  # Any: concurrent.futures has no name for their type
+        if self._made_condition is None:
+            return []
+        self._made_condition.notify_all()
+        return list(self._waiters)
+
+    def _tell(self, waiter: Any) -> None:  # Any: as above
+        if self._failure is not None:
+            waiter.add_exception(self)
+        elif self._state == CANCELLED_AND_NOTIFIED:
+            waiter.add_cancelled(self)
+        else:
+            waiter.add_result(self)
 
     @property
     def has_done_callbacks(self) -> bool:

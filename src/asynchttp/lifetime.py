@@ -125,15 +125,20 @@ def _at_exit() -> None:
 
 
 STUCK = 1.0  # seconds
-_held: list[RLock] = []  # by whoever forks, and has `_lock`
+
+
+class _Held(threading.local):  # so that nobody lets go of another's: more than one may fork at once
+    def __init__(self) -> None:
+        self.locks: list[RLock] = []
+
+
+_held = _Held()
 
 
 def _hold() -> None:
-    _lock.acquire()  # one fork at a time, and no Http is made meanwhile
     while not _hold_all():
         _release()
         time.sleep(TICK)  # for others to get what they want: whoever sleeps on a lock is slower
-        _lock.acquire()
 
 
 def _hold_all() -> bool:
@@ -141,14 +146,14 @@ def _hold_all() -> bool:
 
     No order suits all: what a finalizer wants, wherever it comes, may be held here already.
     """
-    return all(_hold_one(lock) for lock in _to_hold()) and set(_to_hold()) <= set(_held)
+    return all(_hold_one(lock) for lock in _to_hold()) and set(_to_hold()) <= set(_held.locks)
 
 
 def _hold_one(lock: RLock) -> bool:
-    _held.append(lock)  # before it is: Ctrl-C, which stops no fork, can come after any call
+    _held.locks.append(lock)  # before it is: Ctrl-C, which stops no fork, can come after any call
     if lock.acquire(timeout=STUCK):
         return True
-    _held.pop()
+    _held.locks.pop()
     return False
 
 
@@ -156,7 +161,8 @@ def _to_hold() -> list[RLock]:
     lasting = _all()
     resting = [lock for what in lasting for lock in what.resting()]
     locks = [lock for what in lasting for lock in what.locks()]
-    return [*resting, *locks, guard, failure.lock, openssl.lock]
+    # The first: one fork at a time, and no Http is made meanwhile.
+    return [_lock, *resting, *locks, guard, failure.lock, openssl.lock]
 
 
 def _release() -> None:
@@ -168,15 +174,10 @@ def _release() -> None:
 
 
 def _release_all() -> None:
-    while _held:
-        _release_one(_held[-1])
-        del _held[-1]
-    _release_one(_lock)  # the last: from here on what is held is another's
-
-
-def _release_one(lock: RLock) -> None:
-    with suppress(RuntimeError):  # Ctrl-C came before it was held, or after it was released
-        lock.release()
+    while _held.locks:
+        with suppress(RuntimeError):  # Ctrl-C came before it was held, or after it was released
+            _held.locks[-1].release()
+        del _held.locks[-1]
 
 
 def _start_afresh() -> None:
@@ -189,3 +190,4 @@ def _start_afresh() -> None:
 
 _at_exit()
 os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_start_afresh)
+os.register_at_fork(after_in_parent=_release)  # again: Ctrl-C may have come where it began

@@ -16,10 +16,19 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import NamedTuple
 
 from .threads import OwnThread, is_helped, run_without_thread
 
 IDLE = 10.0  # seconds a worker waits for more
+
+
+class Newcomer(NamedTuple):
+    """A worker that has not come yet."""
+
+    crew: int
+    by: int | None
+    """The identity of the thread that is about to start it; None when it has."""
 
 
 class Workers:
@@ -40,8 +49,7 @@ class Workers:
         self._coming: set[threading.Thread] = set()  # on their way to the next task
         self._crew = 0  # those of earlier ones are to end
         self._threads: dict[threading.Thread, int] = {}  # each with its crew
-        # Those that have not come yet; each with the identity of who is about to start it.
-        self._newcomers: dict[threading.Thread, int | None] = {}
+        self._newcomers: dict[threading.Thread, Newcomer] = {}  # they have not come yet
         self._ended: set[threading.Thread] = set()  # they take no more tasks
 
     def run(self, task: Callable[[], None]) -> None:
@@ -59,7 +67,7 @@ class Workers:
                 if (self._newcomers and self._is_starting()) or self._wake():
                     return
                 newcomer = OwnThread(partial(self._work, self._crew), "worker")
-                self._newcomers[newcomer] = threading.get_ident()
+                self._newcomers[newcomer] = Newcomer(self._crew, threading.get_ident())
             self._start(newcomer)
         except BaseException:  # Ctrl-C; should it have begun nevertheless, it comes all the same
             self._forget(newcomer)
@@ -75,7 +83,7 @@ class Workers:
         """Whether there is a newcomer; not one that starts only after what this thread does now."""
         here = threading.get_ident()
         newcomers = list(self._newcomers.items())  # a finalizer may come back here
-        return any(here not in (each.ident, by) for each, by in newcomers)
+        return any(here not in (each.ident, how.by) for each, how in newcomers)
 
     def _wake(self) -> bool:
         if not self._idle:
@@ -94,7 +102,7 @@ class Workers:
             return
         with self._lock:
             if newcomer in self._newcomers:  # it has not come yet
-                self._newcomers[newcomer] = None
+                self._newcomers[newcomer] = Newcomer(self._newcomers[newcomer].crew, None)
 
     def _do_without(self) -> None:
         """One of the others will come to the tasks; but perhaps after what it waits for."""
@@ -169,8 +177,9 @@ class Workers:
     def join(self) -> None:
         """Wait for the end of those that were told to."""
         with self._lock:
-            told = [thread for thread, crew in list(self._threads.items()) if crew < self._crew]
-            ending = [*self._newcomers, *told, *self._ended]
+            crews = {each: how.crew for each, how in list(self._newcomers.items())} | self._threads
+            told = [thread for thread, crew in crews.items() if crew < self._crew]
+            ending = [*told, *self._ended]
         for thread in ending:
             if thread is not threading.current_thread():
                 thread.join()

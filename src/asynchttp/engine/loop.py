@@ -405,8 +405,13 @@ class Loop(Generic[Token]):
             self.resting.release()  # within: Ctrl-C can come after any call
             return self._poller.poll(pause)
         finally:
-            self.resting.acquire()
-            self._asleep = False
+            try:
+                self.resting.acquire()
+            except BaseException:  # Ctrl-C, while somebody forks
+                self.resting.acquire()
+                raise
+            finally:
+                self._asleep = False
 
     def _look_around(self, ready: Sequence[int]) -> None:
         if self._timers.heap:
