@@ -223,7 +223,8 @@ def test_a_row_finds_what_it_promises(row: str, tmp_path: Path) -> None:
     assert {figure.what: figure.goal for figure in figures if figure.goal} == GOALS[row]
     assert len({figure.what for figure in figures}) == len(figures)
     for figure in figures:
-        assert figure.value > 0 or figure.unit == "%"  # too little for the clock of the server
+        # So little may be nothing to the server's clock, and find its memory there already.
+        assert figure.value > 0 or figure.unit in ("%", "bodies")
         assert figure.what in done.stdout
 
 
