@@ -9,11 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures._base import _Waiter
 from typing import Any
 
 import pytest
 
 from asynchttp import Content, Http, Promise, Response
+from asynchttp.future import LeanFuture
 from tests.programs import Program, python
 from tests.servers.app import METHODS
 from tests.servers.seen import PATIENCE, Seen
@@ -191,6 +193,22 @@ def test_ctrl_c_ends_the_wait_and_the_promise_stays_good(server: WebServer, look
         assert program.line() == "False"
         gate.open()
         assert program.ended().fine() == ["200 label"]
+
+
+def test_who_waits_for_one_is_told_while_others_may_settle() -> None:
+    """What it is told under a lock of its own: a signal handler may come under that, and ask."""
+    first, second = LeanFuture[int](), LeanFuture[int]()
+
+    class Waiter(_Waiter):
+        def add_result(self, future: cf.Future[int]) -> None:
+            settling = threading.Thread(target=second.set_result, args=[2], daemon=True)
+            settling.start()
+            settling.join(PATIENCE)
+
+    with first._condition:
+        first._waiters.append(Waiter())
+    first.set_result(1)
+    assert second.result(0) == 2
 
 
 # Following

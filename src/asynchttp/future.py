@@ -21,6 +21,9 @@ from . import log
 from .failure import Failure
 from .threads import calls_foreign_code, on_own_thread, wait_and_help
 
+if TYPE_CHECKING:
+    from concurrent.futures._base import _Waiter
+
 T = TypeVar("T")
 
 # The names of the states are those of concurrent.futures, whose functions compare with them.
@@ -194,13 +197,13 @@ class LeanFuture(Future[T]):
             self._tell(waiter)
         return True
 
-    def _notify(self) -> list[Any]:  # Any: concurrent.futures has no name for their type
+    def _notify(self) -> list[_Waiter]:
         if self._made_condition is None:
             return []
         self._made_condition.notify_all()
         return list(self._waiters)
 
-    def _tell(self, waiter: Any) -> None:  # Any: as above
+    def _tell(self, waiter: _Waiter) -> None:
         if self._failure is not None:
             waiter.add_exception(self)
         elif self._state == CANCELLED_AND_NOTIFIED:
