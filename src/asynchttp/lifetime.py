@@ -166,14 +166,6 @@ def _to_hold() -> list[RLock]:
 
 
 def _release() -> None:
-    try:
-        _release_all()
-    except BaseException:  # Ctrl-C in the middle of it
-        _release_all()
-        raise
-
-
-def _release_all() -> None:
     while _held.locks:
         with suppress(RuntimeError):  # Ctrl-C came before it was held, or after it was released
             _held.locks[-1].release()
@@ -190,4 +182,5 @@ def _start_afresh() -> None:
 
 _at_exit()
 os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_start_afresh)
-os.register_at_fork(after_in_parent=_release)  # again: Ctrl-C may have come where it began
+# Again, for Ctrl-C may have come in the middle of it; where all is released it does nothing.
+os.register_at_fork(after_in_parent=_release, after_in_child=_release)

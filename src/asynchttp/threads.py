@@ -25,9 +25,9 @@ R = TypeVar("R")
 class OwnThread(threading.Thread):
     """A daemon thread that runs `target`.
 
-    Rule: it is started where no lock is held, and nobody counts on it before it runs. `start` waits
-    until it does; before that the garbage collector may run finalizers in it, and in the starting
-    thread Ctrl-C or a signal handler may come.
+    Rule: it is started where no lock is held, and who starts it does not count on it before it
+    runs. `start` waits until it does; before that the garbage collector may run finalizers in it,
+    and in the starting thread Ctrl-C or a signal handler may come.
     """
 
     def __init__(self, target: Callable[[], None], purpose: str) -> None:

@@ -116,7 +116,7 @@ class CurlEngine(Generic[Token]):
         return [self._lock, self.callers.lock]
 
     def abandon(self) -> None:
-        """After it, in the child, which has none of the threads."""
+        """In a forked child, which has none of the threads."""
         self.callers.abandon()
         if self._loop is not None:
             self._loop.abandon()
