@@ -9,16 +9,15 @@ import gc
 import itertools
 import pickle
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from types import FrameType
 
 import pytest
 
 from asynchttp import Http, Promise
 from tests.conftest import RawServers
+from tests.interruption import Interruption
 from tests.programs import run
 from tests.servers.raw import OK, head, send, until_closed
 from tests.servers.seen import PATIENCE
@@ -351,36 +350,6 @@ def test_with_of_a_subclass_waits_too(server: WebServer) -> None:
 
 
 # Interrupted
-
-
-class Interruption:
-    """Raises KeyboardInterrupt in our code, where Python looks for signals for the n-th time: when
-    a function begins, and when it or a function in C returns.
-    """
-
-    def __init__(self, number: int) -> None:
-        self._left = number
-
-    @property
-    def came(self) -> bool:
-        return self._left == 0
-
-    def __enter__(self) -> None:
-        gc.disable()  # what is raised within a collection goes nowhere
-        sys.setprofile(self._count_down)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
-        sys.setprofile(None)
-        gc.enable()
-        return kind is KeyboardInterrupt and self.came
-
-    def _count_down(self, frame: FrameType, event: str, _: object) -> None:
-        if event == "c_call" or not frame.f_globals["__name__"].startswith("asynchttp"):
-            return
-        self._left -= 1
-        if self.came:
-            sys.setprofile(None)
-            raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("callback", [None, lambda promise: promise.response])

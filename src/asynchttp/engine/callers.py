@@ -63,8 +63,12 @@ class Callers(Generic[Token]):
             loop = self._take_on(token)
             begin()
             loop.run_until(is_over)
-        finally:
-            self._release(token, crew)
+            while not self._let_go(token, loop, crew):
+                loop.run_until(lambda _: True)
+        except BaseException:  # Ctrl-C: nobody knows how far anything is
+            if (lost := self.driven.pop(token, None)) is not None:
+                lost.discard()
+            raise
 
     def _take_on(self, token: Token) -> Loop[Token]:
         with self.lock:
@@ -75,27 +79,17 @@ class Callers(Generic[Token]):
             del self._idle[-1]
             return loop
 
-    def _release(self, token: Token, crew: int) -> None:
-        try:
-            while (loop := self._let_go(token, crew)) is not None:
-                loop.run_until(lambda _: True)
-        finally:
-            self.driven.pop(token, None)  # Ctrl-C in the middle of it
-
-    def _let_go(self, token: Token, crew: int) -> Loop[Token] | None:
-        """Have the loop ready for the next; or return it, if something was posted meanwhile."""
+    def _let_go(self, token: Token, loop: Loop[Token], crew: int) -> bool:
+        """Have the loop ready for the next; False if something was posted meanwhile."""
         with self.lock:
-            loop = self.driven.get(token)
-            if loop is None or loop.is_over:
-                return None
             if loop.has_work:
-                return loop
-            del self.driven[token]
-            if crew == self._crew:
-                self._idle.append(loop)
-            else:
+                return False
+            if crew != self._crew:
                 loop.discard()
-            return None
+            else:
+                self._idle += [loop]  # without a call, again
+            del self.driven[token]
+            return True
 
     def start(self, token: Token, transfer: Transfer) -> bool:
         """Have its caller begin a transfer; False if there is none."""

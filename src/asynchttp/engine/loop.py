@@ -341,11 +341,6 @@ class Loop(Generic[Token]):
         self.post(self._obey)
 
     @property
-    def is_over(self) -> bool:
-        """Whether it takes no more commands."""
-        return self._over
-
-    @property
     def has_work(self) -> bool:
         """Whether anything is under way, or to begin."""
         return bool(self._jobs or self._commands)

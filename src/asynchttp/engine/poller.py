@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
+CLOSED = -1  # no descriptor
+
 Fdset = Callable[[], tuple[list[int], list[int], list[int]]]
 """A multi handle's: the descriptors to read, to write, and to watch for errors."""
 
@@ -35,7 +37,7 @@ class Poller(Protocol):
         """From any thread: have `poll` return, now or the next time."""
 
     def close(self) -> None:
-        """Give the poller's own descriptors back."""
+        """Give the poller's own descriptors back, unless that is done."""
 
 
 class EpollPoller:
@@ -44,10 +46,13 @@ class EpollPoller:
     _ANYTHING = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
     _AT_ONCE = 512
 
+    _alarm = CLOSED
+
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        # Never read: on the edge, each write is reported.
-        self._alarm = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        # Never read: on the edge, each write is reported. By `map`: Ctrl-C can come after any call,
+        # and the number would be lost.
+        [self._alarm] = map(os.eventfd, [0], [os.EFD_NONBLOCK | os.EFD_CLOEXEC])
         self._epoll.register(self._alarm, select.EPOLLIN | select.EPOLLET)
 
     def add(self, fdset: Fdset) -> None:
@@ -64,7 +69,14 @@ class EpollPoller:
 
     def close(self) -> None:
         self._epoll.close()
-        os.close(self._alarm)
+        self._close_alarm()
+
+    def _close_alarm(self) -> None:
+        alarm, self._alarm = self._alarm, CLOSED
+        if alarm != CLOSED:
+            os.close(alarm)
+
+    __del__ = _close_alarm  # Ctrl-C may have come before anybody had it; epoll closes by itself
 
 
 class SelectPoller:

@@ -1,0 +1,38 @@
+"""Interruption: Ctrl-C at a given moment, so that a test can try each.
+
+Rule: only where a signal handler of Python's can come as well.
+"""
+
+import gc
+import sys
+from types import FrameType
+
+
+class Interruption:
+    """Raises KeyboardInterrupt in our code, where Python looks for signals for the n-th time: when
+    a function begins, and when it or a function in C returns.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._left = number
+
+    @property
+    def came(self) -> bool:
+        return self._left == 0
+
+    def __enter__(self) -> None:
+        gc.disable()  # what is raised within a collection goes nowhere
+        sys.setprofile(self._count_down)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        sys.setprofile(None)
+        gc.enable()
+        return kind is KeyboardInterrupt and self.came
+
+    def _count_down(self, frame: FrameType, event: str, _: object) -> None:
+        if event == "c_call" or not frame.f_globals["__name__"].startswith("asynchttp"):
+            return
+        self._left -= 1
+        if self.came:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
