@@ -7,6 +7,7 @@ import gzip
 import inspect
 import zlib
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import httplib2
@@ -16,11 +17,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asynchttp import Http, Response
+from asynchttp.exchange import decoding, oracle
 from asynchttp.exchange.decoding import LARGE, UNSUSPICIOUS
+from asynchttp.model import Reply
 from tests.conftest import RawServers
 from tests.oracle import Story, answers, both, same
 from tests.servers.raw import OK
 from tests.servers.web import WebServer
+from tests.test_exchange import SETTINGS
 
 PLAIN = b"timetable " * 1000
 
@@ -142,6 +146,40 @@ def test_the_error_has_the_response(raw_server: RawServers) -> None:
         assert isinstance(raised.value.response, Response)
         assert raised.value.response["content-encoding"] == "gzip"
         assert promise.exception() is raised.value
+
+
+def damaged(data: st.DataObject) -> bytes:
+    """Something packed in some way; a byte or two are not what they were, and its end may miss."""
+    packed = bytearray(data.draw(st.sampled_from(PACKINGS))(data.draw(st.binary(max_size=40))))
+    for _ in range(data.draw(st.integers(0, 2))):
+        packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
+    packed += data.draw(st.binary(max_size=9))
+    return bytes(packed[: data.draw(st.integers(1, len(packed)))])
+
+
+@pytest.mark.parametrize("inflater", [decoding.inflater, zlib], ids=["isal", "zlib"])
+def test_what_is_decoded_in_one_go_is_what_httplib2_makes_of_it(
+    monkeypatch: pytest.MonkeyPatch, inflater: ModuleType
+) -> None:
+    """Nothing that httplib2 refuses is taken."""
+    monkeypatch.setattr(decoding, "inflater", inflater)
+
+    @settings(max_examples=1000, deadline=None)
+    @given(data=st.data())
+    def check(data: st.DataObject) -> None:
+        content = damaged(data)
+        head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n"
+        theirs = Response.parse(head)
+        try:
+            expected = oracle.decompress(theirs, content, {})
+        except httplib2.FailedToDecompressContent:
+            with pytest.raises(httplib2.FailedToDecompressContent):
+                decoding.decode("GET", Reply(200, head, content), SETTINGS)
+        else:
+            ours, decoded = decoding.decode("GET", Reply(200, head, content), SETTINGS)
+            assert (decoded, dict(ours)) == (expected, dict(theirs))
+
+    check()
 
 
 @settings(

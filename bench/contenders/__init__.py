@@ -15,6 +15,7 @@ CONTENDERS: Final = {
     "asynchttp_blocking": "asynchttp, blocking=True",
     "bare": "bare pycurl multi loop",
     "aiohttp": "aiohttp on uvloop",
+    "aiohttp_isal": "aiohttp on uvloop with isal",
     "pyreqwest": "pyreqwest on uvloop",
     "httplib2": "httplib2 on threads",
     "httpx": "httpx on threads",

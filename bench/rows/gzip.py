@@ -1,4 +1,6 @@
-"""JSON of 100 kB that is sent as gzip, and decoded by the client, 20 at once, against aiohttp."""
+"""JSON of 100 kB that is sent as gzip, and decoded by the client, 20 at once, against aiohttp: as
+it is installed, and told to decode with isal, as asynchttp does.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -12,6 +14,7 @@ from bench.servers import serving_all
 _AT_ONCE: Final = 20
 _REQUESTS: Final = 3_000
 _WHAT: Final = "gzip JSON of 100 kB"
+_AGAINST: Final = {"aiohttp": "aiohttp", "aiohttp_isal": "aiohttp with isal"}
 
 
 def measure(scale: Scale) -> Sequence[Figure]:
@@ -19,15 +22,14 @@ def measure(scale: Scale) -> Sequence[Figure]:
 
 
 def _figures(scale: Scale) -> Iterator[Figure]:
-    entries = {
-        name: Entry(name, _AT_ONCE, scale.of(_REQUESTS)) for name in ("asynchttp", "aiohttp")
-    }
+    clients = ("asynchttp", *_AGAINST)
+    entries = {name: Entry(name, _AT_ONCE, scale.of(_REQUESTS)) for name in clients}
     with serving_all(share_out().server) as server:
         trials = race(entries, server.at(ROUTES_PATH), scale.rounds)
-    what = f"{_WHAT}, decoded, against aiohttp"
-    ours, theirs = trials["asynchttp"], trials["aiohttp"]
-    yield speedup(what, ours, theirs, at_least(1.5))
-    yield thrift(what, ours, theirs)
+    for name, whom in _AGAINST.items():
+        what = f"{_WHAT}, decoded, against {whom}"
+        yield speedup(what, trials["asynchttp"], trials[name], at_least(1.5))
+        yield thrift(what, trials["asynchttp"], trials[name])
     for name, entry in entries.items():
         yield from details(entry, trials[name], _WHAT)
 

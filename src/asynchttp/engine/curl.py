@@ -17,6 +17,7 @@ from ..threads import OwnThread
 from . import Receiver
 from .callers import Callers
 from .loop import Loop
+from .memory import keep_for_bodies
 
 Token = TypeVar("Token", bound=Hashable)
 
@@ -30,6 +31,7 @@ class CurlEngine(Generic[Token]):
     def __init__(
         self, receiver: Receiver[Token], run_elsewhere: Callable[[Callable[[], None]], None]
     ) -> None:
+        keep_for_bodies()
         self._receiver = receiver
         self._run_elsewhere = run_elsewhere
         self._lock = RLock()

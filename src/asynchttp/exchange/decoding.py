@@ -1,11 +1,14 @@
 """Content codings (RFC 9110, 8.4.1): gzip, deflate and zlib, undone within httplib2's limits.
 
-The decoding is httplib2's own, limits included; here is only when it happens.
+Rule: what is large, damaged or suspicious is for httplib2's own decoding, which says what is wrong
+with it. The rest is decoded here, to the same, in less than half of zlib's time.
 """
 
 from __future__ import annotations
 
 import zlib
+from importlib import import_module
+from types import ModuleType
 
 from ..model import Reply, Settings
 from ..response import Response
@@ -15,6 +18,19 @@ LARGE = 1 << 16  # bytes: up to here httplib2 decodes in one piece, too
 UNSUSPICIOUS = 10 << 20  # bytes: httplib2's limits begin there
 CODINGS = ("gzip", "deflate", "zlib")
 GZIP_OR_ZLIB = zlib.MAX_WBITS | 32  # whichever it is
+GZIP = b"\x1f\x8b"
+RESERVED = 0b1110_0000  # flags of gzip that have to be 0 (RFC 1952, 2.3.1.2), but isal takes them
+
+
+def _fastest() -> ModuleType:
+    try:
+        return import_module("isal.isal_zlib")
+    except ImportError:  # it has no wheels for this system
+        return zlib
+
+
+inflater = _fastest()
+"""zlib, or what does the same faster."""
 
 
 def is_encoded(method: str, reply: Reply) -> bool:
@@ -48,17 +64,21 @@ def _in_one_go(response: Response, content: bytes) -> bytes | None:
 
     It does the same, but through buffers that cost as much again.
     """
-    if response.get("content-encoding") not in CODINGS:
+    if response.get("content-encoding") not in CODINGS or _has_reserved_flags(content):
         return None
     try:
-        decoded = zlib.decompress(content, GZIP_OR_ZLIB, _size(content))
-    except zlib.error:
+        decoded: bytes = inflater.decompress(content, GZIP_OR_ZLIB, _size(content))
+    except inflater.error:
         return None
     if len(decoded) >= UNSUSPICIOUS:
         return None
     response["content-length"] = str(len(decoded))
     response["-content-encoding"] = response.pop("content-encoding")
     return decoded
+
+
+def _has_reserved_flags(content: bytes) -> bool:
+    return content.startswith(GZIP) and len(content) > 3 and bool(content[3] & RESERVED)
 
 
 def _size(content: bytes) -> int:
