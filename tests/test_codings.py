@@ -7,7 +7,6 @@ import gzip
 import inspect
 import zlib
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import httplib2
@@ -18,7 +17,7 @@ from hypothesis import strategies as st
 
 from asynchttp import Http, Response
 from asynchttp.exchange import decoding, oracle
-from asynchttp.exchange.decoding import LARGE, UNSUSPICIOUS
+from asynchttp.exchange.decoding import UNSUSPICIOUS
 from asynchttp.model import Reply
 from tests.conftest import RawServers
 from tests.oracle import Story, answers, both, same
@@ -157,29 +156,56 @@ def damaged(data: st.DataObject) -> bytes:
     return bytes(packed[: data.draw(st.integers(1, len(packed)))])
 
 
-@pytest.mark.parametrize("inflater", [decoding.inflater, zlib], ids=["isal", "zlib"])
-def test_what_is_decoded_in_one_go_is_what_httplib2_makes_of_it(
-    monkeypatch: pytest.MonkeyPatch, inflater: ModuleType
-) -> None:
-    """Nothing that httplib2 refuses is taken."""
-    monkeypatch.setattr(decoding, "inflater", inflater)
+@pytest.fixture(params=[decoding.inflater, zlib], ids=["isal", "zlib"])
+def _each_inflater(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "inflater", request.param)
 
+
+def decodes_as_httplib2_does(content: bytes) -> None:
+    """It makes the same of it, and takes nothing that httplib2 refuses."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n"
+    theirs = Response.parse(head)
+    try:
+        expected = oracle.decompress(theirs, content, {})
+    except httplib2.FailedToDecompressContent:
+        with pytest.raises(httplib2.FailedToDecompressContent):
+            decoding.decode("GET", Reply(200, head, content), SETTINGS)
+    else:
+        ours, decoded = decoding.decode("GET", Reply(200, head, content), SETTINGS)
+        assert (decoded, dict(ours)) == (expected, dict(theirs))
+
+
+@pytest.mark.usefixtures("_each_inflater")
+def test_what_is_decoded_here_is_what_httplib2_makes_of_it() -> None:
     @settings(max_examples=1000, deadline=None)
     @given(data=st.data())
     def check(data: st.DataObject) -> None:
-        content = damaged(data)
-        head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n"
-        theirs = Response.parse(head)
-        try:
-            expected = oracle.decompress(theirs, content, {})
-        except httplib2.FailedToDecompressContent:
-            with pytest.raises(httplib2.FailedToDecompressContent):
-                decoding.decode("GET", Reply(200, head, content), SETTINGS)
-        else:
-            ours, decoded = decoding.decode("GET", Reply(200, head, content), SETTINGS)
-            assert (decoded, dict(ours)) == (expected, dict(theirs))
+        decodes_as_httplib2_does(damaged(data))
 
     check()
+
+
+BIG = b"".join(b"%08x" % zlib.crc32(b"%d" % i) for i in range(100_000))  # 456 kB when packed
+
+
+@pytest.mark.parametrize("pack", PACKINGS, ids=["gzip", "zlib", "deflate"])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda packed: packed,
+        lambda packed: packed + packed,
+        lambda packed: packed + bytes(200_000),
+        lambda packed: packed[:-1],
+        lambda packed: packed[:-4] + b"1234",
+        lambda packed: packed[:300_000] + b"?" + packed[300_001:],
+    ],
+    ids=["whole", "twice", "with a tail", "cut", "wrong length", "damaged"],
+)
+@pytest.mark.usefixtures("_each_inflater")
+def test_so_is_what_httplib2_decodes_piece_by_piece(
+    pack: Callable[[bytes], bytes], spoil: Callable[[bytes], bytes]
+) -> None:
+    decodes_as_httplib2_does(spoil(pack(BIG)))
 
 
 @settings(
@@ -211,9 +237,8 @@ LIMITS = {
 }
 
 
-def test_what_is_decoded_in_one_go_is_beneath_all_of_httplib2s_limits() -> None:
+def test_what_is_decoded_here_is_beneath_all_of_httplib2s_limits() -> None:
     limits = inspect.signature(LimitDecoder).parameters
-    assert limits["chunk_size"].default >= LARGE
     assert limits["safe_limit"].default >= UNSUSPICIOUS
     assert limits["hard_limit"].default >= UNSUSPICIOUS
 

@@ -1,7 +1,7 @@
 """Content codings (RFC 9110, 8.4.1): gzip, deflate and zlib, undone within httplib2's limits.
 
-Rule: what is large, damaged or suspicious is for httplib2's own decoding, which says what is wrong
-with it. The rest is decoded here, to the same, in less than half of zlib's time.
+Rule: what is damaged or suspicious is for httplib2's own decoding, which says what is wrong with
+it. The rest is decoded here, to the same, in less than half of zlib's time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..model import Reply, Settings
 from ..response import Response
 from . import oracle
 
-LARGE = 1 << 16  # bytes: up to here httplib2 decodes in one piece, too
+LARGE = 1 << 16  # bytes
 UNSUSPICIOUS = 10 << 20  # bytes: httplib2's limits begin there
 CODINGS = ("gzip", "deflate", "zlib")
 GZIP_OR_ZLIB = zlib.MAX_WBITS | 32  # whichever it is
@@ -52,7 +52,7 @@ def decode(method: str, reply: Reply, settings: Settings) -> tuple[Response, byt
     response, content = Response.parse(reply.head), reply.content
     if not content or method == "HEAD":  # of no bytes httplib2 makes a ValueError
         return response, content
-    if len(content) <= LARGE and not settings.decode_limits:
+    if not settings.decode_limits:
         decoded = _in_one_go(response, content)
         if decoded is not None:
             return response, decoded
@@ -60,17 +60,18 @@ def decode(method: str, reply: Reply, settings: Settings) -> tuple[Response, byt
 
 
 def _in_one_go(response: Response, content: bytes) -> bytes | None:
-    """A small body decoded, if httplib2 would find nothing wrong with it.
+    """The body decoded, if httplib2 would find nothing wrong with it.
 
     It does the same, but through buffers that cost as much again.
     """
     if response.get("content-encoding") not in CODINGS or _has_reserved_flags(content):
         return None
     try:
-        decoded: bytes = inflater.decompress(content, GZIP_OR_ZLIB, _size(content))
+        decoder = inflater.decompressobj(GZIP_OR_ZLIB)
+        decoded: bytes = decoder.decompress(content, UNSUSPICIOUS)
     except inflater.error:
         return None
-    if len(decoded) >= UNSUSPICIOUS:
+    if not decoder.eof or len(decoded) == UNSUSPICIOUS:
         return None
     response["content-length"] = str(len(decoded))
     response["-content-encoding"] = response.pop("content-encoding")
@@ -79,9 +80,3 @@ def _in_one_go(response: Response, content: bytes) -> bytes | None:
 
 def _has_reserved_flags(content: bytes) -> bool:
     return content.startswith(GZIP) and len(content) > 3 and bool(content[3] & RESERVED)
-
-
-def _size(content: bytes) -> int:
-    """Of what it decodes to, as gzip says at its end (RFC 1952, 2.3.1): it only spares a copy."""
-    said = int.from_bytes(content[-4:], "little")
-    return said if 0 < said < UNSUSPICIOUS else zlib.DEF_BUF_SIZE
