@@ -4,6 +4,7 @@ purpose.
 
 import _thread
 import concurrent.futures as cf
+import io
 import pickle
 import threading
 from collections.abc import Callable, Iterator
@@ -17,9 +18,11 @@ import pytest
 
 import asynchttp
 from asynchttp import Http, Promise
+from asynchttp.body import PIECE
 from asynchttp.response import Response
 from tests.conftest import RawServers
 from tests.programs import run
+from tests.servers.app import pattern
 from tests.servers.raw import OK, head, send
 from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
@@ -188,6 +191,20 @@ def test_a_client_makes_the_requests(http: Http, server: WebServer, client: type
     assert [len(promise.content) for promise in promises] == list(range(20))
     assert client.threads == {"asynchttp worker"}
     assert len(client.made) <= 4
+
+
+@pytest.mark.parametrize("size", [0, 5, PIECE + 5])
+def test_a_client_sends_bodies_of_all_kinds(
+    http: Http, server: WebServer, client: type[Client], tmp_path: Path, size: int
+) -> None:
+    http.Client = client
+    path = tmp_path / "body"
+    path.write_bytes(pattern(0, size))
+    with path.open("rb") as file:
+        bodies: list[object] = [pattern(0, size), file, io.BytesIO(pattern(0, size))]
+        promises = [http.request(server.url("/echo"), "POST", body) for body in bodies]
+    assert [promise.result()[0].status for promise in promises] == [200] * 3
+    assert [each.body for each in server.received] == [pattern(0, size)] * 3
 
 
 def test_requests_made_on_a_worker_return_at_once_too(

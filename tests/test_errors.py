@@ -7,10 +7,13 @@ Rule: where httplib2 meets the same server, it is asked which exception it is (`
 import errno
 import json
 import os
+import pickle
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from http.client import BadStatusLine, HTTPException, IncompleteRead, RemoteDisconnected
+from pathlib import Path
+from typing import Any
 
 import httplib2
 import pytest
@@ -206,6 +209,52 @@ def test_it_says_which_request_it_was_and_where_it_was_made(failed: Failed) -> N
     assert "in failed\n" in note
     assert raised.value.request is promise.request  # type: ignore[attr-defined]  # where callers look
     assert "made here" not in str(raised.value)
+
+
+def test_it_can_be_pickled(failed: Failed) -> None:
+    """As by a process pool, whose workers make requests."""
+    promise, kind = failed
+    if issubclass(kind, httplib2.error.HttpLib2ErrorWithResponse):
+        pytest.skip("httplib2's own, which cannot")
+    error = promise.exception()
+    copied: Any = pickle.loads(pickle.dumps(error))  # Any: what is written into it has no types
+    assert (str(copied), copied.__notes__) == (str(error), error.__notes__)  # type: ignore[union-attr]
+    assert str(copied.request) == str(promise.request)
+    assert str(copied.request.site) == str(promise.request.site)
+    assert "in made_here\n" in str(copied.request.site)
+    assert type(copied) is kind
+
+
+def test_so_can_that_of_a_request_with_a_file(tmp_path: Path, refused: str, http: Http) -> None:
+    """Which stays where it is."""
+    path = tmp_path / "body"
+    path.write_bytes(b"to be sent")
+    with path.open("rb") as file:
+        error = http.request(refused, "POST", file).exception()
+    assert pickle.loads(pickle.dumps(error)).request.body.whole() == b""
+
+
+def test_where_it_was_made_leaves_out_the_worker(
+    http: Http, refused: str, server: WebServer
+) -> None:
+    """That called the callback that made it."""
+
+    def call_back(promise: Promise) -> None:
+        made.append(http.request(refused))
+
+    made: list[Promise] = []
+    http.request(server.url(), callback=call_back).result()
+    summary = made[0].request.site.summary()
+    assert [(each.filename, each.name) for each in summary] == [(__file__, "call_back")]
+    assert made[0].exception() is not None
+
+
+def test_a_head_that_is_too_large(raw_server: RawServers, http: Http) -> None:
+    """httplib2 takes it, libcurl has a limit."""
+    fields = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 5000) for number in range(80))
+    server = raw_server([head, send(OK.replace(b"\r\n\r\n", b"\r\n" + fields + b"\r\n"))])
+    with pytest.raises(HTTPException, match="Too large response headers"):
+        http.request(server.url()).result()
 
 
 def test_a_traceback_shows_the_note(failed: Failed) -> None:

@@ -17,6 +17,8 @@ from asynchttp import Http
 from tests.conftest import RawServers
 from tests.oracle import PORT, Pair, Url, answers, both, same
 from tests.servers.raw import OK
+from tests.servers.seen import PATIENCE
+from tests.servers.web import WebServer
 
 many = settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -275,6 +277,39 @@ def test_headers_are_taken_at_the_call(raw_server: RawServers) -> None:
         assert (first.response.status, second.response.status) == (200, 200)
     assert b"x: then\r\n" in server.heads[1]
     assert b"y: later" not in server.heads[1]
+
+
+def test_a_content_in_a_header_holds_up_nobody_else(server: WebServer) -> None:
+    """It is looked at by who gives it, not by who answers all."""
+    gate = server.gate()
+    with Http(max_workers=1) as http:
+        before = http.request(gate.url())
+        _, token = http.request(server.url("/bytes/0"))
+        gate.arrived.wait_for(1)
+        gate.open()
+        after = http.request(server.url("/echo"), headers={"x-token": token})
+        assert after.result(PATIENCE)[0].status == before.result(PATIENCE)[0].status == 200
+
+
+def test_a_content_may_be_sent_on(raw_server: RawServers) -> None:
+    server = raw_server([answers(OK, OK, OK, OK)])
+    with Http() as http:
+        _, content = http.request(server.url("/"))
+        http.request(server.url("/"), headers={"x-got": content}).result()
+        http.request(server.url("/"), "PUT", content).result()
+        http.request(server.url("/"), "PUT", [content, content]).result()
+        asked = http.request(content)  # type: ignore[arg-type]  # it is no str
+    assert b"x-got: ok\r\n" in server.heads[1]
+    assert list(server.bodies)[2:] == [b"ok", b"okok"]
+    assert isinstance(asked.exception(), TypeError)
+
+
+def test_of_a_content_that_failed_comes_its_failure(refused: str, server: WebServer) -> None:
+    with Http() as http:
+        _, content = failed = http.request(refused)
+        for given in ({"headers": {"x": content}}, {"body": content}, {"body": [content]}):
+            promise = http.request(server.url(), "PUT", **given)
+            assert promise.exception() is failed.exception()
 
 
 def test_nothing_leaks_into_the_next_request(raw_server: RawServers) -> None:

@@ -14,6 +14,8 @@ import os
 import stat
 from collections.abc import Iterable
 
+PIECE = 1 << 20  # bytes
+
 
 class Body:
     r"""The bytes to send, when they are in memory.
@@ -33,6 +35,14 @@ class Body:
     def read(self, offset: int, size: int) -> bytes:
         """At most `size` bytes from `offset` on; none at the end."""
         return self.content[offset : offset + size]
+
+    def whole(self) -> bytes:
+        """All of it."""
+        pieces, size = list[bytes](), 0
+        while piece := self.read(size, PIECE):
+            pieces.append(piece)
+            size += len(piece)
+        return b"".join(pieces)
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -62,6 +72,9 @@ class FileBody(Body):
 
     def __del__(self) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[type[Body], tuple[bytes, bool]]:
+        return Body, (b"", True)  # pickled with an error: the file stays with its process
 
 
 def take(body: object) -> Body | None:
@@ -95,6 +108,8 @@ def _take_other(body: object) -> Body:
 def _encode(content: object) -> bytes:
     if isinstance(content, str):
         return content.encode("latin-1")
+    if isinstance(content, bytes):  # or a promise's content, which has no buffer before Python 3.12
+        return bytes(content)
     return bytes(memoryview(content))  # type: ignore[arg-type]  # TypeError names the type
 
 

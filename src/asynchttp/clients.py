@@ -44,7 +44,7 @@ class Clients:
         """Have the client of this thread make `request`, with its attributes as they are given."""
         client = self._client(kind)
         vars(client).update(attributes)
-        body = None if request.body is None else request.body.read(0, 1 << 62)
+        body = None if request.body is None else request.body.whole()
         response, content = client.request(
             request.uri,
             request.method,

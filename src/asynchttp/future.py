@@ -144,7 +144,10 @@ class LeanFuture(Future[T]):
         return asyncio.wrap_future(self).__await__()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._state.lower()}>"
+        return f"<{type(self).__name__} {self._outcome()}>"
+
+    def _outcome(self) -> str:
+        return self._state.lower().partition("_")[0]
 
     # Settling.
 

@@ -18,6 +18,7 @@ from .body import Body, take
 from .callsite import frames_of_caller
 from .clients import Clients
 from .filecache import safe
+from .lazy import Content
 from .model import Cache, Certificate, Headers, Request, Settings, Tls
 from .promise import Callback, Promise
 from .runner import Runner
@@ -92,12 +93,23 @@ class Http(httplib2.Http):
         self._set_up(max_workers)
 
     def _set_up(self, max_workers: int) -> None:
-        self.max_workers = _at_least_one("max_workers", max_workers)
+        self._runner = Runner(_at_least_one("max_workers", max_workers))
+        vars(self)["max_workers"] = max_workers
         self._seen: tuple[tuple[object, ...], Settings] = (), self._work_out_settings()
-        self._runner = Runner(max_workers)
         self._clients = Clients()
         # When the Http is dropped, what is pending is finished, then its threads end.
         weakref.finalize(self, self._runner.retire).atexit = False
+
+    @property
+    def max_workers(self) -> int:
+        """How many requests are worked on at once, from now on; `ValueError` below 1."""
+        limit: int = vars(self)["max_workers"]
+        return limit
+
+    @max_workers.setter
+    def max_workers(self, limit: int) -> None:
+        self._runner.limit(_at_least_one("max_workers", limit))
+        vars(self)["max_workers"] = limit
 
     def request(
         self,
@@ -114,7 +126,8 @@ class Http(httplib2.Http):
         the request: that comes when its response or content is looked at.
 
         `body`: bytes, text (latin-1), a file or another reader, or an iterable of bytes; taken now.
-        `headers`: copied. `redirections`: how many redirects are followed.
+        `headers`: copied. A promise's content among either is looked at now, which may block.
+        `redirections`: how many redirects are followed.
         `callback`: called on a worker with the promise, settled; what it raises becomes the
         promise's exception, unless the request itself failed.
 
@@ -126,8 +139,10 @@ class Http(httplib2.Http):
         snapshot: Headers | None = None
         taken: Body | None = None
         try:
-            snapshot = dict(headers) if headers is not None else None
+            snapshot = _snapshot(headers) if headers is not None else None
             taken = take(body)
+            if type(uri) is not str:
+                uri = _looked_at(uri)  # and refused, if it is bytes, as by httplib2
         except Exception as caught:  # noqa: BLE001  # it comes when somebody looks
             error = caught
         frames = frames_of_caller(1)
@@ -253,6 +268,19 @@ class Http(httplib2.Http):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[misc]
         self._set_up(self.max_workers)
+
+
+def _snapshot(headers: Headers) -> Headers:
+    """A copy that nobody has to wait for: who looks at it may be who is to answer all others."""
+    copied: dict[Any, Any] = dict(headers)  # Any: str or bytes, in all combinations
+    for name, value in copied.items():
+        if type(value) is not str:
+            copied[name] = _looked_at(value)
+    return copied
+
+
+def _looked_at(argument: Any) -> Any:  # Any: whatever it is
+    return bytes(argument) if type(argument) is Content else argument
 
 
 def _copy_of(attribute: object) -> object:

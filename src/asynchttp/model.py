@@ -22,7 +22,8 @@ from .body import Body
 from .callsite import CallSite, Frames
 
 # A Mapping is invariant in its keys: without the first two a dict[str, str] would not do.
-Headers = Mapping[str, str] | Mapping[bytes, bytes] | Mapping[str | bytes, str | bytes]
+Text = str | bytes
+Headers = Mapping[str, Text] | Mapping[bytes, Text] | Mapping[Text, Text]
 
 
 class Request(NamedTuple):
@@ -47,6 +48,9 @@ class Request(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.method} {self.uri}"
+
+    def __reduce__(self) -> tuple[type[Request], tuple[object, ...]]:
+        return Request, (*self[:-1], self.site.places())  # code cannot be pickled
 
     def age(self) -> float:
         """Seconds since it was made."""

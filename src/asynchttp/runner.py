@@ -81,12 +81,17 @@ class Runner:
                 return  # there is no time to begin it
         self._enter(promise)
 
+    def limit(self, workers: int) -> None:
+        """Work on so many at once from now on."""
+        self._slots.limit = workers
+        self.pump()
+
     def answer(self, promise: Promise) -> tuple[Response, bytes]:
         """Work on it, and wait for its value.
 
         On this thread, if it is the only one that does so: of many, one I/O thread does it best.
         """
-        alone = not self._answering and promise.may_be_interrupted
+        alone = not self._answering and promise.may_be_interrupted and not sys.is_finalizing()
         try:
             self._answering.add(promise)
             if alone:
@@ -118,6 +123,9 @@ class Runner:
         self.pump()
 
     def _enter(self, work: Task) -> None:
+        if sys.is_finalizing():  # no thread would ever run
+            work.conclude_and_tell(FINISHED, None, _too_late(work))
+            return
         try:
             self._slots.enter(work)
             self.pump()
@@ -509,6 +517,11 @@ def _lost(work: Task) -> Failure:
         failure = work.failure(error, 0)
     failure.mark_seen()  # that is no news
     return failure
+
+
+def _too_late(work: Task) -> Failure:
+    # Without where it was made: the source can be read no more.
+    return Failure(RuntimeError(f"{work}: asked for when the interpreter had ended"))
 
 
 @calls_foreign_code

@@ -137,6 +137,8 @@ def _reset(trouble: Trouble) -> Exception:
 
 def _broken(trouble: Trouble) -> Exception:
     """Reset, ended by a TLS alert, ended without one, or what came makes no sense."""
+    if trouble.message.startswith("Too large response headers"):
+        return http.client.HTTPException(trouble.message)
     if _said(trouble):
         return _reset(trouble)
     if _OPENSSL.search(trouble.message) and _EOF not in trouble.message:

@@ -37,7 +37,7 @@ def try_again(transfer: Transfer, error: Exception) -> Generator[Transfer, Reply
     while True:
         closed += isinstance(error, BadStatusLine)
         if not _is_worth_it(error, tries, closed):
-            raise error
+            raise error from None  # the one before was the same, or it would not have been tried
         try:
             return (yield transfer)
         except FAILURES as another:
