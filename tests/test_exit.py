@@ -527,6 +527,43 @@ def test_what_is_logged_is_written_before_the_end(server: WebServer) -> None:
     assert sum("settled" in line for line in lines) == 10
 
 
+LAST_WORDS = """
+    import sys
+    from asynchttp import Http
+
+    class Session:
+        def __init__(self):
+            self.url = sys.argv[1]
+            self.http = Http(blocking=sys.argv[2] == "True")
+            if sys.argv[3] == "used":
+                response, _ = self.http.request(self.url)
+                print(response.status)
+
+        def __del__(self):
+            print("last words", flush=True)
+            try:
+                response, _ = self.http.request(self.url)
+                response.status
+            except RuntimeError as error:
+                print(error, flush=True)
+
+    session = Session()
+"""
+
+
+@pytest.mark.parametrize("before", ["used", "unused"])
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_finalizer_that_runs_after_the_end_gets_an_error(
+    blocking: bool, before: str, server: WebServer
+) -> None:
+    command = [sys.executable, *STRICT, "-c", textwrap.dedent(LAST_WORDS)]
+    with Program([*command, server.url(), str(blocking), before]) as running:
+        code, out, err = running.ended()
+    assert (code, err) == (0, "")
+    said = f"GET {server.url()}: asked for when the interpreter had ended"
+    assert out == ["200"] * (before == "used") + ["last words", said]
+
+
 def test_it_may_be_imported_when_the_program_has_come_to_its_end(server: WebServer) -> None:
     program = """
         import atexit, sys
