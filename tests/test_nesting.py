@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import NamedTuple
 
 import pytest
@@ -331,6 +332,32 @@ def test_the_failure_of_an_inner_one_comes_out_and_says_whose_it_was(
 
 
 # How many threads
+
+
+async def in_a_thread_of_asyncio(function: Callable[[], object]) -> None:
+    await asyncio.gather(*(asyncio.to_thread(function) for _ in range(3)))
+
+
+def in_threads_with_its_context(function: Callable[[], object]) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda context: context.run(function), [copy_context() for _ in range(3)]))
+
+
+ELSEWHERE: dict[str, Callable[[Callable[[], object]], object]] = {
+    "asyncio.to_thread": lambda function: asyncio.run(in_a_thread_of_asyncio(function)),
+    "its context": in_threads_with_its_context,
+}
+
+
+@pytest.mark.parametrize("run_elsewhere", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_made_and_waited_for_on_threads_of_the_callbacks(
+    run_elsewhere: Callable[[Callable[[], object]], object], http: Http, server: WebServer
+) -> None:
+    def call_back(_: Promise) -> None:
+        run_elsewhere(lambda: http.request(server.url()).result())
+
+    promises = [http.request(server.url(), callback=call_back) for _ in range(5)]
+    assert [promise.exception(PATIENCE) for promise in promises] == [None] * 5
 
 
 def own_threads() -> int:

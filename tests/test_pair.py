@@ -23,6 +23,15 @@ def promise(rig: Rig) -> Iterator[Promise]:
     promise.wait()
 
 
+def test_it_matches_as_a_pair(promise: Promise) -> None:
+    match promise:
+        case response, content:
+            assert response is promise.response
+            assert content is promise.content
+        case _:
+            pytest.fail("it did not")
+
+
 def together(*both: object) -> tuple[object, ...]:
     return both
 

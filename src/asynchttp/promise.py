@@ -13,7 +13,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -286,7 +286,10 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     def _outcome(self) -> str:
         if self._failure is not None:
             return f"failed: {self._failure.exception!r}"
-        return "running" if self.running() else self._state.lower().partition("_")[0]
+        return "running" if self.running() else super()._outcome()
+
+
+Sequence.register(Promise)  # for `match`
 
 
 class View(Promise):

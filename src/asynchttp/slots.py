@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from contextvars import ContextVar
 from typing import Any, Generic, Protocol, TypeVar
 
 UNKNOWN, QUEUED, WORKING, CALLED, GONE = range(5)
@@ -58,7 +59,7 @@ class Turn:
     __slots__ = ("_outer", "around", "borrowers", "depth", "home", "over", "work")
 
     def __init__(self, work: Slotted, home: Slots[Any]) -> None:  # Any: all kinds of work
-        self._outer = _here.turn
+        self._outer = current_turn()
         self.work = work
         self.home = home
         self.around = None if work.turn is None else running(work.turn)
@@ -69,7 +70,7 @@ class Turn:
         self.borrowers: dict[object, int] = {}
 
     def __enter__(self) -> None:
-        _here.turn = self
+        _turn.set(self)
 
     def __exit__(self, *_: object) -> None:
         self.end()
@@ -80,7 +81,7 @@ class Turn:
 
     def end(self) -> None:
         """It is over, and has nothing to lend any more; may be said twice."""
-        _here.turn = self._outer
+        _turn.set(self._outer)
         self.over = True
         for borrower in list(self.borrowers):
             if isinstance(borrower, Slots):
@@ -97,16 +98,13 @@ def running(turn: Turn | None) -> Turn | None:
     return turn
 
 
-class _Here(threading.local):
-    turn: Turn | None = None
-
-
-_here = _Here()
+# Of the context, not the thread: what `asyncio.to_thread` does for a callback is part of it.
+_turn: ContextVar[Turn | None] = ContextVar("turn", default=None)
 
 
 def current_turn() -> Turn | None:
-    """The turn that this thread is running."""
-    return _here.turn
+    """The turn that is running here."""
+    return _turn.get()
 
 
 class Slots(Generic[W]):
