@@ -5,11 +5,13 @@ Rule: nothing in it is replaced; a proxy named in the environment is all of the 
 
 import re
 from pathlib import Path
+from unittest import mock
 
 import httplib2
 import pytest
 from google.oauth2.credentials import Credentials
 
+import asynchttp
 from tests.conftest import RawServers
 from tests.servers.certificates import Authority, server_context
 from tests.servers.proxies import tunnel
@@ -59,3 +61,24 @@ def test_the_page_runs_as_it_is_printed(
             assert names["response"]["set-cookie"] == "a=1, b=2"  # type: ignore[index]
         if "names = " in block:
             assert names["names"] == ["me"] * len(files)
+
+
+@pytest.mark.parametrize("name", ["debuglevel", "CA_CERTS", "RETRIES", "AUTH_SCHEME_ORDER"])
+def test_what_is_set_on_the_module_is_set_where_it_takes_effect(name: str) -> None:
+    """After `import asynchttp as httplib2`."""
+    before = getattr(httplib2, name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asynchttp, name, "another")
+        assert getattr(httplib2, name) == getattr(asynchttp, name) == "another"
+    assert getattr(httplib2, name) is before
+    with mock.patch(f"asynchttp.{name}", "another"):
+        assert getattr(httplib2, name) == "another"
+    assert getattr(httplib2, name) is before
+
+
+def test_its_own_names_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = httplib2.Http
+    monkeypatch.setattr(asynchttp, "Http", object)
+    monkeypatch.setattr(asynchttp, "neither", "nor", raising=False)
+    assert httplib2.Http is theirs
+    assert not hasattr(httplib2, "neither")

@@ -10,6 +10,8 @@ Any name of httplib2's that is not defined here is httplib2's own.
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import Any
 
 import httplib2
@@ -27,3 +29,22 @@ __version__ = "1.0.0.dev0"
 
 def __getattr__(name: str) -> Any:  # Any: whatever httplib2 has
     return getattr(httplib2, name)
+
+
+class _Module(ModuleType):
+    """This one: httplib2's settings (debuglevel, CA_CERTS...) are set where they take effect."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in vars(self) or not hasattr(httplib2, name):
+            super().__setattr__(name, value)
+        else:
+            setattr(httplib2, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name in vars(self) or not hasattr(httplib2, name):
+            super().__delattr__(name)
+        else:
+            delattr(httplib2, name)
+
+
+sys.modules[__name__].__class__ = _Module
