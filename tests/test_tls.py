@@ -120,6 +120,14 @@ def test_a_self_signed_certificate(raw_tls_server: RawServers, self_signed: Path
         assert http.request(server.url())[1] == b"ok"
 
 
+def test_a_certificate_does_not_vouch_for_itself_if_another_has_signed_it(
+    raw_tls_server: RawServers, tls_server: WebServer, authority: Authority
+) -> None:
+    server = raw_tls_server([head, send(OK)])
+    for uri in (server.url(), tls_server.url()):
+        assert_same_verdict(uri, ca_certs=str(local(authority)))
+
+
 @pytest.mark.parametrize("sign", [local, expired, elsewhere])
 def test_no_check_at_all(
     raw_tls_server: RawServers, stranger: Authority, sign: Callable[[Authority], Path]

@@ -147,6 +147,7 @@ class Easy:
         curl.setopt(pycurl.CAINFO, os.fspath(tls.ca_certs))
         curl.setopt(pycurl.SSL_VERIFYPEER, int(tls.verify))
         curl.setopt(pycurl.SSL_VERIFYHOST, 2 if tls.verify else 0)
+        curl.setopt(pycurl.SSL_OPTIONS, pycurl.SSLOPT_NO_PARTIALCHAIN)  # as Python's `ssl`
         if tls.minimum is not None or tls.maximum is not None:
             curl.setopt(pycurl.SSLVERSION, _versions(tls))
         if tls.certificate is not None and tls.certificate.cert:
