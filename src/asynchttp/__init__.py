@@ -31,20 +31,23 @@ def __getattr__(name: str) -> Any:  # Any: whatever httplib2 has
     return getattr(httplib2, name)
 
 
+_THEIRS = frozenset(vars(httplib2))
+
+
 class _Module(ModuleType):
     """This one: httplib2's settings (debuglevel, CA_CERTS...) are set where they take effect."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in vars(self) or not hasattr(httplib2, name):
-            super().__setattr__(name, value)
-        else:
+        if name in _THEIRS and name not in vars(self):
             setattr(httplib2, name, value)
-
-    def __delattr__(self, name: str) -> None:
-        if name in vars(self) or not hasattr(httplib2, name):
-            super().__delattr__(name)
         else:
+            super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:  # `mock.patch` does, before it sets it again
+        if name in _THEIRS and name not in vars(self):
             delattr(httplib2, name)
+        else:
+            super().__delattr__(name)
 
 
 sys.modules[__name__].__class__ = _Module
