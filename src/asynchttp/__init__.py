@@ -31,23 +31,24 @@ def __getattr__(name: str) -> Any:  # Any: whatever httplib2 has
     return getattr(httplib2, name)
 
 
-_THEIRS = frozenset(vars(httplib2))
+_before: dict[str, Any] = {}  # what was set, and what it was; Any: as above
 
 
 class _Module(ModuleType):
     """This one: httplib2's settings (debuglevel, CA_CERTS...) are set where they take effect."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in _THEIRS and name not in vars(self):
-            setattr(httplib2, name, value)
-        else:
+        if name in vars(self) or not hasattr(httplib2, name):
             super().__setattr__(name, value)
-
-    def __delattr__(self, name: str) -> None:  # `mock.patch` does, before it sets it again
-        if name in _THEIRS and name not in vars(self):
-            delattr(httplib2, name)
         else:
+            _before.setdefault(name, getattr(httplib2, name))
+            setattr(httplib2, name, value)
+
+    def __delattr__(self, name: str) -> None:  # so do pytest and mock undo a patch
+        if name in vars(self) or name not in _before:
             super().__delattr__(name)
+        else:
+            setattr(httplib2, name, _before.pop(name))
 
 
 sys.modules[__name__].__class__ = _Module
