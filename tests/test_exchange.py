@@ -7,6 +7,7 @@ is shown where both clients meet a server (test_redirects, test_requests, test_c
 import gzip
 import re
 from collections.abc import Generator
+from dataclasses import replace
 from http.client import HTTPException
 from typing import cast
 
@@ -89,7 +90,7 @@ def test_a_secure_one() -> None:
 
 
 def test_the_timeout_goes_along() -> None:
-    assert first_of(settings=SETTINGS._replace(timeout=0.5)).timeout == 0.5
+    assert first_of(settings=replace(SETTINGS, timeout=0.5)).timeout == 0.5
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ def test_a_chain() -> None:
     ("status", "method"), [(302, "GET"), (303, "GET"), (307, "PUT"), (308, "PUT")]
 )
 def test_what_becomes_of_a_body(status: int, method: str) -> None:
-    steps = begin(method="PUT", body=b"body", settings=SETTINGS._replace(follow_all_redirects=True))
+    steps = begin(method="PUT", body=b"body", settings=replace(SETTINGS, follow_all_redirects=True))
     body = next(steps).body
     follower = steps.send(moved(status, "/next"))
     assert follower.method == method
@@ -188,7 +189,7 @@ def test_from_one_scheme_to_another() -> None:
 
 @pytest.mark.parametrize("forward", [False, True])
 def test_secrets_stay_behind(forward: bool) -> None:
-    settings = SETTINGS._replace(forward_authorization_headers=forward)
+    settings = replace(SETTINGS, forward_authorization_headers=forward)
     steps = begin(headers={"Authorization": "secret", "X": "y"}, settings=settings)
     assert b"authorization: secret" in next(steps).headers
     lines = steps.send(moved(302, "/next")).headers
@@ -208,7 +209,7 @@ def test_as_many_as_allowed() -> None:
 def test_of_redirects_too_the_content_is_decoded() -> None:
     steps = begin(redirections=0)
     next(steps)
-    packed = moved(302, "/", "Content-Encoding: gzip")._replace(content=gzip.compress(b"plain"))
+    packed = replace(moved(302, "/", "Content-Encoding: gzip"), content=gzip.compress(b"plain"))
     with pytest.raises(httplib2.RedirectLimit) as raised:
         steps.send(packed)
     assert raised.value.content == b"plain"
@@ -218,7 +219,7 @@ def test_content_is_decoded() -> None:
     packed = gzip.compress(b"content")
     steps = begin()
     next(steps)
-    answer = end_of(steps, reply(200, "Content-Encoding: gzip")._replace(content=packed))
+    answer = end_of(steps, replace(reply(200, "Content-Encoding: gzip"), content=packed))
     assert (answer.content, answer.response["content-length"]) == (b"content", "7")
 
 

@@ -161,7 +161,7 @@ class Content(_Bytes):
     def of(cls, answer: Answer) -> Content:
         """The content of an answer that is there."""
         content = cls.__new__(cls)
-        content._source, content._answer, content._bytes = None, answer, b""
+        content._source, content._answer, content._bytes = None, answer, answer.content
         return content
 
     if not TYPE_CHECKING:  # to which it is one

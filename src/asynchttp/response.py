@@ -81,20 +81,20 @@ class Response(httplib2.Response):
             response[name] = f"{response[name]}, {value}" if name in response else value
         if len(response) != len(lines):
             response._several = _several(lines)
-        response.version, response["status"], response.reason = _status(status_line)
-        response.status = int(response["status"])
+        status = _status(status_line)
+        response.version, response.status, response["status"], response.reason = status
         return response
 
 
 @lru_cache(maxsize=256)
-def _status(line: str) -> tuple[int, str, str]:
-    """Version, status and reason of a status line; there are few different ones."""
+def _status(line: str) -> tuple[int, int, str, str]:
+    """Version, status, the same as text, and reason of a status line; few are different."""
     name, status, *rest = line.split(None, 2)
     version, reason = VERSIONS.get(name, 11), rest[0].strip() if rest else ""
     if not reason and version >= 20:
         # HTTP/2 and 3 have no reason phrase (RFC 9113, 8.3.2): the standard one stands in.
         reason = http.client.responses.get(int(status), "")
-    return version, status, reason
+    return version, int(status), status, reason
 
 
 def _several(lines: list[str]) -> dict[str, list[str]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -75,7 +76,7 @@ def _send(hop: Hop, settings: Settings) -> Generator[Step, Any, Found]:
     transfer = transfer_of(hop, settings, proxy)
     if transfer.tls is not None and transfer.tls.is_special:
         tls = yield Errand(partial(oracle.checked_tls, transfer.tls))
-        transfer = transfer._replace(tls=tls)
+        transfer = replace(transfer, tls=tls)
     reply = yield from attempt(transfer)
     return (yield from received(hop, reply, settings))
 

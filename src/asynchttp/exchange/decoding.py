@@ -1,7 +1,8 @@
 """Content codings (RFC 9110, 8.4.1): gzip, deflate and zlib, undone within httplib2's limits.
 
 Rule: what is damaged or suspicious is for httplib2's own decoding, which says what is wrong with
-it. The rest is decoded here, to the same, in less than half of zlib's time.
+it. The rest is decoded here, to the same, in less than half of zlib's time. (isal takes some codes
+that zlib refuses; as long as the checksum is right, no harm is done.)
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ UNSUSPICIOUS = 10 << 20  # bytes: httplib2's limits begin there
 CODINGS = ("gzip", "deflate", "zlib")
 GZIP_OR_ZLIB = zlib.MAX_WBITS | 32  # whichever it is
 GZIP = b"\x1f\x8b"
-RESERVED = 0b1110_0000  # flags of gzip that have to be 0 (RFC 1952, 2.3.1.2), but isal takes them
+RESERVED = 0b1110_0000  # flags of gzip that have to be 0 (RFC 1952, 2.3.1.2)
+LARGEST_WINDOW = 7  # of zlib's format: 32 kB (RFC 1950, 2.2)
 
 
 def _fastest() -> ModuleType:
@@ -64,7 +66,7 @@ def _in_one_go(response: Response, content: bytes) -> bytes | None:
 
     It does the same, but through buffers that cost as much again.
     """
-    if response.get("content-encoding") not in CODINGS or _has_reserved_flags(content):
+    if response.get("content-encoding") not in CODINGS or _is_forbidden(content):
         return None
     try:
         decoder = inflater.decompressobj(GZIP_OR_ZLIB)
@@ -78,5 +80,8 @@ def _in_one_go(response: Response, content: bytes) -> bytes | None:
     return decoded
 
 
-def _has_reserved_flags(content: bytes) -> bool:
-    return content.startswith(GZIP) and len(content) > 3 and bool(content[3] & RESERVED)
+def _is_forbidden(content: bytes) -> bool:
+    """Whether it begins with what zlib refuses, but isal takes."""
+    if content.startswith(GZIP):
+        return len(content) > 3 and bool(content[3] & RESERVED)
+    return content[0] >> 4 > LARGEST_WINDOW

@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import urllib.parse
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import httplib2
@@ -70,7 +71,7 @@ def _follow(
     hop: Hop, reply: Reply | None, settings: Settings, trail: Trail
 ) -> Generator[Step, Any, Found]:
     while True:
-        hop = hop._replace(headers=dict(hop.headers))  # to be added to
+        hop = replace(hop, headers=dict(hop.headers))  # to be added to
         fetched = yield from fetch(hop, settings, reply)
         reply, response = None, fetched.response
         if not is_redirect(hop, response.status, settings):

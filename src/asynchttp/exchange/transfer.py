@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import http.client
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import httplib2
 from httplib2.iri2uri import iri2uri
@@ -34,7 +34,8 @@ DEFAULT_HEADERS = {"user-agent": USER_AGENT, "accept-encoding": "gzip, deflate"}
 UNSENT = (b"Accept:", b"Expect:", b"Content-Type:")
 
 
-class Hop(NamedTuple):
+@dataclass(slots=True)
+class Hop:
     """What is asked for in one step."""
 
     method: str
