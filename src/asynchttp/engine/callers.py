@@ -66,8 +66,9 @@ class Callers(Generic[Token]):
             while not self._let_go(token, loop, crew):
                 loop.run_until(lambda _: True)
         except BaseException:  # Ctrl-C: nobody knows how far anything is
-            if (lost := self.driven.pop(token, None)) is not None:
-                lost.discard()
+            with self.lock:  # a fork finds it there, or closed
+                if (lost := self.driven.pop(token, None)) is not None:
+                    lost.discard()
             raise
 
     def _take_on(self, token: Token) -> Loop[Token]:
