@@ -90,7 +90,7 @@ def test_a_secure_one() -> None:
 
 
 def test_the_timeout_goes_along() -> None:
-    assert first_of(settings=replace(SETTINGS, timeout=0.5)).timeout == 0.5
+    assert first_of(settings=SETTINGS._replace(timeout=0.5)).timeout == 0.5
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_chain() -> None:
     ("status", "method"), [(302, "GET"), (303, "GET"), (307, "PUT"), (308, "PUT")]
 )
 def test_what_becomes_of_a_body(status: int, method: str) -> None:
-    steps = begin(method="PUT", body=b"body", settings=replace(SETTINGS, follow_all_redirects=True))
+    steps = begin(method="PUT", body=b"body", settings=SETTINGS._replace(follow_all_redirects=True))
     body = next(steps).body
     follower = steps.send(moved(status, "/next"))
     assert follower.method == method
@@ -189,7 +189,7 @@ def test_from_one_scheme_to_another() -> None:
 
 @pytest.mark.parametrize("forward", [False, True])
 def test_secrets_stay_behind(forward: bool) -> None:
-    settings = replace(SETTINGS, forward_authorization_headers=forward)
+    settings = SETTINGS._replace(forward_authorization_headers=forward)
     steps = begin(headers={"Authorization": "secret", "X": "y"}, settings=settings)
     assert b"authorization: secret" in next(steps).headers
     lines = steps.send(moved(302, "/next")).headers

@@ -8,7 +8,6 @@ import socket
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
@@ -150,7 +149,7 @@ class Http(httplib2.Http):
         request = Request(method, uri, snapshot, taken, redirections, time.time(), frames)
         settings = self._current_settings()
         if connection_type is not None or self.Client is not None:
-            settings = replace(settings, client=self._client(connection_type))
+            settings = settings._replace(client=self._client(connection_type))
         promise = Promise(request, self._runner, callback, settings, error)
         if self.blocking:
             return self._runner.answer(promise)  # type: ignore[return-value]  # a promise unpacks to the same

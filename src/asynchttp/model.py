@@ -17,7 +17,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import httplib2
@@ -106,8 +106,7 @@ class Tls(NamedTuple):
         return (self.minimum, self.maximum, self.certificate) != (None, None, None)
 
 
-@dataclass(slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The attributes of an Http that decide what its requests mean."""
 
     follow_redirects: bool
@@ -153,7 +152,7 @@ class Settings:
             and not self.tls.is_special
             and (self.proxy_info is None or from_environment)
         )
-        return replace(self, is_plain=is_plain, proxies={} if from_environment else None)
+        return self._replace(is_plain=is_plain, proxies={} if from_environment else None)
 
 
 class Proxy(NamedTuple):
