@@ -187,12 +187,18 @@ def test_close_in_a_callback_of_its_own(server: WebServer) -> None:
 
 
 def test_close_in_a_callback_cancels_the_others(server: WebServer) -> None:
+    def call_back(_: Promise) -> None:
+        all_are_queued.wait(PATIENCE)
+        http.close(cancel_futures=True)
+
+    all_are_queued = threading.Event()
     gate = server.gate()
     http = Http(max_workers=2)
     waiting = [http.request(gate.url())]
     gate.arrived.wait_for(1)
-    closing = http.request(server.url(), callback=lambda _: http.close(cancel_futures=True))
+    closing = http.request(server.url(), callback=call_back)
     waiting += [http.request(gate.url()) for _ in range(5)]
+    all_are_queued.set()
     assert closing.response.status == 200
     concurrent.futures.wait(waiting, PATIENCE)
     assert all(promise.cancelled() for promise in waiting)
