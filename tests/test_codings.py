@@ -5,6 +5,7 @@ Rule: httplib2 is asked the same (`tests.oracle`), and what it refuses has to be
 
 import gzip
 import inspect
+import sys
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -154,6 +155,12 @@ def damaged(data: st.DataObject) -> bytes:
         packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
     packed += data.draw(st.binary(max_size=9))
     return bytes(packed[: data.draw(st.integers(1, len(packed)))])
+
+
+def test_the_faster_library_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert decoding.inflater.__name__ == "isal.isal_zlib"  # on all systems where CI runs
+    monkeypatch.setitem(sys.modules, "isal.isal_zlib", None)  # as where it has no wheels
+    assert decoding.fastest() is zlib
 
 
 @pytest.fixture(params=[decoding.inflater, zlib], ids=["isal", "zlib"])

@@ -5,6 +5,7 @@ Rule: only what cannot be seen, or hardly, where requests are made.
 """
 
 import errno
+import platform
 import socket
 import ssl
 import time
@@ -33,6 +34,7 @@ from asynchttp.engine.trouble import Trouble, exception_of
 from asynchttp.engine.upload import PIECE, Upload
 from asynchttp.model import Tls, Transfer
 from tests.conftest import RawServers
+from tests.programs import run
 from tests.servers.app import pattern
 from tests.servers.raw import OK, head, send, until_closed
 from tests.servers.seen import PATIENCE, Seen
@@ -487,3 +489,25 @@ def test_nobody_waits_for_what_is_known(http2: bool) -> None:
     assert pioneers.admit(job("a", 2))
     assert pioneers.may_share(job("a", 3)) == http2
     assert not pioneers.may_share(job("b", 4))
+
+
+# Memory
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries keep it or do not")
+def test_bodies_find_memory_that_is_there_already() -> None:
+    program = """
+        import resource
+
+        def bodies():
+            return [bytearray(100_000) for _ in range(20)]
+
+        http = Http()
+        bodies()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(20):
+            bodies()
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    """
+    (faults,) = run(program).fine()
+    assert int(faults) < 1000  # of some 9,800 pages that were written to

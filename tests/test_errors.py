@@ -257,6 +257,14 @@ def test_a_head_that_is_too_large(raw_server: RawServers, http: Http) -> None:
         http.request(server.url()).result()
 
 
+def test_a_connection_lost_twice_is_told_once(raw_server: RawServers, http: Http) -> None:
+    promise = http.request(raw_server([head], [head]).url())
+    with pytest.raises(RemoteDisconnected) as raised:
+        promise.result()
+    shown = "".join(traceback.format_exception(raised.value))
+    assert shown.count("RemoteDisconnected") == 1
+
+
 def test_a_traceback_shows_the_note(failed: Failed) -> None:
     promise, kind = failed
     with pytest.raises(kind) as raised:

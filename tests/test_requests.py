@@ -6,6 +6,7 @@ what it sends and should not, a test of its own says why it is refused here.
 
 import string
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from http.client import InvalidURL
 
 import httplib2
@@ -281,14 +282,20 @@ def test_headers_are_taken_at_the_call(raw_server: RawServers) -> None:
 
 def test_a_content_in_a_header_holds_up_nobody_else(server: WebServer) -> None:
     """It is looked at by who gives it, not by who answers all."""
-    gate = server.gate()
-    with Http(max_workers=1) as http:
-        before = http.request(gate.url())
-        _, token = http.request(server.url("/bytes/0"))
+    busy, gate = server.gate(), server.gate()
+    with Http(max_workers=2) as http, ThreadPoolExecutor(1) as pool:
+        for _ in range(2):
+            http.request(busy.url())
+        busy.arrived.wait_for(2)
+        _, token = http.request(gate.url("token"))
+        asked = pool.submit(http.request, server.url("/echo"), headers={"x-token": token})
+        busy.open()
         gate.arrived.wait_for(1)
+        assert http.request(server.url()).result(PATIENCE)[0].status == 200
         gate.open()
-        after = http.request(server.url("/echo"), headers={"x-token": token})
-        assert after.result(PATIENCE)[0].status == before.result(PATIENCE)[0].status == 200
+        promise = asked.result(PATIENCE)
+        assert promise.result(PATIENCE)[0].status == 200
+        assert [type(value) for value in (promise.request.headers or {}).values()] == [bytes]
 
 
 def test_a_content_may_be_sent_on(raw_server: RawServers) -> None:

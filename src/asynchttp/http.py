@@ -18,7 +18,7 @@ from .body import Body, take
 from .callsite import frames_of_caller
 from .clients import Clients
 from .filecache import safe
-from .lazy import Content
+from .lazy import real
 from .model import Cache, Certificate, Headers, Request, Settings, Tls
 from .promise import Callback, Promise
 from .runner import Runner
@@ -142,7 +142,7 @@ class Http(httplib2.Http):
             snapshot = _snapshot(headers) if headers is not None else None
             taken = take(body)
             if type(uri) is not str:
-                uri = _looked_at(uri)  # and refused, if it is bytes, as by httplib2
+                uri = real(uri)  # and refused, if it is bytes, as by httplib2
         except Exception as caught:  # noqa: BLE001  # it comes when somebody looks
             error = caught
         frames = frames_of_caller(1)
@@ -275,12 +275,8 @@ def _snapshot(headers: Headers) -> Headers:
     copied: dict[Any, Any] = dict(headers)  # Any: str or bytes, in all combinations
     for name, value in copied.items():
         if type(value) is not str:
-            copied[name] = _looked_at(value)
+            copied[name] = real(value)
     return copied
-
-
-def _looked_at(argument: Any) -> Any:  # Any: whatever it is
-    return bytes(argument) if type(argument) is Content else argument
 
 
 def _copy_of(attribute: object) -> object:

@@ -212,10 +212,10 @@ def _on_bytes(look: Callable[..., object]) -> Callable[..., object]:
     def method(self: Content, *arguments: object, **keywords: object) -> object:
         for argument in arguments:
             if type(argument) is Content:
-                arguments = tuple(map(_real, arguments))
+                arguments = tuple(map(real, arguments))
                 break
         if keywords:
-            keywords = {name: _real(value) for name, value in keywords.items()}
+            keywords = {name: real(value) for name, value in keywords.items()}
         return look(self._bytes or self._look(), *arguments, **keywords)
 
     return method
@@ -223,12 +223,13 @@ def _on_bytes(look: Callable[..., object]) -> Callable[..., object]:
 
 def _on_bytes_and_another(look: Callable[[bytes, Any], object]) -> Callable[..., object]:
     def operation(self: Content, other: object) -> object:
-        return look(self._bytes or self._look(), _real(other) if type(other) is Content else other)
+        return look(self._bytes or self._look(), real(other) if type(other) is Content else other)
 
     return operation
 
 
-def _real(argument: object) -> object:
+def real(argument: Any) -> Any:  # Any: whatever it is
+    """The bytes, if it is a Content, which is a look; else what it is."""
     return bytes(argument) if type(argument) is Content else argument
 
 

@@ -25,8 +25,8 @@ import httplib2
 from .body import Body
 from .callsite import CallSite, Frames
 
-# A Mapping is invariant in its keys: without the first two a dict[str, str] would not do.
 Text = str | bytes
+# A Mapping is invariant in its keys: without the first two a dict[str, str] would not do.
 Headers = Mapping[str, Text] | Mapping[bytes, Text] | Mapping[Text, Text]
 
 

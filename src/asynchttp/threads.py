@@ -13,8 +13,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import Context
-from functools import partial
 from types import CodeType, FrameType
 from typing import ParamSpec, TypeVar
 
@@ -33,9 +31,7 @@ class OwnThread(threading.Thread):
     """
 
     def __init__(self, target: Callable[[], None], purpose: str) -> None:
-        # Who starts it has nothing to do with what it does: it is to have none of his context.
-        alone = partial(Context().run, target)
-        super().__init__(target=alone, name=f"asynchttp {purpose}", daemon=True)
+        super().__init__(target=target, name=f"asynchttp {purpose}", daemon=True)
 
     def start(self) -> None:
         if sys.is_finalizing():  # before Python 3.12 it would wait for what never runs
