@@ -648,6 +648,7 @@ for each in users:
     each.start()
 for each in users:
     each.join()
+gc.collect()  # those that grew old: they would ask at the interpreter's end, where it is too late
 http.close()
 assert not failed and late
 for each in late:
