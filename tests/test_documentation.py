@@ -1,4 +1,4 @@
-"""What is printed runs: every example in a docstring, and the README from top to bottom."""
+"""What is printed is so: examples in docstrings and the README run, links lead somewhere."""
 
 import doctest
 import importlib
@@ -14,7 +14,9 @@ import asynchttp
 from asynchttp import log
 from tests.servers.web import WebServer
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+PROJECT = Path(__file__).parent.parent
+README = (PROJECT / "README.md").read_text()
+PAGES = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").glob("*.md"))]
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(asynchttp.__path__, "asynchttp.")
@@ -34,6 +36,13 @@ def test_example_in_a_docstring(example: doctest.DocTest, server: WebServer) -> 
     """`url` is some address that answers with five bytes."""
     example.globs.update(Http=asynchttp.Http, url=server.url("/bytes/5"))
     assert doctest.DocTestRunner().run(example).failed == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_of_the_pages_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)]*)\)", page.read_text())
+    lost = [link for link in links if ":" not in link and not (page.parent / link).exists()]
+    assert lost == []
 
 
 def readme_blocks() -> list[str]:
