@@ -78,6 +78,13 @@ def tls_h1_server(_tls_h1_server: WebServer) -> Iterator[WebServer]:
         yield _tls_h1_server
 
 
+@pytest.fixture(params=["server", "tls_server", "tls_h1_server"])
+def any_server(request: pytest.FixtureRequest) -> WebServer:
+    """Each of these in its turn."""
+    found: WebServer = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture
 def raw_server() -> Iterator[RawServers]:
     """Makes scripted servers, and closes them after the test."""

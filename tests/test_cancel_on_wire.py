@@ -22,15 +22,7 @@ from tests.servers.raw import wait as wait_for
 from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
 
-SERVERS = ["server", "tls_server", "tls_h1_server"]
 LONG = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + bytes(1000)
-
-
-@pytest.fixture(params=SERVERS)
-def any_server(request: pytest.FixtureRequest) -> WebServer:
-    """HTTP/1.1, HTTP/2 over TLS, HTTP/1.1 over TLS."""
-    found: WebServer = request.getfixturevalue(request.param)
-    return found
 
 
 @pytest.fixture

@@ -30,15 +30,6 @@ SHORT = 0.3
 LATE = 2.0
 """Seconds that a timeout may be late."""
 
-SERVERS = ["server", "tls_server", "tls_h1_server"]
-
-
-@pytest.fixture(params=SERVERS)
-def any_server(request: pytest.FixtureRequest) -> WebServer:
-    """HTTP/1.1, HTTP/2 over TLS, HTTP/1.1 over TLS."""
-    found: WebServer = request.getfixturevalue(request.param)
-    return found
-
 
 @pytest.fixture
 def http(authority_file: str) -> Iterator[Http]:
