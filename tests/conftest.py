@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers.certificates import Authority, local, server_context
 from tests.servers.raw import RawServer, Step
@@ -22,6 +23,10 @@ from tests.servers.unreachable import (
 )
 from tests.servers.web import WebServer
 from tests.states import Rig
+
+# A busy machine is no failure.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 RawServers: TypeAlias = Callable[..., RawServer]
 """Makes a server from scripts: `raw_server([head, send(OK)])`; see `tests.servers.raw`."""

@@ -67,9 +67,7 @@ NAMES = st.text("!#$%&'*+-.^_`|~0123456789abcXYZ", min_size=1)
 VALUES = st.text(st.characters(max_codepoint=255, exclude_characters="\0\r\n"))
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=5))
 def test_any_head(raw_server: RawServers, fields: list[tuple[str, str]]) -> None:
     lines = "".join(f"X-{name}: {value}\r\n" for name, value in fields).encode("latin-1")

@@ -184,7 +184,7 @@ def decodes_as_httplib2_does(content: bytes) -> None:
 
 @pytest.mark.usefixtures("_each_inflater")
 def test_what_is_decoded_here_is_what_httplib2_makes_of_it() -> None:
-    @settings(max_examples=1000, deadline=None)
+    @settings(max_examples=1000)
     @given(data=st.data())
     def check(data: st.DataObject) -> None:
         decodes_as_httplib2_does(damaged(data))
@@ -215,9 +215,7 @@ def test_so_is_what_httplib2_decodes_piece_by_piece(
     decodes_as_httplib2_does(spoil(pack(BIG)))
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_content(raw_server: RawServers, data: st.DataObject) -> None:
     packed = bytearray(data.draw(st.sampled_from(PACKINGS))(PLAIN))

@@ -19,7 +19,7 @@ from typing import TypeAlias
 import httplib2
 import pycurl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asynchttp import Http
@@ -45,7 +45,6 @@ from tests.servers.web import WebServer
 FAR = 3600.0
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(-50, 0), st.booleans()), max_size=200))
 def test_what_is_due_runs_in_order_once_unless_cancelled(plan: list[tuple[int, bool]]) -> None:
     timers, ran = Timers(), list[int]()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 import httplib2
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import asynchttp
@@ -85,7 +85,6 @@ def test_the_charset_is_the_one_that_the_response_names_or_utf_8(
         assert str(content) == f"{content}" == text
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.text(), st.binary())
 def test_whatever_a_server_says_there_is_text(charset: str, body: bytes) -> None:
     response = Response({"content-type": f"text/plain; charset={charset}"})

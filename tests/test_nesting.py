@@ -261,7 +261,6 @@ trees = st.recursive(
 @given(tree=trees, limits=st.lists(st.integers(1, 3), min_size=1, max_size=2))
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # the server is the same
 )
 def test_any_program_ends(server: WebServer, tree: Tree, limits: list[int]) -> None:
