@@ -17,13 +17,14 @@ import httplib2
 import pytest
 
 from asynchttp import Http, Promise
+from asynchttp.engine.loop import Loop
 from tests.conftest import RawServers
 from tests.interruption import Interruption
 from tests.programs import Program, python, run
 from tests.servers.app import pattern
 from tests.servers.certificates import Authority
 from tests.servers.raw import OK, head, send, until_closed, wait
-from tests.servers.seen import PATIENCE
+from tests.servers.seen import PATIENCE, Seen
 from tests.servers.web import WebServer
 from tests.test_fork import forking
 from tests.test_lifetime import close, signal_main, threads
@@ -101,6 +102,21 @@ def test_who_is_alone_waits_for_nobody_who_comes_later(http: Http, server: WebSe
     works(http, server)
 
 
+def test_two_that_come_at_once_are_not_both_alone(
+    http: Http, server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Barrier(2)
+
+    def meet(_: object) -> bool:
+        together.wait(PATIENCE)
+        return True
+
+    monkeypatch.setattr(Promise, "may_be_interrupted", property(meet))
+    with ThreadPoolExecutor(2) as pool:
+        assert all(pool.map(lambda _: http.request(server.url())[0].status == 200, range(2)))
+    assert [each.name for each in threads()] == ["asynchttp I/O"]
+
+
 def test_others_that_are_queued_meanwhile_come_after_it(server: WebServer) -> None:
     gate = server.gate()
     with Http(max_workers=1, blocking=True) as http, ThreadPoolExecutor(8) as pool:
@@ -176,7 +192,6 @@ def test_a_signal_handler_makes_a_request_in_the_middle_of_another(
     works(http, server)
 
 
-@pytest.mark.timeout(5)
 def test_a_signal_handler_asks_for_the_very_same(server: WebServer, tmp_path: Path) -> None:
     """With a cache it would wait for the answer of what it interrupts."""
     gate = server.gate()
@@ -475,6 +490,7 @@ def test_a_timeout_strikes(sent: int | None, server: WebServer) -> None:
         with pytest.raises(TimeoutError, match="timed out"):
             http.request(gate.url("late", sent))
         gate.aborted.wait_for(1)
+        http.timeout = PATIENCE
         works(http, server)
 
 
@@ -520,6 +536,33 @@ def test_by_a_finalizer(limit: int, server: WebServer) -> None:
         gc.collect()
         assert seen == [pattern(0, 5)] * 3
         works(http, server)
+
+
+def test_by_a_finalizer_on_the_io_thread(
+    http: Http, server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another makes a request on his own: there it would wait for itself."""
+    gate, seen, tell = server.gate(), Seen[bytes](), Loop._tell_those_who_wait
+    late: list[object] = []
+
+    class Late:
+        def __del__(self) -> None:
+            seen.add(http.request(server.url("/bytes/5"))[1])
+
+    def let_go(loop: Loop[Promise]) -> None:
+        tell(loop)
+        if threading.current_thread().name == "asynchttp I/O":
+            late.clear()
+
+    monkeypatch.setattr(Loop, "_tell_those_who_wait", let_go)
+    with ThreadPoolExecutor(1) as pool:
+        alone = pool.submit(http.request, gate.url())
+        gate.arrived.wait_for(1)
+        late.append(Late())
+        assert http.request(server.url())[0].status == 200
+        assert seen.wait_for(1) == [pattern(0, 5)]
+        gate.open()
+        assert alone.result()[0].status == 200
 
 
 FINALIZERS = """
@@ -621,6 +664,7 @@ def ask():
     assert (response.status, content) == (200, bytes(range(5))), content
 
 def use(number):
+    signal.alarm(20)  # for each: there are some hundred
     if first == "False":
         ask()
     with (interruption := Interruption(number)):
@@ -684,7 +728,6 @@ def test_ctrl_c_at_every_moment_harms_no_other(server: WebServer) -> None:
     assert number > 50
 
 
-@pytest.mark.timeout(5)
 def test_a_signal_handler_makes_a_request_though_there_is_one_slot(server: WebServer) -> None:
     gate = server.gate()
 

@@ -6,12 +6,15 @@ import asyncio
 import concurrent.futures as cf
 import dataclasses
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from asynchttp import Http, Promise
+from asynchttp.model import Reply
+from asynchttp.runner import Runner
 from tests.servers.seen import PATIENCE, Seen
 from tests.servers.web import WebServer
 
@@ -347,6 +350,43 @@ def test_a_done_callback_that_raises_stops_neither_the_others_nor_the_next_reque
         promise.result(PATIENCE)
         called.wait_for(1)
         assert http.request(server.url()).result(PATIENCE)[0].status == 200
+
+
+def test_what_a_callback_leaves_behind_goes_on_a_worker(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However slowly the I/O thread lets go of what it has delivered."""
+    deliver, called, gone = Runner.deliver, threading.Event(), Seen[str]()
+    early: list[bool] = []
+
+    def deliver_slowly(runner: Runner, token: Promise, outcome: Reply | BaseException) -> None:
+        deliver(runner, token, outcome)
+        early.append(called.wait(0.3))
+
+    class Callback:
+        def __call__(self, promise: Promise) -> None:
+            called.set()
+
+        def __del__(self) -> None:
+            gone.add(threading.current_thread().name)
+
+    monkeypatch.setattr(Runner, "deliver", deliver_slowly)
+    with Http() as http:
+        http.request(server.url(), callback=Callback())
+        gone.wait_for(1)
+    assert (early, list(gone)) == ([False], ["asynchttp worker"])
+
+
+def test_the_callback_of_what_is_cancelled_goes_with_it(server: WebServer) -> None:
+    gate = server.gate()
+    callback = lambda promise: None  # noqa: E731  # it is to have one owner
+    gone = weakref.ref(callback)
+    with Http() as http:
+        promise = http.request(gate.url(), callback=callback)
+        del callback
+        assert gone() is not None
+        assert promise.cancel()
+        assert gone() is None
 
 
 def test_what_a_callback_leaves_behind_may_take_long_to_go(server: WebServer) -> None:

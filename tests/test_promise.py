@@ -155,7 +155,8 @@ INTERRUPTED = """
     import concurrent.futures as cf
 
     async def wait(promise):
-        await promise
+        say("asyncio is looking")  # by now Ctrl-C is its own
+        await asyncio.shield(asyncio.wrap_future(promise))
 
     promise = Http().request(sys.argv[1])
     response, content = promise
@@ -176,16 +177,18 @@ WAITS = """
     promise.wait()
     cf.wait([promise])
     list(cf.as_completed([promise]))
-    asyncio.run(wait(asyncio.shield(asyncio.wrap_future(promise))))
+    asyncio.run(wait(promise))
 """
 
 
-@pytest.mark.parametrize("look", WAITS.split("\n")[1:-2], ids=str.strip)
+@pytest.mark.parametrize("look", WAITS.split("\n")[1:-1], ids=str.strip)
 def test_ctrl_c_ends_the_wait_and_the_promise_stays_good(server: WebServer, look: str) -> None:
     gate = server.gate()
     source = INTERRUPTED.format(look=look.strip())
     with Program(python(source, gate.url("label"))) as program:
         assert program.line() == "looking"
+        if "asyncio" in look:
+            assert program.line() == "asyncio is looking"
         gate.arrived.wait_for(1)
         program.signal(signal.SIGINT)
         assert program.line() == "interrupted"
@@ -193,6 +196,39 @@ def test_ctrl_c_ends_the_wait_and_the_promise_stays_good(server: WebServer, look
         assert program.line() == "False"
         gate.open()
         assert program.ended().fine() == ["200 label"]
+
+
+def ask_and_close(url: str) -> None:
+    with Http() as http:
+        http.request(url)
+
+
+MAIN_WAITS: dict[str, Callable[[str], object]] = {
+    "looking": lambda url: Http().request(url).response.status,
+    "blocking": lambda url: Http(blocking=True).request(url),
+    "closing": ask_and_close,
+}
+
+
+@pytest.mark.parametrize("wait", MAIN_WAITS.values(), ids=MAIN_WAITS)
+def test_a_signal_is_handled_that_does_not_end_the_system_call(
+    server: WebServer, wait: Callable[[str], object]
+) -> None:
+    """As one that comes at the last moment before the call; this one comes to another thread."""
+    gate = server.gate()
+
+    def strike() -> None:
+        gate.arrived.wait_for(1)
+        signal.raise_signal(signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, lambda *_: gate.open())
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            striking = pool.submit(strike)
+            wait(gate.url())
+            striking.result()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def test_who_waits_for_one_is_told_while_others_may_settle() -> None:

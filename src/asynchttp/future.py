@@ -247,7 +247,7 @@ class LeanFuture(Future[T]):
         if self.is_over(bell.release):
             return True
         try:
-            seconds = -1 if timeout is None else min(max(timeout, 0), threading.TIMEOUT_MAX)
+            seconds = threading.TIMEOUT_MAX if timeout is None else timeout
             return wait_and_help(bell, seconds) or self._state in DONE
         finally:
             self._forget(bell.release)
@@ -271,7 +271,11 @@ class LeanFuture(Future[T]):
 
     def wake(self) -> None:
         """Wake the threads that sleep in `result()` and the like."""
+        for wake in self.take_sleepers():
+            wake()
+
+    def take_sleepers(self) -> list[Callable[[], object]]:
+        """What wakes them, for who calls it later."""
         with guard:
             sleepers, self.sleepers = self.sleepers, None
-        for wake in sleepers or ():
-            wake()
+        return sleepers or []

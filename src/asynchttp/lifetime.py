@@ -75,13 +75,18 @@ _enough = False  # Ctrl-C, while it waits for what is pending
 
 
 def _end() -> None:
-    global ending  # noqa: PLW0603  # once
-    ending = True
-    promise_help()
-    if _enough or _ends_by_exception():
+    global ending, _enough  # noqa: PLW0603  # once
+    try:
+        ending = True
+        promise_help()
+        if _enough or _ends_by_exception():
+            _abort_all()
+        else:
+            _finish_all()
+    except BaseException:
+        _enough = True
         _abort_all()
-    else:
-        _finish_all()
+        raise
     failure.report_unseen()
     log.flush()
 
@@ -92,16 +97,10 @@ def _ends_by_exception() -> bool:
 
 
 def _finish_all() -> None:
-    global _enough  # noqa: PLW0603  # once
-    try:
-        # Again and again: a callback of one may have made requests of another.
-        while busy := [what for what in _all() if what.is_busy()]:
-            busy[0].wait_until_idle(TICK)
-            help_out()
-    except BaseException:
-        _enough = True
-        _abort_all()
-        raise
+    # Again and again: a callback of one may have made requests of another.
+    while busy := [what for what in _all() if what.is_busy()]:
+        busy[0].wait_until_idle(TICK)
+        help_out()
 
 
 def _abort_all() -> None:

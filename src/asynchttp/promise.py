@@ -242,7 +242,10 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         """Take it out of the queue, or abort its transfer; False when it is over, or its callback
         runs. From then on, looking raises `concurrent.futures.CancelledError`.
         """
-        return super().cancel()
+        cancelled = super().cancel()
+        if cancelled:
+            self.callback = None  # let go of here, and not wherever the promise ends
+        return cancelled
 
     def _cancellable(self) -> bool:
         return self._view is None

@@ -7,6 +7,8 @@ Rules:
   the next; nothing below it does, so that no chain of failures can grow the stack.
 - Foreign code (callbacks, done-callbacks, `then`) and slow decoding run on workers; the rest runs
   where it is, so that a plain request needs no worker.
+- Nobody is told of what the I/O thread has delivered before that has let go of it: what goes with
+  the last reference to a promise is foreign code as well.
 - A promise keeps its slot until its last foreign code has run.
 - A Runner survives its Http: it finishes what is pending, then its threads end.
 """
@@ -14,9 +16,11 @@ Rules:
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from threading import RLock
 from typing import Any, TypeVar
@@ -35,6 +39,7 @@ from .response import Answer, Response
 from .shares import Shares
 from .slots import Slots, Turn, current_turn, running
 from .threads import (
+    GLANCE,
     calls_foreign_code,
     in_our_midst,
     is_daemon_of_the_program,
@@ -58,7 +63,9 @@ class Runner:
         self._slots: Slots[Task] = Slots(max_workers)
         self._closing = self._parked = False
         self._shares: Shares[Promise] = Shares()
-        self._to_wake: deque[Promise] = deque()
+        # What follows from what the I/O thread has delivered: who is to be woken, what is to run.
+        self._to_wake: deque[Callable[[], object]] = deque()
+        self._to_run: deque[Callable[[], None]] = deque()
         self._answering: set[Promise] = set()
         self._late: set[Task] = set()  # the end of the program does not wait for it
         self._make_threads()
@@ -91,10 +98,9 @@ class Runner:
 
         On this thread, if it is the only one that does so: of many, one I/O thread does it best.
         """
-        alone = not self._answering and promise.may_be_interrupted and not sys.is_finalizing()
         try:
             self._answering.add(promise)
-            if alone:
+            if self._may_see_through(promise):
                 self._see_through(promise)
             else:
                 self.submit(promise)
@@ -105,6 +111,12 @@ class Runner:
         finally:
             self._answering.discard(promise)
         return promise.plain()
+
+    def _may_see_through(self, promise: Promise) -> bool:
+        if sys.is_finalizing() or not promise.may_be_interrupted:
+            return False
+        # A finalizer on the I/O thread must: there it would wait for itself.
+        return len(self._answering) == 1 or self._engine.has_thread(threading.current_thread())
 
     def _see_through(self, promise: Promise) -> None:
         turn = Turn(promise, self._slots)
@@ -312,11 +324,11 @@ class Runner:
             log.debug("%s not answered: %r", promise.label, outcome)
 
     def about_to_block(self) -> None:
-        try:
+        with suppress(IndexError):  # an I/O thread that ends and the one after it may both be here
             while self._to_wake:
-                self._to_wake.popleft().wake()
-        except IndexError:
-            pass  # an I/O thread that ends and the one after it may both be here
+                self._to_wake.popleft()()
+        if self._to_run:
+            self._workers.take_over(self._to_run)
 
     # From the answer to the settled promise.
 
@@ -369,7 +381,7 @@ class Runner:
 
     def _wake(self, promise: Promise) -> None:
         if self._engine.is_current_thread():
-            self._to_wake.append(promise)  # for about_to_block
+            self._to_wake.extend(promise.take_sleepers())
         else:
             promise.wake()
 
@@ -395,7 +407,11 @@ class Runner:
     # On workers.
 
     def _on_worker(self, function: Callable[..., None], *arguments: object) -> None:
-        self._workers.run(partial(self._run, function, arguments))
+        task = partial(self._run, function, arguments)
+        if self._engine.is_current_thread():
+            self._to_run.append(task)
+        else:
+            self._workers.run(task)
 
     def _run(self, function: Callable[..., None], arguments: tuple[object, ...]) -> None:
         function(*arguments)
@@ -427,7 +443,8 @@ class Runner:
             self.cancel_all()
         self.retire()
         if self._may_wait():
-            self._slots.wait_until_empty()
+            while not self._slots.wait_until_empty(GLANCE):
+                pass
             self._end_threads()
             self._engine.join()
             self._workers.join()

@@ -294,7 +294,7 @@ class Slots(Generic[W]):
         with self.lock:
             return not self._queued and not self._working
 
-    def wait_until_empty(self, timeout: float | None = None) -> bool:
+    def wait_until_empty(self, timeout: float) -> bool:
         """Wait for that, at most `timeout` seconds."""
         with self.lock:
             before = self._times_emptied  # it may be empty for a moment only

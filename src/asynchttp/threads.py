@@ -17,6 +17,9 @@ from types import CodeType, FrameType
 from typing import ParamSpec, TypeVar
 
 TICK = 0.02  # seconds between two looks for what to help with
+GLANCE = 1.0
+"""Seconds after which the main thread, where it waits, comes back to Python, which runs the signal
+handlers: a signal that came just before the system call does not end that."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -135,12 +138,18 @@ def help_out() -> None:
 
 @calls_foreign_code  # signal handlers
 def wait_and_help(bell: threading.Lock, seconds: float) -> bool:
-    """Acquire `bell` in at most so many seconds, -1 for any; meanwhile help, if there is need."""
-    if not _somebody_helps:
-        return bell.acquire(timeout=seconds)
-    ends = time.monotonic() + (seconds if seconds >= 0 else threading.TIMEOUT_MAX)
-    while not bell.acquire(timeout=max(0, min(TICK, ends - time.monotonic()))):
+    """Acquire `bell` in at most so many seconds; meanwhile help, if there is need."""
+    ends, pause = time.monotonic() + seconds, _pause()
+    while not bell.acquire(timeout=max(0, min(pause, ends - time.monotonic()))):
         help_out()
         if time.monotonic() > ends:
             return False
     return True
+
+
+def _pause() -> float:
+    """Seconds that this thread may sleep."""
+    if _somebody_helps:
+        return TICK
+    is_main = threading.current_thread() is threading.main_thread()  # where signal handlers run
+    return GLANCE if is_main else threading.TIMEOUT_MAX

@@ -57,8 +57,17 @@ class Workers:
         self._tasks.append(task)
         self._call()
 
+    def take_over(self, tasks: deque[Callable[[], None]]) -> None:
+        """Have workers call all of them, which nobody here has any more when one of them begins."""
+        with suppress(IndexError):  # another was quicker
+            while tasks:
+                self._tasks.append(tasks.popleft())
+        self._call()
+
     def _call(self) -> None:
         """Have somebody on the way to the tasks."""
+        if self._coming:
+            return  # asked first without the lock: who comes looks again, once he is there
         newcomer: OwnThread | None = None
         try:
             with self._lock:
@@ -88,9 +97,12 @@ class Workers:
     def _wake(self) -> bool:
         if not self._idle:
             return False
-        thread, bell = self._idle.popitem()
-        self._coming.add(thread)
-        bell.release()
+        thread, bell = next(reversed(self._idle.items()))
+        try:  # Ctrl-C can come after any call
+            del self._idle[thread]
+            self._coming.add(thread)
+        finally:
+            bell.release()
         return True
 
     def _start(self, newcomer: OwnThread) -> None:

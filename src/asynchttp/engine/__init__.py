@@ -18,6 +18,8 @@ Files, from the outside in:
     pioneers.py   Pioneers: of many to one https origin, the first makes the connection
     names.py      Names: host names looked up without libcurl, so that none waits for another
     openssl.py    what OpenSSL keeps for each thread
+    memory.py     what glibc keeps for bodies
+    job.py        Job: a transfer on its way through the loop
     timers.py     Timers: the loop's timer heap
     poller.py     epoll, or select elsewhere
     trouble.py    the table from libcurl's error codes to the exceptions of httplib2's callers
@@ -48,7 +50,10 @@ class Receiver(Protocol[Token]):
         """A transfer has its connection; told only while `log.telling()`."""
 
     def about_to_block(self) -> None:
-        """Nothing to do for the moment, or for 2 ms now nobody was told: wake those who wait."""
+        """All that was delivered has been let go of: tell others, who were not told before.
+
+        Said when there is nothing to do for the moment, or when they have waited for 2 ms.
+        """
 
 
 class Engine(Protocol[Token]):

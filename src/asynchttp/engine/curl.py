@@ -104,8 +104,12 @@ class CurlEngine(Generic[Token]):
         own = [] if self._loop is None else [self._loop]
         return [*own, *self.callers.driven.copy().values()]
 
+    def has_thread(self, thread: threading.Thread) -> bool:
+        """Whether it is the I/O thread, or was and has not ended."""
+        return thread is self._thread or thread in self._ending
+
     def is_current_thread(self) -> bool:
-        """Whether this is the I/O thread."""
+        """Whether this is the I/O thread, and will tell others of what it delivers."""
         loop = self._loop
         return loop is not None and loop.thread == threading.get_ident()
 

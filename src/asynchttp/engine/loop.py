@@ -30,6 +30,7 @@ import httplib2
 from .. import log
 from ..body import Body
 from ..model import Reply, Transfer
+from ..threads import GLANCE
 from . import Receiver
 from .easy import Easy, Preset, preset_of
 from .job import Job
@@ -44,7 +45,7 @@ from .upload import Upload
 Token = TypeVar("Token", bound=Hashable)
 
 LATEST = 0.002  # seconds after which those who wait are woken, however busy the loop is
-LONG = 3600.0  # seconds: no system call takes more than 2**31 ms
+LONG = 3600.0  # seconds, of whoever has nothing to do: no system call takes more than 2**31 ms
 TICKS = 8  # looks within one timeout whether bytes still move
 POOL = 1000  # idle easy handles kept for each preset
 
@@ -277,17 +278,22 @@ class Loop(Generic[Token]):
 
     def _time(self, job: Job[Token], timeout: float) -> None:
         job.last_moved = time.monotonic()
-        job.timer = self._timers.after(timeout / TICKS, partial(self._look_at, job, timeout))
+        self._look_after(timeout / TICKS, job, timeout)
 
-    def _look_at(self, job: Job[Token], timeout: float) -> None:
+    def _look_after(self, pause: float, job: Job[Token], timeout: float) -> None:
+        due = time.monotonic() + pause
+        job.timer = self._timers.after(pause, partial(self._look_at, job, timeout, due))
+
+    def _look_at(self, job: Job[Token], timeout: float, due: float) -> None:
+        now = time.monotonic()
+        job.last_moved += now - due  # that was not silence: this thread was kept from listening
         if job.easy is not None:
             job.last_moved = max(job.last_moved, self._last_moved(job, job.easy))
-        left = job.last_moved + timeout - time.monotonic()
+        left = job.last_moved + timeout - now
         if left <= 0:
             self._end(job, self._timed_out(job))
         else:
-            pause = min(left, timeout / TICKS)
-            job.timer = self._timers.after(pause, partial(self._look_at, job, timeout))
+            self._look_after(min(left, timeout / TICKS), job, timeout)
 
     def _timed_out(self, job: Job[Token]) -> Exception:
         if job.easy is None:
@@ -330,7 +336,7 @@ class Loop(Generic[Token]):
             try:
                 self._catch_up()
                 while self.has_work or not is_over(self._nudge):
-                    self._look_around(self._poll(self._pause()))
+                    self._look_around(self._poll(self._pause(GLANCE)))
                     self._catch_up()
             except BaseException:  # Ctrl-C: nobody knows how far anything is
                 self.discard()
@@ -359,7 +365,7 @@ class Loop(Generic[Token]):
             return self._over
 
     def _turn(self) -> None:
-        pause = self._pause()
+        pause = self._pause(LONG)
         if pause != 0:
             self.thread = 0  # a finalizer may come between this and the poll
             self._tell_those_who_wait()
@@ -380,16 +386,16 @@ class Loop(Generic[Token]):
             command, arguments = commands.popleft()
             command(*arguments)
 
-    def _pause(self) -> float | None:
-        """Seconds for which nothing is to be done; None for ever."""
-        due = [self._timers.pause()] if self._timers.heap else []
+    def _pause(self, longest: float) -> float:
+        """Seconds for which nothing is to be done."""
+        due = [longest, self._timers.pause()] if self._timers.heap else [longest]
         for shard in self._shards:
             if shard.under_way and (pause := shard.pause()) >= 0:
                 shard.is_ready = shard.is_ready or pause == 0
                 due.append(pause / 1000)
-        return min(*due, LONG) if due else None
+        return min(due)
 
-    def _poll(self, pause: float | None) -> Sequence[int]:
+    def _poll(self, pause: float) -> Sequence[int]:
         if pause == 0:
             return self._poller.poll(0)
         self._asleep = True
@@ -414,6 +420,9 @@ class Loop(Generic[Token]):
         for fd in ready:
             if (shard := self._owners.get(fd)) is not None:
                 shard.is_ready = True
+        if not self._timers.pause():  # libcurl's timers go before ours: it knows how far it came
+            for shard in self._shards:
+                shard.is_ready = shard.is_ready or (bool(shard.under_way) and shard.pause() == 0)
 
     def _act(self) -> None:
         for shard in self._shards:

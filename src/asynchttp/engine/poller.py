@@ -30,7 +30,7 @@ class Poller(Protocol):
     def watch(self, fd: int) -> None:
         """A multi handle has made a socket. libcurl closes it without a word."""
 
-    def poll(self, seconds: float | None) -> Sequence[int]:
+    def poll(self, seconds: float) -> Sequence[int]:
         """Where something has happened, perhaps on others too; waits at most `seconds`."""
 
     def wake(self) -> None:
@@ -61,7 +61,7 @@ class EpollPoller:
     def watch(self, fd: int) -> None:
         self._epoll.register(fd, self._ANYTHING)
 
-    def poll(self, seconds: float | None) -> Sequence[int]:
+    def poll(self, seconds: float) -> Sequence[int]:
         return [fd for fd, _ in self._epoll.poll(seconds, self._AT_ONCE)]
 
     def wake(self) -> None:
@@ -94,7 +94,7 @@ class SelectPoller:
     def watch(self, fd: int) -> None:
         pass  # `fdset` tells
 
-    def poll(self, seconds: float | None) -> Sequence[int]:
+    def poll(self, seconds: float) -> Sequence[int]:
         ear = self._ear.fileno()
         reads, writes, errors = [ear], list[int](), list[int]()
         for fdset in self._fdsets:
