@@ -16,11 +16,9 @@ import httplib2
 
 import asynchttp
 from tests.servers.raw import Peer, RawServer, Step
+from tests.servers.seen import PATIENCE
 
 PORT = "PORT"
-TIMEOUT = 3.0
-"""Seconds; no request of these tests comes near it, unless it is to time out."""
-
 Pair: TypeAlias = Any
 """The response and content that `request` returns. Any: the types of httplib2 do not say so."""
 Url: TypeAlias = Callable[[str], str]
@@ -85,8 +83,10 @@ def has_recorded(peer: Peer) -> bool:
     while (line := peer.reader.readline()).strip():
         head += line
     if head:
-        peer.server.bodies.add(_body(head, peer.reader))
+        body = _body(head, peer.reader)
+        peer.server.bodies.add(body)
         peer.server.heads.add(head)
+        peer.server.requests.add((head, body))
     return bool(head)
 
 
@@ -107,12 +107,11 @@ def _chunks(reader: BufferedReader) -> Iterator[bytes]:
 
 def requests_of(server: RawServer) -> list[Wire]:
     """What `record` has recorded so far."""
-    heads = [head.decode("latin-1").replace(f":{server.port}", f":{PORT}") for head in server.heads]
-    return [_wire(head, body) for head, body in zip(heads, server.bodies, strict=True)]
+    return [_wire(head, body, server.port) for head, body in server.requests]
 
 
-def _wire(head: str, body: bytes) -> Wire:
-    line, *fields = head.splitlines()
+def _wire(head: bytes, body: bytes, port: int) -> Wire:
+    line, *fields = head.decode("latin-1").replace(f":{port}", f":{PORT}").splitlines()
     split = (field.partition(":") for field in fields)
     return Wire(line, sorted((name.lower(), value.strip()) for name, _, value in split), body)
 
@@ -141,7 +140,7 @@ def same(servers: Callable[..., RawServer], script: list[Step], ask: Ask = get) 
 
 
 def _story(client: type[httplib2.Http], server: RawServer, ask: Ask) -> Story:
-    with closing(client(timeout=TIMEOUT)) as http:
+    with closing(client(timeout=PATIENCE)) as http:
         try:
             outcome = _answered(*ask(http, server.url))
         except Exception as error:  # noqa: BLE001 - it is what is compared

@@ -1,7 +1,7 @@
 """Programs that a test runs in a Python of their own: how they begin, end and fork is theirs.
 
-Rules: warnings are errors; a program that hangs ends by itself and shows where it hung; what it is
-told (URLs, files) comes as its arguments.
+Rules: warnings are errors; a program that hangs ends by itself and shows where it hung, also if
+it only waits for an idle thread to end; what it is told (URLs, files) comes as its arguments.
 """
 
 import os
@@ -18,8 +18,10 @@ PATIENCE = 20
 
 PRELUDE = f"""\
 import faulthandler, os, signal, sys, threading
+import asynchttp.workers
 from asynchttp import Http
 
+asynchttp.workers.IDLE = 3600.0
 faulthandler.register(signal.SIGALRM, chain=True)
 signal.alarm({PATIENCE})
 

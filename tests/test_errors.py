@@ -21,7 +21,7 @@ import pytest
 from asynchttp import Http, Promise
 from tests.conftest import RawServers
 from tests.oracle import both, record, same
-from tests.servers.raw import OK, Step, drip, head, reset, send
+from tests.servers.raw import OK, Peer, Step, drip, head, read_head, reset, send
 from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
 
@@ -174,13 +174,11 @@ ANSWERS = {
 def url(raw_server: RawServers) -> str:
     """Where a request fails in the way that its path says."""
 
-    def answer(peer: object) -> None:
-        head(peer)  # type: ignore[arg-type]
-        target = server.heads[len(server.heads) - 1].split(b" ")[1]
-        send(ANSWERS[target])(peer)  # type: ignore[arg-type]
+    def answer(peer: Peer) -> None:
+        target = read_head(peer).split(b" ")[1]
+        send(ANSWERS[target])(peer)
 
-    server = raw_server([answer])
-    return server.url("")
+    return raw_server([answer]).url("")
 
 
 @pytest.fixture(params=WRONG)
@@ -214,9 +212,9 @@ def test_it_says_which_request_it_was_and_where_it_was_made(failed: Failed) -> N
 def test_it_can_be_pickled(failed: Failed) -> None:
     """As by a process pool, whose workers make requests."""
     promise, kind = failed
+    error = promise.exception()
     if issubclass(kind, httplib2.error.HttpLib2ErrorWithResponse):
         pytest.skip("httplib2's own, which cannot")
-    error = promise.exception()
     copied: Any = pickle.loads(pickle.dumps(error))  # Any: what is written into it has no types
     assert (str(copied), copied.__notes__) == (str(error), error.__notes__)  # type: ignore[union-attr]
     assert str(copied.request) == str(promise.request)

@@ -8,8 +8,6 @@ The server lives in this process, the programs in theirs: what they did is what 
 import signal
 import sys
 import textwrap
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,18 +15,6 @@ import pytest
 from tests.programs import STRICT, Ended, Program, python, run
 from tests.servers.certificates import Authority
 from tests.servers.web import WebServer
-
-SOON = 6.0
-"""Seconds within which a program ends that waits for nothing, on a busy machine: less than any
-thread of asynchttp waits for more to do."""
-
-
-@pytest.fixture
-def soon() -> Iterator[None]:
-    """The test is over soon."""
-    began = time.monotonic()
-    yield
-    assert time.monotonic() - began < SOON
 
 
 def at_its_end(source: str, *arguments: object) -> Program:
@@ -42,7 +28,6 @@ def at_its_end(source: str, *arguments: object) -> Program:
 # Nothing is pending
 
 
-@pytest.mark.usefixtures("soon")
 def test_an_idle_http_keeps_no_process_alive(server: WebServer) -> None:
     program = """
         http = Http()
@@ -52,7 +37,6 @@ def test_an_idle_http_keeps_no_process_alive(server: WebServer) -> None:
     assert run(program, server.url()).fine() == ["called"]
 
 
-@pytest.mark.usefixtures("soon")
 def test_neither_does_one_that_was_never_used() -> None:
     assert run("http = Http()").fine() == []
 
@@ -275,7 +259,6 @@ def test_what_an_exit_handler_asks_for_is_finished_or_fails_aloud(server: WebSer
     reason="these start no thread when the program ends; now and then the daemon says so",
     strict=False,
 )
-@pytest.mark.usefixtures("soon")
 def test_a_daemon_thread_that_never_stops_asking_keeps_no_process_alive(server: WebServer) -> None:
     program = """
         def ask_for_ever():
@@ -346,7 +329,6 @@ FAILING = {
 }
 
 
-@pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("failing", FAILING.values(), ids=FAILING)
 def test_after_an_unhandled_exception_the_queue_is_dropped(failing: str, server: WebServer) -> None:
     gate = server.gate()
@@ -369,7 +351,6 @@ def test_after_an_unhandled_exception_the_queue_is_dropped(failing: str, server:
     assert len(server.received) == 2
 
 
-@pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize(
     "waiting",
     [
@@ -397,7 +378,6 @@ def test_ctrl_c_ends_a_program_that_waits(waiting: str, server: WebServer) -> No
     gate.aborted.wait_for(1)
 
 
-@pytest.mark.usefixtures("soon")
 def test_ctrl_c_at_the_end_drops_the_queue(server: WebServer) -> None:
     gate = server.gate()
     program = """
@@ -497,7 +477,7 @@ LOOKS = {
     "nobody looked at the pair": ("response, content = promise", 1),
     "somebody looked": ("promise.exception()", 0),
     "somebody looked and failed": ("try: promise.content[0]\nexcept OSError: pass", 0),
-    "cancelled": ("promise.cancel(); promise.wait()", 0),
+    "cancelled": ("promise.cancel() or promise.exception(); promise.wait()", 0),
 }
 
 

@@ -133,6 +133,7 @@ def test_the_functions_of_concurrent_futures_take_it(rig: Rig) -> None:
     rig.answer()
     assert set(cf.as_completed(promises, PATIENCE)) == set(promises)
     assert cf.wait(promises) == (set(promises), set())
+    assert [promise.exception() is None for promise in promises] == [True, False, False]
 
 
 def test_as_completed_gives_the_one_that_is_there(rig: Rig) -> None:

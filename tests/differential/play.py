@@ -14,7 +14,8 @@ import httplib2
 from tests.differential.clock import Clock, standing_still
 from tests.differential.scenario import Scenario, Visit
 from tests.differential.server import Stage, World
-from tests.oracle import TIMEOUT, Pair, Wire
+from tests.oracle import Pair, Wire
+from tests.servers.seen import PATIENCE
 
 Client: TypeAlias = Callable[..., httplib2.Http]
 """Makes what a scenario is played to: a class, say, with httplib2.Http's arguments."""
@@ -57,7 +58,7 @@ def play(scenario: Scenario, client: Client, world: World, trusted: Path) -> lis
 def _made(
     client: Client, scenario: Scenario, cache: str, world: World, trusted: Path
 ) -> httplib2.Http:
-    http = client(cache if scenario.cache else None, timeout=TIMEOUT, ca_certs=str(trusted))
+    http = client(cache if scenario.cache else None, timeout=PATIENCE, ca_certs=str(trusted))
     for name, password, domain in scenario.credentials:
         http.add_credentials(name, password, world.real(f"//{domain}")[2:])
     return http

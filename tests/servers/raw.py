@@ -59,13 +59,18 @@ Step: TypeAlias = Callable[[Peer], None]
 
 def head(peer: Peer) -> None:
     """Reads a request up to the empty line, and records it."""
+    read_head(peer)
+
+
+def read_head(peer: Peer) -> bytes:
+    """The same; returns it."""
     lines = iter(peer.reader.readline, b"")
     received = b""
     for line in lines:
         received += line
         if line == b"\r\n":
             peer.server.heads.add(received)
-            return
+            return received
     raise ConnectionAbortedError("closed before the end of the request's head")
 
 
@@ -124,8 +129,8 @@ def reset(peer: Peer) -> None:
 class RawServer:
     """Runs a script on each connection, on a thread of its own.
 
-    `accepted` has the clients' ports; `heads` and `bodies` what was read, as it was; `closed`
-    the ports of those whom `until_closed` saw go.
+    `accepted` has the clients' ports; `heads` and `bodies` what was read, as it was, `requests`
+    both of those that were read as one; `closed` the ports of those whom `until_closed` saw go.
     """
 
     def __init__(self, *scripts: list[Step], tls: ssl.SSLContext | None = None) -> None:
@@ -140,6 +145,7 @@ class RawServer:
         self.accepted: Seen[int] = Seen()
         self.heads: Seen[bytes] = Seen()
         self.bodies: Seen[bytes] = Seen()
+        self.requests: Seen[tuple[bytes, bytes]] = Seen()
         self.closed: Seen[int] = Seen()
         self._accepting = threading.Thread(target=self._accept, name=f"raw-{self.port}")
         self._accepting.start()
@@ -190,6 +196,9 @@ class RawServer:
                 step(peer)
         except (ConnectionError, ssl.SSLError):
             pass  # the client has gone, which may be what the test is about
+        except OSError as error:
+            if not self.closing.is_set():  # else it met its end in the middle of a handshake
+                self._errors.append(error)
         except Exception as error:  # noqa: BLE001 - `close` raises it in the test's thread
             self._errors.append(error)
         finally:

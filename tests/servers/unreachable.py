@@ -42,7 +42,7 @@ def can_replace_name_server() -> bool:
 
 
 class DeadNameServer:
-    """A name server that takes every question and answers none.
+    """A name server that takes every question and answers none: a lookup takes 30 seconds.
 
     It is the only one of a program that is run by `command`; `localhost` and `alive.test` are
     known there without it. This takes Linux and root: mounts that only that program sees, and
@@ -65,7 +65,7 @@ class DeadNameServer:
     def _write(self) -> None:
         address = self._socket.getsockname()[0]
         files = {
-            "resolv.conf": f"nameserver {address}\n",
+            "resolv.conf": f"nameserver {address}\noptions timeout:30 attempts:1\n",
             "hosts": "127.0.0.1 localhost alive.test\n",
             "nsswitch.conf": "hosts: files dns\n",
         }
