@@ -48,6 +48,7 @@ def forked_for_good(work):
 def join(pid):
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     assert code == 0, code
+    signal.alarm(2 * CHILD_PATIENCE)  # each has its own
 
 def check(url, client=None):
     assert (client or http).request(url).response.status == 200
