@@ -16,7 +16,6 @@ Rules:
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -28,7 +27,7 @@ from typing import Any, TypeVar
 from . import lifetime, log
 from .calls import Call, Following
 from .callsite import Frames
-from .engine.curl import CurlEngine
+from .engine.curl import CurlEngine, on_io_thread
 from .errors import LostInForkError
 from .failure import Failure, annotate
 from .future import FINISHED, LeanFuture
@@ -115,8 +114,8 @@ class Runner:
     def _may_see_through(self, promise: Promise) -> bool:
         if sys.is_finalizing() or not promise.may_be_interrupted:
             return False
-        # A finalizer on the I/O thread must: there it would wait for itself.
-        return len(self._answering) == 1 or self._engine.has_thread(threading.current_thread())
+        # A finalizer on an I/O thread must: there it might wait for itself.
+        return len(self._answering) == 1 or on_io_thread()
 
     def _see_through(self, promise: Promise) -> None:
         turn = Turn(promise, self._slots)

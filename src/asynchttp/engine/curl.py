@@ -22,6 +22,15 @@ from .memory import keep_for_bodies
 Token = TypeVar("Token", bound=Hashable)
 
 
+class IoThread(OwnThread):
+    """An I/O thread."""
+
+
+def on_io_thread() -> bool:
+    """Whether this is one, of whatever engine."""
+    return isinstance(threading.current_thread(), IoThread)
+
+
 class CurlEngine(Generic[Token]):
     """An Engine: see the package.
 
@@ -54,7 +63,7 @@ class CurlEngine(Generic[Token]):
         Nobody knows of it before it runs: whoever waited for it might be who is to start it.
         """
         loop = Loop(self._receiver, self._run_elsewhere, self._lock)
-        thread = OwnThread(loop.run, "I/O")
+        thread = IoThread(loop.run, "I/O")
         try:
             thread.start()
             with self._lock:
@@ -103,10 +112,6 @@ class CurlEngine(Generic[Token]):
         """The loops that have a thread."""
         own = [] if self._loop is None else [self._loop]
         return [*own, *self.callers.driven.copy().values()]
-
-    def has_thread(self, thread: threading.Thread) -> bool:
-        """Whether it is the I/O thread, or was and has not ended."""
-        return thread is self._thread or thread in self._ending
 
     def is_current_thread(self) -> bool:
         """Whether this is the I/O thread, and will tell others of what it delivers."""
