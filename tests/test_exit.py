@@ -387,7 +387,32 @@ def test_ctrl_c_at_the_end_drops_the_queue(server: WebServer) -> None:
     with at_its_end(program, gate.url()) as running:
         gate.arrived.wait_for(2)
         running.signal(signal.SIGINT)
-        _, _, err = running.ended()
+        code, _, err = running.ended()
+    assert code != -signal.SIGALRM
+    assert "KeyboardInterrupt" in err
+    gate.aborted.wait_for(2)
+    assert len(server.received) == 2
+
+
+def test_so_does_ctrl_c_before_it_waits(server: WebServer) -> None:
+    gate = server.gate()
+    program = """
+        from asynchttp import lifetime
+
+        def strike_once(promise_help=lifetime.promise_help):
+            lifetime.promise_help = promise_help
+            signal.raise_signal(signal.SIGINT)
+
+        http = Http(max_workers=2)
+        queued = [http.request(sys.argv[1]) for _ in range(100)]
+        lifetime.promise_help = strike_once
+        sys.stdin.read()
+    """
+    with Program(python(program, gate.url())) as running:
+        gate.arrived.wait_for(2)
+        running.tell_no_more()
+        code, _, err = running.ended()
+    assert code != -signal.SIGALRM
     assert "KeyboardInterrupt" in err
     gate.aborted.wait_for(2)
     assert len(server.received) == 2
