@@ -19,6 +19,7 @@ from tests.servers.raw import Peer, RawServer, Step
 from tests.servers.seen import PATIENCE
 
 PORT = "PORT"
+
 Pair: TypeAlias = Any
 """The response and content that `request` returns. Any: the types of httplib2 do not say so."""
 Url: TypeAlias = Callable[[str], str]

@@ -112,12 +112,16 @@ def test_what_this_machine_was_too_busy_for_is_no_silence(
 def test_silence_beside_others_who_are_busy(http: Http, any_server: WebServer, where: str) -> None:
     """On HTTP/2 they have one connection, on which bytes move all the time."""
     http.timeout = PATIENCE
-    busy = [http.request(any_server.url("/drip/4000?every=0.05")) for _ in range(2)]
+    long, *short = [
+        http.request(any_server.url(f"/drip/{count}?every=0.05")) for count in (4000, 40, 40)
+    ]
     http.request(any_server.url("/status/200")).result()
     http.timeout = SHORT
     with takes(SHORT):
         assert_times_out(http.request(any_server.url(f"/slow?{where}=60")))
-    assert all(promise.cancel() for promise in busy)
+    assert not long.done()
+    assert [bytes(promise.content) for promise in short] == [pattern(0, 40)] * 2
+    assert long.cancel()
 
 
 def test_a_server_that_does_not_read(http: Http, raw_server: RawServers, tmp_path: Path) -> None:
