@@ -1,9 +1,11 @@
 """One request at a time, by asynchttp and by libcurl's blocking `perform`, in turn, in a process of
-its own, which prints the median seconds that each took as JSON:
+its own, which prints the median seconds that each took as JSON, and those after which the call
+`http.request` returned:
 
     python -m bench.latency URL REQUESTS
 
-Rules: every answer is looked at before the clock stops. Both are warm, and keep their connection.
+Rules: every answer is looked at, of a request before its clock stops. All are warm, and keep their
+connection.
 """
 
 import json
@@ -39,6 +41,17 @@ def through_asynchttp(url: str) -> Iterator[Get]:
         yield get
 
 
+def until_request_returns(url: str, count: int) -> Iterator[float]:
+    """The seconds of each call alone, of so many."""
+    with Http() as http:
+        for _ in range(count):
+            began = time.perf_counter()
+            response, content = http.request(url)
+            yield time.perf_counter() - began
+            if response.status != 200 or content != CONTENT:
+                raise WrongAnswerError(response.status, bytes(content))
+
+
 @contextmanager
 def through_perform(url: str) -> Iterator[Get]:
     """The floor: a handle that is set up once."""
@@ -60,7 +73,9 @@ def measure(url: str, count: int) -> dict[str, float]:
     with through_asynchttp(url) as ours, through_perform(url) as theirs:
         interleave({"asynchttp": ours, "perform": theirs}, _WARM_UP)
         sides = {"asynchttp": lambda: _seconds(ours), "perform": lambda: _seconds(theirs)}
-        return {side: median(seconds) for side, seconds in interleave(sides, count).items()}
+        taken = interleave(sides, count)
+    _, *calls = until_request_returns(url, count + 1)
+    return {side: median(seconds) for side, seconds in (*taken.items(), ("call", calls))}
 
 
 def _seconds(get: Get) -> float:

@@ -28,7 +28,8 @@ from rich.console import Console
 
 from demo import __main__ as program
 from demo import city, transit
-from demo.race import RUNNERS, race
+from demo.race import RUNNERS, in_background, race
+from tests.servers.sociable import sociable_server
 
 PROJECT = Path(__file__).resolve().parent.parent
 Json = Any  # what json.loads returns
@@ -213,12 +214,20 @@ def test_the_race_ends_with_a_table(api: str) -> None:
         assert re.search(row.format(re.escape(client)), text)
 
 
-def test_asynchttp_wins_by_doing_its_requests_at_once() -> None:
-    with transit.serving(latency=0.3) as url:
-        _, text = race_in_text([url + path for path in transit.PATHS[:20]])
+def test_asynchttp_does_its_requests_at_once() -> None:
+    paths = [f"/routes/{route.id}" for route in city.ROUTES[:20]]
+    with sociable_server({"/routes/": len(paths)}) as url:
+        answers = in_background([url + path for path in paths], lambda: None)
+    assert [content for _, content in answers.values()] == [transit.BODIES[path] for path in paths]
+
+
+def test_the_speed_up_is_that_over_the_first() -> None:
+    with transit.serving(latency=0.1) as url:
+        _, text = race_in_text([url + path for path in transit.PATHS[:10]])
+    seconds = [float(figure) for figure in re.findall(r"│ ([\d.]+) s │", text)]
     first, second = (float(figure) for figure in re.findall(r"([\d.]+)x", text))
     assert first == 1
-    assert second > 4  # 20 at once: about 20, less what a busy machine takes
+    assert second == pytest.approx(seconds[0] / seconds[1], rel=0.1)  # both are rounded
 
 
 @contextmanager

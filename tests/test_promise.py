@@ -4,7 +4,6 @@ thread, until there is something to see, a timeout or Ctrl-C; functions of its v
 
 import concurrent.futures as cf
 import signal
-import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,9 +21,6 @@ from tests.servers.seen import PATIENCE, Seen
 from tests.servers.web import WebServer
 from tests.states import OnSleep
 
-AT_ONCE = 0.0001
-"""Seconds; typical, not for every single one of many."""
-
 
 @pytest.fixture
 def http() -> Iterator[Http]:
@@ -32,7 +28,7 @@ def http() -> Iterator[Http]:
         yield http
 
 
-# It returns at once
+# It returns at once; within how many microseconds is for the benchmark to say (`overhead`)
 
 
 @pytest.fixture(params=["silent", "prompt", "refused", "black hole", "no such name"])
@@ -47,37 +43,34 @@ def whatever(request: pytest.FixtureRequest) -> str:
     return url
 
 
-def median_time(call: Callable[[], object], times: int = 50) -> float:
-    taken = []
-    for _ in range(times):
-        began = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - began)
-    return statistics.median(taken)
-
-
-def test_it_returns_at_once_whatever_the_server_does(whatever: str) -> None:
+def test_it_returns_whatever_the_server_does(whatever: str) -> None:
     http = Http(max_workers=1000)
-    assert median_time(lambda: http.request(whatever)) < AT_ONCE
+    promises = [http.request(whatever) for _ in range(50)]
     http.close(cancel_futures=True)
+    assert all(promise.done() for promise in promises)
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     "arguments", [{}, {"body": "text", "headers": {"X-Name": "value"}}], ids=str
 )
-def test_it_returns_at_once_for_every_method_with_headers_and_body(
-    server: WebServer, method: str, arguments: dict[str, Any]
+def test_it_returns_before_the_answer_for_every_method_with_headers_and_body(
+    http: Http, server: WebServer, method: str, arguments: dict[str, Any]
 ) -> None:
-    http, url = Http(max_workers=1000), server.gate().url()
-    assert median_time(lambda: http.request(url, method, **arguments)) < AT_ONCE
-    http.close(cancel_futures=True)
+    gate = server.gate()
+    promises = [http.request(gate.url(), method, **arguments) for _ in range(10)]
+    assert not any(promise.done() for promise in promises)
+    gate.open()
+    assert {promise.response.status for promise in promises} == {200}
 
 
-def test_it_returns_at_once_when_all_workers_are_busy(server: WebServer) -> None:
-    http, url = Http(max_workers=1), server.gate().url()
-    assert median_time(lambda: http.request(url, callback=lambda _: None)) < AT_ONCE
-    http.close(cancel_futures=True)
+def test_it_returns_when_all_workers_are_busy(server: WebServer) -> None:
+    gate = server.gate()
+    with Http(max_workers=1) as http:
+        promises = [http.request(gate.url(), callback=lambda _: None) for _ in range(50)]
+        assert not any(promise.done() for promise in promises)
+        gate.open()
+    assert {promise.response.status for promise in promises} == {200}
 
 
 def test_it_knows_what_was_asked_for(http: Http, server: WebServer) -> None:

@@ -1,4 +1,5 @@
-"""The overhead of a single request: what it takes longer than libcurl's blocking `perform`.
+"""The overhead of a single request: what it takes longer than libcurl's blocking `perform`; and how
+soon `http.request` returns.
 
 Rules: the goal holds where waking a sleeping processor is not counted: the client's threads have
 one core, and the server the other. The raw figure, all on all cores, is reported beside it.
@@ -30,8 +31,10 @@ def _figures(
         rounds = [measured(*arguments, cores=client) for _ in range(scale.rounds)]
     ours = [found["asynchttp"] * 1e3 for found in rounds]
     theirs = [found["perform"] * 1e3 for found in rounds]
+    calls = [found["call"] * 1e3 for found in rounds]
     overhead = [this - that for this, that in zip(ours, theirs, strict=True)]
     yield Figure(f"overhead of a single request, {where}", overhead, "ms", goal)
+    yield Figure(f"until http.request returns, {where}", calls, "ms", goal)
     yield Figure(f"a single request by asynchttp, {where}", ours, "ms")
     yield Figure(f"a single request by perform(), {where}", theirs, "ms")
 
