@@ -13,7 +13,7 @@ import pytest
 from tests.suite.distribution import NotFetchedError, fetched_suite
 from tests.suite.run import Report, Run
 
-pytestmark = pytest.mark.timeout(150)  # they sleep for 10 s, and the machine may be busy
+pytestmark = pytest.mark.timeout(150)  # they sleep for 20 s, and the machine may be busy
 
 FORMS = ("blocking", "lazy")
 PASS_ON_HTTPLIB2 = 510

@@ -5,12 +5,15 @@
 Rules:
 - `httplib2.Http` is replaced before any test is imported, and by nothing but asynchttp's own Http,
   which a form only asks (`blocking`) or looks at (`lazy`).
+- Time is longer: one of the tests has a server that is 0.1 s too late for its client, and answers
+  0.1 s later what has to be in time; on a busy machine either may be the other.
 - The plugin judges nothing: it reports how each test ended and which way each request went.
 - It is loaded as a module of its own: where it runs, `tests` are those of httplib2.
 """
 
 import json
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -23,6 +26,11 @@ import pytest
 import asynchttp
 from asynchttp.engine.curl import CurlEngine
 from asynchttp.model import Transfer
+
+LONGER, MUCH_LONGER = 4, 5
+"""So many times as long are the timeouts of Http, and what the servers sleep for: 2 s then, and 3,
+of which the next request has to wait for one.
+"""
 
 Pair = Any
 """What `request` returns. Any: a promise or a plain tuple, as the form has it."""
@@ -93,6 +101,9 @@ watch = Watch()
 class Watched(asynchttp.Http):
     """What the forms have in common."""
 
+    def __init__(self, cache: Any = None, timeout: float | None = None, **settings: Any) -> None:
+        super().__init__(cache, timeout and timeout * LONGER, **settings)
+
     # Any: httplib2's own arguments, which it does not type.
     def request(  # type: ignore[override]  # no callback: httplib2 has none
         self,
@@ -160,6 +171,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     watch_engine()
     httplib2.Http = FORMS[config.getoption("form")]  # type: ignore[misc]  # that is the point
+
+
+@pytest.fixture(autouse=True)
+def _much_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the servers sleep for; not what lets a cache's entry grow old."""
+    real_sleep = time.sleep
+
+    def sleep(seconds: float) -> None:
+        real_sleep(seconds * MUCH_LONGER if seconds < 1 else seconds)
+
+    monkeypatch.setattr(time, "sleep", sleep)
 
 
 def pytest_runtest_logstart(nodeid: str) -> None:
