@@ -356,7 +356,8 @@ def test_what_a_callback_leaves_behind_goes_on_a_worker(
     server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However slowly the I/O thread lets go of what it has delivered."""
-    deliver, called, gone = Runner.deliver, threading.Event(), Seen[str]()
+    deliver, gone = Runner.deliver, Seen[str]()
+    called, mine_alone = threading.Event(), threading.Event()
     early: list[bool] = []
 
     def deliver_slowly(runner: Runner, token: Promise, outcome: Reply | BaseException) -> None:
@@ -366,6 +367,7 @@ def test_what_a_callback_leaves_behind_goes_on_a_worker(
     class Callback:
         def __call__(self, promise: Promise) -> None:
             called.set()
+            assert mine_alone.wait(PATIENCE)
 
         def __del__(self) -> None:
             gone.add(threading.current_thread().name)
@@ -373,6 +375,7 @@ def test_what_a_callback_leaves_behind_goes_on_a_worker(
     monkeypatch.setattr(Runner, "deliver", deliver_slowly)
     with Http() as http:
         http.request(server.url(), callback=Callback())
+        mine_alone.set()  # who has asked has let go of it
         gone.wait_for(1)
     assert (early, list(gone)) == ([False], ["asynchttp worker"])
 
@@ -394,18 +397,19 @@ def test_what_a_callback_leaves_behind_may_take_long_to_go(server: WebServer) ->
 
     class Slow:
         def __call__(self, promise: Promise) -> None:
-            pass
+            assert mine_alone.wait(PATIENCE)
 
         def __del__(self) -> None:
             goes.set()
             assert may_go.wait(PATIENCE)
 
-    goes, may_go = threading.Event(), threading.Event()
+    mine_alone, goes, may_go = threading.Event(), threading.Event(), threading.Event()
     both = threading.Barrier(2)
     with Http() as http:
         idle = [http.request(server.url(), callback=lambda _: both.wait(PATIENCE)) for _ in "ab"]
         assert all(promise.wait(PATIENCE) for promise in idle)
         http.request(server.url(), callback=Slow())
+        mine_alone.set()  # who has asked has let go of it
         assert goes.wait(PATIENCE)
         others = [http.request(server.url(), callback=lambda p: p.response) for _ in range(10)]
         ended = [promise.wait(PATIENCE / 2) for promise in others]
