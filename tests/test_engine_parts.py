@@ -8,6 +8,7 @@ import errno
 import platform
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -25,16 +26,17 @@ from hypothesis import strategies as st
 from asynchttp import Http
 from asynchttp.body import Body, take
 from asynchttp.engine import loop
+from asynchttp.engine.epoll import EpollPoller
 from asynchttp.engine.job import Job
 from asynchttp.engine.names import Found, Host, Names, host_of
 from asynchttp.engine.pioneers import Pioneers
-from asynchttp.engine.poller import EpollPoller, Poller, SelectPoller
+from asynchttp.engine.poller import Poller, SelectPoller
 from asynchttp.engine.timers import Timers
 from asynchttp.engine.trouble import Trouble, exception_of
 from asynchttp.engine.upload import PIECE, Upload
 from asynchttp.model import Tls, Transfer
 from tests.conftest import RawServers
-from tests.programs import run
+from tests.programs import STRICT, Program, run
 from tests.servers.app import pattern
 from tests.servers.raw import OK, head, send, until_closed
 from tests.servers.seen import PATIENCE, Seen
@@ -185,7 +187,55 @@ def test_waking_a_poller(kind: type[Poller]) -> None:
             assert time.monotonic() - began < PATIENCE / 2
 
 
+ON_ONE_CORE = """
+from asynchttp.engine.poller import best_poller
+
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+sys.setswitchinterval(100)  # seconds: who runs goes on until he waits
+poller, begins, woken = best_poller(), threading.Semaphore(0), []
+
+def listen():
+    for _ in range(100):
+        begins.release()
+        poller.poll(20)
+        woken.append(None)
+
+listener = threading.Thread(target=listen)
+listener.start()
+for before in range(100):
+    begins.acquire()
+    poller.wake()
+    assert len(woken) == before
+listener.join()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="takes a core for itself")
+def test_who_wakes_a_poller_goes_on() -> None:
+    assert run(ON_ONE_CORE).fine() == []
+
+
 # All of it, on the poller of other systems
+
+ELSEWHERE = """
+import os, select, sys
+
+for module in (os, select):
+    for name in dir(module):
+        if name.lower().startswith(("epoll", "eventfd", "efd")):
+            delattr(module, name)
+
+from asynchttp import Http
+
+with Http() as http:
+    print(http.request(sys.argv[1]).response.status)
+"""
+
+
+def test_an_import_without_epoll(server: WebServer) -> None:
+    program = [sys.executable, *STRICT, "-c", ELSEWHERE, server.url()]
+    with Program(program) as running:
+        assert running.ended().fine() == ["200"]
 
 
 @pytest.fixture

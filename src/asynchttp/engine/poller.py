@@ -8,14 +8,14 @@ that there was it says by a timeout of 0.
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-CLOSED = -1  # no descriptor
+if hasattr(select, "epoll"):
+    from .epoll import EpollPoller
 
 Fdset = Callable[[], tuple[list[int], list[int], list[int]]]
 """A multi handle's: the descriptors to read, to write, and to watch for errors."""
@@ -38,45 +38,6 @@ class Poller(Protocol):
 
     def close(self) -> None:
         """Give the poller's own descriptors back, unless that is done."""
-
-
-class EpollPoller:
-    """epoll, Linux; it takes no note of what happens on a thousand others."""
-
-    _ANYTHING = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
-    _AT_ONCE = 512
-
-    _alarm = CLOSED
-
-    def __init__(self) -> None:
-        self._epoll = select.epoll()
-        # Never read: on the edge, each write is reported. By `map`: Ctrl-C can come after any call,
-        # and the number would be lost.
-        [self._alarm] = map(os.eventfd, [0], [os.EFD_NONBLOCK | os.EFD_CLOEXEC])
-        self._epoll.register(self._alarm, select.EPOLLIN | select.EPOLLET)
-
-    def add(self, fdset: Fdset) -> None:
-        pass  # it is told of each socket
-
-    def watch(self, fd: int) -> None:
-        self._epoll.register(fd, self._ANYTHING)
-
-    def poll(self, seconds: float) -> Sequence[int]:
-        return [fd for fd, _ in self._epoll.poll(seconds, self._AT_ONCE)]
-
-    def wake(self) -> None:
-        os.eventfd_write(self._alarm, 1)
-
-    def close(self) -> None:
-        self._epoll.close()
-        self._close_alarm()
-
-    def _close_alarm(self) -> None:
-        alarm, self._alarm = self._alarm, CLOSED
-        if alarm != CLOSED:
-            os.close(alarm)
-
-    __del__ = _close_alarm  # Ctrl-C may have come before anybody had it; epoll closes by itself
 
 
 class SelectPoller:
