@@ -1,7 +1,7 @@
 """Loop: what the I/O thread owns and does, turn by turn.
 
-A turn: work out how long nothing will happen, wake those who wait if that is some time, poll, let
-libcurl act, deliver what has ended, obey commands.
+A turn: work out how long nothing will happen, wake those who wait if that is some time, poll, obey
+commands, let libcurl act, deliver what has ended.
 
 Rules:
 - Everything here belongs to the I/O thread, but for `post`, and `resting` around a fork.
@@ -352,7 +352,7 @@ class Loop(Generic[Token]):
         return bool(self._jobs or self._commands)
 
     def _catch_up(self) -> None:
-        """What begins here goes out before the next poll: there is nothing else to look for."""
+        """What is to begin goes out before the next poll."""
         self._obey()
         self._act()
         self._deliver()
@@ -372,11 +372,9 @@ class Loop(Generic[Token]):
         ready = self._poll(pause)
         self.thread = threading.get_ident()
         self._look_around(ready)
-        self._act()
-        self._deliver()
+        self._catch_up()
         if self._delivered_at and time.monotonic() - self._delivered_at > LATEST:
             self._tell_those_who_wait()
-        self._obey()
 
     def _obey(self) -> None:
         commands = self._commands
@@ -388,6 +386,8 @@ class Loop(Generic[Token]):
 
     def _pause(self, longest: float) -> float:
         """Seconds for which nothing is to be done."""
+        if self._commands:
+            return 0
         due = [longest, self._timers.pause()] if self._timers.heap else [longest]
         for shard in self._shards:
             if shard.under_way and (pause := shard.pause()) >= 0:
