@@ -5,6 +5,7 @@ scripted ones belong to one test. What any of them saw is on it: `received`, `ga
 """
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,6 +28,10 @@ from tests.states import Rig
 # A busy machine is no failure.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+# Shells have what runs in the background ignore Ctrl-C, and all programs that it starts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 RawServers: TypeAlias = Callable[..., RawServer]
 """Makes a server from scripts: `raw_server([head, send(OK)])`; see `tests.servers.raw`."""
