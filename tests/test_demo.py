@@ -14,11 +14,10 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from io import StringIO
 from itertools import count
 from pathlib import Path
-from threading import Thread
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -29,7 +28,7 @@ from rich.console import Console
 from demo import __main__ as program
 from demo import city, transit
 from demo.race import RUNNERS, in_background, race
-from tests.servers.sociable import sociable_server
+from tests.servers.sociable import served_by, sociable_server
 
 PROJECT = Path(__file__).resolve().parent.parent
 Json = Any  # what json.loads returns
@@ -241,14 +240,8 @@ def fickle_server() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(str(next(answers)).encode())
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Fickle) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with served_by(Fickle) as url:
+        yield url
 
 
 def test_the_race_is_lost_when_the_answers_differ() -> None:

@@ -51,7 +51,14 @@ def sociable_server(together: Mapping[str, int]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Says nothing: the program's standard error is the test's to look at."""
 
-    with Server(("127.0.0.1", 0), Sociable) as server:
+    with served_by(Sociable) as url:
+        yield url
+
+
+@contextmanager
+def served_by(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Serve whatever it answers, on a thread for each connection; gives the URL."""
+    with Server(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         try:
