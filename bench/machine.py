@@ -39,7 +39,8 @@ def _packages() -> list[str]:
     """asynchttp, what it stands on, and what the benchmark adds, by pyproject.toml."""
     needed = [line for line in requires("asynchttp") or [] if "extra" not in line]
     added = [line for line in requires("asynchttp") or [] if re.search(r"extra == .bench.", line)]
-    return ["asynchttp", *sorted(re.split(r"[^\w.-]", line)[0] for line in needed + added)]
+    # A set: one that differs from system to system is named for each.
+    return ["asynchttp", *sorted({re.split(r"[^\w.-]", line)[0] for line in needed + added})]
 
 
 def _processor() -> str:

@@ -18,6 +18,7 @@ from bench.__main__ import main
 from bench.contenders import CONTENDERS, load_contender
 from bench.documents import CONTENT
 from bench.load import Load, WrongAnswerError
+from bench.machine import describe
 from bench.process import MeasurementError
 from bench.race import Entry, Trial, race, speedup
 from bench.results import Results
@@ -256,3 +257,9 @@ def test_an_unknown_row_is_named(capsys: pytest.CaptureFixture[str]) -> None:
         main(["throughput", "wget"])
     assert ended.value.code == 2
     assert "wget is no row" in capsys.readouterr().err
+
+
+def test_every_package_is_named_once() -> None:
+    packages = describe()["packages"].split(", ")
+    assert len(packages) == len(set(packages))
+    assert {"asynchttp", "pycurl", "isal", "aiohttp"} <= {each.split()[0] for each in packages}

@@ -10,7 +10,7 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from http.client import IncompleteRead, InvalidURL, RemoteDisconnected
@@ -213,6 +213,32 @@ listener.join()
 @pytest.mark.skipif(sys.platform != "linux", reason="takes a core for itself")
 def test_who_wakes_a_poller_goes_on() -> None:
     assert run(ON_ONE_CORE).fine() == []
+
+
+def test_a_poller_that_cannot_be_woken_says_so() -> None:
+    poller = EpollPoller()
+    poller.close()
+    with pytest.raises(OSError, match="cannot be woken") as caught:
+        poller.wake()
+    assert caught.value.errno == errno.EBADF
+
+
+def test_what_the_loop_is_woken_for_begins_in_the_same_turn(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not after another look at the sockets."""
+    looks, poll = list[float](), EpollPoller.poll
+
+    def look(poller: EpollPoller, seconds: float) -> Sequence[int]:
+        looks.append(seconds)
+        return poll(poller, seconds)
+
+    with Http() as http:
+        http.request(server.url()).result()
+        monkeypatch.setattr(EpollPoller, "poll", look)
+        for _ in range(20):
+            http.request(server.url()).result()
+    assert looks.count(0) < 10
 
 
 # All of it, on the poller of other systems

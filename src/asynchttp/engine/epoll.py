@@ -18,7 +18,7 @@ AT_ONCE = 512  # events
 # It keeps the GIL, which os.eventfd_write lets go of: on a single core the thread that is woken
 # would run then and there, and `Http.request` return after it had sent the request. On several
 # cores it comes too late for that GIL anyway.
-_eventfd_write = ctypes.PyDLL(None).eventfd_write
+_eventfd_write = ctypes.PyDLL(None, use_errno=True).eventfd_write
 _eventfd_write.argtypes = [ctypes.c_int, ctypes.c_uint64]
 
 
@@ -44,7 +44,8 @@ class EpollPoller:
         return [fd for fd, _ in self._epoll.poll(seconds, AT_ONCE)]
 
     def wake(self) -> None:
-        _eventfd_write(self._alarm, 1)
+        if _eventfd_write(self._alarm, 1):
+            raise OSError(ctypes.get_errno(), "the I/O thread cannot be woken")
 
     def close(self) -> None:
         self._epoll.close()
