@@ -114,7 +114,8 @@ def test_two_that_come_at_once_are_not_both_alone(
     monkeypatch.setattr(Promise, "may_be_interrupted", property(meet))
     with ThreadPoolExecutor(2) as pool:
         assert all(pool.map(lambda _: http.request(server.url())[0].status == 200, range(2)))
-    assert [each.name for each in threads()] == ["asynchttp I/O"]
+    # Both may have begun one: the one that came second may not have ended yet.
+    assert {each.name for each in threads()} == {"asynchttp I/O"}
 
 
 def test_others_that_are_queued_meanwhile_come_after_it(server: WebServer) -> None:
