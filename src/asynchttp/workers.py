@@ -1,8 +1,8 @@
 """Workers: the threads that run what may block.
 
-There are never more than there was to do at once, which Slots bounds: one is started only if none
-is idle or about to be. Idle ones are used again, the last to fall idle first; they end after a
-while.
+One is started only if none is idle or about to be: there are no more than there was to do at once,
+which Slots bounds, but for those that are just letting go of a task. Idle ones are used again, the
+last to fall idle first; they end after a while.
 
 Rule: while there are tasks, somebody is on the way to the next, or about to call somebody. Whoever
 takes one that leaves more behind calls for another first, since what he took may block. So of many
