@@ -17,7 +17,7 @@ PATIENCE = 20
 """Seconds after which a program hangs; none that works comes near it."""
 
 PRELUDE = f"""\
-import faulthandler, os, signal, sys, threading
+import faulthandler, os, signal, sys, threading, time
 import asynchttp.workers
 from asynchttp import Http
 
@@ -27,6 +27,15 @@ signal.alarm({PATIENCE})
 
 def say(what):  # a line of its own, whatever other threads say
     os.write(1, (str(what) + os.linesep).encode())
+
+def nudge():  # a signal just before a system call does not end it: in Python's own waits, the next
+    def again():
+        while True:
+            time.sleep(0.1)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGURG)
+
+    signal.signal(signal.SIGURG, lambda *_: None)
+    threading.Thread(target=again, daemon=True).start()
 """
 
 # It is what the fork tests are about: asynchttp has threads, and programs fork all the same.

@@ -4,7 +4,6 @@ whatever comes between (signals, finalizers, forks, `close`) harms neither him n
 Rule: signals that raise anywhere, forks and descriptors are for programs of their own.
 """
 
-import gc
 import itertools
 import signal
 import threading
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httplib2
 import pytest
@@ -27,7 +27,7 @@ from tests.servers.raw import OK, head, send, until_closed, wait
 from tests.servers.seen import PATIENCE, Seen
 from tests.servers.web import WebServer
 from tests.test_fork import forking
-from tests.test_lifetime import close, signal_main, threads
+from tests.test_lifetime import close, collect, signal_main, signal_main_when_it_waits, threads
 
 
 @pytest.fixture(autouse=True)
@@ -200,7 +200,7 @@ def test_a_signal_handler_asks_for_the_very_same(server: WebServer, tmp_path: Pa
 
     def strike() -> None:
         gate.arrived.wait_for(1)
-        signal_main()
+        signal_main_when_it_waits()
         gate.open()
 
     with (
@@ -456,10 +456,19 @@ def test_with_a_cache(server: WebServer, tmp_path: Path) -> None:
 
 
 def test_with_another_client(http: Http, server: WebServer) -> None:
-    http.Client = httplib2.Http
+    """Each worker has its own."""
+    workers = set[int]()
+
+    class Other(httplib2.Http):
+        def request(self, *arguments: Any, **named: Any) -> tuple[httplib2.Response, bytes]:
+            workers.add(threading.get_ident())
+            answer: tuple[httplib2.Response, bytes] = super().request(*arguments, **named)
+            return answer
+
+    http.Client = Other
     for size in range(3):
         assert http.request(server.url(f"/bytes/{size}"))[1] == pattern(0, size)
-    assert len(ports(server)) == 1
+    assert len(ports(server)) == len(workers)
 
 
 def test_through_redirects_on_one_connection(http: Http, server: WebServer) -> None:
@@ -534,7 +543,7 @@ def test_by_a_finalizer(limit: int, server: WebServer) -> None:
     with Http(max_workers=limit, blocking=True) as http:
         for _ in range(3):
             Asking(http, server.url("/bytes/5"), seen)
-        gc.collect()
+        collect()
         assert seen == [pattern(0, 5)] * 3
         works(http, server)
 

@@ -161,6 +161,11 @@ WAITING = {
         pool.submit(concurrent.futures.wait, [promise])
         while not promise._condition or not promise._waiters:
             pass
+        event = promise._waiters[0].event
+        while not event._cond._waiters:
+            pass
+        with event._cond:  # it sleeps: what it held would be held for ever in the child
+            pass
         FORK
         assert concurrent.futures.wait([promise], timeout=0).done == {promise}
     """,
@@ -185,6 +190,7 @@ WAITING = {
     "await": """
         import asyncio
         async def wait():
+            asyncio.get_running_loop().slow_callback_duration = 60  # the machine may be busy
             await promise
         FORK
         try:
@@ -318,11 +324,13 @@ def test_within_a_callback(server: WebServer) -> None:
             http.close()
 
         def call_back(promise):
+            there.wait()
             join(forked_for_good(lambda: child(promise)))
             check(url)
 
-        outer = None
+        there = threading.Event()
         outer = http.request(url, callback=call_back)
+        there.set()
         assert outer.response.status == 200
         check(url)
     """

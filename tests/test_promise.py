@@ -148,6 +148,7 @@ INTERRUPTED = """
     import concurrent.futures as cf
 
     async def wait(promise):
+        asyncio.get_running_loop().slow_callback_duration = 60  # the machine may be busy
         say("asyncio is looking")  # by now Ctrl-C is its own
         await asyncio.shield(asyncio.wrap_future(promise))
 
@@ -168,8 +169,8 @@ WAITS = """
     promise.result(60)
     promise.exception()
     promise.wait()
-    cf.wait([promise])
-    list(cf.as_completed([promise]))
+    nudge(); cf.wait([promise])
+    nudge(); list(cf.as_completed([promise]))
     asyncio.run(wait(promise))
 """
 

@@ -389,6 +389,7 @@ def test_others_do_not_hang_when_the_first_never_connects(
         else:
             errors = {type(promise.exception()) for promise in promises}
             assert errors == {ConnectionRefusedError if fate == "refused" else TimeoutError}
+        http.timeout = PATIENCE
         assert http.request(tls_server.url("/status/200")).response.status == 200
 
 

@@ -72,6 +72,7 @@ def _all() -> list[Lasting]:
 ending = False
 """Whether the main thread has come to its end."""
 _enough = False  # Ctrl-C, while it waits for what is pending
+_is_called = False  # Python calls `_end` when the main thread has come to its end
 
 
 def _end() -> None:
@@ -109,6 +110,9 @@ def _abort_all() -> None:
 
 
 def _end_for_good() -> None:
+    global _enough  # noqa: PLW0603  # once
+    # Or was to: Ctrl-C came just before, or while Python waited for other threads.
+    _enough = _enough or (_is_called and not ending)
     _end()
     for what in _all():
         what.park()
@@ -117,9 +121,10 @@ def _end_for_good() -> None:
 def _at_exit() -> None:
     # Twice: while threads can still be started, in most versions of Python, and when those of the
     # program have ended, which may have asked for more.
-    with suppress(RuntimeError):  # imported so late
-        register = getattr(threading, "_register_atexit", atexit.register)
-        register(_end)
+    global _is_called  # noqa: PLW0603  # once
+    with suppress(AttributeError, RuntimeError):  # not in this Python; imported so late
+        threading._register_atexit(_end)  # type: ignore[attr-defined]  # as concurrent.futures does
+        _is_called = True
     atexit.register(_end_for_good)
 
 

@@ -10,7 +10,7 @@ import gc
 import sys
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from types import CodeType, FrameType
@@ -57,18 +57,22 @@ def is_daemon_of_the_program() -> bool:
     return threading.current_thread().daemon and not on_own_thread()
 
 
-class _Collecting(threading.local):
-    here = False
+class _Collection(threading.local):
+    start: object = None
+    stop: object = None
 
 
-_collecting = _Collecting()
+# Functions of C note it. In one of ours Python would run the signal handlers that came due while it
+# collected, and what they raise there, Ctrl-C say, goes nowhere.
+_here, _last = _Collection(), OrderedDict[str, object](start=None, stop=None)
+gc.callbacks.extend([_here.__setattr__, _last.__setitem__])
+gc.callbacks.append(_last.move_to_end)  # type: ignore[arg-type]  # what it is told of is not empty
 
 
-def _note_collection(phase: str, _info: object) -> None:
-    _collecting.here = phase == "start"
+def _is_collecting() -> bool:
+    """Whether the garbage collector is at work, and in this thread."""
+    return next(reversed(_last)) == "start" and _here.start is _last["start"]
 
-
-gc.callbacks.append(_note_collection)
 
 _calling: set[CodeType] = set()
 
@@ -85,7 +89,7 @@ def in_our_midst() -> bool:
     The garbage collector runs finalizers anywhere, and Python runs signal handlers. To wait there
     may be to wait for what this very thread was about to do, or for a lock that it holds.
     """
-    if _collecting.here:
+    if _is_collecting():
         return True  # whosever code it came between: it may be what the server runs on
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and _is_ours(frame):
@@ -147,6 +151,7 @@ def wait_and_help(bell: threading.Lock, seconds: float) -> bool:
     return True
 
 
+@calls_foreign_code  # signal handlers
 def _pause() -> float:
     """Seconds that this thread may sleep."""
     if _somebody_helps:

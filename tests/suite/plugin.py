@@ -31,6 +31,9 @@ LONGER, MUCH_LONGER = 4, 5
 """So many times as long are the timeouts of Http, and what the servers sleep for: 2 s then, and 3,
 of which the next request has to wait for one.
 """
+STEPS = 60
+"""In which they do: where the machine stops, the client's time does as well, and theirs has to."""
+AT_MOST = 0.6  # seconds for which they sleep; what is longer is another's
 
 Pair = Any
 """What `request` returns. Any: a promise or a plain tuple, as the form has it."""
@@ -179,7 +182,11 @@ def _much_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     real_sleep = time.sleep
 
     def sleep(seconds: float) -> None:
-        real_sleep(seconds * MUCH_LONGER if seconds < 1 else seconds)
+        if seconds > AT_MOST:
+            real_sleep(seconds)
+        else:
+            for _ in range(STEPS):
+                real_sleep(seconds * MUCH_LONGER / STEPS)
 
     monkeypatch.setattr(time, "sleep", sleep)
 
