@@ -17,7 +17,7 @@ from asynchttp import Http, Promise
 from tests.conftest import RawServers
 from tests.programs import run
 from tests.servers.certificates import Authority
-from tests.servers.raw import OK, head, send
+from tests.servers.raw import OK, Peer, head, send
 from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
 
@@ -154,6 +154,27 @@ def test_a_promise_goes_when_it_is_dropped(
         gone = goes(promise)
         del promise
         assert gone.wait(PATIENCE)
+
+
+def test_so_does_one_whose_connections_were_closed_one_after_the_other(
+    raw_server: RawServers,
+) -> None:
+    count = 14  # libcurl itself tries six before it tells of it
+    all_connected = threading.Barrier(count)
+
+    def wait(_: Peer) -> None:
+        all_connected.wait(PATIENCE)
+
+    server = raw_server(*[[head, wait, send(OK), head]] * count, [head, send(OK)])
+    with Http() as http:
+        for each in [http.request(server.url()) for _ in range(count)]:
+            each.result()
+        promise = http.request(server.url())
+        promise.wait()
+        gone = goes(promise)
+        del promise
+        assert gone.wait(PATIENCE)
+    assert len(server.heads) == 2 * count + 1
 
 
 def test_so_does_one_that_was_dropped_before_it_was_answered(server: WebServer) -> None:

@@ -41,7 +41,8 @@ def try_again(transfer: Transfer, error: Exception) -> Generator[Transfer, Reply
         try:
             return (yield transfer)
         except FAILURES as another:
-            error, tries = another, tries + 1
+            # Its traceback has this very frame, which has the error.
+            error, tries = another.with_traceback(None), tries + 1
 
 
 def _is_worth_it(error: Exception, tries: int, closed: int) -> bool:
