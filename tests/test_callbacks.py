@@ -415,3 +415,37 @@ def test_what_a_callback_leaves_behind_may_take_long_to_go(server: WebServer) ->
         ended = [promise.wait(PATIENCE / 2) for promise in others]
         may_go.set()
     assert all(ended)
+
+
+class Resource:
+    """Is given back by a request, when nobody has it any more."""
+
+    def __init__(self, http: Http, url: str, mine_alone: threading.Event) -> None:
+        self._http, self._url, self._mine_alone = http, url, mine_alone
+
+    def use(self, *_: object) -> None:
+        assert self._mine_alone.wait(PATIENCE)
+
+    def __del__(self) -> None:
+        self._http.request(self._url).result()
+
+
+USES: dict[str, Callable[[Http, str, Resource], object]] = {
+    "in a callback": lambda http, url, resource: http.request(url, callback=resource.use),
+    "in a function that follows": lambda http, url, resource: http.request(url).then(resource.use),
+    "in a call": lambda http, url, resource: http.submit(resource.use),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_what_goes_with_a_callback_may_make_requests_and_wait(
+    use: Callable[[Http, str, Resource], object], server: WebServer
+) -> None:
+    """In its slot, with one worker and others in the queue."""
+    mine_alone = threading.Event()
+    with Http(max_workers=1) as http:
+        use(http, server.url(), Resource(http, server.url("/bytes/5"), mine_alone))
+        others = [http.submit(str) for _ in range(2)]
+        mine_alone.set()
+        assert not cf.wait(others, PATIENCE).not_done
+    assert "/bytes/5" in [each.target for each in server.received]

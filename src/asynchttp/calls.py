@@ -36,8 +36,13 @@ class Call(Work[T]):
         """Call the function, unless it was cancelled."""
         if not self.set_running_or_notify_cancel():
             return
+        function = self.function
+        del self.function
         try:
-            value = self.function()
+            try:
+                value = function()
+            finally:
+                del function  # in its turn: what goes with it may make requests and wait
         except BaseException as error:  # noqa: BLE001  # foreign code, as executors do
             self.conclude_and_tell(FINISHED, None, self.failure(error, 1))
         else:

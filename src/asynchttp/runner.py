@@ -341,9 +341,9 @@ class Runner:
 
     def _call_back(self, promise: Promise, answer: Answer | None, failure: Failure | None) -> None:
         view = promise.begin_callback(answer, failure)
-        if view is not None and promise.callback is not None:
+        if view is not None:
             began = time.monotonic()
-            error = self._run_callback(promise, promise.callback, view)
+            error = self._run_callback(promise, view)
             if promise.told:
                 log.debug("%s callback ran %s", promise.label, _ms(time.monotonic() - began))
             failure = failure or error
@@ -352,12 +352,15 @@ class Runner:
         promise.end_callback()
 
     @calls_foreign_code
-    def _run_callback(
-        self, promise: Promise, callback: Callable[[Promise], object], view: Promise
-    ) -> Failure | None:
+    def _run_callback(self, promise: Promise, view: Promise) -> Failure | None:
+        callback, promise.callback = promise.callback, None
+        assert callback is not None  # else nothing would be called back
         try:
             with self._slots.turn_of(promise):
-                callback(view)
+                try:
+                    callback(view)
+                finally:
+                    del callback  # in its turn: what goes with it may make requests and wait
         except BaseException as error:  # noqa: BLE001  # foreign code, as executors do
             failure = _failure(promise, error, f"the callback of {promise.request}", 1)
             log.error("%s its callback failed", promise.label, error=error)
