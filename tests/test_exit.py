@@ -254,6 +254,20 @@ def test_what_an_exit_handler_asks_for_is_finished_or_fails_aloud(server: WebSer
     assert out in (["200"] * 2, ["can't create new thread at interpreter shutdown"] * 2)
 
 
+def test_what_is_queued_is_finished_where_the_program_runs_the_exit_handlers(
+    server: WebServer,
+) -> None:
+    """Which is not its end."""
+    program = """
+        import atexit
+        http = Http(max_workers=1)
+        queued = [http.request(sys.argv[1]) for _ in range(20)]
+        atexit._run_exitfuncs()
+        say({promise.response.status for promise in queued})
+    """
+    assert run(program, server.url()).fine() == ["{200}"]
+
+
 @pytest.mark.xfail(
     (3, 12, 0) <= sys.version_info < (3, 12, 3),
     reason="these start no thread when the program ends; now and then the daemon says so",

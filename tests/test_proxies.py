@@ -49,8 +49,9 @@ UNKNOWN = "target.invalid"
 NOWHERE = "a." * 130 + "invalid"
 """A name that nobody even looks for, so long is it."""
 QUICK = 0.3
-LESS_QUICK = 1.0  # where some of it has to be done in this time
 """Seconds after which a request gives up, where it has to."""
+LESS_QUICK = 1.0
+"""The same, where some of it has to be done before."""
 
 Client: TypeAlias = type[httplib2.Http]
 Settings: TypeAlias = Any

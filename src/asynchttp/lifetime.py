@@ -111,8 +111,10 @@ def _abort_all() -> None:
 
 def _end_for_good() -> None:
     global _enough  # noqa: PLW0603  # once
-    # Or was to: Ctrl-C came just before, or while Python waited for other threads.
-    _enough = _enough or (_is_called and not ending)
+    # Where Python has not called that, Ctrl-C came just before, or while it waited for threads. Not
+    # where a program runs what is registered: Python itself calls from no frame.
+    was_to_be_called = _is_called and sys._getframe().f_back is None
+    _enough = _enough or (was_to_be_called and not ending)
     _end()
     for what in _all():
         what.park()

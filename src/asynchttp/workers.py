@@ -132,7 +132,8 @@ class Workers:
             bell = threading.Lock()
             bell.acquire()
             while True:
-                # Here the one before is let go of: that may take long, so nobody counts on it.
+                # Here the one before is let go of. That may take long: nobody counts on this thread
+                # but who waits for the task that it has taken.
                 if (task := self._take(thread)) is not None:
                     if self._tasks:
                         self._call()
