@@ -320,6 +320,19 @@ def eager_collector() -> Iterator[None]:
     collect()
 
 
+def test_close_by_the_garbage_collector_does_not_wait(server: WebServer) -> None:
+    """For whatever thread it came between may be needed."""
+    gate = server.gate()
+    http = Http()
+    promise = http.request(gate.url("late"))
+    gate.arrived.wait_for(1)
+    Closing(http)
+    collect()
+    assert not promise.done()
+    gate.open()
+    assert promise.result()[1] == b"late"
+
+
 @pytest.mark.usefixtures("eager_collector")
 def test_close_by_the_garbage_collector_wherever_it_runs(server: WebServer) -> None:
     http = Http(max_workers=4)
