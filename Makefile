@@ -1,5 +1,9 @@
-# asynchttp's commands. A machine needs Python 3.11 or later and make; all else is built in
-# .venv/VERSION/EXTRA (an extra of pyproject.toml), and built again when pyproject.toml changes.
+# asynchttp's commands. A machine needs make and Python 3.11 or later with its headers (Python.h);
+# all else is built in .venv/VERSION/EXTRA (an extra of pyproject.toml), and built again when
+# pyproject.toml changes.
+#
+# The lowest Python builds one wheel, and each environment has asynchttp from the wheel, as users
+# do; only .venv/LOWEST/test runs what is in src/. Changed sources are built and installed first.
 
 VERSIONS := $(shell scripts/pythons | cut -d' ' -f1)
 LOWEST := $(or $(firstword $(VERSIONS)),none)
@@ -7,7 +11,16 @@ LOWEST := $(or $(firstword $(VERSIONS)),none)
 # It runs on the lowest Python only, and so do its tests.
 OF_THE_BENCHMARK := tests/test_bench*.py tests/test_instructions.py
 
-.PHONY: demo test found lint instructions quick bench bench-quick differential format clean
+ENVIRONMENT := pyproject.toml scripts/environment
+BUILD := pyproject.toml setup.py MANIFEST.in scripts/build_backend.py
+C := $(wildcard src/asynchttp/core/*.[ch])
+PYTHON := $(shell find src -name '*.py' -o -name '*.pyi')
+
+# For .venv/LOWEST/test. The wheel is compiled without: users' compilers may know more warnings.
+# -Wpedantic is not for Python's slots and dlsym, where functions are void *.
+STRICT := -g -Wall -Wextra -Wshadow -Werror
+
+.PHONY: demo test found lint instructions quick bench bench-quick differential sanitize format wheel clean
 .NOTPARALLEL:
 
 demo: .venv/$(LOWEST)/demo/ready  ## many requests, one by one and all at once
@@ -43,14 +56,28 @@ bench-quick: .venv/$(LOWEST)/bench/ready  ## the same in small, for daily use
 differential: .venv/$(LOWEST)/test/ready  ## many more scenarios beside httplib2: SCENARIOS=2400
 	SCENARIOS=$${SCENARIOS:-2400} $(<D)/bin/python -m pytest --dist=load --timeout 600 tests/test_differential.py
 
+sanitize: .venv/$(LOWEST)/test/ready  ## the core's own tests at full size, under sanitizers
+	SANITIZE=full $(<D)/bin/python -m pytest -n2 --dist=load tests/test_core.py
+
 format: .venv/$(LOWEST)/test/ready
 	$(<D)/bin/ruff format
 	$(<D)/bin/ruff check --fix
 
+wheel: dist/ready  ## in dist/: for this system, and for every Python that is supported
+
 clean:
-	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist src/*.egg-info src/asynchttp/_core.*.so
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+dist/ready: scripts/wheel $(BUILD) $(C) $(PYTHON)
+	@scripts/wheel
+
+# $? is what changed. Where nothing else did, asynchttp alone is installed again.
 .PRECIOUS: .venv/%/ready
-.venv/%/ready: pyproject.toml scripts/environment
-	@scripts/environment $(subst /, ,$*)
+.venv/%/ready: $(ENVIRONMENT) dist/ready
+	@scripts/environment $(subst /, ,$*) "$$(echo dist/*.whl)" $(filter $(ENVIRONMENT),$?)
+
+.venv/$(LOWEST)/test/ready: .venv/%/ready: $(ENVIRONMENT) $(BUILD) $(C)
+	@ASYNCHTTP_CFLAGS="$(STRICT)" \
+	    scripts/environment $(subst /, ,$*) "--editable ." $(filter $(ENVIRONMENT),$?)

@@ -1,0 +1,25 @@
+"""The extension `asynchttp._core`. The rest of the package is described in pyproject.toml."""
+
+import os
+import shlex
+from pathlib import Path
+
+from setuptools import Extension, setup
+
+CORE = Path("src/asynchttp/core")
+
+# More flags, for builds of our own: the Makefile sets the variable, pip's users do not.
+flags = shlex.split(os.environ.get("ASYNCHTTP_CFLAGS", ""))
+
+core = Extension(
+    "asynchttp._core",
+    sources=sorted(map(str, CORE.glob("*.c"))),
+    depends=sorted(map(str, CORE.glob("*.h"))),
+    define_macros=[("Py_LIMITED_API", "0x030B0000")],  # Python 3.11 and later
+    py_limited_api=True,
+    extra_compile_args=["-std=c11", "-O2", "-g0", "-fvisibility=hidden", *flags],
+    extra_link_args=flags,
+    libraries=["pthread", "dl"],  # apart from the C library before glibc 2.34
+)
+
+setup(ext_modules=[core], options={"bdist_wheel": {"py_limited_api": "cp311"}})
