@@ -6,6 +6,8 @@ scripted ones belong to one test. What any of them saw is on it: `received`, `ga
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,8 +16,12 @@ from typing import TypeAlias
 import pytest
 from hypothesis import HealthCheck, settings
 
+from asynchttp import Http, _core
+from asynchttp import workers as workers_module
+from asynchttp.workers import workers
 from tests.servers.certificates import Authority, local, server_context
 from tests.servers.raw import RawServer, Step
+from tests.servers.seen import PATIENCE
 from tests.servers.unreachable import (
     DeadNameServer,
     black_hole_port,
@@ -147,3 +153,41 @@ def dead_names(tmp_path: Path) -> Iterator[DeadNameServer]:
         pytest.skip("a name server that never answers takes Linux, root and unshare")
     with DeadNameServer(tmp_path) as names:
         yield names
+
+
+def workers_now() -> set[threading.Thread]:
+    """The workers that the process has now, for all Https."""
+    return set(workers._threads)
+
+
+@pytest.fixture(scope="session")
+def core_runs() -> None:
+    """What the process has once for all Https is there: the core's thread, and a worker."""
+    Http().request("http://127.0.0.1:1/").wait()
+    assert workers_now()
+
+
+@pytest.fixture
+def idle_workers_end(core_runs: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that are idle end soon, but for one."""
+    monkeypatch.setattr(workers_module, "IDLE", 0.05)
+    wake_idle_workers()
+
+
+def wake_idle_workers() -> None:
+    """From now on they wait as long as IDLE says now."""
+    while _core.call_waiting():
+        pass
+
+
+def until_one_worker_is_left() -> None:
+    """Where `idle_workers_end`."""
+    ends = time.monotonic() + PATIENCE
+    while len(workers_now()) > 1:
+        assert time.monotonic() < ends, workers_now()
+        time.sleep(0.01)  # there is no event for it
+    [last] = workers_now()
+    for thread in threading.enumerate():
+        if thread.name == last.name and thread is not last:
+            thread.join(PATIENCE)
+            assert not thread.is_alive()

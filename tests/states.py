@@ -92,7 +92,7 @@ class Rig:
 
 
 class OnSleep:
-    """Calls `do` when this thread is about to sleep on a lock, the first time."""
+    """Calls `do` when this thread is about to wait for a promise, the first time."""
 
     def __init__(self, do: Callable[[], object]) -> None:
         self._do = do
@@ -106,7 +106,7 @@ class OnSleep:
         sys.setprofile(None)
 
     def _watch(self, _frame: FrameType, event: str, called: Any) -> None:  # Any: what is called
-        if event == "c_call" and called.__name__ == "acquire":
+        if event == "c_call" and called.__name__ in ("acquire", "_wait"):
             sys.setprofile(None)
             self.slept = True
             self._do()

@@ -1,5 +1,5 @@
-"""A blocking caller who is alone makes his transfers himself: no other thread, one connection, and
-whatever comes between (signals, finalizers, forks, `close`) harms neither him nor anybody else.
+"""Blocking callers: one connection for one caller after another, no thread but the process's own,
+and whatever comes between (signals, finalizers, forks, `close`) harms neither caller nor others.
 
 Rule: signals that raise anywhere, forks and descriptors are for programs of their own.
 """
@@ -17,8 +17,8 @@ import httplib2
 import pytest
 
 from asynchttp import Http, Promise
-from asynchttp.engine.loop import Loop
-from tests.conftest import RawServers
+from asynchttp.workers import Worker
+from tests.conftest import RawServers, until_one_worker_is_left
 from tests.interruption import Interruption
 from tests.programs import Program, python, run
 from tests.servers.app import pattern
@@ -28,13 +28,15 @@ from tests.servers.seen import PATIENCE, Seen
 from tests.servers.web import WebServer
 from tests.test_fork import forking
 from tests.test_lifetime import close, collect, signal_main, signal_main_when_it_waits, threads
+from tests.test_nesting import any_way
+
+pytestmark = pytest.mark.usefixtures("core_runs", "idle_workers_end")
 
 
 @pytest.fixture(autouse=True)
-def others_have_ended() -> None:
+def others_have_ended(idle_workers_end: None) -> None:
     """Whatever thread there is from now on belongs to the test."""
-    for thread in threads():
-        thread.join(PATIENCE)
+    until_one_worker_is_left()
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def ports(server: WebServer) -> set[int]:
 
 
 def works(http: Http, server: WebServer) -> None:
-    """It answers, with no thread to help."""
+    """It answers, with no more workers to help."""
     before = threads()
     for size in (5, 6):
         assert http.request(server.url(f"/bytes/{size}"))[1] == pattern(0, size)
@@ -59,16 +61,21 @@ def works(http: Http, server: WebServer) -> None:
 # Alone, and not
 
 
+def lasting_threads() -> list[threading.Thread]:
+    """All threads but the log's, which ends when what earlier tests left has been written."""
+    return [each for each in threading.enumerate() if each.name != "asynchttp log"]
+
+
 @pytest.mark.parametrize("kind", ["server", "tls_h1_server", "tls_server"])
 def test_one_after_another_starts_no_thread_and_uses_one_connection(
     kind: str, authority_file: str, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(kind)
-    before = threading.enumerate()
+    before = lasting_threads()
     with Http(blocking=True, ca_certs=authority_file) as http:
         for size in range(20):
             assert http.request(server.url(f"/bytes/{size}"))[1] == pattern(0, size)
-            assert threading.enumerate() == before
+            assert lasting_threads() == before
     assert len(ports(server)) == 1
 
 
@@ -77,7 +84,7 @@ def test_in_another_thread_later_the_connection_is_the_same(http: Http, server: 
         with ThreadPoolExecutor(1) as pool:
             assert pool.submit(http.request, server.url("/bytes/5")).result()[1] == pattern(0, 5)
     assert len(ports(server)) == 1
-    assert not threads()
+    assert len(threads()) == 1
 
 
 def test_from_several_threads_all_get_their_own_answers(http: Http, server: WebServer) -> None:
@@ -102,22 +109,6 @@ def test_who_is_alone_waits_for_nobody_who_comes_later(http: Http, server: WebSe
     works(http, server)
 
 
-def test_two_that_come_at_once_are_not_both_alone(
-    http: Http, server: WebServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    together = threading.Barrier(2)
-
-    def meet(_: object) -> bool:
-        together.wait(PATIENCE)
-        return True
-
-    monkeypatch.setattr(Promise, "may_be_interrupted", property(meet))
-    with ThreadPoolExecutor(2) as pool:
-        assert all(pool.map(lambda _: http.request(server.url())[0].status == 200, range(2)))
-    # Both may have begun one: the one that came second may not have ended yet.
-    assert {each.name for each in threads()} == {"asynchttp I/O"}
-
-
 def test_others_that_are_queued_meanwhile_come_after_it(server: WebServer) -> None:
     gate = server.gate()
     with Http(max_workers=1, blocking=True) as http, ThreadPoolExecutor(8) as pool:
@@ -128,6 +119,13 @@ def test_others_that_are_queued_meanwhile_come_after_it(server: WebServer) -> No
         assert first.result()[1] == b"first"
         assert [len(each.result()[1]) for each in queued] == list(range(20))
 
+
+# In programs
+
+COUNTS = """
+def only_one_worker():
+    assert [each.name for each in threading.enumerate()] == ["MainThread", "asynchttp worker"]
+"""
 
 # Interrupted
 
@@ -141,7 +139,7 @@ except KeyboardInterrupt:
     say("interrupted")
 for size in range(5):
     assert len(http.request(f"{url}{size}")[1]) == size
-assert threading.enumerate() == [threading.main_thread()]
+only_one_worker()
 """
 
 
@@ -153,7 +151,7 @@ def test_ctrl_c_while_it_waits_comes_out_of_request(
     server: WebServer = request.getfixturevalue(kind)
     gate = server.gate()
     arguments = server.url("/bytes/"), gate.url("slow", sent), authority.pem
-    with Program(python(CTRL_C, *arguments)) as program:
+    with Program(python(COUNTS + CTRL_C, *arguments)) as program:
         gate.arrived.wait_for(1)
         program.signal(signal.SIGINT)
         assert program.line() == "interrupted"
@@ -289,23 +287,40 @@ def use():
         pass
     END
 
+def settle():
+    gc.collect()  # tracebacks make cycles
+    with Http(blocking=True) as last:  # what was dropped before is closed before
+        last.request(plain)
+
 use()
-gc.collect()  # tracebacks make cycles
+settle()
 before = descriptors()
 for _ in range(50):
     use()
-gc.collect()
+AT_LAST
 assert descriptors() == before, (descriptors(), before)
-assert threading.enumerate() == [threading.main_thread()]
+only_one_worker()
 """
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts what /proc shows")
-@pytest.mark.parametrize("end", ["http.close()", "http.close(); http.close()", "del http"])
+@pytest.mark.parametrize(
+    ("end", "at_last"),
+    [
+        ("http.close()", "gc.collect()"),
+        ("http.close(); http.close()", "gc.collect()"),
+        ("del http", "settle()"),
+    ],
+)
 def test_no_descriptor_is_left(
-    end: str, server: WebServer, tls_server: WebServer, refused: str, authority: Authority
+    end: str,
+    at_last: str,
+    server: WebServer,
+    tls_server: WebServer,
+    refused: str,
+    authority: Authority,
 ) -> None:
-    program = COUNTING.replace("END", end)
+    program = COUNTS + COUNTING.replace("END", end).replace("AT_LAST", at_last)
     assert run(program, server.url(), tls_server.url(), refused, authority.pem).fine() == []
 
 
@@ -475,7 +490,7 @@ def test_through_redirects_on_one_connection(http: Http, server: WebServer) -> N
     response, _ = http.request(server.url("/hops/3"))
     assert (response.status, len(server.received)) == (200, 4)
     assert len(ports(server)) == 1
-    assert not threads()
+    assert len(threads()) == 1
 
 
 def test_to_a_name_that_is_looked_up(http: Http, server: WebServer) -> None:
@@ -520,7 +535,7 @@ def test_a_connection_that_the_server_had_closed(http: Http, raw_server: RawServ
     server = raw_server([head, send(OK)])
     for _ in range(5):
         assert http.request(server.url())[1] == b"ok"
-    assert len(server.accepted) == 5
+    assert len(server.heads) == 5
 
 
 # Finalizers
@@ -548,31 +563,104 @@ def test_by_a_finalizer(limit: int, server: WebServer) -> None:
         works(http, server)
 
 
-def test_by_a_finalizer_on_the_io_thread(
-    http: Http, server: WebServer, monkeypatch: pytest.MonkeyPatch
+# What a promise holds goes with it: on the worker that has the dispatcher's role, where nobody else
+# has the promise. A finalizer that waits there must not wait for its own thread.
+
+
+class Late:
+    """Calls a function when it goes."""
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self._function = function
+
+    def __del__(self) -> None:
+        thread = threading.current_thread()
+        assert isinstance(thread, Worker)
+        assert thread.has_role
+        self._function()
+
+
+def on_the_dispatcher(server: WebServer, function: Callable[[], object]) -> None:
+    """Have a finalizer call `function` on the worker that has the dispatcher's role."""
+    gate = server.gate()
+    vars(Http().request(gate.url()))["late"] = Late(function)
+    gate.arrived.wait_for(1)
+    gate.open()
+
+
+def test_by_a_finalizer_on_the_dispatchers_worker(http: Http, server: WebServer) -> None:
+    seen = Seen[bytes]()
+    for number in range(1, 4):
+        on_the_dispatcher(server, lambda: seen.add(http.request(server.url("/bytes/5"))[1]))
+        assert seen.wait_for(number) == [pattern(0, 5)] * number
+        works(http, server)
+
+
+@any_way
+def test_a_finalizer_on_the_dispatchers_worker_waits_in_any_way(
+    server: WebServer, wait: Callable[[Promise], object]
 ) -> None:
-    """Where another makes a request on his own: there it would wait for itself."""
-    gate, seen, tell = server.gate(), Seen[bytes](), Loop._tell_those_who_wait
-    late: list[object] = []
+    seen = Seen[int]()
 
-    class Late:
-        def __del__(self) -> None:
-            seen.add(http.request(server.url("/bytes/5"))[1])
+    def ask() -> None:
+        promise = mine.request(server.url("/status/404"))
+        wait(promise)
+        seen.add(promise.response.status)
 
-    def let_go(loop: Loop[Promise]) -> None:
-        tell(loop)
-        if threading.current_thread().name == "asynchttp I/O":
-            late.clear()
+    with Http() as mine:
+        on_the_dispatcher(server, ask)
+        assert seen.wait_for(1) == [404]
 
-    monkeypatch.setattr(Loop, "_tell_those_who_wait", let_go)
-    with ThreadPoolExecutor(1) as pool:
-        alone = pool.submit(http.request, gate.url())
-        gate.arrived.wait_for(1)
-        late.append(Late())
-        assert http.request(server.url())[0].status == 200
-        assert seen.wait_for(1) == [pattern(0, 5)]
-        gate.open()
-        assert alone.result()[0].status == 200
+
+def test_a_finalizer_on_the_dispatchers_worker_holds_up_nobody(
+    http: Http, server: WebServer
+) -> None:
+    """However long it waits for its own request."""
+    gate, seen = server.gate(), Seen[bytes]()
+    on_the_dispatcher(server, lambda: seen.add(http.request(gate.url("late"))[1]))
+    gate.arrived.wait_for(1)
+    for size in range(5):
+        assert http.request(server.url(f"/bytes/{size}"))[1] == pattern(0, size)
+    assert not seen
+    gate.open()
+    assert seen.wait_for(1) == [b"late"]
+
+
+def test_a_finalizer_on_the_dispatchers_worker_waits_for_what_was_answered_with_it(
+    server: WebServer, raw_server: RawServers
+) -> None:
+    """The next dispatcher goes on with the events that the one before had taken."""
+    stands, may_go, seen = threading.Event(), threading.Event(), Seen[int]()
+    last = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    answering = raw_server([head, send(last), until_closed])
+    others: list[Promise] = []
+
+    def stand_still() -> None:
+        stands.set()
+        assert may_go.wait(PATIENCE)
+
+    on_the_dispatcher(server, stand_still)
+    assert stands.wait(PATIENCE)
+    with Http() as http:
+        late = Late(lambda: seen.add(sum(len(each.content) for each in others)))
+        vars(http.request(answering.url()))["late"] = late
+        del late
+        answering.closed.wait_for(1)
+        others += [http.request(answering.url()) for _ in range(5)]
+        answering.closed.wait_for(6)
+        may_go.set()
+        assert seen.wait_for(1) == [10]
+
+
+def test_what_a_finalizer_on_the_dispatchers_worker_asks_for_needs_no_other_event(
+    server: WebServer,
+) -> None:
+    """Nor does it matter that nothing of that Http was to be delivered."""
+    called = Seen[Promise]()
+    with Http(max_workers=1) as http:
+        on_the_dispatcher(server, lambda: http.request("no url", callback=called.add))
+        error = called.wait_for(1)[0].exception()
+    assert isinstance(error, httplib2.RelativeURIError)
 
 
 FINALIZERS = """
@@ -647,8 +735,8 @@ while struck < 200:
         took = time.monotonic() - began
 for size in range(20):
     ask(size)
-assert threading.enumerate() == [threading.main_thread()], threading.enumerate()
 http.close()
+only_one_worker()
 assert not connections()
 """
 
@@ -660,12 +748,12 @@ def test_handlers_that_raise_at_any_moment(
     protocol: str, kind: str, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(protocol)
-    assert run(STRUCK, server.url("/bytes/"), authority.pem, kind).fine() == []
+    assert run(COUNTS + STRUCK, server.url("/bytes/"), authority.pem, kind).fine() == []
 
 
 EVERY_MOMENT = """
 import gc, itertools
-from asynchttp.slots import current_turn
+from asynchttp.scopes import current_scope
 from tests.interruption import Interruption
 url, authority, first, blocking = sys.argv[1:]
 
@@ -679,11 +767,10 @@ def use(number):
         ask()
     with (interruption := Interruption(number)):
         ask()
-    assert current_turn() is None, number
+    assert current_scope() is None, number
     ask()
-    if blocking == "True":
-        assert threading.active_count() == 1, number
     http.close()
+    only_one_worker()
     return interruption.came
 
 def count():
@@ -711,7 +798,7 @@ def test_ctrl_c_at_every_moment_of_a_request(
     kind: str, first: bool, blocking: bool, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     url = request.getfixturevalue(kind).url("/bytes/5")
-    assert run(EVERY_MOMENT, url, authority.pem, first, blocking).fine() == []
+    assert run(COUNTS + EVERY_MOMENT, url, authority.pem, first, blocking).fine() == []
 
 
 def test_ctrl_c_at_every_moment_harms_no_other(server: WebServer) -> None:

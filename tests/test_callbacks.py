@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from asynchttp import Http, Promise
-from asynchttp.model import Reply
-from asynchttp.runner import Runner
+from asynchttp.workers import workers
+from tests.conftest import until_one_worker_is_left
 from tests.servers.seen import PATIENCE, Seen
 from tests.servers.web import WebServer
 
@@ -352,16 +352,18 @@ def test_a_done_callback_that_raises_stops_neither_the_others_nor_the_next_reque
         assert http.request(server.url()).result(PATIENCE)[0].status == 200
 
 
+@pytest.mark.usefixtures("idle_workers_end")
 def test_what_a_callback_leaves_behind_goes_on_a_worker(
     server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However slowly the I/O thread lets go of what it has delivered."""
-    deliver, gone = Runner.deliver, Seen[str]()
+    """However slowly who has the dispatcher's role lets go of what the event was about."""
+    handle, gone = workers.handle, Seen[tuple[str, bool]]()
     called, mine_alone = threading.Event(), threading.Event()
     early: list[bool] = []
 
-    def deliver_slowly(runner: Runner, token: Promise, outcome: Reply | BaseException) -> None:
-        deliver(runner, token, outcome)
+    def handle_slowly(subject: object) -> None:
+        assert handle is not None
+        handle(subject)
         early.append(called.wait(0.3))
 
     class Callback:
@@ -370,14 +372,16 @@ def test_what_a_callback_leaves_behind_goes_on_a_worker(
             assert mine_alone.wait(PATIENCE)
 
         def __del__(self) -> None:
-            gone.add(threading.current_thread().name)
+            thread = threading.current_thread()
+            gone.add((thread.name, getattr(thread, "has_role", True)))
 
-    monkeypatch.setattr(Runner, "deliver", deliver_slowly)
+    until_one_worker_is_left()
+    monkeypatch.setattr(workers, "handle", handle_slowly)
     with Http() as http:
         http.request(server.url(), callback=Callback())
         mine_alone.set()  # who has asked has let go of it
         gone.wait_for(1)
-    assert (early, list(gone)) == ([False], ["asynchttp worker"])
+    assert list(gone) == [("asynchttp worker", False)]
 
 
 def test_the_callback_of_what_is_cancelled_goes_with_it(server: WebServer) -> None:

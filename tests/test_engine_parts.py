@@ -1,317 +1,253 @@
-"""The parts of the engine, each on its own: timers, pollers, names, uploads, the table of errors,
-who goes first; and the whole on the poller that other systems than Linux have.
+"""The parts of the engine that are in Python, each on its own: options, routes, outcomes, errors,
+uploads, lookups, and where libcurl is found.
 
-Rule: only what cannot be seen, or hardly, where requests are made.
+Rule: only properties that hardly show where requests are made; the core has tests in C.
 """
 
 import errno
 import platform
+import re
 import socket
 import ssl
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from functools import partial
-from http.client import IncompleteRead, InvalidURL, RemoteDisconnected
+from collections.abc import Iterator
+from http.client import BadStatusLine, IncompleteRead, InvalidURL, RemoteDisconnected
 from pathlib import Path
-from typing import TypeAlias
+from types import SimpleNamespace
+from typing import Any
 
 import httplib2
 import pycurl
 import pytest
+from httplib2.decode import DecodeLimitError, DecodeRatioError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asynchttp import Http
-from asynchttp.body import Body, take
-from asynchttp.engine import loop
-from asynchttp.engine.epoll import EpollPoller
-from asynchttp.engine.job import Job
-from asynchttp.engine.names import Found, Host, Names, host_of
-from asynchttp.engine.pioneers import Pioneers
-from asynchttp.engine.poller import Poller, SelectPoller
-from asynchttp.engine.timers import Timers
+from asynchttp import Http, _core, runner, workers
+from asynchttp.body import Body, FileBody, take
+from asynchttp.engine import curl, libcurl, lookup, options, outcome
+from asynchttp.engine.lookup import look_up_elsewhere
+from asynchttp.engine.options import (
+    EMPTY,
+    FOREVER,
+    MEMORY,
+    NOTHING,
+    STREAM,
+    Host,
+    host_of,
+    lines_and_length,
+    profile_options,
+    sending_of,
+    way_to,
+)
+from asynchttp.engine.outcome import outcome_of
+from asynchttp.engine.trace import lines_of
 from asynchttp.engine.trouble import Trouble, exception_of
 from asynchttp.engine.upload import PIECE, Upload
-from asynchttp.model import Tls, Transfer
+from asynchttp.errors import MalformedAnswerError, StaleConnectionError
+from asynchttp.model import Proxy, Reply, Tls, Transfer
 from tests.conftest import RawServers
-from tests.programs import STRICT, Program, run
+from tests.oracle import answers
+from tests.programs import run
 from tests.servers.app import pattern
-from tests.servers.raw import OK, head, send, until_closed
 from tests.servers.seen import PATIENCE, Seen
-from tests.servers.web import WebServer
 
-# Timers
-
-FAR = 3600.0
+TLS = Tls("authorities.pem", verify=True)
+CORE = Path(__file__).parent.parent / "src" / "asynchttp" / "core"
 
 
-@given(st.lists(st.tuples(st.integers(-50, 0), st.booleans()), max_size=200))
-def test_what_is_due_runs_in_order_once_unless_cancelled(plan: list[tuple[int, bool]]) -> None:
-    timers, ran = Timers(), list[int]()
-    made = [timers.after(when * FAR, partial(ran.append, n)) for n, (when, _) in enumerate(plan)]
-    for timer, (_, cancelled) in zip(made, plan, strict=True):
-        if cancelled:
-            timers.cancel(timer)
-    timers.run_due()
-    timers.run_due()
-    assert sorted(ran) == [number for number, (_, cancelled) in enumerate(plan) if not cancelled]
-    times = [plan[number][0] for number in ran]
-    assert times == sorted(times)
-    assert not timers.heap
+def transfer(
+    method: str = "GET", body: Body | None = None, *lines: bytes, proxy: Proxy | None = None
+) -> Transfer:
+    return Transfer(
+        method, "http://server.test/", "server.test", lines, body, None, None, proxy=proxy
+    )
 
 
-def test_what_is_not_due_waits() -> None:
-    timers, ran = Timers(), list[str]()
-    timers.after(FAR, lambda: ran.append("far"))
-    timers.after(0, lambda: ran.append("now"))
-    assert timers.pause() == 0
-    timers.run_due()
-    assert ran == ["now"]
-    assert FAR - 60 < timers.pause() <= FAR
+# Profiles
 
 
-def test_an_empty_heap_has_nothing_to_wait_for() -> None:
-    timers = Timers()
-    assert not timers.heap
-    assert timers.pause() == float("inf")
-    timers.run_due()
+def options_of(method: str = "GET", sending: str = NOTHING, **rest: Any) -> dict[int, Any]:
+    given = {"timeout": None, "tls": None, "proxy": None} | rest
+    made = profile_options(method, sending, **given)
+    assert len(dict(made)) == len(made), "an option is set twice"
+    return dict(made)
 
 
-def test_an_action_may_set_the_next() -> None:
-    timers, ran = Timers(), list[int]()
-
-    def again() -> None:
-        ran.append(len(ran))
-        if len(ran) < 3:
-            timers.after(0, again)
-
-    timers.after(0, again)
-    while timers.heap:
-        timers.run_due()
-    assert ran == [0, 1, 2]
-
-
-def test_an_action_may_cancel_another() -> None:
-    timers, ran = Timers(), list[str]()
-    timers.after(-1, lambda: timers.cancel(second))
-    second = timers.after(-0.5, lambda: ran.append("second"))
-    timers.run_due()
-    assert ran == []
+@pytest.mark.parametrize(
+    ("method", "body", "sending"),
+    [
+        ("GET", None, NOTHING),
+        ("DELETE", None, NOTHING),
+        ("POST", None, EMPTY),
+        ("PUT", None, EMPTY),
+        ("patch", None, EMPTY),
+        ("GET", Body(b""), MEMORY),
+        ("POST", Body(b"content"), MEMORY),
+        ("PUT", Body(b"content", chunked=True), MEMORY),
+    ],
+)
+def test_how_a_body_goes_out(method: str, body: Body | None, sending: str) -> None:
+    assert sending_of(transfer(method, body)) == sending
 
 
-def test_to_cancel_too_late_or_twice_does_no_harm() -> None:
-    timers, ran = Timers(), list[str]()
-    over = timers.after(0, lambda: ran.append("over"))
-    timers.run_due()
-    other = timers.after(FAR, lambda: ran.append("other"))
-    for timer in (over, over, other, other):
-        timers.cancel(timer)
-    timers.after(0, lambda: ran.append("last"))
-    timers.run_due()
-    assert ran == ["over", "last"]
+METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "PROPFIND", "get", "head"])
+SENDINGS = st.sampled_from([NOTHING, EMPTY, MEMORY, STREAM])
+OWN_POLICIES = (
+    pycurl.FOLLOWLOCATION,
+    pycurl.HTTPAUTH,
+    pycurl.NETRC,
+    pycurl.COOKIEFILE,
+    pycurl.COOKIELIST,
+    pycurl.ACCEPT_ENCODING,
+    pycurl.TIMEOUT_MS,
+    pycurl.TRANSFER_ENCODING,
+)
 
 
-def test_cancelled_timers_do_not_pile_up() -> None:
-    """As many requests leave them that end long before their timeouts."""
-    timers = Timers()
-    kept = timers.after(FAR, lambda: None)
-    for _ in range(10_000):
-        timers.cancel(timers.after(FAR, lambda: None))
-    assert len(timers.heap) < 1000
-    timers.cancel(kept)
+@given(METHODS, SENDINGS, st.booleans())
+def test_policies_of_libcurl_stay_off(method: str, sending: str, secure: bool) -> None:
+    made = options_of(method, sending, tls=TLS if secure else None)
+    assert not made.keys() & set(OWN_POLICIES)
+    assert made[pycurl.PATH_AS_IS] == 1
+    assert made[pycurl.HTTP09_ALLOWED] == 0
+    assert made[pycurl.PROXY] == b""  # not the environment's
 
 
-# Pollers
+@given(METHODS, SENDINGS)
+def test_the_method_is_sent_as_given(method: str, sending: str) -> None:
+    made = options_of(method, sending)
+    if pycurl.NOBODY in made:
+        assert method == "HEAD"
+    elif method != "GET" or sending != NOTHING:
+        assert made[pycurl.CUSTOMREQUEST] == method.encode()
+    else:
+        assert pycurl.CUSTOMREQUEST not in made
 
 
-@pytest.fixture
-def poller() -> Iterator[EpollPoller]:
-    made = EpollPoller()
-    made.poll(0)
-    yield made
-    made.close()
+@given(st.floats(0, 1e9))
+def test_any_timeout_is_one_to_libcurl(timeout: float) -> None:
+    """libcurl takes 0 for a default of 300 s, and 31 bits at most."""
+    milliseconds = options_of(timeout=timeout)[pycurl.CONNECTTIMEOUT_MS]
+    assert 1 <= milliseconds <= FOREVER
+    assert milliseconds == FOREVER or abs(milliseconds - timeout * 1000) <= 1
 
 
-@pytest.fixture
-def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Two sockets that are connected."""
-    mine, other = socket.socketpair()
-    with mine, other:
-        yield mine, other
+def test_no_timeout_is_the_longest() -> None:
+    assert options_of()[pycurl.CONNECTTIMEOUT_MS] == FOREVER
 
 
-Ends: TypeAlias = tuple[socket.socket, socket.socket]
+@pytest.mark.parametrize(
+    ("minimum", "maximum", "version"),
+    [
+        ("TLSv1_2", None, pycurl.SSLVERSION_TLSv1_2 | pycurl.SSLVERSION_MAX_DEFAULT),
+        (None, "TLSv1_2", pycurl.SSLVERSION_DEFAULT | pycurl.SSLVERSION_MAX_TLSv1_2),
+        ("TLSv1_2", "TLSv1_3", pycurl.SSLVERSION_TLSv1_2 | pycurl.SSLVERSION_MAX_TLSv1_3),
+        (
+            ssl.TLSVersion.TLSv1_3,
+            ssl.TLSVersion.MAXIMUM_SUPPORTED,
+            pycurl.SSLVERSION_TLSv1_3 | pycurl.SSLVERSION_MAX_DEFAULT,
+        ),
+    ],
+)
+def test_versions_of_tls(minimum: Any, maximum: Any, version: int) -> None:
+    made = options_of(tls=TLS._replace(minimum=minimum, maximum=maximum))
+    assert made[pycurl.SSLVERSION] == version
 
 
-def test_epoll_reports_each_change_once(poller: EpollPoller, ends: Ends) -> None:
-    mine, other = ends
-    poller.watch(mine.fileno())
-    assert list(poller.poll(PATIENCE)) == [mine.fileno()]  # it can be written
-    assert list(poller.poll(0)) == []
-    for _ in range(2):
-        other.send(b"x")
-        assert list(poller.poll(PATIENCE)) == [mine.fileno()]
-        assert list(poller.poll(0)) == []
-    other.close()
-    assert list(poller.poll(PATIENCE)) == [mine.fileno()]
+@pytest.mark.parametrize("verify", [False, True])
+def test_certificates_are_verified_unless_told_otherwise(verify: bool) -> None:
+    made = options_of(tls=TLS._replace(verify=verify))
+    assert (made[pycurl.SSL_VERIFYPEER], made[pycurl.SSL_VERIFYHOST]) == (verify, 2 * verify)
+    assert made[pycurl.CAINFO] == b"authorities.pem"
 
 
-def test_a_descriptor_with_the_number_of_one_that_was_closed(poller: EpollPoller) -> None:
-    """As libcurl closes one and opens another, without a word."""
-    for _ in range(3):
-        mine, other = socket.socketpair()
-        with mine, other:
-            poller.watch(mine.fileno())
-            assert list(poller.poll(PATIENCE)) == [mine.fileno()]
+def proxy(scheme: str, **rest: Any) -> Proxy:
+    return Proxy(scheme, "proxy.test", 3128, None, None)._replace(**rest)
 
 
-@pytest.mark.parametrize("kind", [EpollPoller, SelectPoller])
-def test_a_poller_waits_no_longer_than_it_may(kind: type[Poller]) -> None:
-    with closing(kind()) as poller:
-        began = time.monotonic()
-        assert list(poller.poll(0.05)) == []
-        assert 0.04 < time.monotonic() - began < PATIENCE
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        (proxy("http"), b"http://proxy.test:3128"),
+        (proxy("socks5h", host="192.0.2.1"), b"socks5h://192.0.2.1:3128"),
+        (proxy("http", host="::1"), b"http://[::1]:3128"),
+    ],
+)
+def test_the_address_of_a_proxy(given: Proxy, url: bytes) -> None:
+    made = options_of(proxy=given)
+    assert made[pycurl.PROXY] == url
+    assert made[pycurl.NOPROXY] == b""  # the exchange has decided
+    assert pycurl.PROXYUSERNAME not in made
 
 
-@pytest.mark.parametrize("kind", [EpollPoller, SelectPoller])
-def test_waking_a_poller(kind: type[Poller]) -> None:
-    """However often, and before it waits, too."""
-    with closing(kind()) as poller:
-        for count in (1, 10_000, 1):
-            for _ in range(count):
-                poller.wake()
-            began = time.monotonic()
-            poller.poll(PATIENCE)
-            assert time.monotonic() - began < PATIENCE / 2
+@pytest.mark.parametrize(
+    ("given", "user", "password"),
+    [
+        (proxy("http", user="zo\xeb", password="\u20ac:@"), "zo\xeb", "\u20ac:@"),
+        (proxy("socks4", user="me"), "me", ""),
+        (proxy("http", user="me"), None, None),
+        (proxy("http", password="secret"), None, None),
+    ],
+)
+def test_credentials_for_a_proxy(given: Proxy, user: str | None, password: str | None) -> None:
+    made = options_of(proxy=given)
+    assert made.get(pycurl.PROXYUSERNAME) == (user.encode() if user is not None else None)
+    assert made.get(pycurl.PROXYPASSWORD) == (password.encode() if password is not None else None)
 
 
-ON_ONE_CORE = """
-from asynchttp.engine.poller import best_poller
-
-os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
-sys.setswitchinterval(100)  # seconds: who runs goes on until he waits
-poller, begins, woken = best_poller(), threading.Semaphore(0), []
-
-def listen():
-    for _ in range(100):
-        begins.release()
-        poller.poll(20)
-        woken.append(None)
-
-listener = threading.Thread(target=listen)
-listener.start()
-for before in range(100):
-    begins.acquire()
-    poller.wake()
-    assert len(woken) == before
-listener.join()
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="takes a core for itself")
-def test_who_wakes_a_poller_goes_on() -> None:
-    assert run(ON_ONE_CORE).fine() == []
-
-
-def test_a_poller_that_cannot_be_woken_says_so() -> None:
-    poller = EpollPoller()
-    poller.close()
-    with pytest.raises(OSError, match="cannot be woken") as caught:
-        poller.wake()
-    assert caught.value.errno == errno.EBADF
-
-
-def test_what_the_loop_is_woken_for_begins_in_the_same_turn(
-    server: WebServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not after another look at the sockets."""
-    looks, poll = list[float](), EpollPoller.poll
-
-    def look(poller: EpollPoller, seconds: float) -> Sequence[int]:
-        looks.append(seconds)
-        return poll(poller, seconds)
-
-    with Http() as http:
-        http.request(server.url()).result()
-        monkeypatch.setattr(EpollPoller, "poll", look)
-        for _ in range(20):
-            http.request(server.url()).result()
-    assert looks.count(0) < 10
-
-
-# All of it, on the poller of other systems
-
-ELSEWHERE = """
-import os, select, sys
-
-for module in (os, select):
-    for name in dir(module):
-        if name.lower().startswith(("epoll", "eventfd", "efd")):
-            delattr(module, name)
-
-from asynchttp import Http
-
-with Http() as http:
-    print(http.request(sys.argv[1]).response.status)
-"""
-
-
-def test_an_import_without_epoll(server: WebServer) -> None:
-    program = [sys.executable, *STRICT, "-c", ELSEWHERE, server.url()]
-    with Program(program) as running:
-        assert running.ended().fine() == ["200"]
+# Header lines
 
 
 @pytest.fixture
-def elsewhere(monkeypatch: pytest.MonkeyPatch, authority_file: str) -> Iterator[Http]:
-    """An Http as it is where there is no epoll."""
-    monkeypatch.setattr(loop, "best_poller", SelectPoller)
-    with Http(timeout=PATIENCE, ca_certs=authority_file, max_workers=20) as http:
-        yield http
-
-
-@pytest.mark.parametrize("which", ["server", "tls_server", "tls_h1_server"])
-def test_requests_without_epoll(
-    elsewhere: Http, request: pytest.FixtureRequest, tmp_path: Path, which: str
-) -> None:
-    server: WebServer = request.getfixturevalue(which)
+def file_body(tmp_path: Path) -> Iterator[FileBody]:
+    """A body read from a file."""
     path = tmp_path / "body"
-    path.write_bytes(pattern(0, 3_000_000))
+    path.write_bytes(b"content")
     with path.open("rb") as file:
-        promises = [elsewhere.request(server.url(f"/bytes/{10 ** (n % 7)}")) for n in range(50)]
-        upload = elsewhere.request(server.url("/status/200"), "PUT", file)
-        redirected = elsewhere.request(server.url("/hops/3"))
-    assert [len(promise.content) for promise in promises] == [10 ** (n % 7) for n in range(50)]
-    assert (upload.response.status, redirected.response.status) == (200, 200)
-    assert max(len(each.body) for each in server.received) == 3_000_000
+        body = take(file)
+    assert isinstance(body, FileBody)
+    yield body
+    body.close()
 
 
-def test_timeouts_and_cancels_without_epoll(elsewhere: Http, raw_server: RawServers) -> None:
-    silent, server = raw_server([until_closed]), raw_server([head, until_closed])
-    elsewhere.timeout = 0.2
-    late = elsewhere.request(silent.url())  # on a busy machine perhaps before its head is sent
-    elsewhere.timeout = None
-    cancelled = elsewhere.request(server.url())
-    server.heads.wait_for(1)
-    assert cancelled.cancel()
-    assert isinstance(late.exception(), TimeoutError)
-    silent.closed.wait_for(1)
-    server.closed.wait_for(1)
+X, LENGTH, IDENTITY = b"x: y", b"content-length: 7", b"transfer-encoding: identity"
+CHUNKED = b"transfer-encoding: chunked"
 
 
-def test_connections_that_come_and_go_without_epoll(
-    elsewhere: Http, raw_server: RawServers
+@pytest.mark.parametrize(
+    ("given", "lines", "length"),
+    [
+        ((X,), (X, CHUNKED), -1),
+        ((X, LENGTH), (X,), 7),
+        ((LENGTH, X), (X,), 7),
+        ((X, IDENTITY), (X, IDENTITY), -1),
+        ((X, CHUNKED), (X, CHUNKED), -1),
+    ],
+)
+def test_length_of_a_file_comes_from_libcurl(
+    file_body: FileBody, given: tuple[bytes, ...], lines: tuple[bytes, ...], length: int
 ) -> None:
-    """Their descriptors have the same numbers again and again."""
-    server = raw_server([head, send(OK)])
-    for _ in range(20):
-        promises = [elsewhere.request(server.url()) for _ in range(3)]
-        assert [bytes(promise.content) for promise in promises] == [b"ok"] * 3
+    """Given as a line, the length would not keep libcurl from sending chunks."""
+    assert lines_and_length(transfer("PUT", file_body, *given)) == (lines, length)
 
 
-# Names
+@pytest.mark.parametrize("given", [(X,), (X, LENGTH), (X, CHUNKED)])
+@pytest.mark.parametrize("body", [None, Body(b"content")])
+def test_lines_of_other_requests_stay(body: Body | None, given: tuple[bytes, ...]) -> None:
+    assert lines_and_length(transfer("PUT", body, *given)) == (given, -1)
+
+
+@pytest.mark.parametrize(
+    ("given", "lines"), [((X,), (X, CHUNKED)), ((X, LENGTH), (X, LENGTH)), ((CHUNKED,), (CHUNKED,))]
+)
+def test_content_without_a_length_is_chunked(
+    given: tuple[bytes, ...], lines: tuple[bytes, ...]
+) -> None:
+    body = Body(b"content", chunked=True)
+    assert lines_and_length(transfer("PUT", body, *given)) == (lines, -1)
+
+
+# Routes
 
 
 @pytest.mark.parametrize(
@@ -320,7 +256,9 @@ def test_connections_that_come_and_go_without_epoll(
         ("server.test", Host("server.test", 80)),
         ("server.test:8080", Host("server.test", 8080)),
         ("xn--bcher-kva.test", Host("xn--bcher-kva.test", 80)),
-        ("127.1", Host("127.1", 80)),  # so do some write addresses; a lookup knows them
+        ("127.1", Host("127.1", 80)),  # an address to getaddrinfo
+        ("2130706433", Host("2130706433", 80)),
+        ("2130706433:8080", Host("2130706433", 8080)),
         ("localhost", None),
         ("localhost:8080", None),
         ("127.0.0.1", None),
@@ -330,130 +268,252 @@ def test_connections_that_come_and_go_without_epoll(
         ("[fe80::1%25lo]:8080", None),
     ],
 )
-def test_who_has_to_be_looked_up(authority: str, host: Host | None) -> None:
+def test_which_hosts_are_looked_up(authority: str, host: Host | None) -> None:
     assert host_of(authority, 80) == host
+    assert way_to(authority, False, None).hosts == (() if host is None else (host,))
 
 
-THIS = Host("localhost", 80)
-UNKNOWN = Host("a." * 130 + "invalid", 80)
+PROXY_HOST, TARGET = Host("proxy.test", 3128), Host("server.test", 443)
 
 
-@pytest.fixture
-def told() -> Seen[tuple[Host, Found]]:
-    return Seen()
+@pytest.mark.parametrize(
+    ("given", "takes", "hosts"),
+    [
+        (proxy("http"), options.NAMES, (PROXY_HOST,)),
+        (proxy("socks5h"), options.NAMES, (PROXY_HOST,)),
+        (proxy("socks4a"), options.NAMES, (PROXY_HOST,)),
+        (proxy("socks5"), options.ADDRESSES, (PROXY_HOST, TARGET)),
+        (proxy("socks4"), options.IPV4_ADDRESSES, (PROXY_HOST, TARGET)),
+        (proxy("http", host="192.0.2.1"), options.NAMES, ()),
+        (proxy("http", host="::1"), options.NAMES, ()),
+        (proxy("socks5", host="::1"), options.ADDRESSES, (TARGET,)),
+    ],
+)
+def test_which_hosts_are_looked_up_for_a_proxy(
+    given: Proxy, takes: int, hosts: tuple[Host, ...]
+) -> None:
+    way = way_to("server.test", True, given)
+    assert (way.proxy_takes, way.hosts) == (takes, hosts)
 
 
-def test_a_name_is_looked_up_once_for_all_who_ask(told: Seen[tuple[Host, Found]]) -> None:
-    names = Names(lambda host, found: told.add((host, found)))
-    assert [names.addresses(THIS) for _ in range(3)] == [None] * 3
-    ((host, found),) = told.wait_for(1)
-    assert host == THIS
-    assert isinstance(found, tuple)
-    assert "127.0.0.1" in found
-    assert names.learn(host, found) == found
-    assert names.addresses(THIS) == found
-    assert len(told) == 1
+@pytest.mark.parametrize("name", ["a" * 64, "a..b", ".server.test"])
+def test_names_that_cannot_be_names_are_refused(name: str) -> None:
+    with pytest.raises(UnicodeError):
+        host_of(name, 80)
 
 
-def test_an_unknown_name_is_looked_up_again(told: Seen[tuple[Host, Found]]) -> None:
-    names = Names(lambda host, found: told.add((host, found)))
-    for times in (1, 2):
-        assert names.addresses(UNKNOWN) is None
-        _, found = told.wait_for(times)[-1]
-        assert isinstance(names.learn(UNKNOWN, found), httplib2.ServerNotFoundError)
+@given(st.from_regex(r"[a-z0-9._-]{1,80}(:[0-9]{1,5})?", fullmatch=True), st.booleans())
+def test_any_authority_has_a_way_or_is_no_name(authority: str, is_https: bool) -> None:
+    try:
+        way = way_to(authority, is_https, None)
+    except UnicodeError:
+        return
+    assert len(way.hosts) <= 1
+    assert all(host.name == authority.partition(":")[0] for host in way.hosts)
 
 
-def test_what_was_known_stays_when_a_lookup_fails() -> None:
-    names = Names(lambda *_: None)
-    names.learn(THIS, ("192.0.2.1",))
-    assert names.learn(THIS, httplib2.ServerNotFoundError("for now")) == ("192.0.2.1",)
-    assert names.addresses(THIS) == ("192.0.2.1",)
+# Numbers of the core
 
 
-# Uploads
+def enum_of(header: str, first: str) -> dict[str, int]:
+    """Names and values of the enum in a header file that begins with `first`."""
+    text = re.sub(r"/\*.*?\*/", "", (CORE / header).read_text(), flags=re.DOTALL)
+    (body,) = re.findall(rf"enum {{\s*({first}\b[^}}]*)}}", text)
+    named, following = {}, 0
+    for each in filter(None, map(str.strip, body.split(","))):
+        name, _, value = each.partition("=")
+        named[name.strip()] = following = int(value) if value else following
+        following += 1
+    return named
 
 
-class Workers:
-    """Holds what is to be done on a worker until the test has it done."""
-
-    def __init__(self) -> None:
-        self.asked: list[Upload] = []
-
-    def fetch(self, upload: Upload) -> None:
-        self.asked.append(upload)
-
-    def work(self) -> None:
-        self.asked.pop().fetch_piece()
-
-
-CONTENT = pattern(0, 2 * PIECE + 1000)
-
-
-def sent_by(upload: Upload, workers: Workers, size: int) -> Iterator[bytes]:
-    """What libcurl gets to send, when workers are as quick as they can be."""
-    while chunk := upload.read(size):
-        if chunk == pycurl.READFUNC_PAUSE:
-            workers.work()
-        else:
-            assert isinstance(chunk, bytes)
-            assert len(chunk) <= size
-            yield chunk
-
-
-@pytest.mark.parametrize("size", [1000, 65_536, PIECE, 10 * PIECE])
-@pytest.mark.parametrize("length", [0, 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE + 1000])
-def test_an_upload_sends_all_of_it(length: int, size: int) -> None:
-    workers = Workers()
-    upload = Upload(Body(CONTENT[:length]), workers.fetch)
-    assert b"".join(sent_by(upload, workers, size)) == CONTENT[:length]
-    assert upload.read(size) == b""
-
-
-def test_an_upload_waits_for_one_worker_at_a_time() -> None:
-    """libcurl asks again when it begins anew on another connection."""
-    workers = Workers()
-    upload = Upload(Body(CONTENT), workers.fetch)
-    assert [upload.read(10) for _ in range(3)] == [pycurl.READFUNC_PAUSE] * 3
-    assert workers.asked == [upload]
-    workers.work()
-    assert upload.read(10) == CONTENT[:10]
+@pytest.mark.parametrize(
+    ("header", "first", "prefix", "module", "names"),
+    [
+        (
+            "core.h",
+            "OUTCOME_ANSWERED",
+            "OUTCOME_",
+            outcome,
+            "ANSWERED FAILED NOT_FOUND SILENT CUT_HEAD BAD_HEAD BAD_CONTENT RESENT",
+        ),
+        (
+            "core.h",
+            "EVENT_ENDED",
+            "EVENT_",
+            runner,
+            "ENDED CONNECTED NEEDS_PIECE TRACED NEEDS_NAME BEGUN",
+        ),
+        ("core.h", "WAIT_TIMED_OUT", "WAIT_", workers, "TIMED_OUT ROLE CALLED"),
+        (
+            "core.h",
+            "TRANSFER_DECODE",
+            "TRANSFER_",
+            curl,
+            "DECODE READ_BODY ON_NEW_CONNECTION TELL_CONNECTED TRACE RESOLVE_BY_EVENT",
+        ),
+        ("core.h", "PROXY_NAMES", "PROXY_", options, "NAMES ADDRESSES IPV4_ADDRESSES"),
+        ("decode.h", "DECODED", "DECODE_", outcome, "OVER_HARD OVER_RATIO"),
+    ],
+)
+def test_numbers_are_those_of_the_core(
+    header: str, first: str, prefix: str, module: object, names: str
+) -> None:
+    declared = enum_of(header, first)
+    assert {name: getattr(module, name) for name in names.split()} == {
+        name: declared[prefix + name] for name in names.split()
+    }
 
 
-@given(st.lists(st.sampled_from(["read", "work", "again"]), max_size=60))
-def test_whatever_the_order_all_is_sent_in_the_end(steps: list[str]) -> None:
-    """A worker may come back when libcurl has begun anew, or is about to."""
-    workers, sent = Workers(), b""
-    upload = Upload(Body(CONTENT), workers.fetch)
-    for step in steps:
-        if step == "again":
-            assert upload.seek(0, 0) == pycurl.SEEKFUNC_OK
-            sent = b""
-        elif step == "work" and workers.asked:
-            workers.work()
-        elif step == "read" and isinstance(chunk := upload.read(PIECE // 2 + 1), bytes):
-            sent += chunk
-    assert sent + b"".join(rest_of(upload, workers)) == CONTENT
+# Outcomes
 
 
-def rest_of(upload: Upload, workers: Workers) -> Iterator[bytes]:
-    if workers.asked:
-        workers.work()
-    yield from sent_by(upload, workers, 65_536)
+ERROR = outcome.TransferError(0, "", 0, 0, 0, 0, -1, False, False, 0, 0)
+OK_HEAD = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n"
 
 
-def test_an_upload_that_fails(tmp_path: Path) -> None:
-    workers = Workers()
-    path = tmp_path / "body"
-    path.write_bytes(b"content")
-    with path.open("rb") as file:
-        body = take(file)
-    assert body is not None
-    body.close()
-    upload = Upload(body, workers.fetch)
-    assert upload.read(10) == pycurl.READFUNC_PAUSE
-    workers.work()
-    assert upload.read(10) == pycurl.READFUNC_ABORT
-    assert isinstance(upload.error, OSError)
+def came_of(kind: int, head: bytes = b"", content: bytes = b"", **error: Any) -> Any:
+    """The outcome of a transfer that ended in the given way, without a proxy."""
+    return outcome_of(ended(kind, head, content, **error), transfer())
+
+
+def ended(kind: int, head: bytes = b"", content: bytes = b"", **error: Any) -> Any:
+    return SimpleNamespace(
+        _get_outcome=lambda: kind,
+        _get_status=lambda: 200,
+        _get_head=lambda: head,
+        _get_content=lambda: content,
+        _get_is_decoded=lambda: False,
+        _get_error=lambda: None if kind == outcome.ANSWERED else tuple(ERROR._replace(**error)),
+    )
+
+
+def test_answer_is_a_reply() -> None:
+    assert came_of(outcome.ANSWERED, OK_HEAD, b"ok") == Reply(200, OK_HEAD, b"ok", False)
+
+
+RESET_WORDS = {"code": 56, "message": "Connection reset by peer", "os_errno": errno.ECONNRESET}
+
+KINDS: list[tuple[int, dict[str, Any], type[BaseException]]] = [
+    (outcome.NOT_FOUND, {"code": socket.EAI_NONAME}, httplib2.ServerNotFoundError),
+    (outcome.NOT_FOUND, {"code": lookup.RAISED}, httplib2.ServerNotFoundError),
+    (outcome.SILENT, {"code": 28}, TimeoutError),
+    (outcome.SILENT, {"code": 28, "message": "Timeout was reached"}, TimeoutError),
+    (outcome.CUT_HEAD, {"head": b"HTTP/1.1 200"}, IncompleteRead),
+    (outcome.BAD_HEAD, {"head": b"HTTP/1.1 2000 OK\r\n\r\n"}, MalformedAnswerError),
+    (outcome.BAD_CONTENT, {"code": 1}, httplib2.FailedToDecompressContent),
+    (outcome.BAD_CONTENT, {"code": outcome.OVER_HARD}, DecodeLimitError),
+    (outcome.BAD_CONTENT, {"code": outcome.OVER_RATIO}, DecodeRatioError),
+    (outcome.RESENT, {}, StaleConnectionError),
+    (outcome.FAILED, {"code": 56, "is_reused": True}, StaleConnectionError),
+    (outcome.FAILED, {"code": 56, "is_reused": False}, RemoteDisconnected),
+    (outcome.FAILED, {**RESET_WORDS, "is_reused": False}, ConnectionResetError),
+    (outcome.FAILED, {"code": 52, "is_reused": True}, StaleConnectionError),
+    (outcome.FAILED, {"code": 56, "is_reused": True, "head": OK_HEAD}, IncompleteRead),
+    (outcome.FAILED, {"code": 8, "head": OK_HEAD}, MalformedAnswerError),
+    (outcome.FAILED, {"code": 8}, BadStatusLine),
+    (outcome.FAILED, {"code": 27}, MemoryError),
+]
+
+
+@pytest.mark.parametrize(("kind", "error", "raised"), KINDS, ids=range(len(KINDS)))
+def test_every_outcome_has_its_exception(
+    kind: int, error: dict[str, Any], raised: type[BaseException]
+) -> None:
+    given: dict[str, Any] = {"head": OK_HEAD if kind == outcome.BAD_CONTENT else b"", **error}
+    assert type(came_of(kind, **given)) is raised
+
+
+def test_no_memory_for_an_error_is_a_memory_error() -> None:
+    without = SimpleNamespace(_get_outcome=lambda: outcome.FAILED, _get_error=lambda: None)
+    assert isinstance(outcome_of(without, transfer()), MemoryError)  # type: ignore[arg-type]
+
+
+def test_a_refused_head_is_named() -> None:
+    error = came_of(outcome.BAD_HEAD, b"HTTP/1.1 2000 Caf\xe9\r\nX: y\r\n\r\n")
+    assert str(error) == "HTTP/1.1 2000 Caf\xe9"
+
+
+@pytest.mark.parametrize(
+    ("consumed", "content", "length", "missing"),
+    [(0, b"part", 11, 7), (8, b"a decoded part", 11, 3), (0, b"", 11, 11), (8, b"part", -1, None)],
+)
+def test_missing_bytes_are_counted_as_on_the_wire(
+    consumed: int, content: bytes, length: int, missing: int | None
+) -> None:
+    error = came_of(outcome.FAILED, OK_HEAD, content, code=18, length=length, consumed=consumed)
+    assert isinstance(error, IncompleteRead)
+    assert (error.partial, error.expected) == (content, missing)
+
+
+@pytest.mark.parametrize(
+    ("connect_code", "request_size", "is_proxys"),
+    [(0, 0, True), (407, 0, True), (200, 0, False), (0, 100, False), (200, 100, False)],
+)
+def test_an_error_before_the_request_is_the_proxys(
+    connect_code: int, request_size: int, is_proxys: bool
+) -> None:
+    sizes = {"connect_code": connect_code, "request_size": request_size}
+    reset: dict[str, Any] = RESET_WORDS | sizes
+    error = outcome_of(ended(outcome.FAILED, **reset), transfer(proxy=proxy("http")))
+    assert isinstance(error, ConnectionResetError) != is_proxys
+
+
+@given(
+    st.integers(1, 8),
+    st.builds(
+        outcome.TransferError,
+        st.integers(0, 110),
+        st.text(),
+        *[st.integers(0, 200)] * 3,
+        st.integers(0, 1),
+        st.integers(-1, 100),
+        st.booleans(),
+        st.booleans(),
+        st.integers(0, 100),
+        st.integers(0, 100),
+    ),
+    st.binary() | st.just(OK_HEAD),
+    st.binary(),
+    st.sampled_from([None, proxy("http"), proxy("socks5")]),
+)
+def test_any_outcome_but_an_answer_is_an_exception(
+    kind: int,
+    error: outcome.TransferError,
+    head: bytes,
+    content: bytes,
+    through: Proxy | None,
+) -> None:
+    if kind == outcome.BAD_CONTENT:
+        head = OK_HEAD  # checked by then
+    made = outcome_of(ended(kind, head, content, **error._asdict()), transfer(proxy=through))
+    assert isinstance(made, BaseException)
+    assert str(made) is not None
+
+
+@pytest.mark.parametrize(
+    "status",
+    [b"200OK", b"2", b"20", b"20 OK", b"2000 OK", b"999999 OK", b"20x OK", b" 200 OK", b"OK", b""],
+)
+def test_a_bad_status_line_fails_the_request_before_callbacks(
+    raw_server: RawServers, status: bytes
+) -> None:
+    """RFC 9112, 4: a status has three digits."""
+    server = raw_server([answers(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nok")])
+    seen: Seen[BaseException | None] = Seen()
+    with Http(timeout=PATIENCE) as http:
+        promise = http.request(server.url(), callback=lambda done: seen.add(done.exception()))
+        error = promise.exception()
+    assert isinstance(error, BadStatusLine)
+    assert list(seen) == [error]
+
+
+@pytest.mark.parametrize("status", [b"200 OK", b"200", b"200 ", b"599 2000", b"999"])
+def test_odd_status_lines_that_are_good(raw_server: RawServers, status: bytes) -> None:
+    server = raw_server([answers(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nok")])
+    with Http(timeout=PATIENCE) as http:
+        response, content = http.request(server.url()).result()
+    assert (str(response.status), content) == (status.split()[0].decode(), b"ok")
 
 
 # The table of errors
@@ -475,27 +535,15 @@ TABLE: list[tuple[Trouble, type[BaseException], int | None]] = [
     (trouble(7, "No route", os_errno=errno.EHOSTUNREACH), OSError, errno.EHOSTUNREACH),
     (trouble(28, "Connection timed out"), TimeoutError, None),
     (trouble(52, "Empty reply"), RemoteDisconnected, None),
-    (
-        trouble(56, "Recv failure: Connection reset by peer", os_errno=RESET),
-        ConnectionResetError,
-        RESET,
-    ),
+    (trouble(56, PEER_RESET, os_errno=RESET), ConnectionResetError, RESET),
     (trouble(55, "Send failure: Broken pipe", os_errno=errno.EPIPE), BrokenPipeError, errno.EPIPE),
-    # What is left of the attempt to connect to another address:
+    # errno is left over from another address, where the connection was refused:
     (trouble(56, ENDED, os_errno=REFUSED), RemoteDisconnected, None),
     (trouble(56, ENDED, os_errno=REFUSED, begun=True), IncompleteRead, None),
     (trouble(56, "chunk hex-length", os_errno=REFUSED, begun=True), IncompleteRead, None),
-    (
-        trouble(35, WRONG_VERSION, os_errno=REFUSED),
-        ssl.SSLError,
-        1,
-    ),
+    (trouble(35, WRONG_VERSION, os_errno=REFUSED), ssl.SSLError, 1),
     (trouble(35, ENDED, os_errno=REFUSED), ssl.SSLEOFError, 8),
-    (
-        trouble(35, "Recv failure: Connection reset by peer", os_errno=RESET),
-        ConnectionResetError,
-        RESET,
-    ),
+    (trouble(35, PEER_RESET, os_errno=RESET), ConnectionResetError, RESET),
     (trouble(60, "OpenSSL verify result: self-signed (18)"), ssl.SSLCertVerificationError, 1),
     (trouble(92, "stream 1 reset", os_errno=REFUSED), ConnectionResetError, RESET),
     (trouble(3, "URL rejected"), InvalidURL, None),
@@ -513,65 +561,217 @@ def test_every_row_of_the_table(
     assert getattr(made, "errno", None) == number
 
 
-@pytest.mark.parametrize(("length", "missing"), [(11, 7), (-1, None)])
-def test_how_much_is_missing(length: int, missing: int | None) -> None:
-    made = exception_of(trouble(18, "cut", begun=True, received=b"part", length=length))
-    assert isinstance(made, IncompleteRead)
-    assert (made.partial, made.expected) == (b"part", missing)
+# Uploads
 
 
-@given(st.integers(1, 120), st.text(), st.integers(0, 200), st.booleans())
-def test_whatever_libcurl_says_is_an_exception(
-    code: int, message: str, number: int, begun: bool
+CONTENT = pattern(0, 2 * PIECE + 1000)
+
+
+@pytest.mark.parametrize("length", [0, 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE + 1000])
+def test_the_pieces_of_an_upload_are_the_body(length: int) -> None:
+    upload, pieces = Upload(Body(CONTENT[:length])), list[bytes]()
+    while piece := upload.next_piece():
+        pieces.append(piece)
+    assert piece == b""
+    assert b"".join(pieces) == CONTENT[:length]
+    assert all(len(each) == PIECE for each in pieces[:-1])
+    assert upload.error is None
+
+
+def test_pieces_are_read_elsewhere() -> None:
+    upload, given, tasks = Upload(Body(b"content")), list[bytes | None](), list[Any]()
+    upload.fetch_elsewhere(given.append, tasks.append)
+    assert given == []
+    tasks.pop()()
+    assert given == [b"content"]
+
+
+def test_a_body_that_cannot_be_read_is_refused(file_body: FileBody) -> None:
+    file_body.close()
+    upload, given = Upload(file_body), list[bytes | None]()
+    upload.fetch_elsewhere(given.append, lambda task: task())
+    assert given == [None]
+    assert isinstance(upload.error, OSError)
+
+
+# Lookups by a replaced `socket.getaddrinfo`
+
+
+class Asked:
+    """Stands in for a lookup of the core's."""
+
+    def __init__(self, name: str = "server.test") -> None:
+        self.host = (name, 80)
+        self.finished: Seen[tuple[str | None, int]] = Seen()
+
+    def finish(self, addresses: str | None, code: int) -> None:
+        self.finished.add((addresses, code))
+
+
+def looked_up(
+    monkeypatch: pytest.MonkeyPatch, result: Any, name: str = "server.test"
+) -> tuple[str | None, int]:
+    """The answer where `socket.getaddrinfo` returns, or raises, `result`."""
+
+    def getaddrinfo(*arguments: Any) -> Any:
+        assert arguments[:2] == (name, 80)
+        if isinstance(result, Exception):
+            raise result
+        return [
+            (family, socket.SOCK_STREAM, 6, "", (address, 80))
+            for address in result
+            for family in [socket.AF_INET6 if ":" in address else socket.AF_INET]
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    asked: Any = Asked(name)
+    look_up_elsewhere(asked)
+    ((addresses, code),) = asked.finished.wait_for(1)
+    return addresses, code
+
+
+@pytest.mark.parametrize(
+    ("found", "addresses"),
+    [
+        (["192.0.2.1"], "192.0.2.1"),
+        (["192.0.2.1", "2001:db8::1"], "192.0.2.1,[2001:db8::1]"),
+        (["192.0.2.1", "192.0.2.2", "192.0.2.1"], "192.0.2.1,192.0.2.2"),
+    ],
+)
+def test_addresses_are_written_as_libcurl_takes_them(
+    monkeypatch: pytest.MonkeyPatch, found: list[str], addresses: str
 ) -> None:
-    made = exception_of(trouble(code, message, os_errno=number, begun=begun))
-    assert isinstance(made, Exception)
-    assert str(made) is not None
+    assert looked_up(monkeypatch, found) == (addresses, 0)
 
 
-# Who goes first
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (socket.gaierror(socket.EAI_AGAIN, "for now"), socket.EAI_AGAIN),
+        (socket.gaierror(), socket.EAI_FAIL),
+        (RuntimeError("no network here"), lookup.RAISED),
+        (UnicodeError("label too long"), lookup.RAISED),
+        ([], socket.EAI_NONAME),
+    ],
+    ids=repr,
+)
+def test_failed_lookups_have_codes(monkeypatch: pytest.MonkeyPatch, error: Any, code: int) -> None:
+    assert looked_up(monkeypatch, error) == (None, code)
 
 
-TLS = Tls("authorities.pem", verify=True)
+def test_exceptions_of_lookups_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(lookup.MOST + 50):
+        name = f"server-{number}.test"
+        looked_up(monkeypatch, RuntimeError(name), name)
+        assert str(lookup.raised_for((name, 80))) == name
+    assert len(lookup._raised) == lookup.MOST
+    assert lookup.raised_for(("server-0.test", 80)) is None
 
 
-def job(origin: str, number: int) -> Job[int]:
-    return Job(number, Transfer("GET", f"https://{origin}/", origin, (), None, None, TLS))
+# Lines for `httplib2.debuglevel`
 
 
-def test_one_goes_first_and_the_others_follow() -> None:
-    pioneers: Pioneers[int] = Pioneers()
-    first, second, third = (job("a", number) for number in range(3))
-    assert [pioneers.admit(each) for each in (first, second, third)] == [True, False, False]
-    assert pioneers.release(second) == []
-    assert pioneers.release(first) == [second, third]
-    assert pioneers.release(first) == []
-    assert pioneers.admit(second)
-    assert pioneers.admit(third)
+def test_traced_bytes_are_printed_as_by_http_client() -> None:
+    lines = lines_of(
+        [
+            (pycurl.INFOTYPE_HEADER_OUT, b"GET / HTTP/1.1\r\n\r\n"),
+            (pycurl.INFOTYPE_DATA_OUT, b"body"),
+            (pycurl.INFOTYPE_HEADER_IN, b"HTTP/1.1 200 OK\r\n"),
+            (pycurl.INFOTYPE_HEADER_IN, b"X: caf\xe9\r\n"),
+            (pycurl.INFOTYPE_HEADER_IN, b"\r\n"),
+        ]
+    )
+    assert list(lines) == [
+        r"send: b'GET / HTTP/1.1\r\n\r\n'",
+        "send: b'body'",
+        r"reply: 'HTTP/1.1 200 OK\r\n'",
+        "header: X: caf\xe9",
+    ]
 
 
-def test_origins_have_nothing_to_do_with_each_other() -> None:
-    pioneers: Pioneers[int] = Pioneers()
-    assert pioneers.admit(job("a", 1))
-    assert pioneers.admit(job("b", 2))
+# Where libcurl is found
 
 
-@pytest.mark.parametrize("http2", [True, False])
-def test_nobody_waits_for_what_is_known(http2: bool) -> None:
-    pioneers: Pioneers[int] = Pioneers()
-    first = job("a", 1)
-    assert pioneers.admit(first)
-    pioneers.learn(first, http2)
-    assert pioneers.admit(job("a", 2))
-    assert pioneers.may_share(job("a", 3)) == http2
-    assert not pioneers.may_share(job("b", 4))
+def import_error(monkeypatch: pytest.MonkeyPatch, found: str | Exception, used: str = "") -> str:
+    """The message where the core finds the libcurl `found`, and pycurl uses `used`."""
+
+    def load(_: object) -> str:
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(_core, "load", load)
+    monkeypatch.setattr(pycurl, "version", f"PycURL/7.45.6 {used or found}")
+    with pytest.raises(ImportError) as raised:
+        libcurl.find_libcurl()
+    assert raised.value.__cause__ is None
+    return str(raised.value)
+
+
+SOUGHT = r"asynchttp looked for libcurl 7\.80 or later through \S+pycurl\S*\.so"
+
+
+def test_libcurl_without_a_function_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = import_error(monkeypatch, ImportError("libcurl has no function curl_easy_pause"))
+    assert re.fullmatch(f"{SOUGHT}: libcurl has no function curl_easy_pause", said)
+
+
+def test_a_libcurl_that_pycurl_does_not_use_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = import_error(monkeypatch, "libcurl/8.5.0 OpenSSL/3.0", "libcurl/8.17.0 OpenSSL/3.6")
+    words = "and found libcurl/8.5.0 OpenSSL/3.0, but pycurl uses PycURL/7.45.6 libcurl/8.17.0"
+    assert re.match(f"{SOUGHT}, {words}", said)
+
+
+@pytest.mark.parametrize("found", ["libcurl/7.79.1 OpenSSL/1.1", "libcurl/6.99.0", "libcurl/new"])
+def test_an_older_libcurl_is_refused(monkeypatch: pytest.MonkeyPatch, found: str) -> None:
+    assert re.fullmatch(f"{SOUGHT}, and found {found}", import_error(monkeypatch, found))
+
+
+@pytest.mark.parametrize("found", ["libcurl/7.80.0", "libcurl/8.0.0-DEV zlib/1.3", "libcurl/10.1"])
+def test_a_newer_libcurl_is_taken(monkeypatch: pytest.MonkeyPatch, found: str) -> None:
+    monkeypatch.setattr(_core, "load", lambda _: found)
+    monkeypatch.setattr(pycurl, "version", f"PycURL/7.45.6 {found}")
+    libcurl.find_libcurl()
+
+
+@pytest.mark.parametrize("path", ["/nowhere/pycurl.so", pytest.__file__])
+def test_the_core_says_that_a_library_is_not_loaded(path: str) -> None:
+    with pytest.raises(ImportError, match=re.escape(path)):
+        _core.load(path)
+
+
+def test_the_core_says_which_function_is_missing() -> None:
+    """In a library that does not depend on libcurl."""
+    with pytest.raises(ImportError, match="libcurl has no function curl_version"):
+        _core.load(_core_without_libcurl())
+
+
+def _core_without_libcurl() -> str:
+    found = _core.__file__
+    assert found is not None
+    return found
+
+
+def test_import_fails_with_the_sentence() -> None:
+    program = """
+        import pycurl
+        pycurl.version = "PycURL/7.45.6 libcurl/8.999.0"
+        for name in [name for name in sys.modules if name.startswith("asynchttp")]:
+            del sys.modules[name]
+        try:
+            import asynchttp
+        except ImportError as error:
+            say(error)
+    """
+    (said,) = run(program).fine()
+    assert re.match(f"{SOUGHT}, and found libcurl/.*, but pycurl uses .*libcurl/8.999.0", said)
 
 
 # Memory
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries keep it or do not")
-def test_bodies_find_memory_that_is_there_already() -> None:
+def test_free_memory_is_kept_for_bodies() -> None:
     program = """
         import resource
 

@@ -4,11 +4,11 @@ Rule: only what cannot be seen from outside, or is seen better here; that it is 
 is shown where both clients meet a server (test_redirects, test_requests, test_codings).
 """
 
-import gzip
+import errno
 import re
 from collections.abc import Generator
 from dataclasses import replace
-from http.client import HTTPException
+from http.client import BadStatusLine, HTTPException, IncompleteRead, RemoteDisconnected
 from typing import cast
 
 import httplib2
@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asynchttp.body import take
+from asynchttp.errors import MalformedAnswerError, StaleConnectionError
 from asynchttp.exchange import exchange
-from asynchttp.model import Headers, Reply, Request, Settings, Tls, Transfer
-from asynchttp.response import Answer
+from asynchttp.model import DecodeLimits, Headers, Reply, Request, Settings, Tls, Transfer
+from asynchttp.response import Answer, Response
 
 Steps = Generator[Transfer, Reply, Answer]
 """Where there is neither a cache nor anything else that needs an errand."""
@@ -32,7 +33,7 @@ SETTINGS = Settings(
     redirect_codes=httplib2.REDIRECT_CODES,
     safe_methods=httplib2.SAFE_METHODS,
     forward_authorization_headers=False,
-    decode_limits=(),
+    decode_limits=DecodeLimits(),
     timeout=None,
     tls=TLS,
     authorizations=[],
@@ -206,21 +207,43 @@ def test_as_many_as_allowed() -> None:
         steps.send(moved(302, "/3"))
 
 
-def test_of_redirects_too_the_content_is_decoded() -> None:
-    steps = begin(redirections=0)
-    next(steps)
-    packed = replace(moved(302, "/", "Content-Encoding: gzip"), content=gzip.compress(b"plain"))
-    with pytest.raises(httplib2.RedirectLimit) as raised:
-        steps.send(packed)
-    assert raised.value.content == b"plain"
+def decoded(plain: Reply) -> Reply:
+    """A reply whose content the engine has decoded."""
+    head = plain.head.removesuffix(b"\r\n") + b"Content-Encoding: gzip\r\nContent-Length: 1\r\n\r\n"
+    return replace(plain, head=head, is_decoded=True)
 
 
-def test_content_is_decoded() -> None:
-    packed = gzip.compress(b"content")
+def test_fields_say_that_content_was_decoded() -> None:
     steps = begin()
     next(steps)
-    answer = end_of(steps, replace(reply(200, "Content-Encoding: gzip"), content=packed))
-    assert (answer.content, answer.response["content-length"]) == (b"content", "7")
+    answer = end_of(steps, decoded(reply(200, content=b"content")))
+    assert answer.content == b"content"
+    assert answer.response["content-length"] == "7"
+    assert answer.response["-content-encoding"] == "gzip"
+    assert "content-encoding" not in answer.response
+
+
+def test_fields_of_a_redirect_say_so_too() -> None:
+    steps = begin(redirections=0)
+    next(steps)
+    with pytest.raises(httplib2.RedirectLimit) as raised:
+        steps.send(decoded(replace(moved(302, "/"), content=b"plain")))
+    assert raised.value.content == b"plain"
+    assert cast("Response", raised.value.response)["-content-encoding"] == "gzip"
+
+
+def test_fields_of_other_codings_stay() -> None:
+    steps = begin()
+    next(steps)
+    answer = end_of(steps, reply(200, "Content-Encoding: br", content=b"content"))
+    assert (answer.content, answer.response["content-encoding"]) == (b"content", "br")
+
+
+def test_decode_limits_go_along_with_each_transfer() -> None:
+    limits = DecodeLimits(ratio=5.0, safe=1, hard=2)
+    steps = begin(settings=SETTINGS._replace(decode_limits=limits))
+    assert next(steps).decode_limits == limits
+    assert steps.send(moved(302, "/next")).decode_limits == limits
 
 
 def test_what_goes_wrong_on_the_way_comes_out() -> None:
@@ -241,3 +264,78 @@ def test_an_exchange_is_nobody_elses() -> None:
     one.send(moved(302, "/next"))
     assert end_of(two, reply(200)).response.previous is None
     assert request.headers == {"X": "y"}
+
+
+# Retries
+
+
+def sent_before(*errors: Exception) -> list[Transfer]:
+    """All transfers of a request whose transfers fail with these errors; the last comes out."""
+    *others, last = errors
+    steps = begin(method="POST", body=b"body")
+    sent = [next(steps), *(steps.throw(error) for error in others)]
+    with pytest.raises(type(last)) as raised:
+        steps.throw(last)
+    assert raised.value is last
+    return sent
+
+
+@pytest.mark.parametrize(
+    "error",
+    [StaleConnectionError("stale"), RemoteDisconnected("closed"), BadStatusLine("no HTTP")],
+    ids=repr,
+)
+@pytest.mark.parametrize(
+    "again",
+    [StaleConnectionError("stale"), RemoteDisconnected("closed"), BadStatusLine("no HTTP")],
+    ids=repr,
+)
+def test_request_that_nothing_answered_is_sent_twice(error: Exception, again: Exception) -> None:
+    first, second = sent_before(error, again)
+    assert not first.on_new_connection
+    assert second == replace(first, on_new_connection=True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MalformedAnswerError("HTTP/1.1 2000 Reason"),
+        IncompleteRead(b"part"),
+        ConnectionResetError(errno.ECONNRESET, "reset"),
+        ConnectionRefusedError(errno.ECONNREFUSED, "refused"),
+        TimeoutError("timed out"),
+        httplib2.ServerNotFoundError("unknown"),
+    ],
+    ids=repr,
+)
+def test_request_that_failed_otherwise_is_sent_once(error: Exception) -> None:
+    assert len(sent_before(error)) == 1
+
+
+@pytest.mark.parametrize("number", [errno.ENETUNREACH, errno.EADDRNOTAVAIL])
+def test_request_that_met_no_network_is_tried_as_often_as_httplib2_says(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(httplib2, "RETRIES", 4)
+    sent = sent_before(*(OSError(number, "for now") for _ in range(4)))
+    assert len(sent) == 4
+    assert not any(transfer.on_new_connection for transfer in sent)
+
+
+def test_retry_is_answered() -> None:
+    steps = begin()
+    next(steps)
+    steps.throw(StaleConnectionError("stale"))
+    assert end_of(steps, reply(200, content=b"content")).content == b"content"
+
+
+def test_each_redirect_may_be_retried() -> None:
+    """Each is a request of its own."""
+    steps = begin()
+    next(steps)
+    steps.throw(StaleConnectionError("stale"))
+    following = steps.send(moved(302, "/next"))
+    assert not following.on_new_connection
+    again = steps.throw(StaleConnectionError("stale"))
+    assert again == replace(following, on_new_connection=True)
+    assert end_of(steps, reply(200, content=b"content")).content == b"content"

@@ -16,6 +16,8 @@ from tests.programs import STRICT, Ended, Program, python, run
 from tests.servers.certificates import Authority
 from tests.servers.web import WebServer
 
+NO_THREAD = "can't create new thread at interpreter shutdown"
+
 
 def at_its_end(source: str, *arguments: object) -> Program:
     """The program `source`, which now has nothing left to do."""
@@ -251,7 +253,41 @@ def test_what_an_exit_handler_asks_for_is_finished_or_fails_aloud(server: WebSer
     """
     code, out, _ = run(program, server.url())
     assert code == 0
-    assert out in (["200"] * 2, ["can't create new thread at interpreter shutdown"] * 2)
+    assert out in (["200"] * 2, [NO_THREAD] * 2)
+
+
+FROM_BEFORE_THE_IMPORT = """
+    import atexit, signal, sys
+
+    @atexit.register
+    def leave():
+        try:
+            for _ in range(2):
+                print(http.request(sys.argv[1]).response.status)
+        except RuntimeError as error:
+            print(error)
+        http.close()
+        print("closed")
+
+    from asynchttp import Http
+    signal.alarm(20)
+    http = Http(ca_certs=sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize("kind", ["server", "tls_server"])
+@pytest.mark.parametrize("is_used", [False, True])
+def test_an_exit_handler_that_runs_after_ours_may_ask_and_close(
+    kind: str, is_used: bool, authority: Authority, request: pytest.FixtureRequest
+) -> None:
+    """Of the handlers, those that were registered first run last."""
+    server: WebServer = request.getfixturevalue(kind)
+    used = "http.request(sys.argv[1]).result()\n" if is_used else ""
+    command = [sys.executable, *STRICT, "-c", textwrap.dedent(FROM_BEFORE_THE_IMPORT) + used]
+    with Program([*command, server.url(), str(authority.pem)]) as program:
+        out = program.ended().fine()
+    answered = ["200", "200", "closed"]
+    assert out in ([answered] if is_used else [answered, [NO_THREAD, "closed"]])
 
 
 def test_what_is_queued_is_finished_where_the_program_runs_the_exit_handlers(
@@ -612,4 +648,4 @@ def test_it_may_be_imported_when_the_program_has_come_to_its_end(server: WebServ
     with Program(command) as running:
         code, out, err = running.ended()
     assert (code, err) == (0, "")
-    assert out in (["200"], ["can't create new thread at interpreter shutdown"])
+    assert out in (["200"], [NO_THREAD])

@@ -3,14 +3,10 @@ once in the child; and nothing that the child does disturbs the parent, its end 
 """
 
 import textwrap
-import threading
 from pathlib import Path
 
-import pycurl
 import pytest
 
-from asynchttp import Http
-from asynchttp.engine import openssl
 from tests.conftest import RawServers
 from tests.programs import STRICT, Ended, Program, python, run
 from tests.servers.certificates import Authority
@@ -222,6 +218,39 @@ promise.cancel()
     assert run(forking(program), server.url(), gate.url()).fine() == []
 
 
+def test_threads_that_waited_are_gone_and_others_have_their_stacks(server: WebServer) -> None:
+    gate = server.gate()
+    program = """
+        http = Http()
+        first, second = (http.request(sys.argv[1]) for _ in range(2))
+        follows = second.then(lambda response, content: None)
+        parent, goes_on = os.getpid(), threading.Event()
+
+        def fill(depth):
+            return sorted([fill(depth - 1)], key=repr) if depth else goes_on.wait()
+
+        def call_back(_):
+            if os.getpid() != parent:
+                for _ in range(12):
+                    threading.Thread(target=fill, args=[60]).start()
+
+        first.add_done_callback(call_back)
+        for each in (second, follows) * 3:
+            threading.Thread(target=each.wait, daemon=True).start()
+        time.sleep(0.2)  # nothing tells that they sleep
+
+        def child():
+            lost(first)
+            lost(second)
+            assert isinstance(follows.exception(5), LostInForkError)
+            goes_on.set()
+
+        join(forked(child))
+        http.close(cancel_futures=True)
+    """
+    assert run(forking(program), gate.url()).fine() == []
+
+
 def test_who_is_told_may_use_the_http_and_close_it(server: WebServer) -> None:
     gate = server.gate()
     program = """
@@ -352,6 +381,33 @@ def test_within_a_done_callback(server: WebServer) -> None:
     assert run(forking(program), server.url()).fine() == []
 
 
+def test_within_a_signal_handler_while_its_thread_waits(server: WebServer) -> None:
+    gate = server.gate()
+    program = """
+        http = Http()
+        promise = http.request(sys.argv[1])
+        pids = []
+
+        def fork(*_):
+            pids.append(os.fork())
+            signal.alarm(CHILD_PATIENCE)
+
+        signal.signal(signal.SIGUSR1, fork)
+        strike = lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+        threading.Timer(0.2, strike).start()
+        try:
+            say(promise.response.status)
+        except LostInForkError:
+            say("lost")
+        if pids[0]:
+            join(pids[0])
+    """
+    with Program(python(forking(program), gate.url())) as running:
+        assert running.line() == "lost"
+        gate.open()
+        assert running.ended().fine() == ["200"]
+
+
 def test_from_several_threads_while_others_make_requests(
     server: WebServer, tls_h1_server: WebServer, authority: Authority
 ) -> None:
@@ -387,49 +443,6 @@ def test_from_several_threads_while_others_make_requests(
     """
     urls = server.url(), tls_h1_server.url()
     assert run(forking(program), *urls, authority.pem).fine() == []
-
-
-# What OpenSSL keeps for a thread is freed under a lock of OpenSSL's.
-
-
-@pytest.mark.parametrize("blocking", [False, True])
-def test_a_thread_that_ends_frees_it_under_a_lock_that_who_forks_has(
-    blocking: bool, server: WebServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    freed: list[int] = []
-
-    def free() -> None:
-        openssl.lock.release()  # raises if this thread does not have it
-        openssl.lock.acquire()
-        freed.append(threading.get_ident())
-
-    monkeypatch.setattr(openssl, "_free", free)
-
-    def ask() -> None:
-        with Http(blocking=blocking) as http:
-            assert http.request(server.url())[0].status == 200
-
-    for _ in range(2):
-        thread = threading.Thread(target=ask)
-        thread.start()
-        thread.join()
-    assert len(freed) == 2
-
-
-def test_so_does_one_that_only_closes(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    freed: list[int] = []
-    monkeypatch.setattr(openssl, "_free", lambda: freed.append(threading.get_ident()))
-    http = Http(blocking=True)
-    http.request(server.url())
-    closing = threading.Thread(target=http.close)
-    closing.start()
-    closing.join()
-    assert freed == [closing.ident]
-
-
-def test_that_is_told_to_the_openssl_of_libcurl() -> None:
-    assert "OpenSSL/" in pycurl.version
-    assert openssl._free.__name__ == "OPENSSL_thread_stop"
 
 
 # What it leaves

@@ -21,12 +21,15 @@ LAYERS = [
     {"promise", "lazy", "work", "future", "lifetime"},
     {"exchange"},
     {"engine"},
-    {"workers", "slots", "shares", "clients", "filecache"},
+    {"workers", "scopes", "shares", "clients", "filecache"},
     {"body", "callsite", "errors", "failure", "log", "model", "response", "threads"},
+    {"_core"},
 ]
 DEPTH = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
 
 ONLY_ENGINE = "pycurl"
+OF_THE_CORE = {"engine", "workers", "work", "future", "scopes", "runner"}
+"""The parts that may import the core."""
 NEVER_EXCHANGE = {"pycurl", "threading"}
 
 
@@ -48,7 +51,7 @@ class Import(NamedTuple):
 
 
 def part_of(file: Path, source: Path) -> str:
-    return file.relative_to(source).parts[0].removesuffix(".py")
+    return file.relative_to(source).parts[0].partition(".")[0]
 
 
 def imports(source: Path) -> Iterator[Import]:
@@ -74,6 +77,8 @@ def complaints(source: Path) -> Iterator[str]:
     for each in imports(source):
         if each.origin == SOURCE.name and DEPTH[each.target] < DEPTH[each.part]:
             yield f"{each.part} imports {each.target}, which is above it"
+        if each.target == "_core" and each.part not in OF_THE_CORE:
+            yield f"{each.part} imports {each.target}, which is for others"
         if each.origin == ONLY_ENGINE and each.part != "engine":
             yield f"{each.part} imports {each.origin}, which is for engine alone"
         if each.origin in NEVER_EXCHANGE and each.part == "exchange":
@@ -81,7 +86,8 @@ def complaints(source: Path) -> Iterator[str]:
 
 
 def test_every_part_has_its_layer() -> None:
-    assert {part_of(file, SOURCE) for file in SOURCE.rglob("*.py")} == set(DEPTH)
+    files = [*SOURCE.rglob("*.py"), *SOURCE.rglob("*.pyi")]
+    assert {part_of(file, SOURCE) for file in files} == set(DEPTH)
 
 
 def test_imports_point_down() -> None:
@@ -98,6 +104,8 @@ def test_imports_point_down() -> None:
         ("engine/loop.py", "from ..exchange import transfer", "engine imports exchange"),
         ("engine/loop.py", "from .. import Http", "engine imports __init__"),
         ("promise.py", "def f():\n    import pycurl", "promise imports pycurl"),
+        ("promise.py", "from . import _core", "promise imports _core"),
+        ("exchange/cache.py", "from .._core import Work", "exchange imports _core"),
         ("exchange/cache.py", "import threading", "exchange imports threading"),
     ],
 )
@@ -118,6 +126,8 @@ def test_an_import_that_is_not_allowed(
         ("promise.py", "from .lazy import Content"),
         ("exchange/cache.py", "from . import transfer"),
         ("engine/loop.py", "import pycurl, threading"),
+        ("engine/loop.py", "from .. import _core"),
+        ("work.py", "from . import _core"),
     ],
 )
 def test_an_import_that_is_allowed(tmp_path: Path, file: str, line: str) -> None:

@@ -1,7 +1,8 @@
 """Beginning and end of an Http within a program: `close`, `with`, and being dropped.
 
-What is pending is finished, or cancelled if asked for; then no thread is left, and the Http works
-again. It may be closed from anywhere.
+What is pending is finished, or cancelled if asked for; then no connection is left, and the Http
+works again. An Http may be closed from anywhere. Threads belong to the process, not to an Http: a
+worker that is idle ends after a while, but for one.
 """
 
 import concurrent.futures
@@ -19,14 +20,15 @@ from types import FrameType
 import pytest
 
 from asynchttp import Http, Promise
-from asynchttp.threads import _pause as how_long_to_sleep
-from asynchttp.threads import wait_and_help
-from tests.conftest import RawServers
+from asynchttp.future import LeanFuture
+from tests.conftest import RawServers, until_one_worker_is_left, workers_now
 from tests.interruption import Interruption
 from tests.programs import run
 from tests.servers.raw import OK, head, send, until_closed
 from tests.servers.seen import PATIENCE, Seen
 from tests.servers.web import WebServer
+
+pytestmark = pytest.mark.usefixtures("core_runs", "idle_workers_end")
 
 ROUNDS = 200
 
@@ -37,11 +39,12 @@ def threads() -> set[threading.Thread]:
 
 
 @pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    """Whatever the test does, all threads end."""
-    before = threads()
+def no_thread_is_left(idle_workers_end: None) -> Iterator[None]:
+    """Whatever the test does, all threads end but one worker."""
+    others = threads() - workers_now()
     yield
-    for thread in threads() - before:
+    until_one_worker_is_left()
+    for thread in threads() - workers_now() - others:
         thread.join(PATIENCE)
         assert not thread.is_alive(), thread.name
 
@@ -98,16 +101,39 @@ def test_close_waits_for_the_callback_that_runs_even_when_it_cancels(server: Web
     assert running.response.status == 200
 
 
-def test_close_joins_every_thread(server: WebServer, tls_server: WebServer) -> None:
-    before = threading.enumerate()
+def test_all_workers_end_when_they_are_idle_but_for_one(
+    server: WebServer, tls_server: WebServer
+) -> None:
     http = Http(disable_ssl_certificate_validation=True, max_workers=4)
+    ran = Seen[threading.Thread]()
     for url in (server.url(), tls_server.url(), server.url("/coded/gzip?zeros=1000000")):
         for _ in range(8):
-            http.request(url, callback=lambda promise: promise.response)
-            http.request(url).then(lambda response, content: content)
-    assert len(threading.enumerate()) > len(before)
+            http.request(url, callback=lambda _: ran.add(threading.current_thread()))
+            http.request(url).then(lambda *_: ran.add(threading.current_thread()))
     http.close()
-    assert threading.enumerate() == before
+    assert len(ran) == 48
+    assert {each.name for each in ran} == {"asynchttp worker"}
+    until_one_worker_is_left()
+    [last] = workers_now()
+    assert last.is_alive()
+    assert [each for each in threading.enumerate() if each.name == last.name] == [last]
+
+
+def lasting() -> list[threading.Thread]:
+    """All threads but the log's, which ends when what earlier tests left has been written."""
+    return [each for each in threading.enumerate() if each.name != "asynchttp log"]
+
+
+def test_all_https_share_the_workers(server: WebServer) -> None:
+    until_one_worker_is_left()
+    before = lasting()
+    https = [Http() for _ in range(10)]
+    for http in https:
+        assert http.request(server.url()).response.status == 200
+        assert lasting() == before
+    for http in https:
+        http.close()
+    assert lasting() == before
 
 
 def test_close_ends_the_connections(raw_server: RawServers) -> None:
@@ -123,32 +149,6 @@ def test_an_http_can_be_used_again_after_close(server: WebServer) -> None:
     for _ in range(3):
         assert http.request(server.url()).response.status == 200
         http.close()
-        assert not threads()
-
-
-def test_a_worker_that_gets_the_identity_of_an_io_thread_that_has_ended(server: WebServer) -> None:
-    """The system gives them out again; it is not taken for that one, which wakes others later."""
-    http = Http()
-    promises: list[Promise] = []
-    workers: list[int] = []
-
-    def call_back(_: Promise) -> None:
-        workers.append(threading.get_ident())
-        while not (promises and promises[-1].sleepers):  # until somebody waits for it
-            pass
-
-    def is_given_again() -> bool:
-        http.request(server.url()).result()
-        ended = {each.ident for each in threads() if "I/O" in each.name}
-        http.close()
-        promises[:] = [http.request("no url", callback=call_back)]
-        assert promises[0].exception(PATIENCE)
-        http.close()
-        promises.clear()
-        return workers[-1] in ended
-
-    if not sum(is_given_again() for _ in range(20)):
-        pytest.skip("the system gave no identity twice")
 
 
 def test_close_may_be_called_when_there_is_nothing_to_close(server: WebServer) -> None:
@@ -164,7 +164,6 @@ def test_with_closes_at_its_end(server: WebServer) -> None:
     with Http(max_workers=1) as http:
         promises = [http.request(server.url()) for _ in range(5)]
     assert all(promise.done() for promise in promises)
-    assert not threads()
 
 
 def test_with_closes_after_an_exception(server: WebServer) -> None:
@@ -179,7 +178,6 @@ def test_with_closes_after_an_exception(server: WebServer) -> None:
     with pytest.raises(LookupError):
         fail()
     assert promises[0].done()
-    assert not threads()
 
 
 # From anywhere
@@ -386,7 +384,7 @@ def test_close_in_a_signal_handler_that_comes_just_before_a_thread_waits(server:
         seen.append(waiting.done())
 
     def strike(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code is how_long_to_sleep.__code__:
+        if event == "call" and frame.f_code is LeanFuture._wait_here.__code__:
             signal.raise_signal(signal.SIGUSR1)
 
     before = signal.signal(signal.SIGUSR1, close)
@@ -427,7 +425,7 @@ def test_ctrl_c_while_garbage_is_collected_is_not_lost() -> None:
 def signal_main_when_it_waits() -> None:
     """For a promise; sooner, it would be in the middle of asynchttp's code."""
     main = threading.main_thread().ident or 0
-    while sys._current_frames()[main].f_code is not wait_and_help.__code__:
+    while sys._current_frames()[main].f_code is not LeanFuture._wait_here.__code__:
         time.sleep(0)  # there is no event for it
     signal_main()
 
@@ -465,17 +463,36 @@ def test_ctrl_c_in_the_middle_of_a_request_harms_no_other(
     assert number > 50
 
 
+FIRST_REQUEST = """
+import itertools
+from tests.interruption import Interruption
+
+def use(number):
+    http = Http()
+    with (interruption := Interruption(number)):
+        http.request(sys.argv[1])
+    assert http.request(sys.argv[1]).wait(10), number
+    http.close()
+    assert {each.name for each in threading.enumerate()} == {"MainThread", "asynchttp worker"}
+    return interruption.came
+
+Http().request(sys.argv[1]).wait()  # what is found out once for all takes long
+for number in itertools.count(1):
+    if not (pid := os.fork()):  # a child has no worker yet, and no core
+        signal.alarm(20)
+        os._exit(0 if use(number) else 7)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status == 7:
+        break
+    assert status == 0, (status, number)
+    signal.alarm(20)
+assert number > 50
+"""
+
+
 def test_ctrl_c_in_the_middle_of_the_first_request(server: WebServer) -> None:
-    """Where its threads begin."""
-    for number in itertools.count(1):
-        http = Http()
-        with (interruption := Interruption(number)):
-            http.request(server.url())
-        assert http.request(server.url()).wait(PATIENCE), number
-        close(http)
-        if not interruption.came:
-            break
-    assert number > 50
+    """Where the first worker begins."""
+    assert run(FIRST_REQUEST, server.url()).fine() == []
 
 
 def close(http: Http) -> None:
@@ -511,14 +528,13 @@ USES: dict[str, Callable[[Http, str], object]] = {
 def test_a_dropped_http_leaves_no_thread(
     use: Callable[[Http, str], object], server: WebServer
 ) -> None:
-    use(Http(), server.url())  # and the fixture joins
+    use(Http(), server.url())  # and the fixture waits for that
 
 
 def test_what_follows_a_promise_of_a_dropped_http_leaves_no_thread(server: WebServer) -> None:
     promise = Http().request(server.url())
     promise.result()
-    for thread in threads():
-        thread.join(PATIENCE)
+    until_one_worker_is_left()
     assert promise.then(lambda response, content: response.status).result() == 200
 
 
@@ -558,17 +574,20 @@ def test_many_threads_share_an_http(server: WebServer) -> None:
         assert [len(content) for content in pool.map(fetch, range(200))] == list(range(200))
 
 
-def test_an_http_that_got_no_thread_works_when_there_are_some_again(server: WebServer) -> None:
-    http = Http()
-    threading.stack_size(1 << 47)  # more than there is: no thread can be started
-    try:
-        promise = http.request(server.url())
-        with pytest.raises(RuntimeError, match="thread"):
-            promise.result()
-    finally:
-        threading.stack_size(0)
-    assert http.request(server.url(), callback=lambda p: p.response).response.status == 200
-    http.close()
+NO_THREAD = """
+http = Http()
+threading.stack_size(1 << 47)  # more than there is: no thread can be started
+for _ in range(2):
+    error = http.request(sys.argv[1]).exception()
+    assert isinstance(error, RuntimeError) and "thread" in str(error), error
+threading.stack_size(0)
+assert http.request(sys.argv[1], callback=lambda p: p.response).response.status == 200
+http.close()
+"""
+
+
+def test_a_program_that_got_no_thread_works_when_there_are_some_again(server: WebServer) -> None:
+    assert run(NO_THREAD, server.url()).fine() == []
 
 
 def test_no_worker_to_be_had_fails_no_other_request(server: WebServer) -> None:
@@ -633,7 +652,7 @@ def test_ctrl_c_while_a_worker_starts_keeps_no_other_from_it() -> None:
         close(http)
         if not interruption.came:
             break
-    assert number > 50
+    assert number > 20
 
 
 # The garbage collector may run finalizers in a thread before whoever starts it knows that it runs.
@@ -643,15 +662,16 @@ import asynchttp.log
 
 def born(thread, really=threading.Thread._set_ident):
     really(thread)
-    if purpose in thread.name and to_finalize:
+    if thread.name == name and to_finalize:
         to_finalize.pop()()
 
 threading.Thread._set_ident = born
 purpose, url = sys.argv[1:]
+name = "asynchttp log" if purpose == "log" else "asynchttp worker"
 http, asked = Http(), []
 ask = {
-    "worker": lambda: asked.append(http.submit(pow, 2, 3)),
-    "I/O": lambda: asked.append(http.request(url)),
+    "submit": lambda: asked.append(http.submit(pow, 2, 3)),
+    "request": lambda: asked.append(http.request(url)),
     "log": lambda: asynchttp.log.error("asked"),
 }[purpose]
 to_finalize = [ask]
@@ -663,7 +683,7 @@ http.close()
 """
 
 
-@pytest.mark.parametrize("purpose", ["worker", "I/O", "log"])
+@pytest.mark.parametrize("purpose", ["submit", "request", "log"])
 def test_a_finalizer_in_a_thread_that_is_about_to_begin(purpose: str, server: WebServer) -> None:
     ended = run(BORN, purpose, server.url())
     assert (ended.code, ended.err) == (0, "asked\nasked\n" if purpose == "log" else "")
@@ -673,14 +693,17 @@ HANDLED = """
 from asynchttp.threads import OwnThread
 
 def start(thread, really=threading.Thread.start):
-    if purpose in thread.name and strikes:
+    if strikes:
         os.kill(os.getpid(), strikes.pop())
     really(thread)
 
 OwnThread.start = start
 purpose, url = sys.argv[1:]
 http, strikes = Http(), [signal.SIGUSR1]
-ask = {"worker": lambda: http.submit(pow, 2, 3).result(), "I/O": lambda: http.request(url).result()}
+ask = {
+    "submit": lambda: http.submit(pow, 2, 3).result(),
+    "request": lambda: http.request(url).result(),
+}
 signal.signal(signal.SIGUSR1, lambda *_: ask[purpose]())
 ask[purpose]()
 assert not strikes
@@ -688,7 +711,7 @@ http.close()
 """
 
 
-@pytest.mark.parametrize("purpose", ["worker", "I/O"])
+@pytest.mark.parametrize("purpose", ["submit", "request"])
 def test_a_signal_handler_where_a_thread_is_about_to_be_started(
     purpose: str, server: WebServer
 ) -> None:
@@ -739,7 +762,7 @@ for each in users:
     each.start()
 for each in users:
     each.join()
-http.close()  # and with it all threads: while another collects, one cannot
+http.close()
 gc.collect()  # those that grew old: they would ask at the interpreter's end, where it is too late
 http.close()
 assert not failed and late

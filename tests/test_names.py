@@ -1,8 +1,14 @@
-"""Host names: a name server that never answers stalls nobody but those who asked it.
+"""Host names: a name server that never answers stalls nobody but those who asked it; a program may
+look names up in its own way.
 
 Rule: where names hang, they hang for a program of its own (`tests.servers.unreachable`), which says
 how long things took; a name server's own patience ends after 5 s or more.
 """
+
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
 
 import httplib2
 import pytest
@@ -12,6 +18,7 @@ from tests.conftest import RawServers
 from tests.programs import Program, python
 from tests.servers.certificates import Authority
 from tests.servers.raw import OK, RawServer, head, send
+from tests.servers.seen import PATIENCE, Seen
 from tests.servers.unreachable import DeadNameServer
 from tests.servers.web import WebServer
 
@@ -146,3 +153,171 @@ def test_names_of_this_machine(server: WebServer, host: str) -> None:
     with Http() as http:
         response, _ = http.request(server.url("/status/200").replace("127.0.0.1", host))
         assert response.status == 200
+
+
+# A replaced `socket.getaddrinfo`
+
+
+class Resolver:
+    """In place of `socket.getaddrinfo`; `answer` returns addresses, or raises."""
+
+    def __init__(self, answer: Callable[[], list[str]]) -> None:
+        self.asked: Seen[tuple[str, int]] = Seen()
+        self.threads: set[threading.Thread] = set()
+        self._answer = answer
+        self._original = socket.getaddrinfo
+
+    # Any: getaddrinfo's own arguments and results.
+    def __call__(self, host: str, port: Any, *arguments: Any, **named: Any) -> Any:
+        if not host.endswith(".test"):
+            return self._original(host, port, *arguments, **named)
+        self.threads.add(threading.current_thread())
+        self.asked.add((host, int(port)))
+        return [
+            (
+                socket.AF_INET6 if ":" in address else socket.AF_INET,
+                socket.SOCK_STREAM,
+                socket.IPPROTO_TCP,
+                "",
+                (address, int(port)),
+            )
+            for address in self._answer()
+        ]
+
+
+@pytest.fixture
+def replaced(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], list[str]]], Resolver]:
+    """Puts a Resolver in place of `socket.getaddrinfo`."""
+
+    def replace(answer: Callable[[], list[str]]) -> Resolver:
+        resolver = Resolver(answer)
+        monkeypatch.setattr(socket, "getaddrinfo", resolver)
+        return resolver
+
+    return replace
+
+
+Replace = Callable[[Callable[[], list[str]]], Resolver]
+
+
+def url_of(server: WebServer, path: str = "/status/200") -> str:
+    return server.url(path).replace("127.0.0.1", "server.test")
+
+
+def test_replaced_getaddrinfo_is_asked_once_for_requests_at_once(
+    server: WebServer, replaced: Replace
+) -> None:
+    """On a thread that nothing else waits for."""
+    may_answer = threading.Event()
+
+    def answer() -> list[str]:
+        assert may_answer.wait(PATIENCE)
+        return ["127.0.0.1"]
+
+    resolver = replaced(answer)
+    with Http() as http:
+        promises = [http.request(url_of(server)) for _ in range(20)]
+        resolver.asked.wait_for(1)
+        assert http.request(server.url("/status/204")).response.status == 204
+        may_answer.set()
+        assert [promise.response.status for promise in promises] == [200] * 20
+        assert http.request(url_of(server)).response.status == 200
+    assert list(resolver.asked) == [("server.test", server.port)]
+    (thread,) = resolver.threads
+    assert thread.name == "asynchttp lookup server.test"
+
+
+@pytest.mark.parametrize("others", [["127.0.0.2"], ["::1"], ["::1", "127.0.0.2"]])
+def test_all_addresses_are_tried(server: WebServer, replaced: Replace, others: list[str]) -> None:
+    replaced(lambda: [*others, "127.0.0.1"])
+    with Http(timeout=PATIENCE) as http:
+        assert http.request(url_of(server)).response.status == 200
+
+
+class OwnError(Exception):
+    """Of a program, that has its own idea of a network."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        socket.gaierror(socket.EAI_NONAME, "unknown"),
+        socket.gaierror(socket.EAI_AGAIN, "for now"),
+        OwnError("no network in tests", 1),
+        OSError(13, "forbidden"),
+    ],
+    ids=repr,
+)
+def test_error_of_a_replaced_getaddrinfo_is_what_it_is_to_httplib2(
+    server: WebServer, replaced: Replace, error: Exception
+) -> None:
+    def answer() -> list[str]:
+        raise error
+
+    replaced(answer)
+    raised = [_error_of(client, url_of(server)) for client in (httplib2.Http, Http)]
+    assert [type(each) for each in raised] == [type(raised[0])] * 2
+    assert raised[0].args == raised[1].args
+
+
+def _error_of(client: type[httplib2.Http], url: str) -> Exception:
+    http = client()
+    try:
+        bytes(http.request(url)[1])
+    except Exception as error:  # noqa: BLE001 - it is what is compared
+        return error
+    finally:
+        http.close()
+    pytest.fail("nothing was raised")
+
+
+def test_each_request_has_an_error_of_its_own(server: WebServer, replaced: Replace) -> None:
+    may_answer = threading.Event()
+
+    def answer() -> list[str]:
+        assert may_answer.wait(PATIENCE)
+        raise OwnError("no network in tests")
+
+    replaced(answer)
+    with Http() as http:
+        promises = [http.request(url_of(server, f"/status/{number}")) for number in (200, 201)]
+        may_answer.set()
+        first, second = (promise.exception() for promise in promises)
+    assert (type(first), type(second)) == (OwnError, OwnError)
+    assert "/status/200" in "".join(first.__notes__)  # type: ignore[union-attr]  # not None
+    assert "/status/201" in "".join(second.__notes__)  # type: ignore[union-attr]  # as above
+    assert "/status/201" not in "".join(first.__notes__)  # type: ignore[union-attr]  # as above
+
+
+def test_no_address_is_no_server(server: WebServer, replaced: Replace) -> None:
+    replaced(list)
+    with Http() as http:
+        error = http.request(url_of(server)).exception()
+    assert isinstance(error, httplib2.ServerNotFoundError)
+
+
+def test_failed_lookup_is_asked_for_again(server: WebServer, replaced: Replace) -> None:
+    answers = iter([[], ["127.0.0.1"]])
+    resolver = replaced(lambda: next(answers))
+    with Http() as http:
+        assert http.request(url_of(server)).exception() is not None
+        assert http.request(url_of(server)).response.status == 200
+    assert len(resolver.asked) == 2
+
+
+def test_lookup_that_hangs_obeys_timeout_and_cancel(server: WebServer, replaced: Replace) -> None:
+    may_answer = threading.Event()
+
+    def answer() -> list[str]:
+        assert may_answer.wait(PATIENCE)
+        return ["127.0.0.1"]
+
+    resolver = replaced(answer)
+    with Http() as http:
+        cancelled = http.request(url_of(server))
+        resolver.asked.wait_for(1)
+        http.timeout = 0.2
+        assert isinstance(http.request(url_of(server)).exception(), TimeoutError)
+        assert cancelled.cancel()
+        assert http.request(server.url("/status/200")).response.status == 200
+    may_answer.set()

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asynchttp import Http, Promise
-from tests.conftest import RawServers
+from tests.conftest import RawServers, until_one_worker_is_left
 from tests.servers.raw import OK, Peer, head, send
 from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
@@ -371,7 +371,8 @@ class Server(NamedTuple):
 
 
 @pytest.fixture
-def counting(raw_server: RawServers) -> Server:
+def counting(raw_server: RawServers, idle_workers_end: None) -> Server:
+    until_one_worker_is_left()
     threads: list[int] = []
 
     def answer_all(peer: Peer) -> None:
@@ -384,10 +385,11 @@ def counting(raw_server: RawServers) -> Server:
 
 
 def at_most(callbacks: int) -> int:
-    """Threads, with so many callbacks at once: the I/O thread, and a worker for each; each of those
-    may also have just left a callback, which does not count before it is free again.
+    """Threads, with so many callbacks at once: a worker for each, and who waits for events, and
+    another to whom that role has just been given; each of the callbacks' workers may also have just
+    left a callback, which does not count before it is free again.
     """
-    return 1 + 2 * callbacks
+    return 2 + 2 * callbacks
 
 
 def test_ten_thousand_callbacks_that_each_wait_for_one_more(counting: Server) -> None:

@@ -5,10 +5,11 @@ Rule: what has to time out may be late on a machine that is busy, but not early;
 out moves bytes many times within its timeout, and takes longer than that in total.
 """
 
+import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from fractions import Fraction
@@ -19,12 +20,12 @@ import httplib2
 import pytest
 
 from asynchttp import Http, Promise
-from asynchttp.engine.loop import Loop
 from tests.conftest import RawServers
 from tests.oracle import both, record
+from tests.programs import Program, python
 from tests.servers.app import pattern
 from tests.servers.raw import OK, Peer, drip, head, send, until_closed
-from tests.servers.seen import PATIENCE, Seen
+from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
 
 SHORT = 0.3
@@ -89,25 +90,29 @@ def test_silence_over_every_protocol(http: Http, any_server: WebServer, where: s
         assert_times_out(http.request(any_server.url(f"/slow?{where}=60")))
 
 
-def test_what_this_machine_was_too_busy_for_is_no_silence(
-    server: WebServer, monkeypatch: pytest.MonkeyPatch
+STOPPED = """
+url, ca_certs, timeout = sys.argv[1:]
+with Http(timeout=float(timeout), ca_certs=ca_certs) as http:
+    say(http.request(url)[1])
+"""
+
+
+@pytest.mark.parametrize("which", ["server", "tls_server"])
+@pytest.mark.parametrize("sent", [None, 2], ids=["before the head", "within the body"])
+def test_time_for_which_the_process_stands_still_is_no_silence(
+    request: pytest.FixtureRequest, authority_file: str, which: str, sent: int | None
 ) -> None:
-    timeout, poll = 1.0, Loop._poll
-    gate, stalled = server.gate(), Seen[None]()
-
-    def stall_once(loop: Loop[Promise], pause: float) -> Sequence[int]:
-        ready = poll(loop, pause)
-        if len(gate.arrived) and not len(stalled):
-            time.sleep(1.5 * timeout)
-            stalled.add(None)
-        return ready
-
-    monkeypatch.setattr(Loop, "_poll", stall_once)
-    with Http(timeout=timeout) as http:
-        promise = http.request(gate.url("label"))
-        stalled.wait_for(1)
+    """As on a machine that is too busy for it."""
+    server: WebServer = request.getfixturevalue(which)
+    timeout, gate = 1.0, server.gate()
+    command = python(STOPPED, gate.url("label", sent), authority_file, timeout)
+    with Program(command) as program:
+        gate.arrived.wait_for(1)
+        program.signal(signal.SIGSTOP)
+        time.sleep(1.5 * timeout)
+        program.signal(signal.SIGCONT)
         gate.open()
-        assert promise.result()[1] == b"label"
+        assert program.ended().fine() == ["label"]
 
 
 @pytest.mark.parametrize("where", ["head", "body"])
@@ -258,6 +263,8 @@ def test_the_attribute_as_it_is_at_the_call(server: WebServer) -> None:
     ("timeout", "error"),
     [
         (0, TimeoutError),
+        (5e-324, TimeoutError),
+        (1e-7, TimeoutError),
         (0.001, TimeoutError),
         (Decimal("0.1"), TimeoutError),
         (Fraction(1, 10), TimeoutError),

@@ -1,58 +1,104 @@
-"""Workers: whatever comes between, no task is left behind."""
+"""Workers: whatever comes between, no task is left behind, and somebody waits for events."""
 
 import itertools
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
-from asynchttp.workers import Workers
+from asynchttp import Http, _core
+from asynchttp import workers as workers_module
+from asynchttp.workers import workers
+from tests.conftest import until_one_worker_is_left, workers_now
 from tests.interruption import Interruption
+from tests.programs import run
 from tests.servers.seen import PATIENCE
+from tests.servers.web import WebServer
+
+pytestmark = pytest.mark.usefixtures("core_runs", "idle_workers_end")
 
 
-@pytest.fixture
-def workers() -> Iterator[Workers]:
-    workers = Workers()
-    yield workers
-    workers.close()
-    workers.join()
-
-
-def run(workers: Workers, task: Callable[[], None]) -> None:
-    workers.run(task)
-
-
-def take_over(workers: Workers, task: Callable[[], None]) -> None:
-    workers.take_over(deque([task]))
-
-
-def wait_until_idle(workers: Workers) -> None:
-    """There is a worker, and it waits."""
-    workers.run(lambda: None)
+def wait_until_one_waits() -> None:
     ends = time.monotonic() + PATIENCE
-    while not workers._idle or workers._tasks:
+    while not _core.count_waiting():
         time.sleep(0)  # there is no event for it
         assert time.monotonic() < ends
 
 
-@pytest.mark.parametrize("idle", [True, False])
-@pytest.mark.parametrize("ask", [run, take_over])
-def test_ctrl_c_wherever_it_comes_keeps_no_later_task_from_running(
-    workers: Workers, ask: Callable[[Workers, Callable[[], None]], None], idle: bool
-) -> None:
+def test_ctrl_c_wherever_it_comes_keeps_no_later_task_from_running() -> None:
     for number in itertools.count(1):
-        if idle:
-            wait_until_idle(workers)
+        wait_until_one_waits()
         with (interruption := Interruption(number)):
-            ask(workers, lambda: None)
+            workers.run(lambda: None)
         later = threading.Event()
-        ask(workers, later.set)
+        workers.run(later.set)
         assert later.wait(PATIENCE), number
         if not interruption.came:
             break
-        workers.close()
-        workers.join()
     assert number > 5
+
+
+FIRST_TASK = """
+import itertools
+from asynchttp.workers import workers
+from tests.interruption import Interruption
+
+def use(number):
+    with (interruption := Interruption(number)):
+        workers.run(lambda: None)
+    later = threading.Event()
+    workers.run(later.set)
+    assert later.wait(10), number
+    return interruption.came
+
+for number in itertools.count(1):
+    if not (pid := os.fork()):  # a child has no worker yet
+        signal.alarm(20)
+        os._exit(0 if use(number) else 7)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status == 7:
+        break
+    assert status == 0, (status, number)
+assert number > 10
+"""
+
+
+def test_ctrl_c_where_the_first_worker_starts() -> None:
+    assert run(FIRST_TASK).fine() == []
+
+
+def test_somebody_waits_for_events_however_long_the_others_are_busy(server: WebServer) -> None:
+    """A worker that is idle does not end when the others cannot take its place."""
+    begun, may_end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        assert may_end.wait(PATIENCE)
+
+    until_one_worker_is_left()
+    workers.run(hold)
+    assert begun.wait(PATIENCE)
+    time.sleep(6 * workers_module.IDLE)
+    try:
+        assert Http().request(server.url("/status/404")).wait(PATIENCE)
+        assert Http().submit(pow, 2, 3).result(PATIENCE) == 8
+    finally:
+        may_end.set()
+
+
+def meet(barrier: threading.Barrier) -> None:
+    barrier.wait(PATIENCE)
+
+
+def test_of_idle_workers_that_end_at_once_one_stays() -> None:
+    for _ in range(10):
+        all_run = threading.Barrier(8)
+        for _ in range(8):
+            workers.run(partial(meet, all_run))
+        until_one_worker_is_left()
+        [last] = workers_now()
+        assert last.is_alive()
+        done = threading.Event()
+        workers.run(done.set)
+        assert done.wait(PATIENCE)

@@ -15,7 +15,9 @@ from .model import Request
 
 
 class _Owned:
-    """A client; it is closed when its thread ends, or another takes its place."""
+    """A client; closed when nobody uses it any more: its thread has ended, another has taken its
+    place, or the Http has been closed.
+    """
 
     def __init__(self, kind: type[httplib2.Http]) -> None:
         self.kind = kind
@@ -34,6 +36,10 @@ class Clients:
     def __init__(self) -> None:
         self._here = threading.local()
 
+    def close(self) -> None:
+        """Close all clients, those in use when they have made their request."""
+        self._here = threading.local()
+
     def ask(
         self,
         kind: type[httplib2.Http],
@@ -42,7 +48,8 @@ class Clients:
         request: Request,
     ) -> tuple[httplib2.Response, bytes]:
         """Have the client of this thread make `request`, with its attributes as they are given."""
-        client = self._client(kind)
+        owned = self._owned(kind)  # held until the request has been made
+        client = owned.client
         vars(client).update(attributes)
         body = None if request.body is None else request.body.whole()
         response, content = client.request(
@@ -55,8 +62,8 @@ class Clients:
         )
         return response, content
 
-    def _client(self, kind: type[httplib2.Http]) -> Any:  # Any: as above
+    def _owned(self, kind: type[httplib2.Http]) -> _Owned:
         owned: _Owned | None = getattr(self._here, "owned", None)
         if owned is None or owned.kind is not kind:
             owned = self._here.owned = _Owned(kind)
-        return owned.client
+        return owned

@@ -20,4 +20,7 @@ class MalformedAnswerError(http.client.BadStatusLine):
 
 
 class StaleConnectionError(ConnectionResetError):
-    """A connection that had been used before was found closed. Tried again, so seen by nobody."""
+    """A connection ended, or the server refused a stream, before an answer had begun.
+
+    The request is sent once more; raised when that fails in the same way.
+    """

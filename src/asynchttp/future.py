@@ -4,10 +4,13 @@ A plain Future makes a Condition when it is born: 4 µs and 1.6 kB. This one mak
 of `concurrent.futures` asks for it (`wait`, `as_completed`, a done-callback), which most never see.
 
 Rules:
-- The state changes under `guard`, the one lock for all of them, together with the waiters: it is
-  the lock of every Condition, too, as `concurrent.futures` demands. Nothing foreign runs under it.
-- Threads in `result()` sleep on a lock of their own. `conclude` does not wake them: `wake` does,
-  so that an I/O thread can wake many in one go.
+- The state is one atomic word in C (core/ticket.c). While nobody observes the future, the core's
+  thread sets FINISHED. Whatever asks for the Condition observes: from then on the state changes
+  under `guard`, the lock of every Condition, together with the waiters, as `concurrent.futures`
+  demands.
+- No user code runs under `guard`.
+- Threads in `result()` wait in C. `conclude` does not wake them: `_wake` does, so that many can be
+  woken in one go.
 """
 
 from __future__ import annotations
@@ -17,9 +20,9 @@ from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from . import log
+from . import _core, log
 from .failure import Failure
-from .threads import calls_foreign_code, on_own_thread, wait_and_help
+from .threads import about_to_wait, calls_foreign_code, on_own_thread, wait_and_help
 
 if TYPE_CHECKING:
     from concurrent.futures._base import _Waiter
@@ -35,7 +38,7 @@ DONE = frozenset((FINISHED, CANCELLED_AND_NOTIFIED))
 guard = threading.RLock()
 
 
-class LeanFuture(Future[T]):
+class LeanFuture(_core.Work, Future[T]):
     """A Future of a `T`; also awaitable under asyncio.
 
     >>> future = LeanFuture()
@@ -44,46 +47,38 @@ class LeanFuture(Future[T]):
     (True, 42)
     """
 
-    __slots__ = (
-        "_done_callbacks",
-        "_failure",
-        "_made_condition",
-        "_result",
-        "_state",
-        "_waiters",
-        "sleepers",
-    )
+    __slots__ = ("_done_callbacks", "_failure", "_made_condition", "_result", "_waiters")
 
     # Any: the base class says so too; subclasses keep here what their `_value` makes a T of.
     _result: Any
     _failure: Failure | None
     _done_callbacks: list[Callable[[Future[T]], object]]
 
-    def __init__(self) -> None:
+    def __init__(self, account: _core.Account | None = None, rank: int = 0) -> None:
         # Not the base class's: it would make the Condition.
-        self._state = PENDING
+        self._bind(account, rank)
         self._result = None
         self._failure = None
         self._made_condition: threading.Condition | None = None
-        self.sleepers: list[Callable[[], object]] | None = None
-        """What wakes the threads that sleep until it is done."""
 
     if not TYPE_CHECKING:  # to which it is the plain attribute of the base class
 
         @property
         def _condition(self) -> threading.Condition:
             self.expect()
+            about_to_wait()
             with guard:
                 if self._made_condition is None:
                     self._waiters, self._done_callbacks = [], []
                     self._made_condition = threading.Condition(guard)
+                    self._observe()
                 return self._made_condition
 
     # Looking.
 
     def done(self) -> bool:
         """True when there is a result, an exception, or it was cancelled."""
-        return self._state in DONE
+        return self._is_done
 
     def cancelled(self) -> bool:
         """True when it was cancelled."""
@@ -99,7 +94,7 @@ class LeanFuture(Future[T]):
         >>> LeanFuture().wait(timeout=0)
         False
         """
-        return self._state in DONE or self._sleep(timeout)
+        return self._is_done or self._sleep(timeout)
 
     def result(self, timeout: float | None = None) -> T:
         """The value, waited for at most `timeout` seconds.
@@ -153,10 +148,7 @@ class LeanFuture(Future[T]):
 
     def set_running_or_notify_cancel(self) -> bool:
         """PENDING becomes RUNNING; False if it was cancelled before."""
-        with guard:
-            if self._state == PENDING:
-                self._state = RUNNING
-            return self._state == RUNNING
+        return self._run()
 
     def set_result(self, result: T) -> None:
         """Settle with a value; `concurrent.futures.InvalidStateError` if it is done already."""
@@ -171,10 +163,6 @@ class LeanFuture(Future[T]):
         self.conclude_and_tell(CANCELLED_AND_NOTIFIED, None, None)
         return self.cancelled()
 
-    def _cancellable(self) -> bool:
-        """Whether `cancel` still can; asked under `guard`."""
-        return self._state == PENDING
-
     def _settle(self, state: str, result: object, failure: Failure | None) -> None:
         if not self.conclude_and_tell(state, result, failure):
             raise InvalidStateError(f"{self._state}: {self!r}")
@@ -183,18 +171,21 @@ class LeanFuture(Future[T]):
         """`conclude`, and all that comes after it."""
         concluded = self.conclude(state, result, failure)
         if concluded:
-            self.wake()
+            self._wake()
             self.call_done_callbacks()
         return concluded
 
     def conclude(self, state: str, result: object, failure: Failure | None) -> bool:
-        """Move to a final state, once: False if it is in one. `wake` and the callbacks follow."""
+        """Move to a final state, once: False if it is in one, or is running and was to be
+        cancelled. `_wake` and the callbacks follow.
+        """
         with guard:
-            if self._state in DONE or (state == CANCELLED_AND_NOTIFIED and not self._cancellable()):
+            if self._is_done:
                 return False
-            self._result = result
-            self._failure = failure
-            self._state = state
+            self._result, self._failure = result, failure
+            if not (self._cancel() if state == CANCELLED_AND_NOTIFIED else self._finish()):
+                self._result = self._failure = None  # a plain answer has come, or it is running
+                return False
             waiters = self._notify()
         for waiter in waiters:  # they have a lock of their own, which is not to be had under guard
             self._tell(waiter)
@@ -242,40 +233,15 @@ class LeanFuture(Future[T]):
 
     def _sleep(self, timeout: float | None) -> bool:
         self.expect()
-        bell = threading.Lock()
-        bell.acquire()
-        if self.is_over(bell.release):
-            return True
-        try:
-            seconds = threading.TIMEOUT_MAX if timeout is None else timeout
-            return wait_and_help(bell, seconds) or self._state in DONE
-        finally:
-            self._forget(bell.release)
+        return wait_and_help(self._wait_here, timeout)
 
-    def is_over(self, wake: Callable[[], object]) -> bool:
-        """Whether it is done; if not, `wake` is called when it is."""
-        if self._state in DONE:
-            return True
-        with guard:
-            if self._state in DONE:
-                return True
-            if self.sleepers is None:
-                self.sleepers = []
-            self.sleepers.append(wake)
-            return False
+    @calls_foreign_code  # signal handlers
+    def _wait_here(self, seconds: float) -> bool:
+        if threading.Lock.__module__ == "_thread":
+            return self._wait(seconds)
+        return self._wait_by_condition(seconds)
 
-    def _forget(self, wake: Callable[[], object]) -> None:
-        with guard:
-            if self.sleepers is not None and wake in self.sleepers:
-                self.sleepers.remove(wake)
-
-    def wake(self) -> None:
-        """Wake the threads that sleep in `result()` and the like."""
-        for wake in self.take_sleepers():
-            wake()
-
-    def take_sleepers(self) -> list[Callable[[], object]]:
-        """What wakes them, for who calls it later."""
-        with guard:
-            sleepers, self.sleepers = self.sleepers, None
-        return sleepers or []
+    def _wait_by_condition(self, seconds: float) -> bool:
+        # gevent or eventlet has put its own locks in place: a greenlet waits, the hub goes on.
+        with self._condition:
+            return self._condition.wait_for(self.done, None if seconds < 0 else seconds)

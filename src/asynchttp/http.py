@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import copy
 import socket
+import sys
 import time
 import weakref
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from .callsite import frames_of_caller
 from .clients import Clients
 from .filecache import safe
 from .lazy import real
-from .model import Cache, Certificate, Headers, Request, Settings, Tls
+from .model import Cache, Certificate, DecodeLimits, Headers, Request, Settings, Tls
 from .promise import Callback, Promise
 from .runner import Runner
 from .threads import calls_foreign_code
@@ -148,7 +149,7 @@ class Http(httplib2.Http):
         frames = frames_of_caller(1)
         request = Request(method, uri, snapshot, taken, redirections, time.time(), frames)
         settings = self._current_settings()
-        if connection_type is not None or self.Client is not None:
+        if connection_type is not None or self.Client is not None or _has_expect(snapshot):
             settings = settings._replace(client=self._client(connection_type))
         promise = Promise(request, self._runner, callback, settings, error)
         if self.blocking:
@@ -221,7 +222,7 @@ class Http(httplib2.Http):
             frozenset(self.redirect_codes),
             tuple(self.safe_methods),
             self.forward_authorization_headers,
-            tuple(self.limit_kwargs.items()),
+            _decode_limits(self.limit_kwargs),
             socket.getdefaulttimeout() if self.timeout is None else self.timeout,
             Tls(
                 self.ca_certs or httplib2.CA_CERTS,
@@ -240,12 +241,13 @@ class Http(httplib2.Http):
         ).worked_out()
 
     def close(self, cancel_futures: bool = False) -> None:
-        """Finish what is pending, or with `cancel_futures` cancel it; then end all threads and
-        connections, and forget the credentials. The Http can be used again afterwards.
+        """Finish what is pending, or with `cancel_futures` cancel it; then close the connections,
+        and forget the credentials. The Http can be used again afterwards.
 
         May be called from anywhere; in a callback of its own it does not wait.
         """
         self._runner.close(cancel_futures)
+        self._clients.close()
         super().close()
 
     def __enter__(self) -> Http:
@@ -279,8 +281,29 @@ def _snapshot(headers: Headers) -> Headers:
     return copied
 
 
+def _has_expect(headers: Headers | None) -> bool:
+    """Whether Expect is among the fields: after a 417 libcurl would ask again, or lose content."""
+    return headers is not None and any(map(_is_expect, headers))
+
+
+def _is_expect(name: object) -> bool:
+    if isinstance(name, bytes):
+        return name.lower() == b"expect"
+    return isinstance(name, str) and name.lower() == "expect"
+
+
 def _copy_of(attribute: object) -> object:
     return copy.copy(attribute) if isinstance(attribute, list | dict | set) else attribute
+
+
+def _decode_limits(given: dict[str, float]) -> DecodeLimits:
+    """Those of `limit_kwargs`, which go by the names of `httplib2.decode.LimitDecoder`."""
+    usual = DecodeLimits()
+    return DecodeLimits(
+        given.get("ratio", usual.ratio),
+        int(min(sys.maxsize, given.get("safe_limit", usual.safe))),
+        int(min(sys.maxsize, given.get("hard_limit", usual.hard))),
+    )
 
 
 def _certificate(given: tuple[str, str, str, Any]) -> Certificate:  # Any: what `ssl` takes

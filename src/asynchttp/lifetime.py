@@ -21,9 +21,9 @@ from threading import RLock
 from typing import Protocol
 
 from . import failure, log
-from .engine import openssl
 from .future import guard
-from .threads import TICK, help_out, promise_help
+from .threads import TICK, promise_help
+from .workers import workers
 
 
 class Lasting(Protocol):
@@ -36,16 +36,10 @@ class Lasting(Protocol):
         """Wait until nothing is pending, at most `timeout` seconds."""
 
     def park(self) -> None:
-        """Keep the threads from any further move: the interpreter is about to go."""
+        """Close the connections; daemon threads begin nothing more."""
 
     def abort(self) -> None:
         """Cancel what is pending and end the I/O; callbacks are not waited for."""
-
-    def resting(self) -> list[RLock]:
-        """What keeps its I/O still, outside libcurl."""
-
-    def locks(self) -> list[RLock]:
-        """What then lets nothing else change, either."""
 
     def start_afresh(self) -> Callable[[], None]:
         """In a forked child: the threads are gone.
@@ -79,7 +73,7 @@ def _end() -> None:
     global ending, _enough  # noqa: PLW0603  # once
     try:
         ending = True
-        promise_help()
+        promise_help(workers.help)
         if _enough or _ends_by_exception():
             _abort_all()
         else:
@@ -101,7 +95,7 @@ def _finish_all() -> None:
     # Again and again: a callback of one may have made requests of another.
     while busy := [what for what in _all() if what.is_busy()]:
         busy[0].wait_until_idle(TICK)
-        help_out()
+        workers.help()
 
 
 def _abort_all() -> None:
@@ -164,11 +158,8 @@ def _hold_one(lock: RLock) -> bool:
 
 
 def _to_hold() -> list[RLock]:
-    lasting = _all()
-    resting = [lock for what in lasting for lock in what.resting()]
-    locks = [lock for what in lasting for lock in what.locks()]
     # The first: one fork at a time, and no Http is made meanwhile.
-    return [_lock, *resting, *locks, guard, failure.lock, openssl.lock]
+    return [_lock, guard, failure.lock, workers.lock]
 
 
 def _release() -> None:
@@ -180,6 +171,7 @@ def _release() -> None:
 
 def _start_afresh() -> None:
     _release()
+    workers.start_afresh()
     # All begin anew before anybody is told: what is called then may use any of them.
     tell = [what.start_afresh() for what in _all()]
     for tell_of_lost in tell:

@@ -2,7 +2,7 @@
 
 Rules:
 - Handlers are foreign code and may be slow: records are made where things happen (with that time
-  and that thread's name) and handled on a thread of their own, never on an I/O thread.
+  and that thread's name) and handled on a thread of their own, never on a worker.
 - That thread lives while there is something to write. `flush` writes what it has not written yet.
 - There is no NullHandler: errors show even where nobody configured logging.
 """

@@ -114,7 +114,7 @@ class Settings(NamedTuple):
     redirect_codes: frozenset[int]
     safe_methods: tuple[str, ...]
     forward_authorization_headers: bool
-    decode_limits: tuple[tuple[str, float], ...]
+    decode_limits: DecodeLimits
     timeout: float | None
     """Seconds, for each connect and each silence; None for no limit."""
     tls: Tls
@@ -138,6 +138,8 @@ class Settings(NamedTuple):
     """What the environment says, if that counts."""
     is_plain: bool = False
     """Whether most requests end with their first transfer, and none needs an errand."""
+    statuses: dict[str, bytes] | None = None
+    """By method, the statuses that policy has to see: filled when they are first needed."""
 
     def worked_out(self) -> Settings:
         """The same, with what follows from the rest."""
@@ -145,14 +147,14 @@ class Settings(NamedTuple):
         is_plain = (
             self.cache is None
             and self.client is None
-            and not self.credentials
             and not self.authorizations
             and not self.force_exception_to_status_code
             and not self.certificates
             and not self.tls.is_special
             and (self.proxy_info is None or from_environment)
         )
-        return self._replace(is_plain=is_plain, proxies={} if from_environment else None)
+        proxies: dict[str, Any] | None = {} if from_environment else None  # Any: as above
+        return self._replace(is_plain=is_plain, proxies=proxies, statuses={})
 
 
 class Proxy(NamedTuple):
@@ -171,6 +173,20 @@ class Proxy(NamedTuple):
         return self.scheme in ("socks4", "socks5")
 
 
+class DecodeLimits(NamedTuple):
+    """How large decoded content may become, as in `httplib2.decode.LimitDecoder`; 0: any size."""
+
+    ratio: float = 100
+    """Of what comes out to what went in; counts from `safe` bytes on."""
+    safe: int = 10 << 20
+    """Bytes."""
+    hard: int = 10 << 30
+    """Bytes."""
+
+
+USUAL_LIMITS = DecodeLimits()
+
+
 @dataclass(slots=True)
 class Transfer:
     """One request on the wire."""
@@ -187,6 +203,9 @@ class Transfer:
     tls: Tls | None
     """None for a plain connection."""
     proxy: Proxy | None = None
+    decode_limits: DecodeLimits = USUAL_LIMITS
+    on_new_connection: bool = False
+    """Whether no connection may be used that has been used before."""
 
 
 class Errand(NamedTuple):
@@ -224,4 +243,6 @@ class Reply:
     head: bytes
     """The status line and header lines as they came, of all responses up to the final one."""
     content: bytes
-    """The body as it came."""
+    """The content, decoded where its coding is known."""
+    is_decoded: bool = False
+    """Whether it is not as it came."""

@@ -18,13 +18,16 @@ from itertools import count
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from . import log, work
-from .exchange import Exchange, exchange, refuse
+from .engine.curl import prepare
+from .engine.outcome import outcome_of, reply_of
+from .engine.upload import Upload
+from .exchange import Exchange, exchange, first_transfer, refuse, statuses_to_see
 from .failure import Failure
-from .future import DONE, FINISHED, PENDING, LeanFuture, guard
+from .future import FINISHED, LeanFuture, guard
 from .lazy import Content, PendingResponse, become, share_attributes
-from .model import Request, Settings
+from .model import Reply, Request, Settings, Transfer
 from .response import Answer, Response
-from .slots import CALLED, WORKING, current_turn
+from .scopes import current_scope
 from .work import Work
 
 T = TypeVar("T")
@@ -60,6 +63,7 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     __slots__ = (
         "_content",
         "_error",
+        "_located",
         "_response",
         "_settings",
         "_view",
@@ -68,6 +72,8 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         "number",
         "request",
         "told",
+        "transfer",
+        "upload",
     )
 
     owner: Owner
@@ -91,33 +97,65 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         """Whether the log tells its story."""
         self.exchange: Exchange | None = None
         """What it means, from when it is begun until it is over."""
+        self.transfer: Transfer | None = None
+        """What is on the wire for it, or was last."""
+        self.upload: Upload | None = None
         self._settings = settings
         self._error = error
+        self._located: str | None = None  # the content-location of a plain answer that names none
         self._view: Promise | None = None
         self._response: Response | None = None
         self._content: Content | None = None
 
-    def begin(self) -> Exchange:
-        """Its turn has come."""
+    def prepare(self) -> None:
+        """Give the core its first transfer, if that follows from the request alone."""
+        settings = self._settings
+        if self._error is not None or not settings.is_plain or settings.client is not None:
+            return
+        try:
+            if (first := first_transfer(self.request, self._settings)) is not None:
+                transfer, self._located = first
+                self._give(transfer)
+        except Exception:  # noqa: BLE001  # the exchange comes to the same, and raises it
+            return
+
+    def begin(self, has_transfer: bool) -> Exchange:
+        """Work out what it means; up to its first transfer, if the core has made that."""
         if self._error is not None:
             self.exchange = refuse(self._error)
         else:
             self.exchange = exchange(self.request, self._settings)
+        if has_transfer:
+            step = next(self.exchange)
+            assert isinstance(step, Transfer)  # the same as in `prepare`
+            self.transfer = step
         return self.exchange
 
-    @property
-    def may_be_interrupted(self) -> bool:
-        """Whether Ctrl-C, in the middle of its transfer, could harm no other.
+    def make(self, transfer: Transfer) -> None:
+        """Have the core make a transfer."""
+        self._give(transfer)
+        self._transfer()
 
-        Not where libcurl reads a file: it would take Ctrl-C for an error of the file's. Nor with a
-        cache: others may wait for the answer of this one.
-        """
-        body = self.request.body
-        return self._settings.cache is None and (body is None or body.in_memory)
+    def _give(self, transfer: Transfer) -> None:
+        body = transfer.body
+        self.transfer = transfer
+        self.upload = None if body is None or body.in_memory else Upload(body)
+        prepared = prepare(transfer, statuses_to_see(transfer.method, self._settings))
+        self._set_transfer(*prepared)
+        if prepared.wants_events:
+            self._observe()
+
+    def outcome(self) -> Reply | BaseException:
+        """What came of the transfer that has ended."""
+        assert self.transfer is not None  # it has been begun
+        if self.upload is not None and self.upload.error is not None:
+            return self.upload.error
+        return outcome_of(self, self.transfer)
 
     def finish(self) -> None:
         """Nothing more will happen to it: give back what only the work needed."""
-        self.exchange = None
+        super().finish()
+        self.exchange = self.transfer = self.upload = None
         if self.request.body is not None:
             self.request.body.close()
 
@@ -200,14 +238,21 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         """The answer of a promise that is done; raises its failure."""
         if self._state != FINISHED or self._failure is not None:
             self._raise()
+        if self._result is None:
+            self._result = self._plain_answer()
         answer: Answer = self._result
         return answer
+
+    def _plain_answer(self) -> Answer:
+        """The answer of a request that ended in the core."""
+        reply = reply_of(self)
+        return Answer(reply, self._located if reply.status in (200, 203) else None)
 
     def _here(self) -> Promise:
         """The one to look at in this thread: in its own callback, the callback's."""
         view = self._view
-        turn = None if view is None else current_turn()
-        return self if view is None or turn is None or turn.work is not self else view
+        scope = None if view is None else current_scope()
+        return self if view is None or scope is None or scope.work is not self else view
 
     # For the lazy pair: a lazy.Source.
 
@@ -230,11 +275,11 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         return here._answer()
 
     def may_keep(self) -> bool:
-        return self._state in DONE
+        return self._is_done
 
     def running(self) -> bool:
         """True while it is being worked on."""
-        return self._state == PENDING and self.stage in (WORKING, CALLED)
+        return not self._is_done and self._has_slot
 
     # Acting on it.
 
@@ -246,9 +291,6 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         if cancelled:
             self.callback = None  # let go of here, and not wherever the promise ends
         return cancelled
-
-    def _cancellable(self) -> bool:
-        return self._view is None
 
     def then(self, function: Callable[[Response, Content], T]) -> LeanFuture[T]:
         """A Future of `function(response, content)`, which runs on a worker when both are there.
@@ -264,7 +306,7 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         """The promise to call back with; None if it was cancelled, which it cannot be any more."""
         view = View(self, answer, failure)
         with guard:
-            if self._state in DONE:
+            if not self._run():
                 return None
             if type(self._response) is PendingResponse and answer is not None and failure is None:
                 share_attributes(self._response, answer.response)
@@ -305,10 +347,11 @@ class View(Promise):
         self._of = of
         self.request, self.number, self.owner = of.request, of.number, of.owner
         self.told = of.told
-        self.callback = self.turn = self._view = None
+        self.callback = self.scope = self._view = None
         self._response = self._content = None
         self.__dict__ = of.__dict__
-        self._state, self._result, self._failure = FINISHED, answer, failure
+        self._result, self._failure = answer, failure
+        self._finish()
 
     def __eq__(self, other: object) -> bool:
         return other is self or other is self._of

@@ -67,6 +67,15 @@ class Response(httplib2.Response):
         return response
 
     @classmethod
+    def of(cls, reply: Reply) -> Response:
+        """The response of a reply; the fields show that content was decoded, as httplib2's do."""
+        response = cls.parse(reply.head)
+        if reply.is_decoded:
+            response["content-length"] = str(len(reply.content))
+            response["-content-encoding"] = response.pop("content-encoding")
+        return response
+
+    @classmethod
     def parse(cls, head: bytes) -> Response:
         """The final response among the status and header lines of `head` (RFC 9112, 4 and 5)."""
         # Lines that end in LF alone count (RFC 9112, 2.2).
@@ -110,14 +119,6 @@ def _several(lines: list[str]) -> dict[str, list[str]]:
 _INTERIM = re.compile(rb"HTTP/\S+ 1\d\d.*?\n\r?\n(?=HTTP/)", re.DOTALL)
 
 
-_EMPTY_LINE = re.compile(rb"\n\r?\n")
-
-
-def is_whole(head: bytes) -> bool:
-    """Whether the final response's head has its end; trailers may follow."""
-    return _EMPTY_LINE.search(head, _final(head)) is not None
-
-
 def _final(head: bytes) -> int:
     """Where the final response begins: interim ones (1xx) come before it."""
     start = 0
@@ -132,10 +133,10 @@ class Answer:
     Not locked: whoever shares one between threads takes care that one of them asks first.
     """
 
-    __slots__ = ("_head", "_located", "_response", "content")
+    __slots__ = ("_located", "_reply", "_response", "content")
 
     def __init__(self, reply: Reply, located: str | None = None) -> None:
-        self._head = reply.head
+        self._reply: Reply | None = reply
         self.content = reply.content
         self._located = located
         self._response: Response | None = None
@@ -144,15 +145,16 @@ class Answer:
     def of(cls, response: Response, content: bytes) -> Answer:
         """An answer that has been worked on."""
         answer = cls(Reply(response.status, b"", content))
-        answer._response = response
+        answer._response, answer._reply = response, None
         return answer
 
     @property
     def response(self) -> Response:
         """The response, always the same object."""
         if self._response is None:
-            self._response = Response.parse(self._head)
-            self._head = b""
+            assert self._reply is not None  # it is kept until then
+            self._response = Response.of(self._reply)
+            self._reply = None
             if self._located is not None:
                 self._response.setdefault("content-location", self._located)
         return self._response

@@ -10,7 +10,7 @@ import gc
 import sys
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from types import CodeType, FrameType
@@ -40,6 +40,9 @@ class OwnThread(threading.Thread):
         if sys.is_finalizing():  # before Python 3.12 it would wait for what never runs
             raise RuntimeError("can't start new thread at interpreter shutdown")
         super().start()
+
+    def about_to_wait(self) -> None:
+        """This thread is about to wait: others may have to do its work meanwhile."""
 
     def join(self, timeout: float | None = None) -> None:
         """Wait until it has ended; not if it has not been started yet."""
@@ -71,7 +74,13 @@ gc.callbacks.append(_last.move_to_end)  # type: ignore[arg-type]  # what it is t
 
 def _is_collecting() -> bool:
     """Whether the garbage collector is at work, and in this thread."""
-    return next(reversed(_last)) == "start" and _here.start is _last["start"]
+    return _last_noted() == "start" and _here.start is _last["start"]
+
+
+def _last_noted() -> str:
+    while True:
+        with suppress(RuntimeError):  # the collector has run between the two calls
+            return next(reversed(_last))
 
 
 _calling: set[CodeType] = set()
@@ -104,57 +113,34 @@ def _is_ours(frame: FrameType) -> bool:
     return name.partition(".")[0] == __package__
 
 
-# When there are no threads to be had. Python 3.12.0 to 3.12.2 start none once the main thread has
-# come to its end, later ones none in functions of `atexit`.
+# When there are no threads to be had: Python 3.12.0 to 3.12.2 start none once the main thread has
+# come to its end, later ones none in functions of `atexit`. Then whoever waits helps.
 
-_stranded: deque[Callable[[], object]] = deque()
-_somebody_helps = False
-
-
-def promise_help() -> None:
-    """From now on somebody calls `help_out` again and again: the main thread, at its end."""
-    global _somebody_helps  # noqa: PLW0603  # once
-    _somebody_helps = True
+_help: Callable[[], object] | None = None
 
 
-def is_helped() -> bool:
-    """Whether somebody does."""
-    return _somebody_helps
+def promise_help(how: Callable[[], object]) -> None:
+    """From now on whoever waits calls `how` again and again."""
+    global _help  # noqa: PLW0603  # once
+    _help = how
 
 
-def run_without_thread(task: Callable[[], object]) -> None:
-    """Have `task` run by whoever helps, or else here: late is better than never."""
-    if _somebody_helps:
-        _stranded.append(task)
-    else:
-        task()
-
-
-def help_out() -> None:
-    """Run what got no thread."""
-    while True:
-        try:
-            task = _stranded.popleft()
-        except IndexError:
-            return
-        task()
+def about_to_wait() -> None:
+    """The code that runs here may be about to wait: let others do the work of this thread."""
+    thread = threading.current_thread()
+    if isinstance(thread, OwnThread):
+        thread.about_to_wait()
 
 
 @calls_foreign_code  # signal handlers
-def wait_and_help(bell: threading.Lock, seconds: float) -> bool:
-    """Acquire `bell` in at most so many seconds; meanwhile help, if there is need."""
-    ends, pause = time.monotonic() + seconds, _pause()
-    while not bell.acquire(timeout=max(0, min(pause, ends - time.monotonic()))):
-        help_out()
+def wait_and_help(wait: Callable[[float], bool], timeout: float | None) -> bool:
+    """Call `wait` with seconds, negative for ever; meanwhile help, if there is need."""
+    about_to_wait()
+    if _help is None:
+        return wait(-1 if timeout is None else max(0.0, timeout))
+    ends = float("inf") if timeout is None else time.monotonic() + timeout
+    while not wait(max(0.0, min(TICK, ends - time.monotonic()))):
+        _help()
         if time.monotonic() > ends:
             return False
     return True
-
-
-@calls_foreign_code  # signal handlers
-def _pause() -> float:
-    """Seconds that this thread may sleep."""
-    if _somebody_helps:
-        return TICK
-    is_main = threading.current_thread() is threading.main_thread()  # where signal handlers run
-    return GLANCE if is_main else threading.TIMEOUT_MAX

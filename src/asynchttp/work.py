@@ -1,11 +1,12 @@
-"""Work: a LeanFuture that somebody works on when there is a slot, and that can be taken back."""
+"""Work: a LeanFuture that the core works on when there is a slot, and that can be taken back."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol, TypeVar
 
-from .future import CANCELLED_AND_NOTIFIED, DONE, LeanFuture
-from .slots import UNKNOWN, Turn, current_turn
+from . import _core
+from .future import CANCELLED_AND_NOTIFIED, LeanFuture
+from .scopes import CallScope, current_scope
 
 T = TypeVar("T")
 
@@ -13,41 +14,39 @@ T = TypeVar("T")
 class Owner(Protocol):
     """Who works on it."""
 
+    @property
+    def account(self) -> _core.Account:
+        """Its account with the core."""
+
     def withdraw(self, work: Work[Any]) -> None:  # Any: whatever its value is
         """It has been cancelled."""
 
-    def expect(self, work: Work[Any], turn: Turn) -> None:  # Any: as above
-        """The turn is about to wait for it."""
-
-    def pump(self) -> None:
-        """A slot may have become free."""
-
 
 class Work(LeanFuture[T]):
-    """A future with an owner; see slots.py for what the rest means."""
+    """A future with an owner, and with the scope of the user code that asked for it."""
 
-    __slots__ = ("depth", "owner", "stage", "turn")
+    __slots__ = ("owner", "scope")
 
     owner: Owner
     rank = 0
+    """How many levels deeper than others it is queued."""
 
     def __init__(self, owner: Owner) -> None:
-        super().__init__()
         self.owner = owner
-        self.stage = UNKNOWN
-        self.turn: Turn | None = current_turn()
-        self.depth = self.rank
+        self.scope: CallScope | None = current_scope()
+        super().__init__(owner.account, self.rank)
 
     def expect(self) -> None:
-        if self._state not in DONE and (turn := current_turn()) is not None:
-            self.owner.expect(self, turn)
+        if not self._is_done and (scope := current_scope()) is not None and scope.work is not self:
+            scope.core.expect(self)
 
     def finish(self) -> None:
         """It is over: give back what only the work needed."""
+        self.scope = None  # else each would keep all before it alive
 
     def cancel(self) -> bool:
         if self.conclude(CANCELLED_AND_NOTIFIED, None, None):
             self.owner.withdraw(self)
-            self.wake()
+            self._wake()
             self.call_done_callbacks()
         return self.cancelled()

@@ -1,12 +1,16 @@
-"""Workers: the threads that run what may block.
+"""Workers: the threads that see to the core's events, and run what may block. One pool for the
+process.
 
-One is started only if none is idle or about to be: there are no more than there was to do at once,
-which Slots bounds, but for those that are just letting go of a task. Idle ones are used again, the
-last to fall idle first; they end after a while.
+One of them has the role of the dispatcher: it takes the events of the core in batches, and policy
+goes on. Then, before user code is run, it passes the role on to another, which waits in C, without
+the GIL.
 
-Rule: while there are tasks, somebody is on the way to the next, or about to call somebody. Whoever
-takes one that leaves more behind calls for another first, since what he took may block. So of many
-short tasks that come together, few threads do most.
+Rules:
+- While there are tasks, somebody is on the way to the next, or about to call somebody. Whoever
+  takes one that leaves more behind calls for another first, since what was taken may block. So of
+  many short tasks that come together, few threads do most.
+- Idle workers end after a while, but for one, who waits for events as long as the process lives.
+- Whoever waits for a promise is woken after the batch: of many, in one go.
 """
 
 from __future__ import annotations
@@ -15,184 +19,183 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
-from typing import NamedTuple
+from typing import Any
 
-from .threads import OwnThread, is_helped, run_without_thread
+from . import _core, log
+from .threads import OwnThread
 
 IDLE = 10.0  # seconds a worker waits for more
 
+TIMED_OUT, ROLE, CALLED = range(3)  # why `_core.wait` returns
 
-class Newcomer(NamedTuple):
-    """A worker that has not come yet."""
+Handler = Callable[[Any], None]  # Any: the work or the lookup that events are about
 
-    crew: int
-    by: int | None
-    """The identity of the thread that is about to start it; None when it has."""
+
+class Worker(OwnThread):
+    """A thread of the pool."""
+
+    def __init__(self, target: Callable[[], None]) -> None:
+        super().__init__(target, "worker")
+        self.has_role = False
+        self.is_over = False
+
+    def about_to_wait(self) -> None:
+        if self.has_role:
+            workers.pass_on(self)
 
 
 class Workers:
-    """Runs functions on threads.
-
-    >>> workers, done = Workers(), threading.Event()
-    >>> workers.run(done.set)
-    >>> done.wait(5)
-    True
-    >>> workers.close()
-    """
+    """The pool. There is one for the process, which begins anew in a forked child."""
 
     def __init__(self) -> None:
-        # An RLock: a finalizer may come back in the middle of `run`.
-        self._lock = threading.RLock()
+        # An RLock: a finalizer may come back in the middle.
+        self.lock = threading.RLock()
         self._tasks: deque[Callable[[], None]] = deque()
-        self._idle: dict[threading.Thread, threading.Lock] = {}  # each with what wakes it
-        self._coming: set[threading.Thread] = set()  # on their way to the next task
-        self._crew = 0  # those of earlier ones are to end
-        self._threads: dict[threading.Thread, int] = {}  # each with its crew
-        self._newcomers: dict[threading.Thread, Newcomer] = {}  # they have not come yet
-        self._ended: set[threading.Thread] = set()  # they take no more tasks
+        # Any: as above. Shared, so that another thread can go on with what was taken.
+        self._events: list[Any] = []
+        self._settled: deque[Callable[[], None]] = deque()
+        self._threads: set[Worker] = set()
+        self._coming = 0  # workers on their way to the next task
+        self.handle: Handler | None = None
+        """Who sees to events: set once."""
+
+    def begin(self) -> None:
+        """See that events are taken from now on; `RuntimeError` if there is no thread to be had."""
+        if not self._threads:
+            self._start()
 
     def run(self, task: Callable[[], None]) -> None:
         """Have a worker call `task`, which must not raise."""
         self._tasks.append(task)
         self._call()
 
-    def take_over(self, tasks: deque[Callable[[], None]]) -> None:
-        """Have workers call all of them, which nobody here has any more when one of them begins."""
-        with suppress(IndexError):  # another was quicker
-            while tasks:
-                self._tasks.append(tasks.popleft())
-        self._call()
-
-    def _call(self) -> None:
-        """Have somebody on the way to the tasks."""
-        if self._coming:
-            return  # asked first without the lock: who comes looks again, once he is there
-        newcomer: OwnThread | None = None
-        try:
-            with self._lock:
-                if not self._tasks or self._coming:
-                    return
-                if (self._newcomers and self._is_starting()) or self._wake():
-                    return
-                newcomer = OwnThread(partial(self._work, self._crew), "worker")
-                self._newcomers[newcomer] = Newcomer(self._crew, threading.get_ident())
-            self._start(newcomer)
-        except BaseException:  # Ctrl-C; should it have begun nevertheless, it comes all the same
-            self._forget(newcomer)
-            self._call()
-            raise
-
-    def _forget(self, newcomer: OwnThread | None) -> None:
-        if newcomer is not None:
-            with self._lock:
-                self._newcomers.pop(newcomer, None)
-
-    def _is_starting(self) -> bool:
-        """Whether there is a newcomer; not one that starts only after what this thread does now."""
-        here = threading.get_ident()
-        newcomers = list(self._newcomers.items())  # a finalizer may come back here
-        return any(here not in (each.ident, how.by) for each, how in newcomers)
-
-    def _wake(self) -> bool:
-        if not self._idle:
+    def wake_later(self, wake: Callable[[], None]) -> bool:
+        """Have `wake` called after this batch; False if this thread works on none."""
+        thread = threading.current_thread()
+        if not isinstance(thread, Worker) or not thread.has_role:
             return False
-        thread, bell = next(reversed(self._idle.items()))
-        try:  # Ctrl-C can come after any call
-            del self._idle[thread]
-            self._coming.add(thread)
-        finally:
-            bell.release()
+        self._settled.append(wake)
         return True
 
-    def _start(self, newcomer: OwnThread) -> None:
-        try:
-            newcomer.start()
-        except RuntimeError:  # the system, or Python, gives none
-            self._forget(newcomer)
-            self._do_without()
-            return
-        with self._lock:
-            if newcomer in self._newcomers:  # it has not come yet
-                self._newcomers[newcomer] = Newcomer(self._newcomers[newcomer].crew, None)
+    def _call(self, has_left_events: bool = False) -> None:
+        """Have somebody on the way to the tasks, or to events that have been taken; where there are
+        none, somebody who waits for events.
+        """
+        with self.lock:
+            has_more = has_left_events or bool(self._tasks)
+            if self._coming or (not has_more and _core.count_waiting()):
+                return
+            if has_more and _core.call_waiting():
+                self._coming += 1
+                return
+        with suppress(RuntimeError):  # no thread is to be had: one of the others will come to it
+            self._start()
 
-    def _do_without(self) -> None:
-        """One of the others will come to the tasks; but perhaps after what it waits for."""
-        while self._tasks and (is_helped() or not self._threads):
-            with suppress(IndexError):  # another was quicker
-                run_without_thread(self._tasks.popleft())
+    def _start(self) -> None:
+        # Nobody counts on it before it runs: see OwnThread.
+        worker = Worker(self._work)
+        worker.start()
+        self._note(worker)
 
-    def _work(self, crew: int) -> None:
-        thread = threading.current_thread()
+    def _note(self, worker: Worker) -> None:
+        with self.lock:
+            if not worker.is_over:
+                self._threads.add(worker)
+
+    def pass_on(self, worker: Worker) -> None:
+        """Give the role of the dispatcher to another: this worker may be about to block."""
+        worker.has_role = False
+        self._wake_settled()
+        _core.pass_on()
+        self._call(bool(self._events))
+
+    # On the threads.
+
+    def _work(self) -> None:
+        worker = threading.current_thread()
+        assert isinstance(worker, Worker)  # nobody else calls it
+        self._note(worker)  # Ctrl-C may have come where it was started
+        why = TIMED_OUT
         try:
-            with self._lock:
-                self._threads[thread] = crew
-                self._coming.add(thread)
-                self._newcomers.pop(thread, None)
-            bell = threading.Lock()
-            bell.acquire()
             while True:
-                # Here the one before is let go of. That may take long: nobody counts on this thread
-                # but who waits for the task that it has taken.
-                if (task := self._take(thread)) is not None:
-                    if self._tasks:
-                        self._call()
-                    task()
-                elif not self._wait(thread, bell):
+                self._arrive(worker, why)
+                self._handle_events()
+                if self._tasks:
+                    if worker.has_role:
+                        self.pass_on(worker)
+                    self._run_tasks()
+                why = _core.wait(IDLE, worker.has_role)
+                if why == TIMED_OUT and self._end_spare(worker):
                     return
         finally:
-            self._end()
+            self._end(worker)
 
-    def _end(self) -> None:
-        thread = threading.current_thread()
-        with self._lock:
-            self._coming.discard(thread)
-            if self._threads.pop(thread, None) is not None:
-                self._ended = {each for each in self._ended if each.is_alive()} | {thread}
+    def _arrive(self, worker: Worker, why: int) -> None:
+        worker.has_role = why == ROLE
+        if why == CALLED:
+            self._has_come()
+        elif why == ROLE:
+            _core.take_events(self._events)
 
-    def _wait(self, thread: threading.Thread, bell: threading.Lock) -> bool:
-        """Wait until there may be a task; False when it is time to end."""
-        with self._lock:
-            if self._tasks:
-                return True
-            if self._threads[thread] < self._crew:
-                self._end()
-                return False
-            self._idle[thread] = bell
-        return bell.acquire(timeout=IDLE) or not self._gives_up(thread, bell)
+    def _has_come(self) -> None:
+        with self.lock:
+            self._coming = max(0, self._coming - 1)
 
-    def _take(self, thread: threading.Thread) -> Callable[[], None] | None:
-        """The next task, if there is one."""
-        with self._lock:
-            self._coming.discard(thread)
-            return self._tasks.popleft() if self._tasks else None
+    def _end_spare(self, worker: Worker) -> bool:
+        with self.lock:
+            # Others may be blocked, or about to end, too: somebody has to wait for events.
+            is_spare = _core.count_waiting() > 0 and not self._tasks and not self._events
+            if is_spare:
+                self._end(worker)
+            return is_spare
 
-    def _gives_up(self, thread: threading.Thread, bell: threading.Lock) -> bool:
-        with self._lock:
-            if self._idle.pop(thread, None) is not None:
-                self._end()
-                return True
-        bell.acquire()  # woken at the last moment
-        return False
+    def _end(self, worker: Worker) -> None:
+        with self.lock:
+            worker.is_over = True
+            self._threads.discard(worker)
 
-    def about_to_finish(self) -> None:
-        """The task that this worker runs will not block any more."""
-        if (thread := threading.current_thread()) in self._threads:
-            self._coming.add(thread)
+    def _handle_events(self) -> None:
+        with suppress(IndexError):  # another thread goes on with the same events
+            while self._events:
+                self._handle_one(self._events.pop(0))
+        self._wake_settled()
 
-    def close(self) -> None:
-        """Let the threads that there are now end when they have nothing to do."""
-        with self._lock:
-            self._crew += 1
-            while self._wake():
-                pass
+    def _handle_one(self, subject: Any) -> None:  # Any: as above
+        assert self.handle is not None  # it is set when the package is imported
+        try:
+            self.handle(subject)
+        except BaseException as error:  # noqa: BLE001  # a defect of ours: the others go on
+            log.error("an event of the core was not handled", error=error)
 
-    def join(self) -> None:
-        """Wait for the end of those that were told to."""
-        with self._lock:
-            crews = {each: how.crew for each, how in list(self._newcomers.items())} | self._threads
-            told = [thread for thread, crew in crews.items() if crew < self._crew]
-            ending = [*told, *self._ended]
-        for thread in ending:
-            if thread is not threading.current_thread():
-                thread.join()
+    def _wake_settled(self) -> None:
+        with suppress(IndexError):  # another was quicker
+            while self._settled:
+                self._settled.popleft()()
+
+    def _run_tasks(self) -> None:
+        with suppress(IndexError):  # another was quicker
+            while self._tasks:
+                task = self._tasks.popleft()
+                self._call()  # the task may block
+                task()
+                del task
+
+    def help(self) -> None:
+        """Do what there is to do, here: at the end of a program there may be no threads for it."""
+        why = _core.wait(0, False)
+        if why == CALLED:
+            self._has_come()
+        elif why == ROLE:  # no worker waits for events: all may be blocked
+            _core.take_events(self._events)
+            self._handle_events()
+            _core.pass_on()
+        self._run_tasks()
+
+    def start_afresh(self) -> None:
+        """In a forked child, which has none of the threads."""
+        handle = self.handle
+        self.__init__()  # type: ignore[misc]  # whoever imported it goes on with the same
+        self.handle = handle
+
+
+workers = Workers()

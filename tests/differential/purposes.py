@@ -15,6 +15,7 @@ import httplib2
 
 from tests.differential.compare import Difference
 from tests.differential.scenario import Answer, Fields, Guard, Resource, Scenario, Visit
+from tests.differential.server import BY_OTHER_NAMES, CODINGS
 from tests.oracle import Wire
 
 Found: TypeAlias = Mapping[str, Difference]
@@ -48,13 +49,16 @@ def _guarded(challenge: str, *credentials: tuple[str, str, str]) -> Scenario:
     return Scenario((resource,), (ONCE,), credentials=credentials)
 
 
-PASSED_ON = ("authorization", "content-length")
+LEFT_BEHIND = ("authorization", "if-none-match", "if-modified-since")
+PASSED_ON = (*LEFT_BEHIND, "content-length")
 NOTHING = Wire("", [], b"")
 ONCE = Visit("http://one/")
 TWO_PLACES: Fields = (("Location", "/a"), ("Location", "/b"))
 FORCED = (("force_exception_to_status_code", True),)
 ANN = ("ann", "a", "")
 WSSE = 'WSSE realm="here", profile="UsernameToken"'
+PACKED = CODINGS["gzip"](b"content")
+UNDECODABLE = "failed to decompress"
 
 
 def _is_unannounced_end(scenario: Scenario, found: Found) -> bool:
@@ -62,6 +66,59 @@ def _is_unannounced_end(scenario: Scenario, found: Found) -> bool:
     framings = {answer.framing for each in scenario.resources for answer in each.answers}
     shown = "".join(str(found[what].ours) for what in ("error", "content") if what in found)
     return "close, ragged" in framings and "IncompleteRead" in shown
+
+
+def _is_cut_off(scenario: Scenario, found: Found) -> bool:
+    """Content that is cut off is refused; httplib2 hands out the decoded part, and goes on."""
+    if not any(answer.coding in CODINGS and not answer.packed for answer in _answers(scenario)):
+        return False
+    theirs, ours = _shown(found, "theirs"), _shown(found, "ours")
+    return UNDECODABLE in ours and UNDECODABLE not in theirs and _stops_there(found)
+
+
+def _answers(scenario: Scenario) -> list[Answer]:
+    return [answer for resource in scenario.resources for answer in resource.answers]
+
+
+def _shown(found: Found, whose: str) -> str:
+    """The words of an error, or of the response in place of an error."""
+    return " ".join(
+        str(getattr(found[what], whose)) for what in ("message", "reason") if what in found
+    )
+
+
+def _stops_there(found: Found) -> bool:
+    """Our requests are the first of httplib2's."""
+    if "requests" not in found:
+        return True
+    theirs: Any = found["requests"].theirs  # Any: lists of requests, as `what` says
+    ours: Any = found["requests"].ours
+    return bool(theirs[: len(ours)] == ours)
+
+
+def _has_another_name(scenario: Scenario, found: Found) -> bool:
+    """Our content, packed, is httplib2's."""
+    if "content" not in found or not found.keys() <= {"content", "fields", "files"}:
+        return False
+    content = found["content"]
+    return any(
+        answer.coding in BY_OTHER_NAMES
+        and content.ours == answer.content
+        and content.theirs == BY_OTHER_NAMES[answer.coding](answer.content)
+        for answer in _answers(scenario)
+    )
+
+
+def _is_part_of_coded(scenario: Scenario, found: Found) -> bool:
+    """IncompleteReads in place of responses differ in the number of bytes of coded content."""
+    if "content" not in found or not found.keys() <= {"content", "fields"}:
+        return False
+    content = found["content"]
+    is_coded = any(answer.coding in CODINGS for answer in _answers(scenario))
+    return is_coded and all(
+        isinstance(each, bytes) and each.startswith(b"IncompleteRead(")
+        for each in (content.theirs, content.ours)
+    )
 
 
 def _is_malformed_challenge(scenario: Scenario, found: Found) -> bool:
@@ -83,13 +140,14 @@ def _is_wsse_dropped(_: Scenario, found: Found) -> bool:
 
 
 def _is_passed_on(scenario: Scenario, found: Found) -> bool:
-    """By a redirect in the cache: Authorization by httplib2 alone, the body by asynchttp alone."""
+    """Past a cached redirect httplib2 alone takes secrets and conditions, asynchttp the body."""
     theirs, ours = _first_parting(found)
     visit = scenario.visits[min(difference.visit for difference in found.values())]
+    given = {name.lower() for name, _ in visit.headers}
     return (
         scenario.cache
-        and ("Authorization" in dict(visit.headers) or visit.body is not None)
-        and _count(theirs, "authorization") >= _count(ours, "authorization")
+        and (not given.isdisjoint(LEFT_BEHIND) or visit.body is not None)
+        and all(_count(theirs, name) >= _count(ours, name) for name in LEFT_BEHIND)
         and _count(theirs, "content-length") <= _count(ours, "content-length")
         and theirs.body in (b"", ours.body)
         and _without(theirs, *PASSED_ON) == _without(ours._replace(body=theirs.body), *PASSED_ON)
@@ -141,6 +199,25 @@ PURPOSES: Mapping[str, Purpose] = {
         "httplib2 fails with a ValueError: 'range() arg 3 must not be zero'.",
         _given(Answer(content=b"", coding="gzip", packed=False), ONCE),
     ),
+    "content that is cut off": Purpose(
+        "A part is not the content; httplib2 hands out what could be decoded, or b''.",
+        _given(Answer(content=PACKED[:-9], coding="gzip", packed=False), ONCE),
+        _is_cut_off,
+    ),
+    "gzip of several members": Purpose(
+        "RFC 1952, 2.2: all of them are the content; httplib2 drops all but the first.",
+        _given(Answer(content=PACKED + PACKED, coding="gzip", packed=False), ONCE),
+    ),
+    "other names of codings": Purpose(
+        "RFC 9110, 8.4.1: any case, x-gzip, lists; httplib2 hands out packed content.",
+        _given(Answer(coding="GZIP"), ONCE),
+        _has_another_name,
+    ),
+    "a part of coded content": Purpose(
+        "An IncompleteRead has the part decoded, as content is; httplib2's has it as it came.",
+        _given(Answer(coding="gzip", framing="too short"), Visit("http://one/", settings=FORCED)),
+        _is_part_of_coded,
+    ),
     "a body for a connection that has ended": Purpose(
         "It is sent on a new connection; httplib2 fails with a BrokenPipeError.",
         _given(Answer(framing="length, gone"), ONCE, Visit("http://one/", body=b"body")),
@@ -186,6 +263,16 @@ PURPOSES: Mapping[str, Purpose] = {
             Answer(301, TWO_PLACES[:1]),
             ONCE,
             Visit("http://one/", headers=(("Authorization", "mine"),)),
+            cache=True,
+        ),
+        _is_passed_on,
+    ),
+    "a condition and a redirect in the cache": Purpose(
+        "A cached redirect drops the condition, as a new redirect does; httplib2 passes it on.",
+        _given(
+            Answer(308, TWO_PLACES[:1]),
+            ONCE,
+            Visit("http://one/", headers=(("If-None-Match", '"mine"'),)),
             cache=True,
         ),
         _is_passed_on,

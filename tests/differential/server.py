@@ -22,11 +22,31 @@ from tests.oracle import Wire, has_recorded
 from tests.servers.certificates import server_context
 from tests.servers.raw import Peer, RawServer, Step
 
-CODINGS: Mapping[str, Callable[[bytes], bytes]] = {
-    "gzip": lambda content: gzip.compress(content, mtime=0),
+
+def _gzip(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
+
+
+def _deflate(content: bytes) -> bytes:
+    return zlib.compress(content)[2:-4]
+
+
+KNOWN: Mapping[str, Callable[[bytes], bytes]] = {
+    "gzip": _gzip,
     "zlib": zlib.compress,
-    "deflate": lambda content: zlib.compress(content)[2:-4],
+    "deflate": _deflate,
 }
+"""Codings that httplib2 undoes."""
+
+BY_OTHER_NAMES: Mapping[str, Callable[[bytes], bytes]] = {
+    "GZIP": _gzip,
+    "x-gzip": _gzip,
+    "identity, gzip": _gzip,
+    "gzip, deflate": lambda content: _deflate(_gzip(content)),
+}
+"""Codings that only asynchttp undoes."""
+
+CODINGS = {**KNOWN, **BY_OTHER_NAMES}
 """What can be done; any other Content-Encoding is only said."""
 
 CORK = getattr(socket, "TCP_CORK", 4)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from tests.differential.scenario import Fields, Guard
-from tests.differential.server import FRAMINGS, NEXT_NONCE
+from tests.differential.server import CODINGS, FRAMINGS, NEXT_NONCE
 
 T = TypeVar("T")
 Field = tuple[str, str]
@@ -74,9 +74,9 @@ PLAIN = Theme(
     statuses=(200,) * 20 + OTHER_STATUSES,
     answer_fields=HEADERS,
     contents=(b"content", b"", b"\x00\xff", b"x" * 10_000, b"a\r\n\r\nb"),
-    codings=[("", True)] * 8
-    + [(coding, packed) for coding in ("gzip", "deflate", "zlib") for packed in (True, False)]
-    + [(coding, True) for coding in ("GZIP", "identity", "br", "gzip, deflate", "x-gzip")],
+    codings=[("", True)] * 10
+    + [(coding, packed) for coding in CODINGS for packed in (True, False)]
+    + [(coding, True) for coding in ("gzip", "deflate", "zlib", "identity", "br", "gzip, br")],
     framings=tuple(FRAMINGS),
     reasons=("Reason", "", "Two words", "caf\xe9"),
     versions=("HTTP/1.1",) * 4 + ("HTTP/1.0",),
@@ -92,7 +92,7 @@ PLAIN = Theme(
         *field("Host", "elsewhere.test"),
         *field("Connection", "close", "keep-alive"),
         *field("Accept", "*/*", "text/html"),
-        *field("Expect", "something"),
+        *field("Expect", "something", "100-continue"),
         *field("Cookie", "a=b; c=d"),
         *field("Referer", "http://two/"),
         *field("TE", "trailers"),

@@ -15,7 +15,7 @@ import json
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,7 +24,9 @@ import httplib2
 import pytest
 
 import asynchttp
-from asynchttp.engine.curl import CurlEngine
+from asynchttp import promise
+from asynchttp.engine import curl
+from asynchttp.engine.curl import Prepared
 from asynchttp.model import Transfer
 
 LONGER, MUCH_LONGER = 4, 5
@@ -156,14 +158,14 @@ FORMS: dict[str, type[httplib2.Http]] = {"blocking": Blocking, "lazy": Lazy, "pl
 
 
 def watch_engine() -> None:
-    """Every transfer of libcurl's begins here: the engine has one entrance."""
-    start = CurlEngine.start
+    """Each transfer of libcurl's is prepared, in one place."""
+    prepare = curl.prepare
 
-    def started(self: CurlEngine[Hashable], token: Hashable, transfer: Transfer) -> None:
+    def prepared(transfer: Transfer, statuses: bytes) -> Prepared:
         watch.started()
-        start(self, token, transfer)
+        return prepare(transfer, statuses)
 
-    CurlEngine.start = started  # type: ignore[method-assign, assignment]  # the watch is to see it
+    vars(promise)["prepare"] = prepared
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

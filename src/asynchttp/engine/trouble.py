@@ -44,9 +44,9 @@ class Trouble(NamedTuple):
     begun: bool
     """Whether an answer had begun to come."""
     received: bytes
-    """The part of the body that came."""
-    length: int = -1
-    """Of the whole body, as announced; -1 if it was not."""
+    """The part of the content that came, decoded where the coding is known."""
+    missing: int | None = None
+    """How many bytes of the content, as it was announced, did not come; None: no length was."""
     proxy: Proxy | None = None
     """The proxy, if it did not even come to the request."""
     connected: bool = False
@@ -210,8 +210,7 @@ def _disconnected(trouble: Trouble) -> Exception:
 
 
 def _incomplete(trouble: Trouble) -> Exception:
-    missing = trouble.length - len(trouble.received) if trouble.length >= 0 else None
-    return http.client.IncompleteRead(trouble.received, missing)
+    return http.client.IncompleteRead(trouble.received, trouble.missing)
 
 
 def _not_http(trouble: Trouble) -> Exception:

@@ -21,12 +21,14 @@ from typing import Any
 
 import httplib2
 
-from ..model import Errand, Request, Settings, Step
+from ..model import Errand, Request, Settings, Step, Transfer
 from ..response import Answer, Response
 from .proxies import from_environment
-from .redirects import follow, is_final, located
+from .redirects import follow, is_redirect, located
 from .retry import FAILURES, try_again
 from .transfer import first_hop, transfer_of
+
+LAST_STATUS = 599
 
 # Any: each kind of step is sent something else.
 Exchange = Generator[Step, Any, Answer]
@@ -63,17 +65,54 @@ def _bytes(content: object) -> bytes:
     return content.encode() if isinstance(content, str) else bytes(content)  # type: ignore[call-overload]
 
 
-def plain(request: Request, settings: Settings) -> Exchange:
-    """A request that is most likely answered by its first transfer."""
+def first_transfer(request: Request, settings: Settings) -> tuple[Transfer, str | None] | None:
+    """The transfer that `plain` begins with, and the content-location of its answer, if that names
+    none.
+
+    None for a request that begins otherwise. Raises what `plain` does.
+    """
     hop = first_hop(request)
     if "cache-control" in hop.headers:  # only-if-cached means something without a cache, too
-        return (yield from follow(request, settings))
+        return None
     proxy = None if settings.proxies is None else from_environment(hop, settings.proxies)
-    transfer = transfer_of(hop, settings, proxy)
+    return transfer_of(hop, settings, proxy), located(hop, 200, settings)
+
+
+def plain(request: Request, settings: Settings) -> Exchange:
+    """A request that is most likely answered by its first transfer."""
+    first = first_transfer(request, settings)
+    if first is None:
+        return (yield from follow(request, settings))
+    transfer, location = first
     try:
         reply = yield transfer
     except FAILURES as error:
         reply = yield from try_again(transfer, error)
-    if is_final(hop, reply, settings):
-        return Answer(reply, located(hop, reply.status, settings))
-    return (yield from follow(request, settings, (hop, reply)))
+    if reply.status > LAST_STATUS or not statuses_to_see(request.method, settings)[reply.status]:
+        return Answer(reply, location if reply.status in (200, 203) else None)
+    return (yield from follow(request, settings, (first_hop(request), reply)))
+
+
+def statuses_to_see(method: str, settings: Settings) -> bytes:
+    """A byte for each status, not 0 for those that are not the answer yet: redirects,
+    challenges.
+    """
+    assert settings.statuses is not None  # they have been worked out
+    found = settings.statuses.get(method)
+    if found is None:
+        found = _find_statuses_to_see(method, settings)
+        settings.statuses[method] = found
+    return found
+
+
+def _find_statuses_to_see(method: str, settings: Settings) -> bytes:
+    found = bytearray(LAST_STATUS + 1)
+    for status in (401, *settings.redirect_codes):  # no others can be
+        if status in range(LAST_STATUS + 1):
+            found[status] = _is_to_be_seen(method, status, settings)
+    return bytes(found)
+
+
+def _is_to_be_seen(method: str, status: int, settings: Settings) -> bool:
+    is_challenge = status == 401 and bool(settings.credentials)
+    return is_challenge or is_redirect(method, status, settings)

@@ -22,7 +22,6 @@ from ..errors import UnsupportedAuthError
 from ..model import Errand, Reply, Settings, Step
 from ..response import Response
 from . import oracle
-from .decoding import decode, takes_long
 from .digest import Digest, HmacDigest
 from .proxies import proxy_for
 from .retry import attempt
@@ -37,10 +36,15 @@ Found = tuple[Response, bytes]
 Authentication = Any  # Any: httplib2's, or a program's own with its interface; neither has types
 
 
-def ask(hop: Hop, settings: Settings) -> Generator[Step, Any, Found]:
-    """The response to a step; what it needs to be let in is added to the step's headers."""
-    authorization = _in_scope(hop, settings)
-    if authorization is None:
+def ask(hop: Hop, settings: Settings, reply: Reply | None = None) -> Generator[Step, Any, Found]:
+    """The response to a step; what it needs to be let in is added to the step's headers.
+
+    `reply`: to the step as it is, if that has come already.
+    """
+    authorization = None if reply is not None else _in_scope(hop, settings)
+    if reply is not None:
+        response, content = received(reply)
+    elif authorization is None:
         response, content = yield from _send(hop, settings)
     else:
         response, content = yield from _authorized(authorization, hop, settings)
@@ -77,16 +81,12 @@ def _send(hop: Hop, settings: Settings) -> Generator[Step, Any, Found]:
     if transfer.tls is not None and transfer.tls.is_special:
         tls = yield Errand(partial(oracle.checked_tls, transfer.tls))
         transfer = replace(transfer, tls=tls)
-    reply = yield from attempt(transfer)
-    return (yield from received(hop, reply, settings))
+    return received((yield from attempt(transfer)))
 
 
-def received(hop: Hop, reply: Reply, settings: Settings) -> Generator[Errand, Any, Found]:
-    """What a reply comes to, decoded."""
-    if takes_long(reply):
-        found: Found = yield Errand(partial(decode, hop.method, reply, settings))
-        return found
-    return decode(hop.method, reply, settings)
+def received(reply: Reply) -> Found:
+    """The response and content of a reply."""
+    return Response.of(reply), reply.content
 
 
 def _in_scope(hop: Hop, settings: Settings) -> Authentication | None:

@@ -24,7 +24,7 @@ from .. import log
 from ..model import Cache, Errand, Reply, Settings, Share, Step, Unshare
 from ..response import Answer, Response
 from . import oracle
-from .auth import ask, received
+from .auth import ask
 from .transfer import Hop
 
 
@@ -47,7 +47,7 @@ class Fetched(NamedTuple):
 def fetch(hop: Hop, settings: Settings, reply: Reply | None) -> Generator[Step, Any, Fetched]:
     """The response to a step, from the cache or the network; `reply` if that has come already."""
     if reply is not None:
-        return Fetched(*(yield from received(hop, reply, settings)))
+        return Fetched(*(yield from ask(hop, settings, reply)))
     entry = None if settings.cache is None else (yield from _look_up(hop, settings.cache, settings))
     if hop.method not in settings.safe_methods and settings.cache is not None:
         fetched = yield from _change(hop, entry, settings)

@@ -29,12 +29,6 @@ def normalize_headers(headers: object) -> dict[str, str]:
     return normal
 
 
-def decompress(response: Response, content: bytes, limits: dict[str, float]) -> bytes:
-    """The content decoded; the response's fields say so afterwards."""
-    decoded: bytes = _httplib2._decompressContent(response, content, limits)
-    return decoded
-
-
 def parse_challenges(response: Mapping[str, str]) -> Challenges:
     """The fields of WWW-Authenticate, by scheme; raises `httplib2.MalformedHeader`."""
     challenges: Challenges = _auth._parse_www_authenticate(response, "www-authenticate")

@@ -22,7 +22,6 @@ import httplib2
 from ..model import Reply, Request, Settings, Step
 from ..response import Answer, Response
 from .cache import Fetched, fetch, forget, keep, share
-from .decoding import is_encoded
 from .forced import as_response
 from .transfer import Hop, first_hop, hop_to
 
@@ -74,7 +73,7 @@ def _follow(
         hop = replace(hop, headers=dict(hop.headers))  # to be added to
         fetched = yield from fetch(hop, settings, reply)
         reply, response = None, fetched.response
-        if not is_redirect(hop, response.status, settings):
+        if not is_redirect(hop.method, response.status, settings):
             target = None
         else:
             target = yield from _lead(hop, fetched, settings, trail)
@@ -111,19 +110,13 @@ def _lead(
     return target
 
 
-def is_final(hop: Hop, reply: Reply, settings: Settings) -> bool:
-    """Whether `reply` is the answer as it is: no redirect to follow, nothing to decode."""
-    return not is_redirect(hop, reply.status, settings) and not is_encoded(hop.method, reply)
-
-
-def is_redirect(hop: Hop, status: int, settings: Settings) -> bool:
+def is_redirect(method: str, status: int, settings: Settings) -> bool:
+    """Whether such an answer is a redirect to follow."""
     return (
         status in settings.redirect_codes
         and settings.follow_redirects
         and (
-            settings.follow_all_redirects
-            or hop.method in settings.safe_methods
-            or status in (303, 308)
+            settings.follow_all_redirects or method in settings.safe_methods or status in (303, 308)
         )
     )
 

@@ -1,10 +1,9 @@
 """Retries: transfers that failed before they had an effect, as far as anybody can tell.
 
 Rules:
-- What was answered by nothing, or by what is not HTTP, is tried once more, as httplib2 does (RFC
-  9112, 9.3.1, on connections that close).
-- One that had been used before, and fails before a byte of the answer came, was closed meanwhile:
-  another is used until a new one fails.
+- A request that was answered by nothing, or not in HTTP, is sent once more, on a new connection, as
+  httplib2 does (RFC 9112, 9.3.1, on connections that close). Never more than twice.
+- The core itself sends again what the core refused before a byte was written: that does not count.
 - While the network is unreachable, or out of ports: `httplib2.RETRIES` times in all.
 """
 
@@ -12,6 +11,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Generator
+from dataclasses import replace
 from http.client import BadStatusLine
 
 import httplib2
@@ -33,21 +33,23 @@ def attempt(transfer: Transfer) -> Generator[Transfer, Reply, Reply]:
 
 def try_again(transfer: Transfer, error: Exception) -> Generator[Transfer, Reply, Reply]:
     """The same after the first time has failed with `error`; raises what is not worth it."""
-    tries, closed = 1, 0
-    while True:
-        closed += isinstance(error, BadStatusLine)
-        if not _is_worth_it(error, tries, closed):
-            raise error from None  # the one before was the same, or it would not have been tried
+    tries = 1
+    while _is_worth_it(error, tries):
+        if not _is_passing(error):
+            transfer = replace(transfer, on_new_connection=True)
         try:
             return (yield transfer)
         except FAILURES as another:
             # Its traceback has this very frame, which has the error.
             error, tries = another.with_traceback(None), tries + 1
+    raise error from None  # the one before was the same, or it would not have been tried
 
 
-def _is_worth_it(error: Exception, tries: int, closed: int) -> bool:
-    if isinstance(error, StaleConnectionError):
-        return True
-    if isinstance(error, BadStatusLine):
-        return closed == 1 and not isinstance(error, MalformedAnswerError)
-    return getattr(error, "errno", None) in PASSING and tries < httplib2.RETRIES
+def _is_worth_it(error: Exception, tries: int) -> bool:
+    if isinstance(error, StaleConnectionError | BadStatusLine):
+        return tries == 1 and not isinstance(error, MalformedAnswerError)
+    return _is_passing(error) and tries < httplib2.RETRIES
+
+
+def _is_passing(error: Exception) -> bool:
+    return getattr(error, "errno", None) in PASSING

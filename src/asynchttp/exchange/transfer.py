@@ -112,6 +112,7 @@ def transfer_of(hop: Hop, settings: Settings, proxy: Proxy | None) -> Transfer:
         None if timeout is None else _checked_timeout(timeout),
         _tls_for(hop, settings) if hop.scheme == "https" else None,
         proxy,
+        settings.decode_limits,
     )
 
 

@@ -1,0 +1,148 @@
+"""The core: see core/core.h. What the binding (core/module.c) shows of it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+def load(path: str | None) -> str:
+    """Find libcurl through the library at `path`, which is loaded already; libcurl's version."""
+
+def wait(seconds: float, has_role: bool, /) -> int:
+    """Wait, without the GIL, for the dispatcher's role or a call; WAIT_... of core.h."""
+
+# Any: work of any kind.
+def take_events(events: list[Any], /) -> None:
+    """Append the works and lookups to which something has happened."""
+
+def pass_on() -> None:
+    """Give the dispatcher's role back."""
+
+def call_waiting() -> bool:
+    """Have a thread return that waits in `wait`; False when there is none."""
+
+def count_waiting() -> int:
+    """How many threads wait in `wait`."""
+
+def parse_head(head: bytes, fields: dict[str, str], /) -> tuple[str, dict[str, list[str]]]:
+    """Add the fields of a head; its first line, and the values of fields that come several
+    times.
+    """
+
+class Profile:
+    """Options of libcurl that easy handles have set for good."""
+
+    def __new__(
+        cls, options: tuple[tuple[int, int | bytes | tuple[bytes, ...]], ...], /
+    ) -> Profile: ...
+
+class Headers:
+    """Header lines, as libcurl takes them."""
+
+    def __new__(cls, lines: tuple[bytes, ...], /) -> Headers: ...
+
+class Route:
+    """Where transfers go."""
+
+    def __new__(
+        cls,
+        origin: str,
+        is_https: bool,
+        proxy_takes: int,
+        hosts: tuple[tuple[str, int], ...],
+        /,
+    ) -> Route: ...
+
+class Plan:
+    """How to make a transfer."""
+
+    def __new__(
+        cls,
+        profile: Profile,
+        route: Route,
+        headers: Headers,
+        timeout: float | None,
+        flags: int,
+        limits: tuple[float, int, int],
+        statuses: bytes,
+        /,
+    ) -> Plan: ...
+
+class Account:
+    """The queue, the limit and the connections of one Http."""
+
+    def __new__(cls, limit: int, /) -> Account: ...
+    def limit(self, limit: int, /) -> None:
+        """Work on so many at once from now on."""
+
+    def works(self) -> list[Any]:
+        """What is pending, the first submitted first. Any: work of any kind."""
+
+    def wait(self, seconds: float, /) -> bool:
+        """Wait until nothing is pending, at most so long; whether that came."""
+
+    def close(self) -> None:
+        """Close the connections when no transfer is under way."""
+
+    def join(self, seconds: float, /) -> bool:
+        """Wait for that, at most so long; whether it has been done."""
+
+    @property
+    def pending(self) -> int: ...
+
+class Work:
+    """A ticket of the core, to be derived from. The names are private to the derived classes."""
+
+    def _bind(self, account: Account | None, rank: int, /) -> None: ...
+    def _set_transfer(
+        self, plan: Plan, url: str, flags: int, body: bytes | None, size: int, /
+    ) -> None: ...
+    def _submit(self, scope: Scope | None, /) -> bool:
+        """Queue it; False in a forked child of the process that made the account."""
+
+    def _transfer(self) -> None: ...
+    def _leave(self) -> None: ...
+    def _stop(self) -> None: ...
+    def _observe(self) -> bool: ...
+    def _run(self) -> bool: ...
+    def _finish(self) -> bool: ...
+    def _cancel(self) -> bool: ...
+    def _wake(self) -> None: ...
+    def _wait(self, seconds: float, /) -> bool:
+        """Wait until it is done, at most so long; negative: for ever."""
+
+    def _give_piece(self, piece: bytes | None, /) -> None: ...
+    def _take_what(self) -> int:
+        """What happened since the last call: EVENT_... of core.h."""
+
+    def _take_trace(self) -> Sequence[tuple[int, bytes]]: ...
+    def _get_outcome(self) -> int: ...
+    def _get_status(self) -> int: ...
+    def _get_head(self) -> bytes: ...
+    def _get_content(self) -> bytes: ...
+    def _get_is_decoded(self) -> bool: ...
+    def _get_error(
+        self,
+    ) -> tuple[int, str, int, int, int, int, int, bool, bool, int, int] | None: ...
+    def _get_connected(self) -> tuple[str, int, bool, float] | None: ...
+    _state: str
+    """Read-only; as in concurrent.futures.Future, where it is not."""
+    @property
+    def _is_done(self) -> bool: ...
+    @property
+    def _is_observed(self) -> bool: ...
+    @property
+    def _has_slot(self) -> bool: ...
+
+class Scope:
+    """User code that runs on behalf of work."""
+
+    def __new__(cls, work: Work, /) -> Scope: ...
+    def close(self) -> None: ...
+    def expect(self, work: Work, /) -> None: ...
+
+class Lookup:
+    """A host name to be looked up."""
+
+    @property
+    def host(self) -> tuple[str, int]: ...
+    def finish(self, addresses: str | None, code: int, /) -> None:
+        """The addresses found, separated by commas; or None, and a code of getaddrinfo's."""

@@ -1,0 +1,417 @@
+/* Easy handles, pooled by profile, and the functions that libcurl calls.
+ *
+ * Rules:
+ * - Handles of one profile differ in nothing that a transfer does not set itself: what libcurl keeps
+ *   from one transfer to the next can so never leak into another kind.
+ * - In a function that libcurl calls, nothing of libcurl's is called but for getinfo.
+ * - libcurl never sends a request twice: PREREQFUNCTION is called before each sending, and refuses the
+ *   second. On a connection of HTTP/1 that was used before and is readable, it refuses the first too:
+ *   an answer that nobody asked for has come, or the end (RFC 9112, 9.2).
+ */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "state.h"
+
+static const long BUFFER = 512 << 10; /* bytes: doubles the speed of large downloads */
+static const int64_t LARGE = 1 << 20; /* bytes: a content whose memory comes from others */
+
+enum { CURLOPT_BUFFERSIZE = 98, CURLOPT_DNS_CACHE_TIMEOUT = 92, POOLED = 1000 };
+
+enum { PIECE_NONE, PIECE_ASKED, PIECE_THERE, PIECE_END, PIECE_REFUSED };
+
+/* ---- what libcurl calls: the head ---- */
+
+static int starts_with(const char *bytes, size_t size, const char *prefix) {
+    size_t length = strlen(prefix);
+    return size >= length && memcmp(bytes, prefix, length) == 0;
+}
+
+static void note_version(EasyHandle *handle, const char *line, size_t size) {
+    Socket *socket = socket_at(handle->core, handle->fd);
+    if (socket != NULL) socket->is_http1 = starts_with(line, size, "HTTP/1");
+}
+
+/* Whether what has come so far is an interim answer (1xx), which gives way to the one that follows. */
+static int is_interim(const Buffer *head) {
+    const char *space = head->size ? memchr(head->bytes, ' ', head->size) : NULL;
+    return space == NULL || (space + 1 < head->bytes + head->size && space[1] == '1');
+}
+
+static void begin_head(EasyHandle *handle, const char *line, size_t size) {
+    if (!is_interim(&handle->ticket->head)) return; /* a trailer that looks like a status line */
+    note_version(handle, line, size);
+    buffer_clear(&handle->ticket->head);
+}
+
+static size_t on_header(char *line, size_t unit, size_t count, void *argument) {
+    EasyHandle *handle = argument;
+    size_t size = unit * count;
+    handle->ticket->progress->moved = handle->core->now;
+    if (starts_with(line, size, "HTTP/")) begin_head(handle, line, size);
+    return buffer_append(&handle->ticket->head, line, size) < 0 ? 0 : size;
+}
+
+/* ---- the content ---- */
+
+static int refuse(EasyHandle *handle, OutcomeKind outcome, int code) {
+    handle->refusal = outcome;
+    handle->refusal_code = code;
+    return -1;
+}
+
+static int is_encoding(const char *line, size_t size) {
+    static const char name[] = "content-encoding:";
+    if (size < sizeof name - 1) return 0;
+    for (size_t i = 0; i < sizeof name - 1; i++) {
+        char c = line[i];
+        if ((c >= 'A' && c <= 'Z' ? c + 32 : c) != name[i]) return 0;
+    }
+    return (int)sizeof name - 1;
+}
+
+/* The value of Content-Encoding; several fields are one (RFC 9110, 5.3). */
+static int find_coding(const Buffer *head, Buffer *coding) {
+    const char *line = head->bytes, *end = head->bytes + head->size;
+    while (line < end) {
+        const char *next = memchr(line, '\n', (size_t)(end - line));
+        next = next == NULL ? end : next + 1;
+        int skip = is_encoding(line, (size_t)(next - line));
+        if (skip) {
+            size_t size = (size_t)(next - line) - (size_t)skip;
+            while (size && (line[skip + (int)size - 1] == '\n' || line[skip + (int)size - 1] == '\r')) size--;
+            if (coding->size && buffer_append(coding, ",", 1) < 0) return -1;
+            if (buffer_append(coding, line + skip, size) < 0) return -1;
+        }
+        line = next;
+    }
+    return 0;
+}
+
+static int make_decoder(EasyHandle *handle) {
+    Ticket *ticket = handle->ticket;
+    Buffer coding = {0};
+    int failed = find_coding(&ticket->head, &coding);
+    if (failed == 0 && coding.size && is_decodable(coding.bytes, coding.size)) {
+        handle->decoder =
+            decoder_new(coding.bytes, coding.size, &ticket->plan->limits);
+        if (handle->decoder == NULL) failed = -1;
+    }
+    buffer_free(&coding);
+    return failed < 0 ? refuse(handle, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY) : 0;
+}
+
+/* Whether others have to give memory for the content first. */
+static int wants_memory(EasyHandle *handle) {
+    Ticket *ticket = handle->ticket;
+    int64_t length = info_offset(handle->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T);
+    ticket->content_length = length;
+    if (handle->decoder != NULL || length <= LARGE) return 0;
+    handle->is_paused = 1;
+    core_tell(handle->core, &ticket->event, EVENT_NEEDS_MEMORY);
+    return 1;
+}
+
+static int add_content(EasyHandle *handle, const char *bytes, size_t size) {
+    Ticket *ticket = handle->ticket;
+    if (handle->decoder == NULL)
+        return buffer_append(&ticket->content, bytes, size) < 0
+                   ? refuse(handle, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY)
+                   : 0;
+    DecodeResult result = decoder_feed(handle->decoder, bytes, size, &ticket->content);
+    if (result == DECODE_NO_MEMORY) return refuse(handle, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY);
+    return result == DECODED ? 0 : refuse(handle, OUTCOME_BAD_CONTENT, (int)result);
+}
+
+static size_t on_content(char *bytes, size_t unit, size_t count, void *argument) {
+    EasyHandle *handle = argument;
+    size_t size = unit * count;
+    handle->ticket->progress->moved = handle->core->now;
+    if (!handle->content_has_begun) {
+        handle->content_has_begun = 1;
+        if (handle->ticket->flags & TRANSFER_DECODE && make_decoder(handle) < 0)
+            return CURL_WRITEFUNC_ERROR;
+        if (wants_memory(handle)) return CURL_WRITEFUNC_PAUSE;
+    }
+    return add_content(handle, bytes, size) < 0 ? CURL_WRITEFUNC_ERROR : size;
+}
+
+/* ---- the body that is sent in pieces ---- */
+
+static size_t on_read(char *into, size_t unit, size_t count, void *argument) {
+    EasyHandle *handle = argument;
+    size_t size = unit * count;
+    if (handle->piece_state == PIECE_REFUSED) return CURL_READFUNC_ABORT;
+    if (handle->piece_state == PIECE_END) return 0;
+    if (handle->piece_size == 0) {
+        if (handle->piece_state != PIECE_ASKED)
+            core_tell(handle->core, &handle->ticket->event, EVENT_NEEDS_PIECE);
+        handle->piece_state = PIECE_ASKED;
+        handle->is_paused = 1;
+        return CURL_READFUNC_PAUSE;
+    }
+    if (size > handle->piece_size) size = handle->piece_size;
+    memcpy(into, handle->piece, size);
+    handle->piece += size;
+    handle->piece_size -= size;
+    handle->ticket->progress->moved = handle->core->now;
+    return size;
+}
+
+/* libcurl goes back to the beginning before it sends again, which is then refused. */
+static int on_seek(void *argument, int64_t offset, int origin) {
+    (void)argument, (void)offset, (void)origin;
+    return CURL_SEEKFUNC_OK;
+}
+
+void handle_take_piece(EasyHandle *handle) {
+    Core *core = handle->core;
+    const Progress *progress = handle->ticket->progress;
+    pthread_mutex_lock(&core->lock);
+    handle->piece = progress->next_piece;
+    handle->piece_size = progress->next_piece_size;
+    int is_refused = progress->piece_is_refused;
+    pthread_mutex_unlock(&core->lock);
+    handle->piece_state = is_refused            ? PIECE_REFUSED
+                          : handle->piece_size  ? PIECE_THERE
+                                                : PIECE_END;
+}
+
+/* ---- the connection ---- */
+
+static int is_readable(int fd) {
+    struct pollfd descriptor = {.fd = fd, .events = POLLIN};
+    return poll(&descriptor, 1, 0) != 0;
+}
+
+static int has_surprise(EasyHandle *handle) {
+    const Socket *socket = socket_at(handle->core, handle->fd);
+    int is_reused = info_long(handle->easy, CURLINFO_NUM_CONNECTS) == 0;
+    return is_reused && socket != NULL && socket->is_http1 && is_readable(handle->fd);
+}
+
+static void tell_connected(EasyHandle *handle, const char *address, int port) {
+    Ticket *ticket = handle->ticket;
+    if (ticket->connected == NULL) ticket->connected = calloc(1, sizeof *ticket->connected);
+    if (ticket->connected == NULL) return;
+    strncpy(ticket->connected->address, address, sizeof ticket->connected->address - 1);
+    ticket->connected->port = port;
+    ticket->connected->is_new = info_long(handle->easy, CURLINFO_NUM_CONNECTS) > 0;
+    ticket->connected->seconds = clock_now() - handle->entered;
+    core_tell(handle->core, &ticket->event, EVENT_CONNECTED);
+}
+
+static int before_sending(void *argument, char *address, char *local, int port, int local_port) {
+    (void)local, (void)local_port;
+    EasyHandle *handle = argument;
+    handle->fd = info_socket(handle->easy);
+    if (++handle->sendings > 1) {
+        refuse(handle, OUTCOME_RESENT, 0);
+        return CURL_PREREQFUNC_ABORT;
+    }
+    if (has_surprise(handle)) {
+        handle->is_stale = 1;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    handle->ticket->progress->moved = handle->core->now;
+    if (handle->ticket->flags & TRANSFER_TELL_CONNECTED) tell_connected(handle, address, port);
+    origin_release(handle->ticket);
+    return CURL_PREREQFUNC_OK;
+}
+
+/* ---- what goes over the wire, for httplib2's debuglevel ---- */
+
+static int on_debug(CURL *easy, int kind, char *bytes, size_t size, void *argument) {
+    (void)easy;
+    EasyHandle *handle = argument;
+    Core *core = handle->core;
+    Ticket *ticket = handle->ticket;
+    if (kind != CURLINFO_HEADER_IN && kind != CURLINFO_HEADER_OUT && kind != CURLINFO_DATA_OUT) return 0;
+    TraceRecord record = {.kind = kind, .size = size};
+    pthread_mutex_lock(&core->lock);
+    if (ticket->trace == NULL) ticket->trace = calloc(1, sizeof *ticket->trace);
+    if (ticket->trace != NULL && buffer_reserve(ticket->trace, sizeof record + size) == 0) {
+        buffer_append(ticket->trace, (const char *)&record, sizeof record);
+        buffer_append(ticket->trace, bytes, size);
+    }
+    pthread_mutex_unlock(&core->lock);
+    core_tell(core, &ticket->event, EVENT_TRACED);
+    return 0;
+}
+
+/* ---- handles ---- */
+
+typedef void (*Function)(void);
+
+static int set_functions(EasyHandle *handle) {
+    CURL *easy = handle->easy;
+    Core *core = handle->core;
+    const struct {
+        int option;
+        Function function;
+        int argument_option;
+        void *argument;
+    } functions[] = {
+        {CURLOPT_HEADERFUNCTION, (Function)on_header, CURLOPT_HEADERDATA, handle},
+        {CURLOPT_WRITEFUNCTION, (Function)on_content, CURLOPT_WRITEDATA, handle},
+        {CURLOPT_READFUNCTION, (Function)on_read, CURLOPT_READDATA, handle},
+        {CURLOPT_SEEKFUNCTION, (Function)on_seek, CURLOPT_SEEKDATA, handle},
+        {CURLOPT_PREREQFUNCTION, (Function)before_sending, CURLOPT_PREREQDATA, handle},
+        {CURLOPT_SOCKOPTFUNCTION, (Function)socket_opened, CURLOPT_SOCKOPTDATA, core},
+        {CURLOPT_CLOSESOCKETFUNCTION, (Function)socket_closed, CURLOPT_CLOSESOCKETDATA, core},
+        {CURLOPT_DEBUGFUNCTION, (Function)on_debug, CURLOPT_DEBUGDATA, handle},
+    };
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        int code = set_function(easy, functions[i].option, functions[i].function);
+        if (code == CURLE_OK)
+            code = set_pointer(easy, functions[i].argument_option, functions[i].argument);
+        if (code != CURLE_OK) return code;
+    }
+    return CURLE_OK;
+}
+
+static int set_option(CURL *easy, const Option *option) {
+    if (option->option >= CURLOPTTYPE_OFF_T) return set_offset(easy, option->option, option->number);
+    if (option->option < CURLOPTTYPE_OBJECTPOINT)
+        return set_long(easy, option->option, (long)option->number);
+    return set_pointer(easy, option->option, option->text ? (void *)option->text : (void *)option->list);
+}
+
+static int set_up(EasyHandle *handle) {
+    CURL *easy = handle->easy;
+    int code = set_functions(handle);
+    if (code == CURLE_OK) code = set_pointer(easy, CURLOPT_PRIVATE, handle);
+    if (code == CURLE_OK) code = set_pointer(easy, CURLOPT_ERRORBUFFER, handle->message);
+    if (code == CURLE_OK) code = set_long(easy, CURLOPT_NOSIGNAL, 1);
+    if (code == CURLE_OK) code = set_long(easy, CURLOPT_BUFFERSIZE, BUFFER);
+    if (code == CURLE_OK) code = set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1); /* see names.c */
+    for (size_t i = 0; i < handle->profile->count && code == CURLE_OK; i++)
+        code = set_option(easy, &handle->profile->options[i]);
+    return code;
+}
+
+static EasyHandle *handle_new(Core *core, Profile *profile, int *code) {
+    EasyHandle *handle = calloc(1, sizeof *handle);
+    *code = CURLE_OUT_OF_MEMORY;
+    if (handle == NULL) return NULL;
+    handle->core = core;
+    handle->profile = profile;
+    handle->easy = curl.easy_init();
+    if (handle->easy != NULL && (*code = set_up(handle)) == CURLE_OK) return handle;
+    handle_free(handle);
+    return NULL;
+}
+
+EasyHandle *handle_take(Core *core, Profile *profile, int *code) {
+    if (profile->core != core) { /* in a forked child: the parent's handles are left alone */
+        list_init(&profile->idle);
+        profile->idle_count = 0;
+        profile->core = core;
+    }
+    Link *link = list_pop(&profile->idle);
+    if (link == NULL) return handle_new(core, profile, code);
+    profile->idle_count--;
+    return CONTAINER(link, EasyHandle, pooled);
+}
+
+void handle_free(EasyHandle *handle) {
+    if (handle->easy != NULL) curl.easy_cleanup(handle->easy);
+    headers_release(handle->headers);
+    free(handle);
+}
+
+static void clear_lists(EasyHandle *handle) {
+    if (handle->resolve) set_pointer(handle->easy, CURLOPT_RESOLVE, NULL);
+    if (handle->connect_to) set_pointer(handle->easy, CURLOPT_CONNECT_TO, NULL);
+    curl.slist_free_all(handle->resolve);
+    curl.slist_free_all(handle->connect_to);
+    handle->resolve = handle->connect_to = NULL;
+}
+
+void handle_give_back(EasyHandle *handle) {
+    clear_lists(handle);
+    if (handle->decoder != NULL) decoder_free(handle->decoder);
+    handle->decoder = NULL;
+    handle->ticket = NULL;
+    if (handle->profile->idle_count < POOLED) {
+        handle->profile->idle_count++;
+        /* The last used is the next: its memory is still at hand. */
+        list_append(handle->profile->idle.next, &handle->pooled);
+    } else handle_free(handle);
+}
+
+/* ---- what only this transfer needs ---- */
+
+static int is_hex_letter(char c) { return c >= 'a' && c <= 'f'; }
+
+/* Whether libcurl would write the path in another way: %-escapes in lower case become upper case. */
+static int would_be_rewritten(const char *url) {
+    for (const char *at = strchr(url, '%'); at != NULL; at = strchr(at + 1, '%'))
+        if (is_hex_letter(at[1]) || (at[1] && is_hex_letter(at[2]))) return 1;
+    return 0;
+}
+
+static int set_target(EasyHandle *handle, const char *url) {
+    int is_kept = would_be_rewritten(url);
+    if (!is_kept && !handle->has_target) return CURLE_OK;
+    handle->has_target = is_kept;
+    const char *authority = strstr(url, "://");
+    const char *path = is_kept && authority ? strchr(authority + 3, '/') : NULL;
+    return set_pointer(handle->easy, CURLOPT_REQUEST_TARGET, path);
+}
+
+static int set_headers(EasyHandle *handle, Headers *headers) {
+    if (handle->headers == headers) return CURLE_OK;
+    atomic_fetch_add(&headers->references, 1);
+    headers_release(handle->headers);
+    handle->headers = headers;
+    return set_pointer(handle->easy, CURLOPT_HTTPHEADER, headers->list);
+}
+
+static int set_body(EasyHandle *handle, const Ticket *ticket) {
+    CURL *easy = handle->easy;
+    if (ticket->flags & TRANSFER_READ_BODY)
+        return set_offset(easy, CURLOPT_INFILESIZE_LARGE, ticket->body_size);
+    if (ticket->body == NULL) return CURLE_OK;
+    int code = set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, ticket->body_size);
+    return code ? code : set_pointer(easy, CURLOPT_POSTFIELDS, ticket->body);
+}
+
+static int set_flag(EasyHandle *handle, int option, int *is_set, int wanted) {
+    if (*is_set == wanted) return CURLE_OK;
+    *is_set = wanted;
+    return set_long(handle->easy, option, wanted);
+}
+
+static void forget_the_last(EasyHandle *handle, Ticket *ticket) {
+    handle->ticket = ticket;
+    handle->sendings = handle->is_stale = handle->is_paused = handle->content_has_begun = 0;
+    handle->refusal = OUTCOME_ANSWERED;
+    handle->refusal_code = 0;
+    handle->fd = -1;
+    handle->piece = NULL;
+    handle->piece_size = 0;
+    handle->piece_state = PIECE_NONE;
+    handle->message[0] = '\0';
+    handle->entered = clock_now();
+    memset(handle->progress, 0, sizeof handle->progress);
+}
+
+int handle_prepare(EasyHandle *handle, Ticket *ticket) {
+    int flags = ticket->flags;
+    forget_the_last(handle, ticket);
+    int code = set_pointer(handle->easy, CURLOPT_URL, ticket->url);
+    if (code == CURLE_OK) code = set_target(handle, ticket->url);
+    if (code == CURLE_OK) code = set_headers(handle, ticket->plan->headers);
+    if (code == CURLE_OK) code = set_body(handle, ticket);
+    if (code == CURLE_OK)
+        code = set_flag(handle, CURLOPT_PIPEWAIT, &handle->waits_for_connection,
+                        ticket->plan->route->is_https && origin_speaks_http2(ticket));
+    if (code == CURLE_OK)
+        code = set_flag(handle, CURLOPT_FRESH_CONNECT, &handle->is_on_new_connection,
+                        (flags & TRANSFER_ON_NEW_CONNECTION) != 0);
+    if (code == CURLE_OK)
+        code = set_flag(handle, CURLOPT_VERBOSE, &handle->is_traced, (flags & TRANSFER_TRACE) != 0);
+    return code;
+}

@@ -1,0 +1,517 @@
+/* The loop: the core's thread, turn by turn; the inbox and the events; the gate, and forks.
+ *
+ * A turn: let whoever wants the gate have it, read the inbox, begin what is to begin, let libcurl act,
+ * end what has ended, tell the takers of events, sleep until something happens.
+ *
+ * Rules:
+ * - The thread takes no lock for longer than a few instructions, and holds none in libcurl.
+ * - Silence is looked for after libcurl has acted: what has been answered is not late.
+ * - A forked child closes the parent's sockets, and frees nothing of libcurl's: a handle that is freed
+ *   speaks to the parent's peers.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <math.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "state.h"
+
+enum { LETTERS_AT_ONCE = 256 };
+
+/* The core of the process, and the lock of whoever makes it; a fork holds the lock too. */
+static Core *_Atomic the_core;
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+
+/* ---- the inbox ---- */
+
+static void post_hold(Post *post) {
+    if (post->kind == POST_TICKET) ticket_hold(CONTAINER(post, Ticket, post));
+    if (post->kind == POST_ACCOUNT)
+        atomic_fetch_add(&CONTAINER(post, Account, post)->references, 1);
+    if (post->kind == POST_LOOKUP) lookup_hold(CONTAINER(post, Lookup, post));
+    if (post->kind == POST_SCOPE) scope_hold(CONTAINER(post, CallScope, post));
+}
+
+/* Under `lock`. Returns whether the thread has to be woken. */
+static int append_post(Core *core, Post *post, unsigned what) {
+    if (post->what == 0) {
+        if (what != POST_DISPOSE) post_hold(post); /* the inbox has a reference of its own */
+        post->next = NULL;
+        *core->inbox_end = post;
+        core->inbox_end = &post->next;
+    }
+    post->what |= what;
+    int is_asleep = core->is_asleep;
+    core->is_asleep = 0;
+    return is_asleep;
+}
+
+int core_post(Core *core, Post *post, unsigned what) {
+    pthread_mutex_lock(&core->lock);
+    int is_gone = core->is_gone;
+    int wake = is_gone ? 0 : append_post(core, post, what);
+    pthread_mutex_unlock(&core->lock);
+    if (wake) poller_wake(&core->poller);
+    return is_gone ? -1 : 0;
+}
+
+int core_submit(Core *core, Ticket *ticket) {
+    Account *account = ticket->account;
+    pthread_mutex_lock(&core->lock);
+    int is_gone = core->is_gone;
+    if (!is_gone) {
+        list_append(&account->tickets, &ticket->pending);
+        account->pending++;
+    }
+    int wake = is_gone ? 0 : append_post(core, &ticket->post, POST_SUBMIT);
+    pthread_mutex_unlock(&core->lock);
+    if (wake) poller_wake(&core->poller);
+    return is_gone ? -1 : 0;
+}
+
+static void obey_for_ticket(Ticket *ticket, unsigned what) {
+    if (what & POST_SUBMIT) queue_submit(ticket);
+    if (what & POST_TRANSFER) queue_transfer(ticket);
+    if (what & (POST_PIECE | POST_MEMORY)) transfer_resume(ticket, what);
+    if (what & POST_LEAVE) queue_leave(ticket);
+    if (what & POST_CANCEL) queue_cancel(ticket);
+    ticket_release(ticket);
+}
+
+static void obey_for_account(Account *account, unsigned what) {
+    if (what & POST_DISPOSE) {
+        account_dispose(account);
+        return;
+    }
+    if (what & POST_LIMIT) account_limit(account);
+    if (what & POST_CLOSE) {
+        pthread_mutex_lock(&account->core->lock);
+        account->closings_seen = account->closings_asked;
+        pthread_mutex_unlock(&account->core->lock);
+        account_shut(account);
+    }
+    account_release(account);
+}
+
+static void obey_for_scope(CallScope *scope, unsigned what) {
+    if (what & POST_DISPOSE) {
+        queue_dispose(scope);
+        return;
+    }
+    if (what & POST_OPEN) queue_open(scope);
+    if (what & POST_SHUT) queue_shut(scope);
+    scope_drop(scope);
+}
+
+static void obey(Post *post, unsigned what) {
+    switch (post->kind) {
+    case POST_TICKET:
+        obey_for_ticket(CONTAINER(post, Ticket, post), what);
+        break;
+    case POST_ACCOUNT:
+        obey_for_account(CONTAINER(post, Account, post), what);
+        break;
+    case POST_PROFILE:
+        profile_dispose(CONTAINER(post, Profile, post));
+        break;
+    case POST_LOOKUP:
+        names_learn(CONTAINER(post, Lookup, post));
+        lookup_release(CONTAINER(post, Lookup, post));
+        break;
+    case POST_SCOPE:
+        obey_for_scope(CONTAINER(post, CallScope, post), what);
+        break;
+    case POST_WAIT:
+        queue_await(CONTAINER(post, ScopeWait, post));
+        break;
+    }
+}
+
+typedef struct {
+    Post *post;
+    unsigned what;
+} Letter;
+
+static int take_letters(Core *core, Letter *letters, int room) {
+    int count = 0;
+    pthread_mutex_lock(&core->lock);
+    while (core->inbox != NULL && count < room) {
+        Post *post = core->inbox;
+        letters[count++] = (Letter){post, post->what};
+        core->inbox = post->next;
+        post->what = 0;
+    }
+    if (core->inbox == NULL) core->inbox_end = &core->inbox;
+    pthread_mutex_unlock(&core->lock);
+    return count;
+}
+
+/* Not all of a long inbox at once: libcurl has its turn in between. */
+static void read_inbox(Core *core) {
+    Letter letters[LETTERS_AT_ONCE];
+    int count = take_letters(core, letters, LETTERS_AT_ONCE);
+    for (int i = 0; i < count; i++) obey(letters[i].post, letters[i].what);
+}
+
+/* ---- events ---- */
+
+void core_tell(Core *core, EventNode *event, unsigned what) {
+    pthread_mutex_lock(&core->lock);
+    if (event->what == 0) {
+        event_hold(event, what);
+        event->next = NULL;
+        *core->events_end = event;
+        core->events_end = &event->next;
+    }
+    event->what |= what;
+    core->has_news = 1;
+    pthread_mutex_unlock(&core->lock);
+}
+
+static Event pop_event(Core *core) {
+    EventNode *node = core->events;
+    core->events = node->next;
+    if (core->events == NULL) core->events_end = &core->events;
+    Event event = {.what = node->what};
+    node->what = 0;
+    if (event.what & EVENT_NEEDS_NAME) event.lookup = CONTAINER(node, Lookup, event);
+    else event.ticket = CONTAINER(node, Ticket, event);
+    return event;
+}
+
+size_t core_take_events(Core *core, Event *events, size_t room) {
+    size_t count = 0;
+    pthread_mutex_lock(&core->lock);
+    while (core->events != NULL && count < room) events[count++] = pop_event(core);
+    pthread_mutex_unlock(&core->lock);
+    return count;
+}
+
+/* ---- the dispatcher's role. All under `lock` ---- */
+
+static Dispatching *pop_waiting(Core *core) {
+    Dispatching *waiting = core->waiting;
+    if (waiting == NULL) return NULL;
+    core->waiting = waiting->next;
+    waiting->is_called = 1;
+    pthread_cond_signal(&waiting->called);
+    return waiting;
+}
+
+/* Give the role to a waiting thread, if there is something to do. */
+static void give_role(Core *core) {
+    if (core->events == NULL || core->is_dispatched) return;
+    Dispatching *waiting = pop_waiting(core);
+    if (waiting != NULL) waiting->has_role = core->is_dispatched = 1;
+}
+
+static void remove_waiting(Core *core, Dispatching *self) {
+    Dispatching **at = &core->waiting;
+    while (*at != NULL && *at != self) at = &(*at)->next;
+    if (*at == self) *at = self->next;
+}
+
+static struct timespec deadline(double seconds) {
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += (time_t)seconds;
+    end.tv_nsec += (long)((seconds - floor(seconds)) * 1e9);
+    if (end.tv_nsec >= 1000000000) end.tv_sec++, end.tv_nsec -= 1000000000;
+    return end;
+}
+
+static void wait_for_call(Core *core, Dispatching *self, double seconds) {
+    struct timespec end = deadline(seconds < 0 ? 0 : seconds);
+    pthread_cond_init(&self->called, NULL);
+    self->next = core->waiting;
+    core->waiting = self;
+    while (!self->is_called) {
+        if (seconds < 0) pthread_cond_wait(&self->called, &core->lock);
+        else if (pthread_cond_timedwait(&self->called, &core->lock, &end) != 0) break;
+    }
+    if (!self->is_called) remove_waiting(core, self);
+    pthread_cond_destroy(&self->called);
+}
+
+WaitResult core_wait(Core *core, double seconds, int has_role) {
+    Dispatching self = {0};
+    pthread_mutex_lock(&core->lock);
+    if (has_role && core->events == NULL) core->is_dispatched = has_role = 0;
+    if (!has_role && core->events != NULL && !core->is_dispatched)
+        core->is_dispatched = has_role = 1;
+    self.has_role = has_role;
+    if (!has_role) wait_for_call(core, &self, seconds);
+    pthread_mutex_unlock(&core->lock);
+    if (self.has_role) return WAIT_ROLE;
+    return self.is_called ? WAIT_CALLED : WAIT_TIMED_OUT;
+}
+
+void core_pass_on(Core *core) {
+    pthread_mutex_lock(&core->lock);
+    core->is_dispatched = 0;
+    give_role(core);
+    pthread_mutex_unlock(&core->lock);
+}
+
+int core_call_waiting(Core *core) {
+    pthread_mutex_lock(&core->lock);
+    int is_called = pop_waiting(core) != NULL;
+    pthread_mutex_unlock(&core->lock);
+    return is_called;
+}
+
+int core_count_waiting(Core *core) {
+    int count = 0;
+    pthread_mutex_lock(&core->lock);
+    for (Dispatching *each = core->waiting; each != NULL; each = each->next) count++;
+    pthread_mutex_unlock(&core->lock);
+    return count;
+}
+
+static void tell_dispatcher(Core *core) {
+    if (!core->has_news) return;
+    core->has_news = 0;
+    pthread_mutex_lock(&core->lock);
+    give_role(core);
+    pthread_mutex_unlock(&core->lock);
+}
+
+/* ---- the gate: mutexes are not fair, so whoever wants it says so first ---- */
+
+static void take_gate(Core *core) {
+    atomic_fetch_add(&core->wanted, 1);
+    pthread_mutex_lock(&core->gate);
+    atomic_fetch_sub(&core->wanted, 1);
+}
+
+static void give_way(Core *core) {
+    if (atomic_load(&core->wanted) == 0) return;
+    pthread_mutex_unlock(&core->gate);
+    while (atomic_load(&core->wanted)) sched_yield();
+    pthread_mutex_lock(&core->gate);
+}
+
+/* ---- the thread ---- */
+
+static void begin_again(Core *core) {
+    Link begun;
+    list_init(&begun);
+    list_move(&begun, &core->again);
+    for (Link *link; (link = list_pop(&begun)) != NULL;)
+        transfer_begin(CONTAINER(link, Ticket, link));
+}
+
+static double pause_of(Core *core) {
+    if (!list_is_empty(&core->again) || !list_is_empty(&core->dirty)) return 0;
+    double due = fmin(timers_next(&core->timers), timers_next(&core->silences));
+    return isinf(due) ? -1 : fmax(0, due - clock_now());
+}
+
+/* Whether the thread may sleep: then whoever posts wakes it. */
+static int fall_asleep(Core *core) {
+    pthread_mutex_lock(&core->lock);
+    core->is_asleep = core->inbox == NULL;
+    int is_asleep = core->is_asleep;
+    pthread_mutex_unlock(&core->lock);
+    return is_asleep;
+}
+
+static void wake_up(Core *core) {
+    pthread_mutex_lock(&core->lock);
+    core->is_asleep = 0;
+    pthread_mutex_unlock(&core->lock);
+}
+
+static int wait_for_sockets(Core *core, Ready *ready) {
+    double pause = pause_of(core);
+    if (pause == 0 || !fall_asleep(core)) return poller_wait(&core->poller, 0, ready);
+    pthread_mutex_unlock(&core->gate);
+    int count = poller_wait(&core->poller, pause, ready);
+    pthread_mutex_lock(&core->gate);
+    wake_up(core);
+    return count;
+}
+
+static void turn(Core *core) {
+    Ready ready[EVENTS_AT_ONCE];
+    give_way(core);
+    int count = wait_for_sockets(core, ready);
+    core->now = clock_now();
+    for (int i = 0; i < count; i++) socket_ready(core, ready[i].fd, ready[i].ready);
+    read_inbox(core);
+    begin_again(core);
+    accounts_pump(core);
+    timers_run(&core->timers, clock_now());
+    multis_read_messages(core);
+    timers_run(&core->silences, core->now);
+    accounts_pump(core);
+    multis_free_closed(core);
+    tell_dispatcher(core);
+}
+
+static void *run(void *argument) {
+    Core *core = argument;
+    pthread_mutex_lock(&core->gate);
+    core->now = clock_now();
+    for (;;) turn(core);
+    return NULL;
+}
+
+/* Signals are for the program's own threads. */
+static int start_thread(Core *core) {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&thread, &attributes, run, core);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
+/* ---- birth, fork and end ---- */
+
+static Core *make_core(void) {
+    Core *core = calloc(1, sizeof *core);
+    if (core == NULL) return NULL;
+    pthread_mutex_init(&core->lock, NULL);
+    pthread_mutex_init(&core->gate, NULL);
+    pthread_cond_init(&core->changed, NULL);
+    core->inbox_end = &core->inbox;
+    core->events_end = &core->events;
+    list_init(&core->touched);
+    list_init(&core->again);
+    list_init(&core->dirty);
+    list_init(&core->closing);
+    int error = poller_open(&core->poller) < 0 ? errno : start_thread(core);
+    if (error == 0) return core;
+    poller_close(&core->poller);
+    free(core);
+    errno = error;
+    return NULL;
+}
+
+static void before_fork(void) {
+    pthread_mutex_lock(&making);
+    if (the_core != NULL) {
+        if (!the_core->is_parked) take_gate(the_core);
+        pthread_mutex_lock(&the_core->lock);
+    }
+    ticket_lock_waiters(); /* last: the thread takes it while it has the gate */
+}
+
+static void after_fork_in_parent(void) {
+    ticket_unlock_waiters();
+    if (the_core != NULL) {
+        pthread_mutex_unlock(&the_core->lock);
+        if (!the_core->is_parked) pthread_mutex_unlock(&the_core->gate);
+    }
+    pthread_mutex_unlock(&making);
+}
+
+static void after_fork_in_child(void) {
+    Core *core = the_core;
+    ticket_forget_waiters();
+    if (core != NULL) {
+        core->is_gone = 1;
+        sockets_close(core);
+        poller_close(&core->poller);
+        pthread_mutex_unlock(&core->lock);
+        the_core = NULL;
+    }
+    pthread_mutex_unlock(&making);
+}
+
+static void watch_forks(void) {
+    static int is_watching;
+    if (!is_watching) is_watching = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
+}
+
+Core *core_get(void) {
+    pthread_mutex_lock(&making);
+    watch_forks();
+    if (the_core == NULL) the_core = make_core();
+    Core *core = the_core;
+    pthread_mutex_unlock(&making);
+    return core;
+}
+
+void core_park(void) {
+    Core *core = the_core;
+    if (core != NULL && !atomic_exchange(&core->is_parked, 1)) take_gate(core);
+}
+
+/* ---- accounts ---- */
+
+void account_set_limit(Account *account, int limit) {
+    atomic_store(&account->limit, limit);
+    core_post(account->core, &account->post, POST_LIMIT);
+}
+
+size_t account_pending(Account *account) {
+    Core *core = account->core;
+    pthread_mutex_lock(&core->lock);
+    size_t pending = account->pending;
+    pthread_mutex_unlock(&core->lock);
+    return pending;
+}
+
+size_t account_tickets(Account *account, Ticket **tickets, size_t room) {
+    Core *core = account->core;
+    size_t count = 0;
+    pthread_mutex_lock(&core->lock);
+    for (Link *link = account->tickets.next; link != &account->tickets; link = link->next, count++) {
+        if (count >= room) continue;
+        tickets[count] = CONTAINER(link, Ticket, pending);
+        ticket_hold(tickets[count]);
+    }
+    pthread_mutex_unlock(&core->lock);
+    return count;
+}
+
+int account_wait(Account *account, double seconds) {
+    Core *core = account->core;
+    struct timespec end = deadline(seconds);
+    pthread_mutex_lock(&core->lock);
+    unsigned before = account->times_idle;
+    while (!core->is_gone && account->pending && account->times_idle == before)
+        if (pthread_cond_timedwait(&core->changed, &core->lock, &end) != 0) break;
+    int was_idle = core->is_gone || !account->pending || account->times_idle != before;
+    pthread_mutex_unlock(&core->lock);
+    return was_idle;
+}
+
+void account_close(Account *account) {
+    Core *core = account->core;
+    pthread_mutex_lock(&core->lock);
+    account->closings_asked++;
+    pthread_mutex_unlock(&core->lock);
+    core_post(core, &account->post, POST_CLOSE);
+}
+
+void account_tell_closed(Account *account) {
+    Core *core = account->core;
+    pthread_mutex_lock(&core->lock);
+    account->closings_done = account->closings_seen;
+    pthread_cond_broadcast(&core->changed);
+    pthread_mutex_unlock(&core->lock);
+}
+
+int account_join(Account *account, double seconds) {
+    Core *core = account->core;
+    struct timespec end = deadline(seconds);
+    pthread_mutex_lock(&core->lock);
+    unsigned asked = account->closings_asked;
+    while (!core->is_gone && (int)(account->closings_done - asked) < 0)
+        if (pthread_cond_timedwait(&core->changed, &core->lock, &end) != 0) break;
+    int is_closed = core->is_gone || (int)(account->closings_done - asked) >= 0;
+    pthread_mutex_unlock(&core->lock);
+    return is_closed;
+}

@@ -1,0 +1,242 @@
+/* Multi handles, their sockets and timers.
+ *
+ * The number of transfers in a multi handle is what each of them costs, so there is another for each
+ * 250 transfers; one HTTP/2 origin stays on one, which has its connection.
+ *
+ * Rules:
+ * - This file alone calls libcurl's multi interface.
+ * - A socket stays in the poller while its connection is idle: to take each out and put it back for
+ *   every request would cost two system calls. An idle connection on which something comes is taken
+ *   out then.
+ * - A descriptor leaves the poller before libcurl closes it: a forked child may still have it open,
+ *   and the system would go on reporting it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "state.h"
+
+enum { TRANSFERS = 250, CONNECTIONS = 250 }; /* of one multi handle; kept idle by it */
+
+/* ---- sockets ---- */
+
+Socket *socket_at(Core *core, int fd) {
+    if (fd < 0 || (size_t)fd >= core->socket_room) return NULL;
+    Socket *socket = &core->sockets[fd];
+    return socket->multi != NULL || socket->is_connection ? socket : NULL;
+}
+
+static Socket *make_socket_at(Core *core, int fd) {
+    if ((size_t)fd >= core->socket_room) {
+        size_t room = core->socket_room ? core->socket_room : 64;
+        while (room <= (size_t)fd) room *= 2;
+        Socket *sockets = realloc(core->sockets, room * sizeof *sockets);
+        if (sockets == NULL) return NULL;
+        memset(sockets + core->socket_room, 0, (room - core->socket_room) * sizeof *sockets);
+        core->sockets = sockets;
+        core->socket_room = room;
+    }
+    return &core->sockets[fd];
+}
+
+static void watch(Core *core, int fd, Socket *socket, int wanted) {
+    if (socket->watched == wanted) return;
+    if (poller_watch(&core->poller, fd, socket->watched, wanted) < 0) {
+        /* The system took the descriptor out when another owner closed it, or never did. */
+        if (errno == ENOENT && wanted) poller_watch(&core->poller, fd, 0, wanted);
+        if (errno == EEXIST) poller_watch(&core->poller, fd, wanted, wanted);
+    }
+    socket->watched = wanted;
+}
+
+/* CURLMOPT_SOCKETFUNCTION */
+static int want(CURL *easy, int fd, int what, void *argument, void *unused) {
+    (void)easy, (void)unused;
+    MultiHandle *multi = argument;
+    Core *core = multi->core;
+    Socket *socket = make_socket_at(core, fd);
+    if (socket == NULL) return -1;
+    socket->multi = multi;
+    if (what != CURL_POLL_REMOVE) {
+        socket->wanted = (what & CURL_POLL_IN ? READABLE : 0) | (what & CURL_POLL_OUT ? WRITABLE : 0);
+        watch(core, fd, socket, socket->wanted);
+        return 0;
+    }
+    socket->wanted = 0;
+    if (socket->is_connection) {
+        if (socket->watched & WRITABLE) watch(core, fd, socket, READABLE);
+    } else { /* of libcurl's resolver, which closes it without a word */
+        watch(core, fd, socket, 0);
+        *socket = (Socket){0};
+    }
+    return 0;
+}
+
+int socket_opened(void *argument, int fd, int purpose) {
+    (void)purpose;
+    Socket *socket = make_socket_at(argument, fd);
+    if (socket == NULL) return 1; /* CURL_SOCKOPT_ERROR */
+    *socket = (Socket){.is_connection = 1};
+    return CURL_SOCKOPT_OK;
+}
+
+int socket_closed(void *argument, int fd) {
+    Core *core = argument;
+    Socket *socket = socket_at(core, fd);
+    if (socket != NULL) {
+        watch(core, fd, socket, 0);
+        *socket = (Socket){0};
+    }
+    return close(fd);
+}
+
+void sockets_close(Core *core) {
+    for (size_t fd = 0; fd < core->socket_room; fd++)
+        if (core->sockets[fd].is_connection) close((int)fd);
+}
+
+void socket_ready(Core *core, int fd, int ready) {
+    Socket *socket = socket_at(core, fd);
+    if (socket == NULL || socket->multi == NULL) return;
+    socket->moved = core->now;
+    if (socket->wanted) multi_act(socket->multi, fd, ready);
+    else watch(core, fd, socket, 0);
+}
+
+/* ---- multi handles ---- */
+
+static void time_is_up(Timer *timer) {
+    multi_act(CONTAINER(timer, MultiHandle, timer), CURL_SOCKET_TIMEOUT, 0);
+}
+
+/* CURLMOPT_TIMERFUNCTION. libcurl must not be called here. */
+static int set_timer(CURLM *unused, long milliseconds, void *argument) {
+    (void)unused;
+    MultiHandle *multi = argument;
+    if (milliseconds < 0) timers_clear(&multi->core->timers, &multi->timer);
+    else
+        timers_set(&multi->core->timers, &multi->timer,
+                   clock_now() + (double)milliseconds / 1000);
+    return 0;
+}
+
+static int set_up(MultiHandle *multi) {
+    return curl.multi_setopt(multi->multi, CURLMOPT_SOCKETFUNCTION, want) ||
+           curl.multi_setopt(multi->multi, CURLMOPT_SOCKETDATA, multi) ||
+           curl.multi_setopt(multi->multi, CURLMOPT_TIMERFUNCTION, set_timer) ||
+           curl.multi_setopt(multi->multi, CURLMOPT_TIMERDATA, multi) ||
+           curl.multi_setopt(multi->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS);
+}
+
+static MultiHandle *multi_new(Account *account) {
+    Core *core = account->core;
+    MultiHandle *multi = calloc(1, sizeof *multi);
+    if (multi == NULL) return NULL;
+    multi->core = core;
+    multi->account = account;
+    multi->timer.run = time_is_up;
+    list_init(&multi->active);
+    multi->multi = curl.multi_init();
+    if (multi->multi != NULL && set_up(multi) == 0 && timers_know(&core->timers) == 0) {
+        list_append(&account->multis, &multi->sibling);
+        return multi;
+    }
+    if (multi->multi != NULL) curl.multi_cleanup(multi->multi);
+    free(multi);
+    return NULL;
+}
+
+MultiHandle *multi_with_room(Account *account) {
+    for (Link *link = account->multis.next; link != &account->multis; link = link->next) {
+        MultiHandle *multi = CONTAINER(link, MultiHandle, sibling);
+        if (multi->active_count < TRANSFERS && !multi->is_closing) return multi;
+    }
+    return multi_new(account);
+}
+
+void multi_free(MultiHandle *multi) {
+    link_remove(&multi->sibling);
+    link_remove(&multi->touched);
+    link_remove(&multi->closing);
+    origins_forget_multi(multi);
+    curl.multi_cleanup(multi->multi);
+    timers_forget(&multi->core->timers, &multi->timer);
+    names_unload(multi);
+    free(multi);
+}
+
+static void touch(MultiHandle *multi) {
+    if (!link_is_listed(&multi->touched)) list_append(&multi->core->touched, &multi->touched);
+}
+
+int multi_add(MultiHandle *multi, EasyHandle *handle) {
+    if (curl.multi_add_handle(multi->multi, handle->easy) != 0) return -1;
+    handle->multi = multi;
+    list_append(&multi->active, &handle->active);
+    multi->active_count++;
+    return 0;
+}
+
+void multi_remove(EasyHandle *handle) {
+    MultiHandle *multi = handle->multi;
+    if (multi == NULL) return;
+    curl.multi_remove_handle(multi->multi, handle->easy);
+    link_remove(&handle->active);
+    multi->active_count--;
+    handle->multi = NULL;
+    if (multi->is_closing && multi->active_count == 0 && !link_is_listed(&multi->closing))
+        list_append(&multi->core->closing, &multi->closing);
+}
+
+void multi_act(MultiHandle *multi, int fd, int ready) {
+    int mask = (ready & READABLE ? CURL_CSELECT_IN : 0) | (ready & WRITABLE ? CURL_CSELECT_OUT : 0) |
+               (ready & BROKEN ? CURL_CSELECT_ERR : 0);
+    curl.multi_socket_action(multi->multi, fd, mask, &multi->running);
+    touch(multi);
+}
+
+static void read_messages(MultiHandle *multi) {
+    int left;
+    for (CURLMsg *message; (message = curl.multi_info_read(multi->multi, &left)) != NULL;) {
+        if (message->msg != CURLMSG_DONE) continue;
+        EasyHandle *handle = NULL;
+        int code = message->data.result;
+        curl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle);
+        transfer_done(handle, code);
+    }
+}
+
+void multis_read_messages(Core *core) {
+    for (Link *link; (link = list_pop(&core->touched)) != NULL;)
+        read_messages(CONTAINER(link, MultiHandle, touched));
+}
+
+/* ---- closing ---- */
+
+static void tell_if_closed(Account *account) {
+    if (account->closing == 0) account_tell_closed(account);
+}
+
+void account_shut(Account *account) {
+    for (Link *link = account->multis.next; link != &account->multis; link = link->next) {
+        MultiHandle *multi = CONTAINER(link, MultiHandle, sibling);
+        if (multi->is_closing) continue;
+        multi->is_closing = 1;
+        account->closing++;
+        origins_forget_multi(multi); /* what begins from now on goes elsewhere */
+        if (multi->active_count == 0) list_append(&account->core->closing, &multi->closing);
+    }
+    tell_if_closed(account);
+}
+
+void multis_free_closed(Core *core) {
+    for (Link *link; (link = list_pop(&core->closing)) != NULL;) {
+        MultiHandle *multi = CONTAINER(link, MultiHandle, closing);
+        Account *account = multi->account;
+        multi_free(multi);
+        account->closing--;
+        tell_if_closed(account);
+    }
+}

@@ -1,0 +1,335 @@
+/* Names: host names looked up by getaddrinfo(3), each on a thread of its own, or by others (TRANSFER_RESOLVE_BY_EVENT).
+ *
+ * libcurl has a few threads for all lookups: ten that hang delay every other host, and to close the
+ * handle waits for them. Here a dead name server stalls only the transfers to the hosts it was asked
+ * for; libcurl is handed the addresses (CURLOPT_RESOLVE), and keeps them in the multi handle.
+ *
+ * Rules:
+ * - Addresses are good for a minute. For one more they are used while a fresh lookup runs; and they
+ *   stay when that lookup fails (RFC 8767).
+ * - A lookup's thread owns nothing but a reference to the Lookup. A thread that hangs in the system's
+ *   resolver cannot be ended, so nobody waits for it.
+ */
+#define _GNU_SOURCE
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "state.h"
+
+static const double FRESH = 60, STALE = 120; /* seconds */
+
+enum { MOST = 4096 }; /* names that an account remembers */
+
+/* What an account knows of a host. */
+typedef struct {
+    MapEntry entry;
+    Host host;       /* owned copies; the entry's key is host.key */
+    char *addresses; /* as CURLOPT_RESOLVE takes them: commas between, IPv6 in brackets; NULL: none */
+    double since;
+    unsigned version; /* counts through all addresses of all hosts */
+    int is_asked;
+    Link waiting; /* Ticket.link */
+} Name;
+
+/* Which of them a multi handle was given. */
+typedef struct {
+    MapEntry entry;
+    unsigned version;
+} Loaded;
+
+/* ---- lookups ---- */
+
+static void host_free(Host *host) {
+    free(host->name);
+    free(host->key);
+}
+
+static int host_copy(Host *copy, const Host *host) {
+    *copy = (Host){strdup(host->name), host->port, strdup(host->key)};
+    if (copy->name != NULL && copy->key != NULL) return 0;
+    host_free(copy);
+    return -1;
+}
+
+void lookup_hold(Lookup *lookup) { atomic_fetch_add(&lookup->references, 1); }
+
+void lookup_release(Lookup *lookup) {
+    if (atomic_fetch_sub(&lookup->references, 1) != 1) return;
+    account_release(lookup->account);
+    host_free(&lookup->host);
+    free(lookup->addresses);
+    free(lookup);
+}
+
+const char *lookup_name(const Lookup *lookup) { return lookup->host.name; }
+int lookup_port(const Lookup *lookup) { return lookup->host.port; }
+
+void event_hold(EventNode *event, unsigned what) {
+    if (what & EVENT_NEEDS_NAME) lookup_hold(CONTAINER(event, Lookup, event));
+    else ticket_hold(CONTAINER(event, Ticket, event));
+}
+
+void lookup_finish(Lookup *lookup, const char *addresses, int code) {
+    Core *core = lookup->account->core;
+    char *copy = addresses == NULL ? NULL : strdup(addresses);
+    pthread_mutex_lock(&core->lock);
+    free(lookup->addresses);
+    lookup->addresses = copy;
+    lookup->code = addresses != NULL && copy == NULL ? EAI_MEMORY : code;
+    pthread_mutex_unlock(&core->lock);
+    core_post(core, &lookup->post, POST_FOUND);
+}
+
+/* "1.2.3.4,[::1]", each address once; NULL when there is no memory, or no address. */
+static char *addresses_of(const struct addrinfo *found) {
+    Buffer text = {0};
+    for (const struct addrinfo *info = found; info != NULL; info = info->ai_next) {
+        char address[NI_MAXHOST], item[NI_MAXHOST + 4];
+        if (getnameinfo(info->ai_addr, info->ai_addrlen, address, sizeof address, NULL, 0,
+                        NI_NUMERICHOST) != 0)
+            continue;
+        int is_ipv6 = info->ai_family == AF_INET6;
+        snprintf(item, sizeof item, is_ipv6 ? "[%s]" : "%s", address);
+        if (text.size && buffer_append(&text, ",", 1) < 0) break;
+        if (buffer_append(&text, item, strlen(item)) < 0) break;
+    }
+    if (buffer_append(&text, "", 1) == 0 && text.size > 1) return text.bytes;
+    buffer_free(&text);
+    return NULL;
+}
+
+static void *look_up(void *argument) {
+    Lookup *lookup = argument;
+    char service[8];
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
+    snprintf(service, sizeof service, "%d", lookup->host.port & 0xFFFF);
+    int code = getaddrinfo(lookup->host.name, service, &hints, &found);
+    char *addresses = code == 0 ? addresses_of(found) : NULL;
+    if (code == 0) freeaddrinfo(found);
+    if (code == 0 && addresses == NULL) code = EAI_MEMORY;
+    lookup_finish(lookup, addresses, code);
+    free(addresses);
+    lookup_release(lookup);
+    return NULL;
+}
+
+static int look_up_on_thread(Lookup *lookup) {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    lookup_hold(lookup);
+    int error = pthread_create(&thread, &attributes, look_up, lookup); /* signals are blocked here */
+    pthread_attr_destroy(&attributes);
+    if (error != 0) lookup_release(lookup);
+    return error;
+}
+
+static Lookup *lookup_new(Account *account, const Host *host) {
+    Lookup *lookup = calloc(1, sizeof *lookup);
+    if (lookup == NULL) return NULL;
+    if (host_copy(&lookup->host, host) < 0) {
+        free(lookup);
+        return NULL;
+    }
+    lookup->post.kind = POST_LOOKUP;
+    atomic_init(&lookup->references, 1);
+    lookup->account = account;
+    atomic_fetch_add(&account->references, 1);
+    return lookup;
+}
+
+/* Returns 0, or a code of getaddrinfo. */
+static int ask(Name *name, Ticket *ticket) {
+    Account *account = ticket->account;
+    Lookup *lookup = lookup_new(account, &name->host);
+    if (lookup == NULL) return EAI_MEMORY;
+    int error = 0;
+    if (ticket->flags & TRANSFER_RESOLVE_BY_EVENT)
+        core_tell(account->core, &lookup->event, EVENT_NEEDS_NAME);
+    else error = look_up_on_thread(lookup);
+    lookup_release(lookup);
+    name->is_asked = error == 0;
+    return error == 0 ? 0 : EAI_AGAIN;
+}
+
+/* ---- what is known ---- */
+
+static void name_free(Map *names, Name *name) {
+    map_remove(names, &name->entry);
+    host_free(&name->host);
+    free(name->addresses);
+    free(name);
+}
+
+static void forget_if_idle(MapEntry *entry, void *argument) {
+    Account *account = argument;
+    Name *name = CONTAINER(entry, Name, entry);
+    if (!name->is_asked && list_is_empty(&name->waiting)) name_free(&account->names, name);
+}
+
+static Name *name_of(Account *account, const Host *host) {
+    MapEntry *entry = map_find(&account->names, host->key);
+    if (entry != NULL) return CONTAINER(entry, Name, entry);
+    if (account->names.count >= MOST) map_each(&account->names, forget_if_idle, account);
+    Name *name = calloc(1, sizeof *name);
+    if (name == NULL) return NULL;
+    list_init(&name->waiting);
+    if (host_copy(&name->host, host) == 0) {
+        if (map_add(&account->names, &name->entry, name->host.key) == 0) return name;
+        host_free(&name->host);
+    }
+    free(name);
+    return NULL;
+}
+
+const char *names_find(Account *account, const Host *host, Ticket *ticket, int *failed) {
+    Name *name = name_of(account, host);
+    *failed = name == NULL ? EAI_MEMORY : 0;
+    if (name == NULL) return NULL;
+    double age = name->addresses == NULL ? STALE : account->core->now - name->since;
+    if (age >= FRESH && !name->is_asked) *failed = ask(name, ticket);
+    if (name->addresses != NULL && (age < STALE || *failed)) return name->addresses;
+    if (*failed == 0) list_append(&name->waiting, &ticket->link);
+    return NULL;
+}
+
+static void take_answer(Lookup *lookup, char **addresses, int *code) {
+    Core *core = lookup->account->core;
+    pthread_mutex_lock(&core->lock);
+    *addresses = lookup->addresses;
+    *code = lookup->code;
+    lookup->addresses = NULL;
+    pthread_mutex_unlock(&core->lock);
+}
+
+static void fail_waiting(Name *name, int code) {
+    for (Link *link; (link = list_pop(&name->waiting)) != NULL;)
+        transfer_end(CONTAINER(link, Ticket, link), OUTCOME_NOT_FOUND, code);
+}
+
+void names_learn(Lookup *lookup) {
+    Account *account = lookup->account;
+    MapEntry *entry = map_find(&account->names, lookup->host.key);
+    char *addresses;
+    int code;
+    take_answer(lookup, &addresses, &code);
+    if (entry == NULL) {
+        free(addresses);
+        return;
+    }
+    Name *name = CONTAINER(entry, Name, entry);
+    name->is_asked = 0;
+    if (addresses != NULL) {
+        free(name->addresses);
+        name->addresses = addresses;
+        name->version = ++account->core->versions;
+    }
+    name->since = account->core->now;
+    if (name->addresses != NULL) list_move(&account->core->again, &name->waiting);
+    else {
+        fail_waiting(name, code);
+        forget_if_idle(&name->entry, account);
+    }
+}
+
+static void forget(MapEntry *entry, void *account) {
+    name_free(&((Account *)account)->names, CONTAINER(entry, Name, entry));
+}
+
+void names_free(Account *account) {
+    map_each(&account->names, forget, account);
+    map_free(&account->names);
+}
+
+/* ---- what libcurl is told ---- */
+
+static Loaded *loaded_of(MultiHandle *multi, const char *key) {
+    MapEntry *entry = map_find(&multi->loaded, key);
+    if (entry != NULL) return CONTAINER(entry, Loaded, entry);
+    Loaded *loaded = calloc(1, sizeof *loaded);
+    char *copy = strdup(key);
+    if (loaded != NULL && copy != NULL && map_add(&multi->loaded, &loaded->entry, copy) == 0)
+        return loaded;
+    free(loaded);
+    free(copy);
+    return NULL;
+}
+
+static int append(struct curl_slist **list, const char *text) {
+    struct curl_slist *longer = curl.slist_append(*list, text);
+    if (longer == NULL) return CURLE_OUT_OF_MEMORY;
+    *list = longer;
+    return CURLE_OK;
+}
+
+static int load(EasyHandle *handle, MultiHandle *multi, Name *name) {
+    Loaded *loaded = loaded_of(multi, name->host.key);
+    if (loaded == NULL) return CURLE_OUT_OF_MEMORY;
+    if (loaded->version == name->version) return CURLE_OK;
+    size_t size = strlen(name->host.key) + strlen(name->addresses) + 2;
+    char *text = malloc(size);
+    if (text == NULL) return CURLE_OUT_OF_MEMORY;
+    snprintf(text, size, "%s:%s", name->host.key, name->addresses);
+    int code = append(&handle->resolve, text);
+    free(text);
+    if (code == CURLE_OK) loaded->version = name->version;
+    return code;
+}
+
+/* The address to tell a proxy that looks up no names: SOCKS4 knows those of IPv4 only. */
+static const char *first_address(const char *addresses, ProxyTakes takes, size_t *size) {
+    const char *address = addresses;
+    while (takes == PROXY_IPV4_ADDRESSES && *address == '[') {
+        const char *comma = strchr(address, ',');
+        if (comma == NULL) break;
+        address = comma + 1;
+    }
+    *size = strcspn(address, ",");
+    return address;
+}
+
+/* Have the proxy told an address in place of the target's name. */
+static int load_address(EasyHandle *handle, const Name *name, ProxyTakes takes) {
+    char connect_to[128], resolve[256];
+    size_t size;
+    const char *address = first_address(name->addresses, takes, &size);
+    if (size > 64) return CURLE_BAD_FUNCTION_ARGUMENT;
+    snprintf(connect_to, sizeof connect_to, "::%.*s:", (int)size, address);
+    snprintf(resolve, sizeof resolve, "%.*s:%d:%.*s", (int)size, address, name->host.port & 0xFFFF,
+             (int)size, address);
+    int code = append(&handle->resolve, resolve);
+    return code != CURLE_OK ? code : append(&handle->connect_to, connect_to);
+}
+
+int names_load(EasyHandle *handle, MultiHandle *multi, Ticket *ticket) {
+    Route *route = ticket->plan->route;
+    for (int i = 0; i < route->host_count; i++) {
+        Name *name = name_of(ticket->account, &route->hosts[i]);
+        if (name == NULL || name->addresses == NULL) return CURLE_OUT_OF_MEMORY;
+        int is_told = route->proxy_takes != PROXY_NAMES && i == route->host_count - 1;
+        int code = is_told ? load_address(handle, name, route->proxy_takes) : load(handle, multi, name);
+        if (code != CURLE_OK) return code;
+    }
+    int code = CURLE_OK;
+    if (handle->resolve) code = set_pointer(handle->easy, CURLOPT_RESOLVE, handle->resolve);
+    if (code == CURLE_OK && handle->connect_to)
+        code = set_pointer(handle->easy, CURLOPT_CONNECT_TO, handle->connect_to);
+    return code;
+}
+
+static void unload(MapEntry *entry, void *argument) {
+    MultiHandle *multi = argument;
+    map_remove(&multi->loaded, entry);
+    free((char *)entry->key);
+    free(CONTAINER(entry, Loaded, entry));
+}
+
+void names_unload(MultiHandle *multi) {
+    map_each(&multi->loaded, unload, multi);
+    map_free(&multi->loaded);
+}

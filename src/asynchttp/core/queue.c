@@ -1,0 +1,174 @@
+/* The queue: a ticket's way from the inbox to its slot, and out of the core; scopes.
+ *
+ *     submitted > queued > has a slot: transfers, and events in the hands of others > left
+ *
+ * Rules:
+ * - Only this file gives slots, and takes them back (slots.h).
+ * - A plain answer ends here: the ticket becomes FINISHED, unless somebody observes it, and has left.
+ *   Whatever else ends a transfer is an event; then the taker decides, and has the slot.
+ * - Work that may begin is looked for once in a turn for each account in which something has changed.
+ */
+#include <stdlib.h>
+
+#include "state.h"
+
+static void mark(Account *account) {
+    if (!link_is_listed(&account->dirty)) list_append(&account->core->dirty, &account->dirty);
+}
+
+static void mark_home(const Scope *scope) {
+    if (scope != NULL && !scope->over) mark(CONTAINER(scope->home, Account, slots));
+}
+
+/* ---- out of the core ---- */
+
+static void leave_account(Ticket *ticket) {
+    Account *account = ticket->account;
+    Core *core = account->core;
+    pthread_mutex_lock(&core->lock);
+    link_remove(&ticket->pending);
+    if (--account->pending == 0) {
+        account->times_idle++;
+        pthread_cond_broadcast(&core->changed);
+    }
+    pthread_mutex_unlock(&core->lock);
+}
+
+/* The ticket has no slot any more, and is not queued. */
+static void leave(Ticket *ticket) {
+    Core *core = ticket->account->core;
+    atomic_store(&ticket->stage, STAGE_GONE);
+    mark(ticket->account);
+    int was = atomic_fetch_and(&ticket->state, ~STATE_IN_CORE);
+    leave_account(ticket);
+    if (was & STATE_KEPT)
+        core_tell(core, &ticket->event, EVENT_LEFT);
+    ticket_release(ticket);
+}
+
+void queue_leave(Ticket *ticket) {
+    if (atomic_load(&ticket->stage) == STAGE_GONE) return;
+    slots_leave(&ticket->work);
+    leave(ticket);
+}
+
+void queue_cancel(Ticket *ticket) {
+    switch (atomic_load(&ticket->stage)) {
+    case STAGE_QUEUED:
+        slots_withdraw(&ticket->work);
+        leave(ticket);
+        break;
+    case STAGE_NAMING:
+    case STAGE_WAITING:
+    case STAGE_ACTIVE:
+        transfer_abort(ticket);
+        queue_leave(ticket);
+        break;
+    default: /* whoever has the event has the slot */
+        break;
+    }
+}
+
+/* ---- the end of a transfer ---- */
+
+/* FINISHED, unless the ticket is observed, or cancelled. */
+static int finish(Ticket *ticket) {
+    int was = atomic_load(&ticket->state);
+    do {
+        if (was & (STATE_OBSERVED | STATE_DONE)) return 0;
+    } while (!atomic_compare_exchange_weak(&ticket->state, &was, was | STATE_FINISHED));
+    return 1;
+}
+
+void queue_tell_ended(Ticket *ticket) {
+    int is_plain = ticket->outcome == OUTCOME_ANSWERED && !plan_observes(ticket->plan, ticket->status);
+    if (is_plain && finish(ticket)) {
+        ticket_hold(ticket);
+        queue_leave(ticket); /* first: whoever is woken may drop the user's object at once */
+        ticket_wake(ticket);
+        ticket_release(ticket);
+        return;
+    }
+    atomic_store(&ticket->stage, STAGE_OUTSIDE);
+    if (!is_plain) atomic_fetch_or(&ticket->state, STATE_OBSERVED);
+    core_tell(ticket->account->core, &ticket->event, EVENT_ENDED);
+}
+
+/* ---- into the queue, and to a slot ---- */
+
+static int is_cancelled(const Ticket *ticket) { return ticket_state(ticket) & STATE_DONE; }
+
+void queue_transfer(Ticket *ticket) {
+    if (is_cancelled(ticket)) queue_leave(ticket);
+    else transfer_start(ticket);
+}
+
+static void begin(Ticket *ticket) {
+    if (is_cancelled(ticket)) queue_leave(ticket);
+    else if (ticket->plan != NULL) transfer_start(ticket);
+    else {
+        atomic_store(&ticket->stage, STAGE_OUTSIDE);
+        atomic_fetch_or(&ticket->state, STATE_OBSERVED);
+        core_tell(ticket->account->core, &ticket->event, EVENT_BEGUN);
+    }
+}
+
+void queue_submit(Ticket *ticket) {
+    CallScope *asked_by = ticket->asked_by;
+    Scope *scope = asked_by == NULL ? NULL : asked_by->scope;
+    ticket->asked_by = NULL;
+    atomic_store(&ticket->stage, STAGE_QUEUED);
+    if (slots_enter(&ticket->work, scope) < 0) { /* no memory: it goes without */
+        begin(ticket);
+    } else {
+        mark(ticket->account);
+        mark_home(scope);
+    }
+    scope_drop(asked_by);
+}
+
+static void pump(Account *account) {
+    for (Work *work; (work = slots_take(&account->slots)) != NULL;)
+        begin(CONTAINER(work, Ticket, work));
+}
+
+void accounts_pump(Core *core) {
+    for (Link *link; (link = list_pop(&core->dirty)) != NULL;)
+        pump(CONTAINER(link, Account, dirty));
+}
+
+void account_limit(Account *account) {
+    account->slots.limit = atomic_load(&account->limit);
+    mark(account);
+}
+
+/* ---- scopes ---- */
+
+void queue_open(CallScope *scope) {
+    scope->scope = scope_begin(&scope->ticket->work);
+    if (scope->scope != NULL) scope_retain(scope->scope);
+}
+
+void queue_shut(CallScope *scope) {
+    if (scope->scope == NULL) return;
+    mark_home(scope->scope->around);
+    scope_end(scope->scope);
+}
+
+void queue_dispose(CallScope *scope) {
+    if (scope->scope != NULL) scope_release(scope->scope);
+    ticket_release(scope->ticket);
+    free(scope);
+}
+
+void queue_await(ScopeWait *wait) {
+    Scope *scope = wait->scope->scope;
+    if (scope != NULL && wait->ticket->account != NULL) {
+        scope_expect(scope, &wait->ticket->work); /* without memory the wait lends nothing */
+        mark(wait->ticket->account);
+        mark_home(scope);
+    }
+    scope_drop(wait->scope);
+    ticket_release(wait->ticket);
+    free(wait);
+}

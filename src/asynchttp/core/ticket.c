@@ -1,0 +1,488 @@
+/* Tickets, and what they are made of: made and released by any thread.
+ *
+ * Rule: whoever takes the count of references to nothing frees, but for what libcurl's handles belong
+ * to: the core's thread frees that.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "state.h"
+
+static int is_last(atomic_int *references) { return atomic_fetch_sub(references, 1) == 1; }
+
+/* ---- profiles ---- */
+
+Profile *profile_new(void) {
+    Profile *profile = calloc(1, sizeof *profile);
+    if (profile == NULL) return NULL;
+    profile->post.kind = POST_PROFILE;
+    atomic_init(&profile->references, 1);
+    list_init(&profile->idle);
+    return profile;
+}
+
+static int profile_add(Profile *profile, Option option) {
+    if (profile->count == profile->room) {
+        size_t room = profile->room ? profile->room * 2 : 16;
+        Option *options = realloc(profile->options, room * sizeof *options);
+        if (options == NULL) return -1;
+        profile->options = options;
+        profile->room = room;
+    }
+    profile->options[profile->count++] = option;
+    return 0;
+}
+
+int profile_add_number(Profile *profile, int option, int64_t value) {
+    return profile_add(profile, (Option){.option = option, .number = value});
+}
+
+int profile_add_text(Profile *profile, int option, const char *text) {
+    char *copy = strdup(text);
+    if (copy != NULL && profile_add(profile, (Option){.option = option, .text = copy}) == 0) return 0;
+    free(copy);
+    return -1;
+}
+
+static struct curl_slist *list_of(const char *const *lines, size_t count) {
+    struct curl_slist *list = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct curl_slist *longer = curl.slist_append(list, lines[i]);
+        if (longer == NULL) {
+            curl.slist_free_all(list);
+            return NULL;
+        }
+        list = longer;
+    }
+    return list;
+}
+
+int profile_add_list(Profile *profile, int option, const char *const *lines, size_t count) {
+    struct curl_slist *list = list_of(lines, count);
+    if (list == NULL && count > 0) return -1;
+    if (profile_add(profile, (Option){.option = option, .list = list}) == 0) return 0;
+    curl.slist_free_all(list);
+    return -1;
+}
+
+static void profile_free(Profile *profile) {
+    for (size_t i = 0; i < profile->count; i++) {
+        free(profile->options[i].text);
+        curl.slist_free_all(profile->options[i].list);
+    }
+    free(profile->options);
+    free(profile);
+}
+
+void profile_dispose(Profile *profile) {
+    for (Link *link; (link = list_pop(&profile->idle)) != NULL;)
+        handle_free(CONTAINER(link, EasyHandle, pooled));
+    profile_free(profile);
+}
+
+void profile_release(Profile *profile) {
+    if (profile == NULL || !is_last(&profile->references)) return;
+    if (profile->core == NULL) profile_free(profile);
+    else core_post(profile->core, &profile->post, POST_DISPOSE);
+}
+
+/* ---- headers ---- */
+
+Headers *headers_new(const char *const *lines, size_t count) {
+    Headers *headers = calloc(1, sizeof *headers);
+    if (headers == NULL) return NULL;
+    atomic_init(&headers->references, 1);
+    headers->list = list_of(lines, count);
+    if (headers->list != NULL || count == 0) return headers;
+    free(headers);
+    return NULL;
+}
+
+void headers_release(Headers *headers) {
+    if (headers == NULL || !is_last(&headers->references)) return;
+    curl.slist_free_all(headers->list);
+    free(headers);
+}
+
+/* ---- routes ---- */
+
+Route *route_new(const char *origin, int is_https, ProxyTakes proxy_takes) {
+    Route *route = calloc(1, sizeof *route);
+    if (route == NULL) return NULL;
+    atomic_init(&route->references, 1);
+    route->is_https = is_https;
+    route->proxy_takes = proxy_takes;
+    route->origin = strdup(origin);
+    if (route->origin != NULL) return route;
+    free(route);
+    return NULL;
+}
+
+static char *key_of(const char *name, int port) {
+    size_t size = strlen(name) + sizeof ":65535";
+    char *key = malloc(size);
+    if (key != NULL) snprintf(key, size, "%s:%d", name, port & 0xFFFF);
+    return key;
+}
+
+int route_add_host(Route *route, const char *name, int port) {
+    Host host = {.name = strdup(name), .port = port, .key = key_of(name, port)};
+    if (host.name != NULL && host.key != NULL) {
+        route->hosts[route->host_count++] = host;
+        return 0;
+    }
+    free(host.name);
+    free(host.key);
+    return -1;
+}
+
+void route_release(Route *route) {
+    if (route == NULL || !is_last(&route->references)) return;
+    for (int i = 0; i < route->host_count; i++) {
+        free(route->hosts[i].name);
+        free(route->hosts[i].key);
+    }
+    free(route->origin);
+    free(route);
+}
+
+/* ---- plans ---- */
+
+Plan *plan_new(Profile *profile, Route *route, Headers *headers, double timeout, int flags,
+               const DecodeLimits *limits, const char *statuses) {
+    Plan *plan = calloc(1, sizeof *plan);
+    if (plan == NULL) return NULL;
+    *plan = (Plan){.profile = profile, .route = route, .headers = headers};
+    plan->timeout = timeout;
+    plan->flags = flags;
+    plan->limits = *limits;
+    atomic_init(&plan->references, 1);
+    atomic_fetch_add(&profile->references, 1);
+    atomic_fetch_add(&route->references, 1);
+    atomic_fetch_add(&headers->references, 1);
+    for (int status = 0; status <= LAST_STATUS; status++)
+        if (statuses[status]) plan->statuses[status / 8] |= (unsigned char)(1 << status % 8);
+    return plan;
+}
+
+int plan_observes(const Plan *plan, int status) {
+    if (status < 0 || status > LAST_STATUS) return 1; /* whatever that is, others have to see it */
+    return plan->statuses[status / 8] >> status % 8 & 1;
+}
+
+void plan_release(Plan *plan) {
+    if (plan == NULL || !is_last(&plan->references)) return;
+    profile_release(plan->profile);
+    route_release(plan->route);
+    headers_release(plan->headers);
+    free(plan);
+}
+
+/* ---- accounts ---- */
+
+Account *account_new(Core *core, int limit) {
+    Account *account = calloc(1, sizeof *account);
+    if (account == NULL) return NULL;
+    if (slots_init(&account->slots, limit) < 0) {
+        free(account);
+        return NULL;
+    }
+    account->post.kind = POST_ACCOUNT;
+    atomic_init(&account->references, 1);
+    atomic_init(&account->limit, limit);
+    account->core = core;
+    list_init(&account->multis);
+    list_init(&account->tickets);
+    return account;
+}
+
+void account_release(Account *account) {
+    if (account == NULL || !is_last(&account->references)) return;
+    core_post(account->core, &account->post, POST_DISPOSE);
+}
+
+void account_dispose(Account *account) {
+    for (Link *link; (link = list_pop(&account->multis)) != NULL;)
+        multi_free(CONTAINER(link, MultiHandle, sibling));
+    link_remove(&account->dirty);
+    slots_release(&account->slots);
+    names_free(account);
+    origins_free(account);
+    free(account);
+}
+
+/* ---- scopes ---- */
+
+CallScope *scope_open(Ticket *ticket) {
+    CallScope *scope = calloc(1, sizeof *scope);
+    if (scope == NULL) return NULL;
+    scope->post.kind = POST_SCOPE;
+    atomic_init(&scope->references, 1);
+    scope->ticket = ticket;
+    ticket_hold(ticket);
+    core_post(ticket->account->core, &scope->post, POST_OPEN);
+    return scope;
+}
+
+void scope_close(CallScope *scope) {
+    core_post(scope->ticket->account->core, &scope->post, POST_SHUT);
+}
+
+int scope_await(CallScope *scope, Ticket *ticket) {
+    ScopeWait *wait = calloc(1, sizeof *wait);
+    if (wait == NULL) return -1;
+    wait->post.kind = POST_WAIT;
+    wait->scope = scope;
+    wait->ticket = ticket;
+    scope_hold(scope);
+    ticket_hold(ticket);
+    if (core_post(scope->ticket->account->core, &wait->post, POST_AWAIT) == 0) return 0;
+    scope_drop(scope);
+    ticket_release(ticket);
+    free(wait);
+    return 0;
+}
+
+void scope_hold(CallScope *scope) { atomic_fetch_add(&scope->references, 1); }
+
+void scope_drop(CallScope *scope) {
+    if (scope == NULL || !is_last(&scope->references)) return;
+    core_post(scope->ticket->account->core, &scope->post, POST_DISPOSE);
+}
+
+/* ---- tickets ---- */
+
+Ticket *ticket_new(Account *account, void *user, int rank) {
+    Ticket *ticket = calloc(1, sizeof *ticket);
+    if (ticket == NULL) return NULL;
+    if (account != NULL) {
+        atomic_fetch_add(&account->references, 1);
+        work_init(&ticket->work, &account->slots, rank);
+    }
+    ticket->account = account;
+    ticket->post.kind = POST_TICKET;
+    atomic_init(&ticket->references, 1);
+    ticket->user = user;
+    ticket->body_size = ticket->content_length = -1;
+    return ticket;
+}
+
+static void error_free(TransferError *error) {
+    if (error != NULL) free(error->message);
+    free(error);
+}
+
+/* What the transfer before has left. */
+static void forget_outcome(Ticket *ticket) {
+    buffer_free(&ticket->head);
+    buffer_free(&ticket->content);
+    error_free(ticket->error);
+    free(ticket->connected);
+    ticket->error = NULL;
+    ticket->connected = NULL;
+    ticket->outcome = OUTCOME_ANSWERED;
+    ticket->status = ticket->is_decoded = 0;
+    ticket->content_length = -1;
+}
+
+int ticket_set_transfer(Ticket *ticket, Plan *plan, const char *url, int flags, const char *body,
+                        int64_t body_size) {
+    char *copy = strdup(url);
+    if (copy == NULL) return -1;
+    forget_outcome(ticket);
+    atomic_fetch_add(&plan->references, 1);
+    plan_release(ticket->plan);
+    free(ticket->url);
+    ticket->plan = plan;
+    ticket->url = copy;
+    ticket->flags = flags | plan->flags;
+    ticket->body = body;
+    ticket->body_size = body_size;
+    return 0;
+}
+
+int ticket_submit(Ticket *ticket, CallScope *asked_by) {
+    if (asked_by != NULL) scope_hold(asked_by);
+    ticket->asked_by = asked_by;
+    atomic_fetch_or(&ticket->state, STATE_IN_CORE);
+    ticket_hold(ticket); /* the core's, until the ticket has left */
+    if (core_submit(ticket->account->core, ticket) == 0) return 0;
+    atomic_fetch_and(&ticket->state, ~STATE_IN_CORE);
+    ticket_release(ticket);
+    return -1;
+}
+
+void ticket_hold(Ticket *ticket) { atomic_fetch_add(&ticket->references, 1); }
+
+void ticket_release(Ticket *ticket) {
+    if (ticket == NULL || !is_last(&ticket->references)) return;
+    account_release(ticket->account);
+    scope_drop(ticket->asked_by);
+    plan_release(ticket->plan);
+    forget_outcome(ticket);
+    if (ticket->trace != NULL) buffer_free(ticket->trace);
+    free(ticket->trace);
+    free(ticket->url);
+    free(ticket);
+}
+
+TransferError *ticket_make_error(Ticket *ticket) {
+    if (ticket->error == NULL) ticket->error = calloc(1, sizeof *ticket->error);
+    if (ticket->error != NULL) ticket->error->length = -1;
+    return ticket->error;
+}
+
+static void post(Ticket *ticket, unsigned what) {
+    if (ticket->account != NULL) core_post(ticket->account->core, &ticket->post, what);
+}
+
+void ticket_transfer(Ticket *ticket) { post(ticket, POST_TRANSFER); }
+void ticket_leave(Ticket *ticket) { post(ticket, POST_LEAVE); }
+void ticket_cancel(Ticket *ticket) { post(ticket, POST_CANCEL); }
+
+/* ---- the state ---- */
+
+int ticket_state(const Ticket *ticket) { return atomic_load(&ticket->state); }
+
+int ticket_has_slot(const Ticket *ticket) {
+    int stage = atomic_load(&ticket->stage);
+    return stage > STAGE_QUEUED && stage < STAGE_GONE;
+}
+
+int ticket_observe(Ticket *ticket) {
+    return !(atomic_fetch_or(&ticket->state, STATE_OBSERVED) & STATE_DONE);
+}
+
+int ticket_settle(Ticket *ticket, int state) {
+    int was = atomic_load(&ticket->state);
+    int forbids = state == STATE_CANCELLED ? STATE_DONE | STATE_RUNNING : STATE_DONE;
+    do {
+        if (was & forbids) return 0;
+    } while (!atomic_compare_exchange_weak(&ticket->state, &was, was | state));
+    return 1;
+}
+
+int ticket_run(Ticket *ticket) {
+    int was = atomic_load(&ticket->state);
+    do {
+        if (was & STATE_DONE) return 0;
+    } while (!atomic_compare_exchange_weak(&ticket->state, &was, was | STATE_RUNNING));
+    return 1;
+}
+
+int ticket_keep(Ticket *ticket) {
+    int was = atomic_load(&ticket->state);
+    do {
+        if (!(was & STATE_IN_CORE)) return 0;
+    } while (!atomic_compare_exchange_weak(&ticket->state, &was, was | STATE_KEPT | STATE_OBSERVED));
+    return 1;
+}
+
+/* ---- waiting ---- */
+
+static pthread_mutex_t waiting = PTHREAD_MUTEX_INITIALIZER;
+static void (*ring)(void *bell);
+
+static unsigned forks; /* that led to this process; under `waiting` */
+
+void ticket_lock_waiters(void) { pthread_mutex_lock(&waiting); }
+void ticket_unlock_waiters(void) { pthread_mutex_unlock(&waiting); }
+
+void ticket_forget_waiters(void) {
+    forks++;
+    ticket_unlock_waiters();
+}
+
+/* Under `waiting`. Those from before a fork are gone, with the stacks of their threads. */
+static Waiter **waiters_of(Ticket *ticket) {
+    if (ticket->forks != forks) ticket->waiters = NULL;
+    ticket->forks = forks;
+    return &ticket->waiters;
+}
+
+void waiters_ring_by(void (*how)(void *bell)) { ring = how; }
+
+int ticket_add_waiter(Ticket *ticket, Waiter *waiter) {
+    pthread_mutex_lock(&waiting);
+    int is_done = ticket_state(ticket) & STATE_DONE;
+    if (!is_done) {
+        waiter->next = *waiters_of(ticket);
+        ticket->waiters = waiter;
+    }
+    pthread_mutex_unlock(&waiting);
+    return !is_done;
+}
+
+int ticket_remove_waiter(Ticket *ticket, Waiter *waiter) {
+    pthread_mutex_lock(&waiting);
+    Waiter **at = waiters_of(ticket);
+    while (*at != NULL && *at != waiter) at = &(*at)->next;
+    int is_there = *at == waiter;
+    if (is_there) *at = waiter->next;
+    pthread_mutex_unlock(&waiting);
+    return is_there;
+}
+
+void ticket_wake(Ticket *ticket) {
+    pthread_mutex_lock(&waiting);
+    while (*waiters_of(ticket) != NULL) {
+        void *bell = ticket->waiters->bell;
+        ticket->waiters = ticket->waiters->next;
+        ring(bell); /* the waiter may be gone afterwards */
+    }
+    pthread_mutex_unlock(&waiting);
+}
+
+/* ---- what others bring ---- */
+
+void ticket_give_piece(Ticket *ticket, const char *bytes, size_t size) {
+    Core *core = ticket->account->core;
+    pthread_mutex_lock(&core->lock);
+    if (ticket->progress != NULL) {
+        ticket->progress->next_piece = bytes;
+        ticket->progress->next_piece_size = size;
+    }
+    pthread_mutex_unlock(&core->lock);
+    post(ticket, POST_PIECE);
+}
+
+void ticket_refuse_piece(Ticket *ticket) {
+    Core *core = ticket->account->core;
+    pthread_mutex_lock(&core->lock);
+    if (ticket->progress != NULL) ticket->progress->piece_is_refused = 1;
+    pthread_mutex_unlock(&core->lock);
+    post(ticket, POST_PIECE);
+}
+
+void ticket_give_memory(Ticket *ticket, char *memory) {
+    Core *core = ticket->account->core;
+    pthread_mutex_lock(&core->lock);
+    if (ticket->progress != NULL) ticket->progress->next_memory = memory;
+    pthread_mutex_unlock(&core->lock);
+    post(ticket, POST_MEMORY);
+}
+
+Buffer ticket_take_trace(Ticket *ticket) {
+    Core *core = ticket->account->core;
+    Buffer trace = {0};
+    pthread_mutex_lock(&core->lock);
+    if (ticket->trace != NULL) {
+        trace = *ticket->trace;
+        *ticket->trace = (Buffer){0};
+    }
+    pthread_mutex_unlock(&core->lock);
+    return trace;
+}
+
+int64_t ticket_content_length(const Ticket *ticket) { return ticket->content_length; }
+void *ticket_user(const Ticket *ticket) { return ticket->user; }
+void ticket_forget_user(Ticket *ticket) { ticket->user = NULL; }
+OutcomeKind ticket_outcome(const Ticket *ticket) { return ticket->outcome; }
+const TransferError *ticket_error(const Ticket *ticket) { return ticket->error; }
+int ticket_status(const Ticket *ticket) { return ticket->status; }
+int ticket_is_decoded(const Ticket *ticket) { return ticket->is_decoded; }
+const Buffer *ticket_head(const Ticket *ticket) { return &ticket->head; }
+const Buffer *ticket_content(const Ticket *ticket) { return &ticket->content; }
+const Connected *ticket_connected(const Ticket *ticket) { return ticket->connected; }

@@ -1,0 +1,268 @@
+/* Transfers: a ticket's way from its slot to the end of the transfer.
+ *
+ *     start > names > first connection of an origin > libcurl > end
+ *
+ * Rules:
+ * - A ticket enters libcurl in `enter` and leaves it in `transfer_end`, or in `send_again`, which is for
+ *   what was refused before a byte was written; nowhere else.
+ * - httplib2's timeout is for each silence, not for the whole. Time for which the thread could not
+ *   listen, or a transfer was paused, is no silence.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "state.h"
+
+enum { TICKS = 8 }; /* looks within one timeout whether bytes still move */
+
+/* Seconds. A shorter rest of a timeout is none: added to the time, the rest might change nothing. */
+static const double MOMENT = 1e-6;
+
+/* ---- the beginning ---- */
+
+/* NULL while a name is being looked up, or when that failed: then the ticket has ended. */
+static int has_names(Ticket *ticket) {
+    for (int i = 0; i < ticket->plan->route->host_count; i++) {
+        int failed;
+        atomic_store(&ticket->stage, STAGE_NAMING);
+        if (names_find(ticket->account, &ticket->plan->route->hosts[i], ticket, &failed) != NULL) continue;
+        if (failed) transfer_end(ticket, OUTCOME_NOT_FOUND, failed);
+        return 0;
+    }
+    return 1;
+}
+
+static MultiHandle *multi_for(Ticket *ticket) {
+    return ticket->plan->route->is_https ? origin_multi(ticket) : multi_with_room(ticket->account);
+}
+
+static void enter(Ticket *ticket) {
+    MultiHandle *multi = multi_for(ticket);
+    int code = CURLE_OUT_OF_MEMORY;
+    EasyHandle *handle =
+        multi == NULL ? NULL : handle_take(ticket->account->core, ticket->plan->profile, &code);
+    if (handle == NULL) {
+        transfer_end(ticket, OUTCOME_FAILED, code);
+        return;
+    }
+    atomic_store(&ticket->stage, STAGE_ACTIVE);
+    ticket->handle = handle;
+    ticket->progress->moved = ticket->account->core->now;
+    code = handle_prepare(handle, ticket);
+    if (code == CURLE_OK) code = names_load(handle, multi, ticket);
+    if (code == CURLE_OK && multi_add(multi, handle) < 0) code = CURLE_OUT_OF_MEMORY;
+    if (code != CURLE_OK) transfer_end(ticket, OUTCOME_FAILED, code);
+}
+
+void transfer_begin(Ticket *ticket) {
+    if (!has_names(ticket)) return;
+    atomic_store(&ticket->stage, STAGE_WAITING);
+    int admitted = ticket->plan->route->is_https ? origin_admits(ticket) : 1;
+    if (admitted < 0) transfer_end(ticket, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY);
+    else if (admitted) enter(ticket);
+}
+
+static void look_for_silence(Timer *timer);
+
+/* Others look at it under `lock`. */
+static void set_progress(Ticket *ticket, Progress *progress) {
+    Core *core = ticket->account->core;
+    pthread_mutex_lock(&core->lock);
+    ticket->progress = progress;
+    pthread_mutex_unlock(&core->lock);
+}
+
+static int watch_silence(Progress *progress, Core *core, double timeout) {
+    if (timers_know(&core->silences) < 0) return -1;
+    progress->silence.run = look_for_silence;
+    timers_set(&core->silences, &progress->silence, progress->moved + timeout / TICKS);
+    return 0;
+}
+
+void transfer_start(Ticket *ticket) {
+    Core *core = ticket->account->core;
+    double timeout = ticket->plan->timeout;
+    Progress *progress = calloc(1, sizeof *progress);
+    atomic_store(&ticket->stage, STAGE_WAITING);
+    if (progress != NULL) {
+        progress->ticket = ticket;
+        progress->moved = clock_now();
+        set_progress(ticket, progress);
+    }
+    if (progress == NULL || (timeout >= 0 && watch_silence(progress, core, timeout) < 0))
+        transfer_end(ticket, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY);
+    else transfer_begin(ticket);
+}
+
+/* ---- silence ---- */
+
+/* Whether bytes may be those of another transfer: so on HTTP/2, which libcurl names only when the
+ * answer has begun. */
+static int may_share(const EasyHandle *handle) {
+    if (!handle->ticket->plan->route->is_https) return 0;
+    long version = info_long(handle->easy, CURLINFO_HTTP_VERSION);
+    return version == 0 || version >= CURL_HTTP_VERSION_2_0;
+}
+
+static int has_progress(EasyHandle *handle) {
+    int64_t now[] = {
+        info_offset(handle->easy, CURLINFO_PRETRANSFER_TIME_T),
+        info_offset(handle->easy, CURLINFO_SIZE_UPLOAD_T),
+        info_offset(handle->easy, CURLINFO_SIZE_DOWNLOAD_T),
+        info_long(handle->easy, CURLINFO_HEADER_SIZE),
+    };
+    int is_same = memcmp(now, handle->progress, sizeof now) == 0;
+    memcpy(handle->progress, now, sizeof now);
+    return !is_same;
+}
+
+static void note_progress(EasyHandle *handle) {
+    Progress *progress = handle->ticket->progress;
+    Core *core = handle->core;
+    int has_moved = has_progress(handle);
+    const Socket *socket = may_share(handle) ? NULL : socket_at(core, info_socket(handle->easy));
+    if (handle->is_paused) progress->moved = core->now;
+    else if (socket != NULL) progress->moved = fmax(progress->moved, socket->moved);
+    else if (has_moved) progress->moved = core->now;
+}
+
+static void look_for_silence(Timer *timer) {
+    Progress *progress = CONTAINER(timer, Progress, silence);
+    Ticket *ticket = progress->ticket;
+    Core *core = ticket->account->core;
+    double timeout = ticket->plan->timeout;
+    double late = fmax(0, core->now - timer->due); /* the thread was kept from listening */
+    progress->moved = fmin(core->now, progress->moved + late);
+    if (ticket->handle != NULL) note_progress(ticket->handle);
+    double left = progress->moved + timeout - core->now;
+    if (left <= MOMENT) transfer_end(ticket, OUTCOME_SILENT, CURLE_OPERATION_TIMEDOUT);
+    else timers_set(&core->silences, timer, core->now + fmin(left, timeout / TICKS));
+}
+
+/* ---- from outside ---- */
+
+static void take_memory(Ticket *ticket) {
+    Core *core = ticket->account->core;
+    pthread_mutex_lock(&core->lock);
+    char *memory = ticket->progress->next_memory;
+    pthread_mutex_unlock(&core->lock);
+    if (memory != NULL) buffer_lend(&ticket->content, memory, (size_t)ticket->content_length);
+}
+
+void transfer_resume(Ticket *ticket, unsigned what) {
+    EasyHandle *handle = ticket->handle;
+    if (handle == NULL) return;
+    if (what & POST_MEMORY) take_memory(ticket);
+    if (what & POST_PIECE) handle_take_piece(handle);
+    handle->is_paused = 0;
+    ticket->progress->moved = clock_now();
+    curl.easy_pause(handle->easy, CURLPAUSE_CONT);
+}
+
+/* ---- the end ---- */
+
+static void describe(EasyHandle *handle, TransferError *error) {
+    CURL *easy = handle->easy;
+    error->message = strdup(handle->message[0] ? handle->message : curl.easy_strerror(error->code));
+    error->os_errno = (int)info_long(easy, CURLINFO_OS_ERRNO);
+    error->verify_result = info_long(easy, CURLINFO_SSL_VERIFYRESULT);
+    error->connect_code = info_long(easy, CURLINFO_HTTP_CONNECTCODE);
+    error->request_size = info_long(easy, CURLINFO_REQUEST_SIZE);
+    error->length = info_offset(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T);
+    error->is_connected = info_offset(easy, CURLINFO_CONNECT_TIME_T) != 0;
+    error->is_reused = info_long(easy, CURLINFO_NUM_CONNECTS) == 0;
+    if (handle->decoder != NULL) decoder_counts(handle->decoder, &error->consumed, &error->produced);
+}
+
+static void leave(Ticket *ticket) {
+    EasyHandle *handle = ticket->handle;
+    MultiHandle *multi = handle->multi;
+    multi_remove(handle);
+    /* What libcurl was to learn about hosts, it may not have come to. */
+    if (handle->resolve != NULL && handle->sendings == 0 && multi != NULL) names_unload(multi);
+    handle_give_back(handle);
+    ticket->handle = NULL;
+}
+
+/* Nothing of the transfer goes on. */
+static void drop_progress(Ticket *ticket) {
+    Progress *progress = ticket->progress;
+    Core *core = ticket->account->core;
+    link_remove(&ticket->link);
+    if (ticket->handle != NULL) leave(ticket);
+    if (progress == NULL) return;
+    if (progress->silence.run != NULL) timers_forget(&core->silences, &progress->silence);
+    origin_release(ticket);
+    set_progress(ticket, NULL);
+    free(progress);
+}
+
+void transfer_abort(Ticket *ticket) { drop_progress(ticket); }
+
+void transfer_end(Ticket *ticket, OutcomeKind outcome, int code) {
+    ticket->outcome = outcome;
+    if (outcome != OUTCOME_ANSWERED) {
+        TransferError *error = ticket_make_error(ticket);
+        if (error != NULL) error->code = code;
+        if (error != NULL && ticket->handle != NULL) describe(ticket->handle, error);
+    }
+    drop_progress(ticket);
+    queue_tell_ended(ticket);
+}
+
+/* The request was refused before a byte of it was written. */
+static void send_again(Ticket *ticket) {
+    leave(ticket);
+    atomic_store(&ticket->stage, STAGE_WAITING);
+    list_append(&ticket->account->core->again, &ticket->link);
+}
+
+/* Whether the head has its end: to libcurl, a connection that closes in the head ends that too. */
+static int is_whole(const Buffer *head) {
+    const char *line = head->bytes, *end = head->bytes + head->size;
+    while (line < end) {
+        if (*line == '\n' || (*line == '\r' && line + 1 < end && line[1] == '\n')) return 1;
+        line = memchr(line, '\n', (size_t)(end - line));
+        if (line == NULL) return 0;
+        line++;
+    }
+    return 0;
+}
+
+static int is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* Whether the head begins with a status line: HTTP/, a version, a status of three digits (RFC 9112, 4). */
+static int is_status_line(const Buffer *head) {
+    const char *at = memchr(head->bytes, ' ', head->size), *end = head->bytes + head->size;
+    while (at != NULL && at < end && *at == ' ') at++;
+    if (at == NULL || end - at < 4) return 0;
+    return is_digit(at[0]) && is_digit(at[1]) && is_digit(at[2]) && !is_digit(at[3]) &&
+           (at[3] == ' ' || at[3] == '\r' || at[3] == '\n');
+}
+
+static void answered(EasyHandle *handle) {
+    Ticket *ticket = handle->ticket;
+    ticket->status = (int)info_long(handle->easy, CURLINFO_RESPONSE_CODE);
+    ticket->is_decoded = handle->decoder != NULL;
+    buffer_trim(&ticket->content);
+    if (ticket->plan->route->is_https)
+        origin_learn(ticket, info_long(handle->easy, CURLINFO_HTTP_VERSION) >= CURL_HTTP_VERSION_2_0);
+    DecodeResult result = handle->decoder == NULL ? DECODED : decoder_end(handle->decoder);
+    if (!is_whole(&ticket->head)) transfer_end(ticket, OUTCOME_CUT_HEAD, 0);
+    else if (!is_status_line(&ticket->head)) transfer_end(ticket, OUTCOME_BAD_HEAD, 0);
+    else if (result == DECODE_NO_MEMORY) transfer_end(ticket, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY);
+    else if (result != DECODED) transfer_end(ticket, OUTCOME_BAD_CONTENT, (int)result);
+    else transfer_end(ticket, OUTCOME_ANSWERED, 0);
+}
+
+void transfer_done(EasyHandle *handle, int code) {
+    Ticket *ticket = handle->ticket;
+    if (code == CURLE_OK) answered(handle);
+    else if (handle->is_stale) send_again(ticket);
+    else if (handle->refusal != OUTCOME_ANSWERED)
+        transfer_end(ticket, handle->refusal, handle->refusal_code);
+    else transfer_end(ticket, OUTCOME_FAILED, code);
+}

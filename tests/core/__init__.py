@@ -1,0 +1,1 @@
+"""Test programs of the core in C, and how they are built."""

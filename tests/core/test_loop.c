@@ -1,0 +1,312 @@
+/* The core without an interpreter: the loop, the queue, and libcurl against a server in this process.
+ *
+ *     test_loop LIBCURL [REQUESTS]
+ *
+ * The server answers every path at once, but for /silent (never), and /close, where it reads the request
+ * and closes the connection. It counts what it reads.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "core.h"
+#include "curl.h"
+
+enum { PATIENCE = 60 }; /* seconds */
+
+/* ---- the server ---- */
+
+static int port;
+static atomic_int requests_read, closes_read;
+static char order[100000][16];
+static atomic_int ordered;
+
+static const char ANSWER[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhello";
+
+static int answer(int fd, const char *request) {
+    char path[16] = "";
+    sscanf(request, "%*s /%15[^ ]", path);
+    atomic_fetch_add(&requests_read, 1);
+    if (strncmp(path, "order", 5) == 0) strcpy(order[atomic_fetch_add(&ordered, 1)], path);
+    if (strcmp(path, "close") == 0) {
+        atomic_fetch_add(&closes_read, 1);
+        return -1;
+    }
+    if (strcmp(path, "silent") == 0) return 0;
+    return write(fd, ANSWER, sizeof ANSWER - 1) == (ssize_t)(sizeof ANSWER - 1) ? 0 : -1;
+}
+
+static void *serve(void *argument) {
+    int fd = (int)(intptr_t)argument;
+    char text[4096];
+    size_t size = 0;
+    for (ssize_t got; (got = read(fd, text + size, sizeof text - 1 - size)) > 0;) {
+        size += (size_t)got;
+        text[size] = '\0';
+        for (char *end; (end = strstr(text, "\r\n\r\n")) != NULL;) {
+            if (answer(fd, text) < 0) {
+                close(fd);
+                return NULL;
+            }
+            size -= (size_t)(end + 4 - text);
+            memmove(text, end + 4, size + 1);
+        }
+    }
+    close(fd);
+    return NULL;
+}
+
+static void start_thread(void *(*function)(void *), void *argument) {
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, function, argument) == 0);
+    pthread_detach(thread);
+}
+
+static void *accept_all(void *argument) {
+    for (int fd; (fd = accept((int)(intptr_t)argument, NULL, NULL)) >= 0;)
+        start_thread(serve, (void *)(intptr_t)fd);
+    return NULL;
+}
+
+static void start_server(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0 && listen(fd, 128) == 0);
+    CHECK(getsockname(fd, (struct sockaddr *)&address, &size) == 0);
+    port = ntohs(address.sin_port);
+    start_thread(accept_all, (void *)(intptr_t)fd);
+}
+
+/* ---- what the tests ask for ---- */
+
+static Plan *plan, *observed_plan;
+
+static Plan *make_plan(int observes) {
+    char statuses[LAST_STATUS + 1] = {0};
+    DecodeLimits limits = {.ratio = 100};
+    const char *line = "accept:";
+    statuses[200] = (char)observes;
+    Profile *profile = profile_new();
+    CHECK(profile_add_text(profile, 10004, "") == 0); /* CURLOPT_PROXY */
+    Headers *headers = headers_new(&line, 1);
+    Route *route = route_new("test", 0, PROXY_NAMES);
+    Plan *made = plan_new(profile, route, headers, -1, TRANSFER_DECODE, &limits, statuses);
+    profile_release(profile);
+    headers_release(headers);
+    route_release(route);
+    return made;
+}
+
+static Ticket *ask_by(Plan *how, Account *account, const char *path) {
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/%s", port, path);
+    Ticket *ticket = ticket_new(account, account, 0);
+    CHECK(ticket_set_transfer(ticket, how, url, 0, NULL, -1) == 0);
+    CHECK(ticket_submit(ticket, NULL) == 0);
+    return ticket;
+}
+
+static Ticket *ask(Account *account, const char *path) { return ask_by(plan, account, path); }
+
+static void ring(void *bell) {
+    pthread_mutex_lock(bell);
+    pthread_mutex_unlock(bell);
+}
+
+static void wait_until_idle(Account *account) { CHECK(account_wait(account, PATIENCE)); }
+
+static void cancel(Ticket *ticket) {
+    if (ticket_settle(ticket, STATE_CANCELLED)) ticket_cancel(ticket);
+}
+
+static Event next_event(Core *core, int *has_role) {
+    Event event;
+    for (;;) {
+        if (core_take_events(core, &event, 1) == 1) return event;
+        *has_role = core_wait(core, PATIENCE, *has_role) == WAIT_ROLE;
+        CHECK(*has_role);
+    }
+}
+
+/* ---- tests ---- */
+
+static void test_plain_requests_end_in_the_core(int count) {
+    Account *account = account_new(core_get(), 20);
+    Ticket **tickets = calloc((size_t)count, sizeof *tickets);
+    for (int i = 0; i < count; i++) tickets[i] = ask(account, "x");
+    wait_until_idle(account);
+    for (int i = 0; i < count; i++) {
+        CHECK(ticket_state(tickets[i]) == STATE_FINISHED);
+        CHECK(ticket_status(tickets[i]) == 200);
+        CHECK(ticket_content(tickets[i])->size == 5);
+        ticket_release(tickets[i]);
+    }
+    free(tickets);
+    account_release(account);
+}
+
+static void test_one_at_a_time_in_order(void) {
+    enum { COUNT = 300 };
+    Account *account = account_new(core_get(), 1);
+    Ticket *tickets[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        char path[24];
+        snprintf(path, sizeof path, "order%d", i);
+        tickets[i] = ask(account, path);
+    }
+    wait_until_idle(account);
+    CHECK(atomic_load(&ordered) == COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        char path[24];
+        snprintf(path, sizeof path, "order%d", i);
+        CHECK(strcmp(order[i], path) == 0);
+        ticket_release(tickets[i]);
+    }
+    account_release(account);
+}
+
+static void test_observed_requests_are_events(void) {
+    enum { COUNT = 200 };
+    Core *core = core_get();
+    Account *account = account_new(core, 10);
+    Ticket *tickets[COUNT];
+    int has_role = 0;
+    for (int i = 0; i < COUNT; i++) {
+        tickets[i] = ask_by(i % 2 ? observed_plan : plan, account, "x");
+        if (i % 2 == 0) ticket_observe(tickets[i]);
+    }
+    int finished = 0;
+    for (int i = 0; i < COUNT; i++) finished += (ticket_state(tickets[i]) & STATE_DONE) != 0;
+    for (int left = COUNT - finished; left > 0; left--) {
+        Event event = next_event(core, &has_role);
+        CHECK(event.what == EVENT_ENDED);
+        CHECK(ticket_settle(event.ticket, STATE_FINISHED));
+        ticket_leave(event.ticket);
+        ticket_release(event.ticket);
+    }
+    wait_until_idle(account);
+    for (int i = 0; i < COUNT; i++) ticket_release(tickets[i]);
+    core_pass_on(core);
+    account_release(account);
+}
+
+static void test_cancel_at_every_moment(int count) {
+    Account *account = account_new(core_get(), 8);
+    unsigned seed = 1;
+    for (int round = 0; round < count; round++) {
+        Ticket *tickets[16];
+        for (int i = 0; i < 16; i++) tickets[i] = ask(account, rand_r(&seed) % 4 ? "x" : "silent");
+        struct timespec pause = {0, rand_r(&seed) % 300000};
+        nanosleep(&pause, NULL);
+        for (int i = 0; i < 16; i++) cancel(tickets[i]);
+        wait_until_idle(account);
+        for (int i = 0; i < 16; i++) ticket_release(tickets[i]);
+    }
+    account_release(account);
+}
+
+static void test_close_with_transfers_under_way(void) {
+    Account *account = account_new(core_get(), 4);
+    Ticket *silent = ask(account, "silent");
+    Ticket *other = ask(account, "x");
+    account_close(account);
+    cancel(silent);
+    wait_until_idle(account);
+    account_close(account);
+    CHECK(account_join(account, PATIENCE));
+    ticket_release(silent);
+    ticket_release(other);
+    account_release(account);
+}
+
+static void test_a_request_is_written_once(void) {
+    Core *core = core_get();
+    Account *account = account_new(core, 1);
+    int has_role = 0;
+    Ticket *first = ask(account, "x");
+    wait_until_idle(account);
+    Ticket *closed = ask(account, "close"); /* on the connection that was used before */
+    Event event = next_event(core, &has_role);
+    CHECK(event.ticket == closed && event.what == EVENT_ENDED);
+    CHECK(ticket_outcome(closed) == OUTCOME_RESENT);
+    CHECK(atomic_load(&closes_read) == 1);
+    ticket_settle(closed, STATE_FINISHED);
+    ticket_leave(closed);
+    wait_until_idle(account);
+    core_pass_on(core);
+    ticket_release(event.ticket);
+    ticket_release(closed);
+    ticket_release(first);
+    account_release(account);
+}
+
+static void test_fork_while_the_core_is_busy(int children) {
+    Account *account = account_new(core_get(), 8);
+    for (int i = 0; i < children; i++) {
+        Ticket *tickets[50];
+        for (int j = 0; j < 50; j++) tickets[j] = ask(account, "x");
+        pid_t child = fork();
+        CHECK(child >= 0);
+        if (child == 0) {
+            Ticket *lost = ticket_new(account, NULL, 0);
+            CHECK(ticket_set_transfer(lost, plan, "http://127.0.0.1/", 0, NULL, -1) == 0);
+            CHECK(ticket_submit(lost, NULL) < 0);
+            Account *own = account_new(core_get(), 2);
+            Ticket *mine = ask(own, "x");
+            wait_until_idle(own);
+            _exit(ticket_state(mine) == STATE_FINISHED ? 0 : 1);
+        }
+        int status;
+        wait_until_idle(account);
+        CHECK(waitpid(child, &status, 0) == child);
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        for (int j = 0; j < 50; j++) {
+            CHECK(ticket_state(tickets[j]) == STATE_FINISHED);
+            ticket_release(tickets[j]);
+        }
+    }
+    account_release(account);
+}
+
+static void test_the_gate_keeps_the_thread_out(void) {
+    Account *account = account_new(core_get(), 4);
+    core_park();
+    core_park(); /* as the end of a process may, twice */
+    Ticket *ticket = ask(account, "x");
+    CHECK(!account_wait(account, 0.05));
+    CHECK(!(ticket_state(ticket) & STATE_DONE));
+    ticket_release(ticket);
+}
+
+int main(int count, char **arguments) {
+    CHECK(count > 1);
+    void *library = dlopen(arguments[1], RTLD_NOW);
+    CHECK(library != NULL && curl_find(library) == NULL && zlib_find(library) == 0);
+    int requests = count > 2 ? atoi(arguments[2]) : 5000;
+    waiters_ring_by(ring);
+    start_server();
+    plan = make_plan(0);
+    observed_plan = make_plan(1);
+    test_plain_requests_end_in_the_core(requests);
+    test_one_at_a_time_in_order();
+    test_observed_requests_are_events();
+    test_cancel_at_every_moment(requests / 50);
+    test_close_with_transfers_under_way();
+    test_a_request_is_written_once();
+    test_fork_while_the_core_is_busy(requests / 500);
+    test_the_gate_keeps_the_thread_out();
+    printf("%d requests read by the server; all as it should be\n", atomic_load(&requests_read));
+    return 0;
+}

@@ -1,0 +1,65 @@
+"""Requests with `Expect` are made by httplib2's own code: libcurl repeats a request after a 417.
+
+Rule: the server counts the requests that it received.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from asynchttp import Http
+from tests.conftest import RawServers
+from tests.oracle import answers, same
+from tests.servers.raw import OK
+from tests.servers.seen import PATIENCE
+
+REFUSED = b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 6\r\n\r\nno way"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+EXPECTATION = {"Expect": "100-continue"}
+
+
+@pytest.fixture(params=[False, True], ids=["lazy", "blocking"])
+def http(request: pytest.FixtureRequest) -> Iterator[Http]:
+    with Http(timeout=PATIENCE, blocking=request.param) as http:
+        yield http
+
+
+@pytest.mark.parametrize("name", ["Expect", "expect", "EXPECT", b"Expect", b"eXPECT"], ids=repr)
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_417_is_the_answer(http: Http, raw_server: RawServers, name: Any, method: str) -> None:
+    server = raw_server([answers(REFUSED, OK)])
+    response, content = http.request(server.url(), method, b"body", {name: "100-continue"})
+    assert (response.status, bytes(content)) == (417, b"no way")
+    ((head, body),) = server.requests
+    assert b"expect: 100-continue\r\n" in head.lower()
+    assert body == b"body"
+
+
+@pytest.mark.parametrize("answer", [REFUSED, OK, CONTINUE + OK, CONTINUE + REFUSED])
+@pytest.mark.parametrize("body", [b"body", b"b" * 2_000_000, b"", None])
+def test_expect_works_as_with_httplib2(
+    raw_server: RawServers, answer: bytes, body: bytes | None
+) -> None:
+    story = same(
+        raw_server,
+        [answers(answer)],
+        lambda http, url: http.request(url("/"), "PUT", body, EXPECTATION),
+    )
+    assert len(story.requests) == 1
+
+
+@pytest.mark.parametrize("name", ["X-Expect", "Expected", b"Expects"], ids=repr)
+def test_other_fields_are_no_expectation(http: Http, raw_server: RawServers, name: Any) -> None:
+    """Two requests by libcurl have one connection; httplib2's code would have another."""
+    server = raw_server([answers(OK)])
+    for headers in ({}, {name: "100-continue"}):
+        response, _ = http.request(server.url(), "POST", b"body", headers)
+        assert response.status == 200
+    assert len(server.accepted) == 1
+
+
+def test_a_name_that_is_no_text_is_still_refused(http: Http, raw_server: RawServers) -> None:
+    odd: Any = {1: "100-continue"}
+    with pytest.raises(TypeError):
+        len(http.request(raw_server([answers(OK)]).url(), "POST", b"body", odd)[1])

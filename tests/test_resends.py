@@ -1,0 +1,137 @@
+"""No request is sent more than twice, whatever becomes of its connections.
+
+Rule: the servers count the requests that they read.
+"""
+
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
+
+import pytest
+from h2.config import H2Configuration
+from h2.connection import ConnectionState, H2Connection
+from h2.errors import ErrorCodes
+from h2.events import RequestReceived
+
+from asynchttp import Http
+from tests.conftest import RawServers
+from tests.oracle import record
+from tests.servers.certificates import Authority, local, server_context
+from tests.servers.raw import OK, Peer, RawServer, Step, reset, send, until_closed
+from tests.servers.seen import PATIENCE
+
+KEPT = 6
+
+
+def hang_up(peer: Peer) -> None:
+    peer.close()
+    peer.server.closed.add(peer.port)
+
+
+@contextmanager
+def many_kept(raw_server: RawServers, last: list[Step]) -> Iterator[tuple[Http, RawServer]]:
+    """An Http that keeps several connections; each ends with these steps after one more request."""
+    enough = threading.Barrier(KEPT)
+    first = [record, lambda _: enough.wait(PATIENCE), send(OK)]
+    server = raw_server(*[[*first, record, *last]] * KEPT, [record, *last])
+    with Http(timeout=PATIENCE, max_workers=KEPT) as http:
+        promises = [http.request(server.url("/kept")) for _ in range(KEPT)]
+        assert [promise.content for promise in promises] == [b"ok"] * KEPT
+        assert len(server.accepted) == KEPT
+        yield http, server
+
+
+def sent_to(server: RawServer, path: bytes) -> int:
+    return sum(path in each for each in server.heads)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+@pytest.mark.parametrize(
+    "last",
+    [[hang_up], [reset], [send(b"HTTP/1."), reset], [send(b"SSH-2.0\r\n")]],
+    ids=["closes", "resets", "begins to answer", "is no HTTP"],
+)
+def test_kept_connections_that_end_are_not_all_tried(
+    raw_server: RawServers, method: str, last: list[Step]
+) -> None:
+    body = None if method == "GET" else b"order=1"
+    with many_kept(raw_server, last) as (http, server):
+        error = http.request(server.url("/order"), method, body).exception()
+        assert isinstance(error, OSError | HTTPException)
+        assert 1 <= sent_to(server, b" /order ") <= 2
+
+
+def test_kept_connections_that_were_closed_meanwhile_are_not_used(raw_server: RawServers) -> None:
+    """The request is sent once, on a new connection."""
+    enough = threading.Barrier(KEPT + 1)
+
+    def meet(_: Peer) -> None:
+        enough.wait(PATIENCE)
+
+    closing = [record, meet, send(OK), hang_up]
+    server = raw_server(*[closing] * KEPT, [record, send(OK)])
+    with Http(timeout=PATIENCE, max_workers=KEPT) as http:
+        promises = [http.request(server.url("/kept")) for _ in range(KEPT)]
+        enough.wait(PATIENCE)
+        assert [promise.content for promise in promises] == [b"ok"] * KEPT
+        server.closed.wait_for(KEPT)
+        assert http.request(server.url("/order"), "POST", b"order=1")[1] == b"ok"
+        assert sent_to(server, b" /order ") == 1
+
+
+# HTTP/2
+
+
+def refuse_stream(connection: H2Connection, stream: int) -> None:
+    """RFC 9113, 8.7: the server has not processed the request."""
+    connection.reset_stream(stream, ErrorCodes.REFUSED_STREAM)
+
+
+def go_away(connection: H2Connection, _: int) -> None:
+    """RFC 9113, 6.8: the server has not processed any request."""
+    connection.close_connection(last_stream_id=0)
+
+
+def answers_in_http2(answer: Callable[[H2Connection, int], None]) -> Step:
+    def step(peer: Peer) -> None:
+        connection = H2Connection(H2Configuration(client_side=False))
+        connection.initiate_connection()
+        peer.socket.sendall(connection.data_to_send())
+        while data := peer.socket.recv(65536):
+            for event in connection.receive_data(data):
+                if isinstance(event, RequestReceived):
+                    peer.server.heads.add(dict(event.headers)[b":path"])
+                    answer(connection, event.stream_id)
+            peer.socket.sendall(connection.data_to_send())
+            if connection.state_machine.state is ConnectionState.CLOSED:
+                break
+        until_closed(peer)
+
+    return step
+
+
+@pytest.fixture
+def http2_context(authority: Authority) -> ssl.SSLContext:
+    context = server_context(local(authority))
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
+@pytest.mark.parametrize("answer", [refuse_stream, go_away])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_server_that_refuses_every_stream_is_asked_twice(
+    http2_context: ssl.SSLContext,
+    authority_file: str,
+    method: str,
+    answer: Callable[[H2Connection, int], None],
+) -> None:
+    body = None if method == "GET" else b"order=1"
+    with (
+        RawServer([answers_in_http2(answer)], tls=http2_context) as server,
+        Http(timeout=PATIENCE, ca_certs=authority_file) as http,
+    ):
+        error = http.request(server.url("/order"), method, body).exception()
+        assert isinstance(error, OSError | HTTPException)
+        assert list(server.heads) == [b"/order"] * 2
