@@ -1,7 +1,7 @@
 """`python -m bench [ROW ...]`: the rows' programs, one after another, and the table of results.
 
-Rules: what a row found is kept as ROW.json as soon as it has found it, all together in the end as
-results.json. Exits with 1 if a program failed; a goal that is missed is a result.
+Rules: the figures of a row are kept as ROW.json as soon as the row has ended, and those of all rows
+in the end as results.json. Exits with 1 if a program failed; a goal that is missed is a result.
 """
 
 import subprocess
@@ -14,6 +14,7 @@ from typing import Final
 from rich.console import Console
 
 from bench.machine import describe
+from bench.nginx import find_nginx
 from bench.results import Results
 from bench.row import ROUNDS, Figure, Scale, load
 from bench.rows import ROWS
@@ -21,14 +22,19 @@ from bench.servers import PROJECT
 from bench.table import show, write_into
 
 _RESULTS: Final = PROJECT / "bench" / "results"
-_PAGE: Final = 120
-_QUICK: Final = Scale(rounds=3, size=0.1)
+_PAGE: Final = 140
+_QUICK: Final = Scale(rounds=3, size=0.1, free_only=True)
+_NOT_QUICK: Final = {"instructions"}
+"""Rows that take as long in small; `--quick` leaves them out unless they are named."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     scale = _QUICK if options.quick else Scale(options.rounds)
-    found = {row: _run(row, scale, options.output) for row in options.rows or ROWS}
+    left_out = _NOT_QUICK if options.quick else ()
+    rows = options.rows or [row for row in ROWS if row not in left_out]
+    find_nginx()  # once, for all rows
+    found = {row: _run(row, scale, options.output) for row in rows}
     failed = [row for row, figures in found.items() if figures is None]
     results = Results(
         describe(), scale, {row: figures for row, figures in found.items() if figures}
@@ -59,9 +65,10 @@ def _row(text: str) -> str:
 
 
 def _run(row: str, scale: Scale, directory: Path) -> list[Figure] | None:
-    """What a row's program found, or None if it failed; it prints its figures, or why."""
+    """The figures of a row's program, which prints them, or None if the program failed."""
     output = directory.resolve() / f"{row}.json"
-    sizes = ("--rounds", str(scale.rounds), "--size", str(scale.size))
+    sizes = ["--rounds", str(scale.rounds), "--size", str(scale.size)]
+    sizes += ["--free-only"] if scale.free_only else []
     command = [sys.executable, "-m", f"bench.rows.{row}", *sizes, "--output", str(output)]
     done = subprocess.run(command, cwd=PROJECT, check=False)
     return None if done.returncode else load(output)

@@ -1,15 +1,14 @@
-"""What granian serves: an RSGI application with all of our documents."""
+"""The RSGI application that granian serves without nginx: all documents but late ones."""
 
-import asyncio
 import gzip
-from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Final, Protocol, TypeAlias
 
-from bench.documents import CONTENT, PATH, ROUTES, ROUTES_PATH, archive
+from bench.documents import CONTENT, GZIPPED, PATH, archive
 
 _JSON: Final = ("content-type", "application/json")
-_GZIPPED: Final = gzip.compress(ROUTES)
+_COMPRESSED: Final = {path: gzip.compress(content) for path, content in GZIPPED.items()}
+_ARCHIVE: Final = "/archive/"
 _PIECE: Final = 1_000_000
 
 Headers: TypeAlias = list[tuple[str, str]]
@@ -22,7 +21,7 @@ class Scope(Protocol):
 
 
 class Transport(Protocol):
-    """Where the pieces of a body go."""
+    """Takes the pieces of a body."""
 
     async def send_bytes(self, piece: bytes) -> None: ...
 
@@ -36,20 +35,15 @@ class Answering(Protocol):
 
 
 async def answer(scope: Scope, protocol: Answering) -> None:
-    if scope.path == PATH:
+    path = scope.path
+    if path == PATH:
         protocol.response_bytes(200, [_JSON], CONTENT)
+    elif path in _COMPRESSED:
+        protocol.response_bytes(200, [_JSON, ("content-encoding", "gzip")], _COMPRESSED[path])
+    elif path.startswith(_ARCHIVE):
+        await _answer_archive(protocol, path.removeprefix(_ARCHIVE))
     else:
-        _, name, *numbers = scope.path.split("/")
-        await _OTHERS.get(name, _answer_nothing)(protocol, *numbers)
-
-
-async def _answer_routes(protocol: Answering) -> None:
-    protocol.response_bytes(200, [_JSON, ("content-encoding", "gzip")], _GZIPPED)
-
-
-async def _answer_late(protocol: Answering, seconds: str) -> None:
-    await asyncio.sleep(float(seconds))
-    protocol.response_bytes(200, [_JSON], CONTENT)
+        protocol.response_bytes(404, [], b"")
 
 
 async def _answer_archive(protocol: Answering, size: str) -> None:
@@ -62,14 +56,3 @@ async def _answer_archive(protocol: Answering, size: str) -> None:
 def _pieces(size: int) -> list[bytes]:
     body = archive(size)
     return [body[begin : begin + _PIECE] for begin in range(0, size, _PIECE)]
-
-
-async def _answer_nothing(protocol: Answering, *_: str) -> None:
-    protocol.response_bytes(404, [], b"")
-
-
-_OTHERS: Final[dict[str, Callable[..., Awaitable[None]]]] = {
-    ROUTES_PATH.strip("/"): _answer_routes,
-    "late": _answer_late,
-    "archive": _answer_archive,
-}

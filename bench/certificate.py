@@ -1,4 +1,4 @@
-"""A certificate for the server, from an authority that is made up for it."""
+"""A certificate for the server, from an authority that is made up for the purpose."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from trustme import CA
 
 @dataclass(frozen=True)
 class Certificate:
-    """The files that a server needs, and the one that its clients need."""
+    """The files that a server needs, and the authority that its clients need."""
 
     chain: Path
     key: Path

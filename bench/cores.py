@@ -1,6 +1,6 @@
-"""Which processor cores the server and the clients run on: never the same, where there are two.
+"""The processor cores that the server and the clients may use, in each of the two placements.
 
-A process takes the cores of the one that starts it, so each is started inside `on_cores`.
+A process inherits the cores of its parent, so each process is started inside `on_cores`.
 """
 
 import os
@@ -10,20 +10,23 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Cores:
-    """One core for the server, all others for the clients."""
+class Placement:
+    """Where the server runs, and where its clients run."""
 
     server: frozenset[int]
     clients: frozenset[int]
 
-    @property
-    def all(self) -> frozenset[int]:
-        return self.server | self.clients
+
+def free() -> Placement:
+    """All cores for everybody, as on the machines of users."""
+    cores = frozenset(os.sched_getaffinity(0))
+    return Placement(cores, cores)
 
 
-def share_out() -> Cores:
+def pinned() -> Placement:
+    """The first core for the server, and the last core, alone, for all threads of the client."""
     cores = sorted(os.sched_getaffinity(0))
-    return Cores(frozenset(cores[:1]), frozenset(cores[1:] or cores))
+    return Placement(frozenset(cores[:1]), frozenset(cores[-1:]))
 
 
 @contextmanager

@@ -4,7 +4,7 @@ prints the seconds and the bytes of resident memory at the peak as JSON:
     python -m bench.crowd URL REQUESTS
 
 Rules: the clock starts before the client is made and stops when every answer has been looked at.
-The memory is all that the process has, the interpreter and the modules included.
+The memory is all memory of the process, the interpreter and the modules included.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What the servers have to offer: made the same way wherever it is served or compared."""
+"""The documents that the servers offer: made the same way wherever they are served or compared."""
 
 import json
 from typing import Final
@@ -6,36 +6,48 @@ from urllib.parse import urlsplit
 
 PATH: Final = "/route/17.json"
 CONTENT: Final = b'{"id": "17", "name": "Harbour Line", "stops": ["Central", "Market", "Harbour"]}'
-"""Neither a quote that ends nginx's string nor a dollar sign may be in it."""
+"""The small document. No quote that ends nginx's string, and no dollar sign, may be in it."""
+
+
+def _routes(count: int) -> bytes:
+    return json.dumps(
+        [
+            {"id": f"{number}", "name": f"Line {number}", "length": number * 7919 % 1000 / 10}
+            for number in range(count)
+        ]
+    ).encode()
+
 
 ROUTES_PATH: Final = "/routes.json"
-ROUTES: Final = json.dumps(
-    [
-        {"id": f"{number}", "name": f"Line {number}", "length": number * 7919 % 1000 / 10}
-        for number in range(1900)
-    ]
-).encode()
-"""About 100 kB; served as gzip."""
+ROUTES: Final = _routes(1900)
+"""About 100 kB."""
 
-_CONTENTS: Final = {PATH: CONTENT, ROUTES_PATH: ROUTES}
+FEW_ROUTES_PATH: Final = "/few-routes.json"
+FEW_ROUTES: Final = _routes(42)
+"""About 2 kB."""
+
+GZIPPED: Final = {ROUTES_PATH: ROUTES, FEW_ROUTES_PATH: FEW_ROUTES}
+"""The documents that are served as gzip, by path."""
+
+_CONTENTS: Final = {PATH: CONTENT, **GZIPPED}
 
 
 def content_at(url: str) -> bytes:
-    """What a client has to find there; the small document where the server is another's."""
+    """The content at a URL of ours; the small document where the server is another's."""
     return _CONTENTS.get(urlsplit(url).path, CONTENT)
 
 
 def late_path(seconds: float) -> str:
-    """Where the small document comes after so many seconds."""
+    """The path where the small document comes after so many seconds."""
     return f"/late/{seconds}"
 
 
 def archive_path(size: int) -> str:
-    """Where there are so many bytes."""
+    """The path of so many bytes."""
     return f"/archive/{size}"
 
 
 def archive(size: int) -> bytes:
-    """So many bytes that cannot be in the wrong order unnoticed."""
+    """So many bytes, whose order matters: a comparison notices pieces in the wrong order."""
     numbers = b"".join(number.to_bytes(4, "big") for number in range(250_000))
     return (numbers * -(-size // len(numbers)))[:size]

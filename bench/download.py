@@ -1,10 +1,10 @@
-"""One large body fetched into memory, in a process of its own, which prints the seconds that it
-took, and the memory at the peak above the base, in bytes, as JSON:
+"""A large body fetched into memory, in a process of its own, which prints the seconds, and the
+memory at the peak above the base, in bytes, as JSON:
 
     python -m bench.download CLIENT URL SIZE
 
-Rules: the clock stops when the bytes are there. They are compared after that, and after the look
-at the memory: to compare 100 MB takes a tenth of the time of fetching them. Each client is warm.
+Rules: the clock stops when the bytes have come. The bytes are compared after that, and after the
+look at the memory: comparing 100 MB takes a tenth of the time of fetching. Each client is warm.
 """
 
 import json
@@ -42,10 +42,10 @@ def through_asynchttp() -> Iterator[Download]:
 
 @contextmanager
 def through_pycurl() -> Iterator[Download]:
-    """In the best form that there is.
+    """The best form of plain pycurl.
 
-    Measured and no faster, or of larger memory: a preallocated bytearray, one that grows, a list of
-    pieces that are joined, `perform_rb`, WRITEDATA for WRITEFUNCTION, other buffers.
+    Measured and no faster, or of larger memory: a preallocated bytearray, a bytearray that grows, a
+    joined list of pieces, `perform_rb`, WRITEDATA for WRITEFUNCTION, other buffers.
     """
     with closing(pycurl.Curl()) as easy:
         easy.setopt(pycurl.PROXY, "")

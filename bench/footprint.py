@@ -3,8 +3,9 @@ which prints the bytes as JSON:
 
     python -m bench.footprint STATE URL REQUESTS
 
-Rules: what the client needs however many there are is there before the first look. Promises are
-kept, as in a program that is going to look at them; they and the list of them are counted.
+Rules: the client is warm before the memory is measured, with all that any number of requests needs.
+Promises are kept, as in a program that is going to look at the answers; the promises and their list
+are counted.
 """
 
 import gc
@@ -29,7 +30,7 @@ _LONGEST_WAIT: Final = 60.0
 
 
 def queued(url: str, count: int) -> float:
-    """Behind one that is not answered."""
+    """Queued behind a request that is not answered."""
     with _client(url, 1) as http:
         asked = _ask(http, urljoin(url, _LATE), 2)
         return _growth(lambda: asked.extend(_ask(http, urljoin(url, _LATE), count))) / count
@@ -60,7 +61,7 @@ STATES: Final = {"queued": queued, "finished": finished, "in_flight": in_flight}
 
 @contextmanager
 def _client(url: str, max_workers: int) -> Iterator[Http]:
-    """Warm; what has not been answered in the end is given up."""
+    """A warm client; requests without an answer in the end are cancelled."""
     http = Http(max_workers=max_workers)
     for _ in range(_WARM_UP // _AT_ONCE):
         _look(_ask(http, urljoin(url, PATH), min(_AT_ONCE, max_workers)))

@@ -1,11 +1,11 @@
-"""One request at a time, by asynchttp and by libcurl's blocking `perform`, in turn, in a process of
-its own, which prints the median seconds that each took as JSON, and those after which the call
-`http.request` returned:
+"""Single requests, by asynchttp and by libcurl's blocking `perform`, in turn, in a process of
+its own, which prints as JSON the median seconds of each, and the median seconds until the call
+`http.request` returns while nothing else runs:
 
     python -m bench.latency URL REQUESTS
 
-Rules: every answer is looked at, of a request before its clock stops. All are warm, and keep their
-connection.
+Rules: every answer is looked at, and the clock of a request stops after the look. All clients are
+warm, and keep their connections.
 """
 
 import json
@@ -42,7 +42,7 @@ def through_asynchttp(url: str) -> Iterator[Get]:
 
 
 def until_request_returns(url: str, count: int) -> Iterator[float]:
-    """The seconds of each call alone, of so many."""
+    """The seconds of each call alone, without the look."""
     with Http() as http:
         for _ in range(count):
             began = time.perf_counter()

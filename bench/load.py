@@ -1,15 +1,15 @@
-"""What every contender fetches, and how it says that an answer is wrong.
+"""The load that every contender fetches, and the error for a wrong answer.
 
 Rules:
 - Every contender looks at the status and the content of every answer, in its own loop: a call of
-  ours for each would cost the fast ones more than it costs the slow ones.
-- None keeps an answer that it has looked at: that is for the program that asks, not for the client.
+  ours for each answer would cost fast contenders more than slow ones.
+- No contender keeps an answer after the look: keeping is the program's business, not the client's.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from bench.documents import CONTENT
 
@@ -18,13 +18,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Load:
-    """One URL, fetched so many at once."""
+    """A URL, with so many requests at once."""
 
     url: str
     concurrency: int
     content: bytes = CONTENT
     ca_certs: str | None = None
-    """A file with the certificates that are to be trusted."""
+    """A file with the trusted certificates."""
 
 
 Fetch: TypeAlias = Callable[[int], None]
@@ -34,8 +34,31 @@ Contender: TypeAlias = Callable[[Load], AbstractContextManager[Fetch]]
 """Sets a client up, ready to fetch, and closes it in the end."""
 
 
+class Pending(Protocol):
+    """A request in the background."""
+
+    def done(self) -> bool: ...
+
+
+P = TypeVar("P", bound=Pending)
+
+
+@dataclass(frozen=True)
+class Background(Generic[P]):
+    """A client that fetches while the main thread does other work."""
+
+    ask: Callable[[int], list[P]]
+    """Asks for the load's URL so many times, and returns at once."""
+    look: Callable[[P], None]
+    """Looks at one answer; raises if the answer is not right."""
+
+
+BackgroundContender: TypeAlias = Callable[[Load], AbstractContextManager[Background[Any]]]
+"""Sets a client up, ready to be asked; in the end cancels what is still pending."""
+
+
 def one_by_one(pending: list[T]) -> Iterator[T]:
-    """Each in its turn, which nobody keeps after that."""
+    """Each of these in its turn, and no reference to any of them after its turn."""
     pending.reverse()
     while pending:
         yield pending.pop()

@@ -1,4 +1,4 @@
-"""What was measured on what: servers, versions and machine, for the report."""
+"""The machine, the server and the versions of everything, for the report."""
 
 import os
 import platform
@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pycurl
 
-from bench.cores import share_out
+from bench.cores import free, pinned
 from bench.servers import server_name
 
 
 def describe() -> dict[str, str]:
-    cores = share_out()
+    alone = pinned()
     return {
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.platform()}",
-        "cores": f"server on {sorted(cores.server)}, clients on {sorted(cores.clients)}",
+        "cores": f"all of {sorted(free().server)} for server and clients; pinned: the server on"
+        f" {sorted(alone.server)}, clients on {sorted(alone.clients)}",
         "server": f"{server_name()}, one process",
         "python": f"{platform.python_implementation()} {platform.python_version()}, {_build()}",
         "libcurl": pycurl.version.split("libcurl/")[1],
@@ -26,7 +27,7 @@ def describe() -> dict[str, str]:
 
 
 def _build() -> str:
-    """What its makers told `configure`; how fast it is depends on it, and libcurl does not.
+    """Whether `configure` was told to optimise: Python's speed depends on that, libcurl's does not.
 
     A distribution may optimise by other means.
     """
@@ -36,10 +37,10 @@ def _build() -> str:
 
 
 def _packages() -> list[str]:
-    """asynchttp, what it stands on, and what the benchmark adds, by pyproject.toml."""
+    """asynchttp, the packages that it needs, and the benchmark's own, by pyproject.toml."""
     needed = [line for line in requires("asynchttp") or [] if "extra" not in line]
     added = [line for line in requires("asynchttp") or [] if re.search(r"extra == .bench.", line)]
-    # A set: one that differs from system to system is named for each.
+    # A set: a package whose requirement differs from system to system is named for each system.
     return ["asynchttp", *sorted({re.split(r"[^\w.-]", line)[0] for line in needed + added})]
 
 

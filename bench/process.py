@@ -1,6 +1,6 @@
 """A measurement in a process of its own: a module of ours that prints its result as JSON.
 
-Rules: what it prints on stderr, and that it failed, is the failure of who asked for it.
+Rules: if the process fails, an exception says so, with all that the process printed on stderr.
 """
 
 import json
@@ -15,7 +15,7 @@ _LONGEST: Final = 600.0
 
 
 class MeasurementError(Exception):
-    """A measurement's process failed; the message is what it said."""
+    """A measurement's process failed; the message is the process's stderr."""
 
 
 def measured(module: str, *arguments: str | float, cores: frozenset[int]) -> dict[str, float]:

@@ -1,8 +1,7 @@
-"""Clients against each other at the same URL: each trial a process of its own, on the clients'
-cores, while the server has its own.
+"""Clients against each other at the same URL: each trial is a process, on the clients' cores.
 
-Rules: every client is warm, its connections made, when its clock starts. A slow client is asked
-for fewer requests: what counts is that a trial is long beside its start and its end.
+Rules: every client is warm, with its connections made, when the clock starts. A slow client is
+asked for fewer requests: a trial only has to be long beside its start and its end.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -11,7 +10,6 @@ from functools import partial
 from typing import Final, TypeVar
 
 from bench.contenders import CONTENDERS
-from bench.cores import share_out
 from bench.process import measured
 from bench.rounds import interleave, ratios
 from bench.row import Figure, Goal
@@ -24,7 +22,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True)
 class Entry:
-    """A client, and how much it is asked for: all requests of a batch at once."""
+    """A client, and its task: all requests of a batch are asked for at once."""
 
     client: str
     concurrency: int
@@ -34,18 +32,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class Trial:
-    """What one process of a client came to."""
+    """The figures of one process of a client."""
 
     rate: float
     """Requests a second."""
     cpu: float
     """Microseconds of processor time for a request."""
     busy: float
-    """The share of its core that the server needed; near 1 it is the server that is measured."""
+    """The share of one core that the server needed; near 1 the server is measured, no client."""
 
 
 def race(entries: Mapping[Key, Entry], server: Server, rounds: int) -> dict[Key, list[Trial]]:
-    """The trials of each, one a round."""
+    """The trials of each entry, one in each round."""
     sides = {key: partial(_trial, entry, server) for key, entry in entries.items()}
     return interleave(sides, rounds)
 
@@ -55,26 +53,28 @@ def _trial(entry: Entry, server: Server) -> Trial:
     warm_up = min(entry.requests, entry.concurrency * _WARM_UPS_PER_SLOT)
     numbers = (entry.concurrency, warm_up, entry.requests, entry.batches)
     where = (server.url, server.ca_certs or "")
-    found = measured("bench.trial", entry.client, *where, *numbers, cores=share_out().clients)
+    found = measured("bench.trial", entry.client, *where, *numbers, cores=server.clients)
     answered = warm_up + entry.requests * entry.batches
     busy = (server.cpu_seconds() - before) / answered * found["rate"]
     return Trial(found["rate"], found["cpu"], busy)
 
 
 def speedup(what: str, ours: Iterable[Trial], theirs: Iterable[Trial], goal: Goal | None) -> Figure:
-    """How many times their rate ours is."""
+    """Our rate by theirs."""
     values = ratios((trial.rate for trial in ours), (trial.rate for trial in theirs))
     return Figure(what, values, goal=goal)
 
 
-def thrift(what: str, ours: Iterable[Trial], theirs: Iterable[Trial]) -> Figure:
-    """The same by processor time, which other work on the machine disturbs less."""
-    values = ratios((trial.cpu for trial in theirs), (trial.cpu for trial in ours))
-    return Figure(f"{what}, by CPU", values)
+def cpu_ratio(
+    what: str, ours: Iterable[Trial], theirs: Iterable[Trial], goal: Goal | None = None
+) -> Figure:
+    """Our processor time for a request by theirs; other work on the machine disturbs times less."""
+    values = ratios((trial.cpu for trial in ours), (trial.cpu for trial in theirs))
+    return Figure(f"CPU per request {what}", values, goal=goal)
 
 
 def details(entry: Entry, trials: Iterable[Trial], what: str = "") -> list[Figure]:
-    """What a client did, without comparison; `what` it fetched, if not the small document."""
+    """A client's own figures; `what` names the documents, unless the small document was fetched."""
     trials = list(trials)
     who = f"{CONTENDERS[entry.client]}, {what and f'{what}, '}{entry.concurrency:,} at once"
     return [

@@ -1,4 +1,4 @@
-"""What a run came to: its rows' figures, how much was measured, and on what."""
+"""The results of a run: the figures of the rows, how much was measured, and on which machine."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from bench.row import Figure, Scale
 
 @dataclass(frozen=True)
 class Results:
-    """Of one run."""
+    """The results of one run."""
 
     setting: Mapping[str, str]
     scale: Scale
@@ -23,7 +23,9 @@ class Results:
     def described(self) -> Iterator[tuple[str, str]]:
         yield from self.setting.items()
         size = f", at {self.scale.size:.0%} of the full size" if self.scale.size != 1 else ""
-        yield "rounds", f"{self.scale.rounds}{size}"
+        half = self.scale.with_half_the_rounds().rounds
+        pinned = "no pinned figures" if self.scale.free_only else f"{half} with pinned cores"
+        yield "rounds", f"{self.scale.rounds}, {pinned}{size}"
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=2) + "\n", "utf-8")

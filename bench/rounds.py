@@ -1,6 +1,6 @@
-"""The rounds: each side once, then each again, so that what slows the machine slows them all.
+"""The rounds: each side once, then each again, so that a slow spell of the machine slows all sides.
 
-Rules: a ratio is taken within a round, where a slow spell of the machine cannot skew it.
+Rules: a ratio is taken within a round, where a slow spell skews no ratio.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +11,7 @@ Trial = TypeVar("Trial")
 
 
 def interleave(sides: Mapping[Side, Callable[[], Trial]], rounds: int) -> dict[Side, list[Trial]]:
-    """What each side's trials gave, one for each round."""
+    """The results of each side's trials, one for each round."""
     results: dict[Side, list[Trial]] = {side: [] for side in sides}
     for _ in range(rounds):
         for side, trial in sides.items():
@@ -20,5 +20,5 @@ def interleave(sides: Mapping[Side, Callable[[], Trial]], rounds: int) -> dict[S
 
 
 def ratios(these: Iterable[float], those: Iterable[float]) -> list[float]:
-    """How many times those these are, round by round."""
+    """The first by the second, round by round."""
     return [this / that for this, that in zip(these, those, strict=True)]

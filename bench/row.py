@@ -1,15 +1,15 @@
-"""A row of the table: a program that measures one thing, and says what it found and hoped for.
+"""A row of the table: a program that measures something and prints figures with their goals.
 
-    python -m bench.rows.NAME [--rounds N] [--size SHARE] [--output FILE]
+    python -m bench.rows.NAME [--rounds N] [--size SHARE] [--free-only] [--output FILE]
 
 Rules: a figure is the median of the rounds, whose values are kept; a goal that is missed is a
-result. Only what cannot be measured is a failure: the program ends with the exception then.
+result. A measurement that is impossible is a failure: the program ends with the exception then.
 """
 
 import json
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Final, Literal, TypeAlias, TypedDict
@@ -19,7 +19,7 @@ ROUNDS: Final = 7
 
 @dataclass(frozen=True)
 class Goal:
-    """What a figure has to be."""
+    """The least or the most that a figure should be."""
 
     at: Literal["least", "most"]
     limit: float
@@ -41,12 +41,14 @@ def at_most(limit: float) -> Goal:
 
 @dataclass(frozen=True)
 class Figure:
-    """One quantity, measured once in each round."""
+    """A quantity, measured once in each round."""
 
     what: str
     values: Sequence[float]
     unit: str = "times"
     goal: Goal | None = None
+    pinned: Sequence[float] | None = None
+    """The values of the rounds with a core for the server and another for the client."""
 
     @property
     def value(self) -> float:
@@ -60,8 +62,15 @@ class Figure:
     def spread(self) -> str:
         return f"{number(min(self.values))} to {number(max(self.values))}"
 
+    @property
+    def beside(self) -> str:
+        """The median with pinned cores, as text."""
+        return number(median(self.pinned)) if self.pinned else ""
+
     def __str__(self) -> str:
-        return f"{self.what}: {number(self.value)} {self.unit} ({self.spread}){self._verdict()}"
+        pinned = f"; pinned {self.beside}" if self.pinned else ""
+        result = f"{number(self.value)} {self.unit} ({self.spread})"
+        return f"{self.what}: {result}{self._verdict()}{pinned}"
 
     def _verdict(self) -> str:
         return "" if self.goal is None else f"; goal {self.goal}: {'met' if self.met else 'missed'}"
@@ -73,10 +82,23 @@ class Scale:
 
     rounds: int = ROUNDS
     size: float = 1.0
+    free_only: bool = False
+    """Whether the pinned figures are left out."""
 
     def of(self, count: int, least: int = 1) -> int:
         """A number of requests or bytes, at this scale."""
         return max(least, round(count * self.size))
+
+    def seconds(self, duration: float, least: float) -> float:
+        """A duration, at this scale."""
+        return max(least, duration * self.size)
+
+    def with_at_most(self, rounds: int) -> "Scale":
+        """Fewer rounds, for figures that hardly differ from round to round."""
+        return replace(self, rounds=min(rounds, self.rounds))
+
+    def with_half_the_rounds(self) -> "Scale":
+        return replace(self, rounds=(self.rounds + 1) // 2)
 
 
 class _GoalDocument(TypedDict):
@@ -89,19 +111,21 @@ class _FigureDocument(TypedDict):
     values: list[float]
     unit: str
     goal: _GoalDocument | None
+    pinned: list[float] | None
 
 
 Measure: TypeAlias = Callable[[Scale], Sequence[Figure]]
 
 
 def main(measure: Measure) -> None:
-    """A row's program: prints its figures, and writes them as JSON if asked to."""
+    """Run a row's program: print its figures, and write them as JSON if `--output` names a file."""
     parser = ArgumentParser()
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--size", type=float, default=1.0, help="of the full size, 1")
+    parser.add_argument("--free-only", action="store_true", help="without the pinned figures")
     parser.add_argument("--output", type=Path, metavar="FILE", help="the figures as JSON")
     options = parser.parse_args()
-    figures = measure(Scale(options.rounds, options.size))
+    figures = measure(Scale(options.rounds, options.size, options.free_only))
     for figure in figures:
         print(figure, flush=True)
     if options.output:
@@ -120,11 +144,11 @@ def load(path: Path) -> list[Figure]:
 
 def _figure(document: _FigureDocument) -> Figure:
     goal = document["goal"] and Goal(**document["goal"])
-    return Figure(document["what"], document["values"], document["unit"], goal)
+    return Figure(document["what"], document["values"], document["unit"], goal, document["pinned"])
 
 
 def number(value: float) -> str:
-    """Three digits that count, and no fewer than there are before the point."""
+    """Three significant digits, and every digit before the point."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"

@@ -1,12 +1,10 @@
-"""The servers that all clients are measured against: nginx where installed, else granian, for the
-small document; granian for all others, and for HTTPS.
+"""The servers that all clients are measured against: nginx, or granian where there is no nginx, for
+all documents over HTTP and HTTPS; and a small server of our own for late answers.
 
-Rules: one process on a core of its own, where there are two. The port is bound by us first and
-kept, never listening, so that nobody else can take it; both servers share it by SO_REUSEPORT.
+Rules: one process. The port is bound by us first and kept, never listening, so that no other
+program can take the port; the server shares the port by SO_REUSEPORT.
 """
 
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -23,83 +21,82 @@ from urllib.parse import urljoin
 import psutil
 
 from bench.certificate import make_certificate
-from bench.cores import on_cores
-from bench.documents import CONTENT, PATH
+from bench.cores import Placement, on_cores
+from bench.documents import PATH
+from bench.nginx import find_nginx, nginx_command, nginx_version
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 
 _LONGEST_START: Final = 20.0
 _LONGEST_STOP: Final = 10.0
 
-_PLAIN: Final = "--http 1"
-_CROWD: Final = "--backlog 4096 --backpressure 20000"
-"""Ten thousand connections that all wait for their answers."""
-
-_NGINX: Final = """
-daemon off; master_process off; worker_processes 1; pid {directory}/pid; error_log stderr warn;
-events {{ worker_connections 4096; }}
-http {{
-    access_log off;
-    keepalive_requests 1000000000;
-    client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    server {{
-        listen 127.0.0.1:{port} reuseport;
-        location = {path} {{ default_type application/json; return 200 '{content}'; }}
-    }}
-}}
-"""
-
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs, and where it answers."""
+    """A running server, where it answers, and the cores that its clients may use."""
 
     url: str
     process: psutil.Process
+    clients: frozenset[int]
     ca_certs: str | None = None
     """The file with the authority of its certificate."""
 
     def at(self, path: str) -> "Server":
-        """The same, at another of its documents."""
+        """The same server, at another of its documents."""
         return replace(self, url=urljoin(self.url, path))
 
     def cpu_seconds(self) -> float:
-        """What it has used so far, with its child processes."""
+        """The processor time used so far, child processes included."""
         processes = [self.process, *self.process.children(recursive=True)]
         times = [process.cpu_times() for process in processes]
         return sum(spent.user + spent.system for spent in times)
 
 
 @contextmanager
-def serving(cores: frozenset[int]) -> Iterator[Server]:
-    """The small document, by the fastest server that there is."""
+def serving(placement: Placement, *archives: int) -> Iterator[Server]:
+    """All documents but late ones, with archives of these sizes."""
     with _reserved_port() as port, TemporaryDirectory() as directory:
         nginx = find_nginx()
-        command = _nginx(nginx, port, Path(directory)) if nginx else _granian(port, _PLAIN)
-        with _running(command, port, cores) as process:
-            yield Server(f"http://127.0.0.1:{port}{PATH}", process)
+        command = (
+            nginx_command(nginx, port, Path(directory), archives=archives)
+            if nginx
+            else _granian(port, "--http 1")
+        )
+        with _running(command, port, placement) as process:
+            yield Server(f"http://127.0.0.1:{port}{PATH}", process, placement.clients)
 
 
 @contextmanager
-def serving_all(cores: frozenset[int]) -> Iterator[Server]:
-    """All documents."""
-    with (
-        _reserved_port() as port,
-        _running(_granian(port, f"{_PLAIN} {_CROWD}"), port, cores) as process,
-    ):
-        yield Server(f"http://127.0.0.1:{port}{PATH}", process)
+def serving_late(placement: Placement) -> Iterator[Server]:
+    """The small document, at once or late."""
+    with _reserved_port() as port:
+        command = [sys.executable, "-m", "bench.late", str(port)]
+        with _running(command, port, placement) as process:
+            yield Server(f"http://127.0.0.1:{port}{PATH}", process, placement.clients)
 
 
 @contextmanager
-def serving_https(cores: frozenset[int], http: Literal[1, 2]) -> Iterator[Server]:
-    """All documents over TLS, by this version of HTTP."""
-    with _reserved_port() as port, TemporaryDirectory() as directory:
-        made = make_certificate(Path(directory))
-        options = f"--http {http} --ssl-certificate {made.chain} --ssl-keyfile {made.key}"
-        with _running(_granian(port, options), port, cores) as process:
-            yield Server(f"https://127.0.0.1:{port}{PATH}", process, str(made.authority))
+def serving_https(placement: Placement, http: Literal[1, 2]) -> Iterator[Server]:
+    """All documents but late ones over TLS, by this version of HTTP."""
+    with _reserved_port() as port, TemporaryDirectory() as name:
+        directory = Path(name)
+        made = make_certificate(directory)
+        nginx = find_nginx()
+        command = (
+            nginx_command(nginx, port, directory, certificate=made, http2=http == 2)
+            if nginx
+            else _granian(
+                port, f"--http {http} --ssl-certificate {made.chain} --ssl-keyfile {made.key}"
+            )
+        )
+        with _running(command, port, placement) as process:
+            url = f"https://127.0.0.1:{port}{PATH}"
+            yield Server(url, process, placement.clients, str(made.authority))
+
+
+def server_name() -> str:
+    nginx = find_nginx()
+    return nginx_version(nginx) if nginx else f"granian/{version('granian')}"
 
 
 @contextmanager
@@ -110,28 +107,6 @@ def _reserved_port() -> Iterator[int]:
         yield reserved.getsockname()[1]
 
 
-def find_nginx() -> str | None:
-    """Where it is; the shells of plain users do not look into sbin."""
-    return shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
-
-
-def server_name() -> str:
-    nginx = find_nginx()
-    if not nginx:
-        return f"granian/{version('granian')}"
-    said = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr
-    return said.strip().removeprefix("nginx version: ")
-
-
-def _nginx(nginx: str, port: int, directory: Path) -> list[str]:
-    settings = directory / "nginx.conf"
-    content = CONTENT.decode()
-    settings.write_text(
-        _NGINX.format(directory=directory, port=port, path=PATH, content=content), "utf-8"
-    )
-    return [nginx, "-p", str(directory), "-c", str(settings), "-e", "stderr"]
-
-
 def _granian(port: int, options: str) -> list[str]:
     fixed = f"--interface rsgi --no-ws --log-level error --workers-kill-timeout 1 --port {port}"
     command = [sys.executable, "-m", "granian", *fixed.split(), *options.split()]
@@ -139,8 +114,8 @@ def _granian(port: int, options: str) -> list[str]:
 
 
 @contextmanager
-def _running(command: list[str], port: int, cores: frozenset[int]) -> Iterator[psutil.Process]:
-    with on_cores(cores):
+def _running(command: list[str], port: int, placement: Placement) -> Iterator[psutil.Process]:
+    with on_cores(placement.server):
         process = subprocess.Popen(command, cwd=PROJECT)
     try:
         _wait_until_up(process, port)

@@ -1,6 +1,6 @@
 """The results as tables: on the terminal for people, and as Markdown for the documentation.
 
-Rules: what has a goal comes first; what explains it, the clients' own figures, after that.
+Rules: figures with goals come first; the clients' own figures, which explain them, after those.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,8 +17,8 @@ from bench.row import Figure, number
 _BEGIN: Final = "<!-- results: written by python -m bench --markdown -->"
 _END: Final = "<!-- end of the results -->"
 
-_GOALS: Final = ("what", "goal", "result", "", "rounds")
-_DETAILS: Final = ("what", "result", "rounds")
+_GOALS: Final = ("what", "goal", "result", "", "rounds", "pinned")
+_DETAILS: Final = ("what", "result", "rounds", "pinned")
 
 
 def show(console: Console, results: Results) -> None:
@@ -34,7 +34,7 @@ def show(console: Console, results: Results) -> None:
 
 
 def write_into(page: Path, results: Results) -> None:
-    """Puts the tables between the two marks that the page has for them."""
+    """Put the tables between the page's two marks for them."""
     before, rest = page.read_text("utf-8").split(_BEGIN)
     after = rest.split(_END)[1]
     page.write_text(f"{before}{_BEGIN}\n\n{_markdown(results)}\n\n{_END}{after}", "utf-8")
@@ -52,14 +52,16 @@ def _markdown(results: Results) -> str:
 def _tables(
     figures: Sequence[Figure],
 ) -> Iterator[tuple[Sequence[str], Iterable[Sequence[str]]]]:
-    yield _GOALS, [_judged(figure) for figure in figures if figure.goal]
-    yield _DETAILS, [_plain(figure) for figure in figures if not figure.goal]
+    end = None if any(figure.pinned for figure in figures) else -1  # without an empty column
+    yield _GOALS[:end], [_judged(figure)[:end] for figure in figures if figure.goal]
+    yield _DETAILS[:end], [_plain(figure)[:end] for figure in figures if not figure.goal]
 
 
 def _judged(figure: Figure) -> Sequence[str]:
-    what, result, spread = _plain(figure)
-    return what, f"{figure.goal} {figure.unit}", result, "met" if figure.met else "missed", spread
+    what, result, *others = _plain(figure)
+    verdict = "met" if figure.met else "missed"
+    return what, f"{figure.goal} {figure.unit}", result, verdict, *others
 
 
 def _plain(figure: Figure) -> Sequence[str]:
-    return figure.what, f"{number(figure.value)} {figure.unit}", figure.spread
+    return figure.what, f"{number(figure.value)} {figure.unit}", figure.spread, figure.beside

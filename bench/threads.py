@@ -1,6 +1,6 @@
-"""Blocking clients on threads, as many as are to fetch at once.
+"""Blocking clients on threads, a thread for each request at once.
 
-Rules: they share the count of what is still to fetch, so that none waits for the slowest.
+Rules: the threads share the count of the requests still to make, so no thread waits for a slow one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ from bench.load import Fetch
 
 @contextmanager
 def on_threads(gets: Sequence[Callable[[], None]]) -> Iterator[Fetch]:
-    """A thread for each of these, which fetch once and raise if the answer is not right."""
+    """A thread for each of these functions, which fetch once and raise if the answer is wrong."""
     with ThreadPoolExecutor(len(gets)) as threads:
 
         def fetch(count: int) -> None:

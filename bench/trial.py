@@ -1,9 +1,9 @@
-"""One client, measured in a process of its own, which prints the figures as JSON:
+"""A client, measured in a process of its own, which prints the figures as JSON:
 
     python -m bench.trial NAME URL CA_CERTS AT_ONCE WARM_UP REQUESTS BATCHES
 
-Rules: CA_CERTS is empty where there is no TLS. The client is warm, its connections made, when the
-clock starts. Processor time is user and system, of all threads.
+Rules: CA_CERTS is empty without TLS. The client is warm, with its connections made, when the clock
+starts. Processor time is user and system, of all threads.
 """
 
 import json

@@ -1,10 +1,12 @@
-"""The benchmark's servers give what its clients expect, and its programs notice if they do not."""
+"""The benchmark's servers give the right answers, and the programs notice wrong answers."""
 
 import gzip
 import os
+import socket
 import ssl
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -13,19 +15,46 @@ import psutil
 import pytest
 
 from bench.contenders import load_contender
-from bench.documents import CONTENT, ROUTES, ROUTES_PATH, archive, archive_path, late_path
+from bench.cores import free
+from bench.documents import (
+    CONTENT,
+    FEW_ROUTES_PATH,
+    GZIPPED,
+    ROUTES_PATH,
+    archive,
+    archive_path,
+    content_at,
+    late_path,
+)
 from bench.load import Load
+from bench.nginx import find_nginx
 from bench.process import MeasurementError, measured
 from bench.resident import peak, resident
-from bench.servers import Server, serving, serving_all, serving_https
+from bench.servers import Server, server_name, serving, serving_https, serving_late
 from tests.servers.web import WebServer
 
 CORES = frozenset(os.sched_getaffinity(0))
 
 
+SIZES = [0, 1, 1_000_000, 2_500_001]
+
+
+@pytest.fixture(scope="module", params=["nginx", "granian"])
+def all_documents(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """All documents but late ones, by nginx and by its substitute."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "granian":
+            patch.setenv("BENCH_NGINX", "")
+        elif find_nginx() is None:
+            pytest.skip("there is no nginx")
+        with serving(free(), *SIZES) as running:
+            assert server_name().startswith(request.param)
+            yield running
+
+
 @pytest.fixture(scope="module")
-def all_documents() -> Iterator[Server]:
-    with serving_all(CORES) as running:
+def late_documents() -> Iterator[Server]:
+    with serving_late(free()) as running:
         yield running
 
 
@@ -38,34 +67,71 @@ def get(url: str) -> bytes:
 # The documents.
 
 
-def test_the_small_document(all_documents: Server) -> None:
-    with serving(CORES) as fastest:
-        assert get(fastest.url) == get(all_documents.url) == CONTENT
+def test_small_document(all_documents: Server, late_documents: Server) -> None:
+    assert get(all_documents.url) == get(late_documents.url) == CONTENT
 
 
-def test_the_large_document_comes_as_gzip(all_documents: Server) -> None:
-    compressed = get(all_documents.at(ROUTES_PATH).url)
-    assert gzip.decompress(compressed) == ROUTES
-    assert len(compressed) < len(ROUTES) / 4
-    assert 95_000 < len(ROUTES) < 105_000
+@pytest.mark.parametrize(("path", "size"), [(FEW_ROUTES_PATH, 2_000), (ROUTES_PATH, 100_000)])
+def test_compressed_documents(path: str, size: int, all_documents: Server) -> None:
+    with urlopen(all_documents.at(path).url) as answer:
+        compressed = answer.read()
+        assert answer.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(compressed) == GZIPPED[path] == content_at(all_documents.at(path).url)
+    assert len(compressed) < len(GZIPPED[path]) / 4
+    assert len(GZIPPED[path]) == pytest.approx(size, rel=0.05)
 
 
-def test_the_late_document_is_late(all_documents: Server) -> None:
+def test_a_query_makes_no_difference(all_documents: Server) -> None:
+    assert get(f"{all_documents.url}?number=17") == CONTENT
+
+
+def test_late_document_is_late(late_documents: Server) -> None:
     began = time.monotonic()
-    assert get(all_documents.at(late_path(0.25)).url) == CONTENT
+    assert get(late_documents.at(late_path(0.25)).url) == CONTENT
     assert time.monotonic() - began >= 0.25
 
 
-@pytest.mark.parametrize("size", [0, 1, 1_000_000, 2_500_001])
+def test_late_documents_do_not_wait_for_each_other(late_documents: Server) -> None:
+    """In turn 300 answers after 2 seconds would take ten minutes, and a test has three."""
+    load = Load(late_documents.at(late_path(2)).url, 300)
+    with load_contender("asynchttp")(load) as fetch:
+        fetch(300)
+
+
+def test_late_server_survives_a_client_that_leaves(late_documents: Server) -> None:
+    port = int(Request(late_documents.url).host.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(f"GET {late_path(0.01)} HTTP/1.1\r\n".encode())
+        client.sendall(b"\r\n")
+    time.sleep(0.05)
+    assert get(late_documents.url) == CONTENT
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_the_archive_has_its_size(size: int, all_documents: Server) -> None:
     body = get(all_documents.at(archive_path(size)).url)
     assert len(body) == size
     assert body == archive(size)
 
 
-def test_there_is_nothing_else(all_documents: Server) -> None:
-    with pytest.raises(HTTPError, match="404"):
-        get(all_documents.at("/other").url)
+def test_other_paths_are_not_found(all_documents: Server, late_documents: Server) -> None:
+    for server in (all_documents, late_documents):
+        with pytest.raises(HTTPError, match="404"):
+            get(server.at("/other").url)
+
+
+def test_nginx_is_looked_for_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = tmp_path / "nginx"
+    script.write_text("#!/bin/sh\necho /somewhere/nginx\n")
+    script.chmod(0o755)
+    monkeypatch.setattr("bench.nginx._SCRIPT", script)
+    monkeypatch.delenv("BENCH_NGINX", raising=False)
+    assert find_nginx() == "/somewhere/nginx"
+    script.write_text("#!/bin/sh\nexit 1\n")
+    assert find_nginx() == "/somewhere/nginx"
+    monkeypatch.delenv("BENCH_NGINX")
+    assert find_nginx() is None
+    assert server_name().startswith("granian/")
 
 
 # HTTPS.
@@ -76,7 +142,7 @@ def test_there_is_nothing_else(all_documents: Server) -> None:
 def test_only_http2_has_one_connection_for_all(
     name: str, http: Literal[1, 2], fewest: int, most: int
 ) -> None:
-    with serving_https(CORES, http) as server:
+    with serving_https(free(), http) as server:
         load = Load(server.url, 10, ca_certs=server.ca_certs)
         with load_contender(name)(load) as fetch:
             fetch(50)
@@ -91,7 +157,7 @@ def connections_to(server: Server) -> int:
 
 
 def test_a_certificate_is_needed() -> None:
-    with serving_https(CORES, 1) as server:
+    with serving_https(free(), 1) as server:
         with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
             get(server.url)
         context = ssl.create_default_context(cafile=server.ca_certs)
@@ -104,9 +170,9 @@ def test_a_certificate_is_needed() -> None:
 
 @pytest.mark.parametrize("client", ["asynchttp", "pycurl"])
 def test_a_wrong_body_is_noticed(client: str, all_documents: Server) -> None:
-    url = all_documents.at(archive_path(1000)).url
+    url = all_documents.at(archive_path(1_000_000)).url
     with pytest.raises(MeasurementError, match="WrongAnswerError: status 200"):
-        measured("bench.download", client, url, 1001, cores=CORES)
+        measured("bench.download", client, url, 1_000_001, cores=CORES)
 
 
 def test_a_wrong_answer_in_the_crowd_is_noticed(server: WebServer) -> None:

@@ -1,30 +1,41 @@
-"""The clients, each in a file of its own that has one `contender`, known here by its name.
+"""The clients, each in a file of its own with a `contender`.
 
-Rules: each in its best form, as its own documentation would write it. A client is imported
-only by the program that measures it, so that one does not weigh on another's memory.
+Some files have a `background` as well: the client at work while the main thread does other things.
+
+Rules: each client in its best form, as the client's own documentation would have it. A client is
+imported only by the program that measures this client, and weighs on no other client's memory.
 """
 
 from importlib import import_module
 from typing import Final, cast
 
-from bench.load import Contender
+from bench.load import BackgroundContender, Contender
 
 CONTENDERS: Final = {
     "asynchttp": "asynchttp",
     "asynchttp_json": "asynchttp, JSON callback",
     "asynchttp_blocking": "asynchttp, blocking=True",
+    "asynchttp_credentials": "asynchttp, credentials",
+    "asynchttp_callback": "asynchttp, callbacks that do nothing",
+    "asynchttp_cache": "asynchttp, a cache that finds nothing",
     "bare": "bare pycurl multi loop",
     "aiohttp": "aiohttp on uvloop",
     "aiohttp_isal": "aiohttp on uvloop with isal",
     "pyreqwest": "pyreqwest on uvloop",
+    "pyreqwest_futures": "pyreqwest with Futures",
+    "pyreqwest_json": "pyreqwest on uvloop, JSON in its tasks",
     "httplib2": "httplib2 on threads",
     "httpx": "httpx on threads",
     "niquests": "niquests on threads",
     "requests_futures": "requests-futures",
     "urllib3": "urllib3 on threads",
 }
-"""The name of each one's module, and what the table calls it."""
+"""The name of each client's module, and its name in the table."""
 
 
 def load_contender(name: str) -> Contender:
     return cast(Contender, import_module(f"bench.contenders.{name}").contender)
+
+
+def load_background(name: str) -> BackgroundContender:
+    return cast(BackgroundContender, import_module(f"bench.contenders.{name}").background)

@@ -1,4 +1,4 @@
-"""aiohttp on uvloop: one session, and as many tasks as are to fetch at once."""
+"""aiohttp on uvloop: one session, and a task for each request at once."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The same with the library that asynchttp decodes with, which aiohttp takes if it is told to."""
+"""aiohttp on uvloop, told to decode with isal, in less than half of zlib's time."""
 
 from aiohttp import set_zlib_backend
 from isal import isal_zlib

@@ -1,11 +1,13 @@
-"""The floor: what libcurl's multi interface does in Python when nothing else is done.
+"""The floor: libcurl's multi interface in Python, and nothing else.
 
-It promises nothing: one URL, one thread, no redirects, no headers but their lines. Rules: as
-fast as it can be written. Measured and slower, at 20, 100 and 400 at once: `socket_action` for
-each ready descriptor, with epoll, however its timers and descriptors are kept; at 5 they are
-even. As fast: `perform` with an epoll of our own, and a BytesIO for the body. Easy handles are
-set up once. A descriptor above 1,023 is beyond what `CurlMulti.select` can watch. At 1,000 at once
-one multi is no longer the floor: ten, with 100 transfers each, on one epoll are 1.6 times as fast.
+The loop promises nothing: a single URL and thread, no redirects, header lines and no headers.
+Rules: as fast as possible. Easy handles are set up once. `CurlMulti.select` cannot watch a
+descriptor above 1,023.
+
+Measured and slower, at 20, 100 and 400 at once: `socket_action` for each ready descriptor, with
+epoll, in any form; at 5 at once as fast. As fast: `perform` with an epoll of our own, and a BytesIO
+for the body. At 1,000 at once a single multi is no longer the floor: ten multis with 100 transfers
+each, on a shared epoll, are 1.6 times as fast.
 """
 
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ import pycurl
 from bench.load import Fetch, Load, WrongAnswerError
 
 Received: TypeAlias = tuple[list[bytes], list[bytes]]
-"""A handle's header lines and the pieces of its body; libcurl appends to them."""
+"""A handle's header lines and pieces of body, which libcurl appends."""
 
 _HEADERS: Final = ["user-agent: bare", "accept-encoding: gzip, deflate"]
 _LONGEST_WAIT: Final = 1.0
@@ -41,7 +43,7 @@ def contender(load: Load) -> Iterator[Fetch]:
 
 
 def easy_handle(url: str, ca_certs: str | None = None) -> tuple[pycurl.Curl, Received]:
-    """A handle that is set up once, and where it puts what it receives."""
+    """A handle, set up for all its transfers, and the lists for the received bytes."""
     easy = pycurl.Curl()
     lines: list[bytes] = []
     pieces: list[bytes] = []
@@ -51,7 +53,7 @@ def easy_handle(url: str, ca_certs: str | None = None) -> tuple[pycurl.Curl, Rec
     easy.setopt(pycurl.HTTPHEADER, _HEADERS)
     if ca_certs:
         easy.setopt(pycurl.CAINFO, ca_certs)
-        easy.setopt(pycurl.PIPEWAIT, 1)  # for the connection that HTTP/2 lets all of them share
+        easy.setopt(pycurl.PIPEWAIT, 1)  # for the connection that all handles share by HTTP/2
     easy.setopt(pycurl.HEADERFUNCTION, lines.append)
     easy.setopt(pycurl.WRITEFUNCTION, pieces.append)
     return easy, (lines, pieces)
@@ -75,7 +77,7 @@ def _drive(
     waiting = count - active
     while active:
         if perform()[1] == active:
-            # What one stream's wake-up brought of the others', `select` does not know of.
+            # Another stream's wake-up may have brought bytes: `select` does not know of them.
             pause = timeout()
             select(pause / 1000 if pause >= 0 else _LONGEST_WAIT)
             continue

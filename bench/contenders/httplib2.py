@@ -1,12 +1,14 @@
-"""httplib2 on threads, an `Http` each: it may not be shared."""
+"""httplib2 on threads, an `Http` for each thread: an `Http` may not be shared."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 
 from httplib2 import Http
 
-from bench.load import Fetch, Load, WrongAnswerError
+from bench.load import Background, Fetch, Load, WrongAnswerError
 from bench.threads import on_threads
 
 
@@ -17,6 +19,28 @@ def contender(load: Load) -> Iterator[Fetch]:
         yield fetch
     for http in clients:
         http.close()
+
+
+@contextmanager
+def background(load: Load) -> Iterator[Background[Future[None]]]:
+    """A Future for each request; the answer is looked at on the thread that has it."""
+    of_this_thread = threading.local()
+    clients: list[Http] = []
+
+    def begin_thread() -> None:
+        of_this_thread.http = Http()
+        clients.append(of_this_thread.http)
+
+    def get() -> None:
+        _get(of_this_thread.http, load)
+
+    threads = ThreadPoolExecutor(load.concurrency, initializer=begin_thread)
+    try:
+        yield Background(lambda count: [threads.submit(get) for _ in range(count)], Future.result)
+    finally:
+        threads.shutdown(cancel_futures=True)
+        for http in clients:
+            http.close()
 
 
 def _get(http: Http, load: Load) -> None:

@@ -1,4 +1,4 @@
-"""niquests on threads, which share one session: it may be shared."""
+"""niquests on threads, which share one session, as sessions may be."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""requests-futures: one session with as many workers; ask for all, then look at each answer."""
+"""requests-futures: a session with a worker for each request at once; ask for all, then look."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

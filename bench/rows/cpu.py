@@ -1,13 +1,14 @@
-"""Processor time for a request, when so many are asked for in one go: it should not grow.
+"""Processor time for a request, by the number of requests asked for in one go: no growth is wanted.
 
 Rules: as many requests in all for the smaller numbers, in as many batches, as for 100,000; the
-million is asked for in batches of 100,000.
+million is asked for in batches of 100,000. Few rounds, since a round takes half a minute.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from bench.cores import share_out
+from bench.cores import Placement
+from bench.placements import measure_both
 from bench.race import Entry, Trial, race
 from bench.rounds import ratios
 from bench.row import Figure, Scale, at_most, main
@@ -17,16 +18,17 @@ _AT_ONCE: Final = 20
 _SMALLEST: Final = 1_000
 _LARGEST_BATCH: Final = 100_000
 _NUMBERS: Final = (_SMALLEST, 10_000, 100_000, 1_000_000)
-_FLAT: Final = at_most(1.15)
+_FLAT: Final = at_most(1.1)
+_ROUNDS: Final = 3
 
 
 def measure(scale: Scale) -> Sequence[Figure]:
-    return list(_figures(scale))
+    return measure_both(_figures, scale.with_at_most(_ROUNDS))
 
 
-def _figures(scale: Scale) -> Iterator[Figure]:
+def _figures(placement: Placement, scale: Scale) -> Iterator[Figure]:
     entries = {number: _entry(number, scale) for number in _NUMBERS}
-    with serving(share_out().server) as server:
+    with serving(placement) as server:
         trials = race(entries, server, scale.rounds)
     cpu = {number: _cpu(found) for number, found in trials.items()}
     for number in _NUMBERS[1:]:

@@ -1,14 +1,15 @@
 """10,000 requests in flight at the same time, against a server that answers after 1 s, cold."""
 
 import resource
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from bench.cores import share_out
+from bench.cores import Placement
 from bench.documents import late_path
+from bench.placements import measure_both
 from bench.process import measured
 from bench.row import Figure, Scale, at_most, main
-from bench.servers import serving_all
+from bench.servers import serving_late
 
 _IN_FLIGHT: Final = 10_000
 _DELAY: Final = 1
@@ -16,19 +17,19 @@ _OTHER_DESCRIPTORS: Final = 200
 
 
 def measure(scale: Scale) -> Sequence[Figure]:
-    count = scale.of(_IN_FLIGHT)
-    _allow_descriptors(count + _OTHER_DESCRIPTORS)
-    cores = share_out()
-    with serving_all(cores.server) as server:
-        url = server.at(late_path(_DELAY)).url
-        found = [
-            measured("bench.crowd", url, count, cores=cores.clients) for _ in range(scale.rounds)
-        ]
+    _allow_descriptors(scale.of(_IN_FLIGHT) + _OTHER_DESCRIPTORS)
+    return measure_both(_figures, scale)
+
+
+def _figures(placement: Placement, scale: Scale) -> Iterator[Figure]:
+    with serving_late(placement) as server:
+        arguments = ("bench.crowd", server.at(late_path(_DELAY)).url, scale.of(_IN_FLIGHT))
+        found = [measured(*arguments, cores=server.clients) for _ in range(scale.rounds)]
     what = f"{_IN_FLIGHT:,} in flight, answered after {_DELAY} s, cold"
-    return [
-        Figure(f"{what}: time", [figures["seconds"] for figures in found], "s", at_most(3.5)),
-        Figure(f"{what}: memory", [figures["peak"] / 1e6 for figures in found], "MB", at_most(200)),
-    ]
+    seconds = [figures["seconds"] for figures in found]
+    yield Figure(f"{what}: time", seconds, "s", at_most(2))
+    peaks = [figures["peak"] / 1e6 for figures in found]
+    yield Figure(f"{what}: memory", peaks, "MB", at_most(110))
 
 
 def _allow_descriptors(number: int) -> None:

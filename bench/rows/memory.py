@@ -1,35 +1,38 @@
-"""The memory of a request that is queued, that is in flight, and that has been answered."""
+"""The memory of a request that is queued, that is in flight, and that has been answered.
+
+Rules: few rounds, whose values hardly differ; and no placement, which makes no difference.
+"""
 
 from collections.abc import Sequence
 from typing import Final
 
-from bench.cores import share_out
+from bench.cores import free
 from bench.process import measured
 from bench.row import Figure, Scale, at_most, main
-from bench.servers import Server, serving_all
+from bench.servers import Server, serving_late
 
 _ROWS: Final = {
-    "queued": ("a queued request", at_most(1.2), 100_000),
-    "finished": ("a small one that is finished", at_most(2.5), 20_000),
-    "in_flight": ("a request in flight", at_most(12), 2_000),
+    "queued": ("a queued request", at_most(0.6), 100_000),
+    "finished": ("a finished small one, looked at and kept", at_most(1.5), 20_000),
+    "in_flight": ("a request in flight", at_most(8), 2_000),
 }
-"""What each state is called, the goal in kB, and how many requests share the memory."""
+"""The name of each state, the goal in kB, and how many requests share the memory."""
 
+_ROUNDS: Final = 3
 _SMALLEST: Final = 0.1
 """With fewer the memory that is free already, and the size of a page, show in the result."""
 
 
 def measure(scale: Scale) -> Sequence[Figure]:
-    with serving_all(share_out().server) as server:
-        return [_figure(state, server, scale) for state in _ROWS]
+    with serving_late(free()) as server:
+        return [_figure(state, server, scale.with_at_most(_ROUNDS)) for state in _ROWS]
 
 
 def _figure(state: str, server: Server, scale: Scale) -> Figure:
     what, goal, count = _ROWS[state]
     arguments = (state, server.url, scale.of(count, least=round(count * _SMALLEST)))
     found = [
-        measured("bench.footprint", *arguments, cores=share_out().clients)
-        for _ in range(scale.rounds)
+        measured("bench.footprint", *arguments, cores=server.clients) for _ in range(scale.rounds)
     ]
     return Figure(f"memory of {what}", [figures[state] / 1e3 for figures in found], "kB", goal)
 

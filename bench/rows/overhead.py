@@ -1,42 +1,35 @@
-"""The overhead of a single request: what it takes longer than libcurl's blocking `perform`; and how
-soon `http.request` returns.
-
-Rules: the goal holds where waking a sleeping processor is not counted: the client's threads have
-one core, and the server the other. The raw figure, all on all cores, is reported beside it.
+"""The overhead of one request: the time above that of libcurl's blocking `perform`; and the time
+until `http.request` returns.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from bench.cores import share_out
+from bench.cores import Placement
+from bench.placements import measure_both
 from bench.process import measured
-from bench.row import Figure, Goal, Scale, at_most, main
+from bench.row import Figure, Scale, at_most, main
 from bench.servers import serving
 
 _REQUESTS: Final = 2_000
 
 
 def measure(scale: Scale) -> Sequence[Figure]:
-    cores = share_out()
-    pinned = _figures("pinned to one core", at_most(0.1), cores.server, cores.clients, scale)
-    raw = _figures("on all cores", None, cores.all, cores.all, scale)
-    return [*pinned, *raw]
+    return measure_both(_figures, scale)
 
 
-def _figures(
-    where: str, goal: Goal | None, server: frozenset[int], client: frozenset[int], scale: Scale
-) -> Iterator[Figure]:
-    with serving(server) as running:
-        arguments = ("bench.latency", running.url, scale.of(_REQUESTS, least=20))
-        rounds = [measured(*arguments, cores=client) for _ in range(scale.rounds)]
+def _figures(placement: Placement, scale: Scale) -> Iterator[Figure]:
+    with serving(placement) as server:
+        arguments = ("bench.latency", server.url, scale.of(_REQUESTS, least=20))
+        rounds = [measured(*arguments, cores=server.clients) for _ in range(scale.rounds)]
     ours = [found["asynchttp"] * 1e3 for found in rounds]
     theirs = [found["perform"] * 1e3 for found in rounds]
-    calls = [found["call"] * 1e3 for found in rounds]
+    calls = [found["call"] * 1e6 for found in rounds]
     overhead = [this - that for this, that in zip(ours, theirs, strict=True)]
-    yield Figure(f"overhead of a single request, {where}", overhead, "ms", goal)
-    yield Figure(f"until http.request returns, {where}", calls, "ms", goal)
-    yield Figure(f"a single request by asynchttp, {where}", ours, "ms")
-    yield Figure(f"a single request by perform(), {where}", theirs, "ms")
+    yield Figure("overhead of one request over a blocking perform()", overhead, "ms", at_most(0.04))
+    yield Figure("http.request returns (nothing else runs)", calls, "µs", at_most(6))
+    yield Figure("one request by asynchttp", ours, "ms")
+    yield Figure("one request by perform()", theirs, "ms")
 
 
 if __name__ == "__main__":

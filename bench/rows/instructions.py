@@ -1,0 +1,26 @@
+"""Instructions per request, of all threads of the client, counted by valgrind's callgrind.
+
+Rules: the count needs no rounds, since every run repeats it; `make instructions` compares it with
+the recorded figure. Without valgrind the row is empty.
+"""
+
+from collections.abc import Sequence
+
+from bench.instructions.__main__ import count, find_valgrind
+from bench.row import Figure, Scale, at_most, main
+
+
+def measure(_: Scale) -> Sequence[Figure]:
+    valgrind = find_valgrind()
+    if valgrind is None:
+        print("Skipped: instructions were not counted, for want of valgrind.")
+        return []
+    found = count(valgrind)
+    return [
+        Figure("instructions per request", [found.asynchttp], "instructions", at_most(80_000)),
+        Figure("instructions per request, bare pycurl loop", [found.bare], "instructions"),
+    ]
+
+
+if __name__ == "__main__":
+    main(measure)
