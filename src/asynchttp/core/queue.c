@@ -52,7 +52,11 @@ void queue_leave(Ticket *ticket) {
     leave(ticket);
 }
 
+/* What was submitted before begins before: the others of an origin are to wait for its first, and not
+ * for the one after that. But a slot that a cancellation has made free is not taken by what is to be
+ * cancelled next. */
 void queue_cancel(Ticket *ticket) {
+    if (ticket->account->core->has_submitted) accounts_pump(ticket->account->core);
     switch (atomic_load(&ticket->stage)) {
     case STAGE_QUEUED:
         slots_withdraw(&ticket->work);
@@ -121,6 +125,7 @@ void queue_submit(Ticket *ticket) {
     if (slots_enter(&ticket->work, scope) < 0) { /* no memory: it goes without */
         begin(ticket);
     } else {
+        ticket->account->core->has_submitted = 1;
         mark(ticket->account);
         mark_home(scope);
     }
@@ -133,6 +138,7 @@ static void pump(Account *account) {
 }
 
 void accounts_pump(Core *core) {
+    core->has_submitted = 0;
     for (Link *link; (link = list_pop(&core->dirty)) != NULL;)
         pump(CONTAINER(link, Account, dirty));
 }

@@ -291,6 +291,7 @@ struct Core {
     Link touched; /* MultiHandle.touched */
     Link again;   /* Ticket.link: to begin, in this turn or the next */
     Link dirty;   /* Account.dirty */
+    int has_submitted; /* a ticket has been queued since the last look for what may begin */
     Link closing; /* MultiHandle.closing: to be freed at the end of the turn */
     unsigned versions; /* of addresses, counted */
 };
