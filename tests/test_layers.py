@@ -28,7 +28,7 @@ LAYERS = [
 DEPTH = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
 
 ONLY_ENGINE = "pycurl"
-OF_THE_CORE = {"engine", "workers", "work", "future", "scopes", "runner"}
+OF_THE_CORE = {"engine", "workers", "work", "future", "scopes", "response", "runner"}
 """The parts that may import the core."""
 NEVER_EXCHANGE = {"pycurl", "threading"}
 

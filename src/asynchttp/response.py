@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import httplib2
 
+from . import _core
 from .model import Reply
 
 VERSIONS = {"HTTP/1.0": 10, "HTTP/1.1": 11, "HTTP/2": 20, "HTTP/3": 30}
@@ -78,18 +79,10 @@ class Response(httplib2.Response):
     @classmethod
     def parse(cls, head: bytes) -> Response:
         """The final response among the status and header lines of `head` (RFC 9112, 4 and 5)."""
-        # Lines that end in LF alone count (RFC 9112, 2.2).
-        text = head[_final(head) :].decode("latin-1").replace("\r\n", "\n")
-        fields, _, _trailers = text.partition("\n\n")
-        status_line, *lines = fields.split("\n")
         response = cls.__new__(cls)  # httplib2's constructor would only copy a dict, slowly
-        for line in lines:
-            given, _, padded = line.partition(":")
-            name, value = given.lower(), padded.lstrip(" \t")
-            # RFC 9110, 5.2: a field that comes several times is one, its values joined.
-            response[name] = f"{response[name]}, {value}" if name in response else value
-        if len(response) != len(lines):
-            response._several = _several(lines)
+        status_line, several = _core.parse_head(head[_final(head) :], response)
+        if several:
+            response._several = several
         status = _status(status_line)
         response.version, response.status, response["status"], response.reason = status
         return response
@@ -104,15 +97,6 @@ def _status(line: str) -> tuple[int, int, str, str]:
         # HTTP/2 and 3 have no reason phrase (RFC 9113, 8.3.2): the standard one stands in.
         reason = http.client.responses.get(int(status), "")
     return version, int(status), status, reason
-
-
-def _several(lines: list[str]) -> dict[str, list[str]]:
-    """The values of the fields that come several times, each on its own."""
-    values: dict[str, list[str]] = {}
-    for line in lines:
-        name, _, value = line.partition(":")
-        values.setdefault(name.lower(), []).append(value.lstrip(" \t"))
-    return {name: each for name, each in values.items() if len(each) > 1}
 
 
 # One that another follows: after 101 none does.

@@ -89,8 +89,3 @@ void timers_run(Timers *timers, double now) {
         timer->run(timer);
     }
 }
-
-void timers_free(Timers *timers) {
-    free(timers->heap);
-    *timers = (Timers){0};
-}

@@ -43,6 +43,4 @@ double timers_next(const Timers *timers);
 /* Run what is due at `now`; a timer is not set any more when it runs, and may be set again. */
 void timers_run(Timers *timers, double now);
 
-void timers_free(Timers *timers);
-
 #endif
