@@ -211,11 +211,12 @@ def test_a_connection_that_closes_under_a_request(raw_server: RawServers, method
 
 
 def test_a_connection_that_was_closed_while_idle(raw_server: RawServers) -> None:
+    """Where it closes as a request goes out, libcurl makes one more, on which nothing is sent."""
     server = raw_server([record, send(OK)], [record, send(OK)])
     with Http() as http:
         for _ in range(2):
             assert http.request(server.url("/"))[1] == b"ok"
-    assert len(server.accepted) == 2
+    assert len(server.heads) == 2
 
 
 def test_answers_are_not_mixed_up(server: WebServer) -> None:
