@@ -113,7 +113,7 @@ class Workers:
 
     def _work(self) -> None:
         worker = threading.current_thread()
-        assert isinstance(worker, Worker)  # nobody else calls it
+        assert isinstance(worker, Worker)  # only `_start` names this function
         self._note(worker)  # Ctrl-C may have come where it was started
         why = TIMED_OUT
         try:
@@ -173,12 +173,14 @@ class Workers:
                 self._settled.popleft()()
 
     def _run_tasks(self) -> None:
-        with suppress(IndexError):  # another was quicker
-            while self._tasks:
+        while self._tasks:
+            try:
                 task = self._tasks.popleft()
-                self._call()  # the task may block
-                task()
-                del task
+            except IndexError:  # another worker was quicker
+                return
+            self._call()  # the task may block
+            task()
+            del task
 
     def help(self) -> None:
         """Do what there is to do, here: at the end of a program there may be no threads for it."""

@@ -524,11 +524,6 @@ static PyObject *work_get_is_done(WorkObject *self, void *unused) {
     return PyBool_FromLong(self->ticket != NULL && ticket_state(self->ticket) & STATE_DONE);
 }
 
-static PyObject *work_get_is_observed(WorkObject *self, void *unused) {
-    (void)unused;
-    return PyBool_FromLong(self->ticket != NULL && ticket_state(self->ticket) & STATE_OBSERVED);
-}
-
 static PyObject *work_get_has_slot(WorkObject *self, void *unused) {
     (void)unused;
     return PyBool_FromLong(self->ticket != NULL && ticket_has_slot(self->ticket));
@@ -917,7 +912,6 @@ static PyMethodDef work_methods[] = {
 static PyGetSetDef work_attributes[] = {
     {"_state", (getter)work_get_state, NULL, NULL, NULL},
     {"_is_done", (getter)work_get_is_done, NULL, NULL, NULL},
-    {"_is_observed", (getter)work_get_is_observed, NULL, NULL, NULL},
     {"_has_slot", (getter)work_get_has_slot, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
