@@ -3,17 +3,21 @@
  *     test_loop LIBCURL [REQUESTS]
  *
  * The server answers every path at once, but for /silent (never), and /close, where it reads the request
- * and closes the connection. It counts what it reads.
+ * and closes the connection. It counts what it reads. It is a process of its own: AddressSanitizer has a
+ * lock for the beginning and the end of threads, and a fork while a thread holds the lock stops the child.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -27,20 +31,27 @@ enum { PATIENCE = 60 }; /* seconds */
 
 /* ---- the server ---- */
 
+enum { ORDERED = 300 };
+
+/* What the server tells; in memory that both processes share. */
+typedef struct {
+    atomic_int requests, closes, ordered;
+    char order[ORDERED][16];
+} Served;
+
 static int port;
-static atomic_int requests_read, closes_read;
-static char order[100000][16];
-static atomic_int ordered;
+static Served *served;
 
 static const char ANSWER[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhello";
 
 static int answer(int fd, const char *request) {
     char path[16] = "";
     sscanf(request, "%*s /%15[^ ]", path);
-    atomic_fetch_add(&requests_read, 1);
-    if (strncmp(path, "order", 5) == 0) strcpy(order[atomic_fetch_add(&ordered, 1)], path);
+    atomic_fetch_add(&served->requests, 1);
+    if (strncmp(path, "order", 5) == 0)
+        strcpy(served->order[atomic_fetch_add(&served->ordered, 1)], path);
     if (strcmp(path, "close") == 0) {
-        atomic_fetch_add(&closes_read, 1);
+        atomic_fetch_add(&served->closes, 1);
         return -1;
     }
     if (strcmp(path, "silent") == 0) return 0;
@@ -73,10 +84,10 @@ static void start_thread(void *(*function)(void *), void *argument) {
     pthread_detach(thread);
 }
 
-static void *accept_all(void *argument) {
-    for (int fd; (fd = accept((int)(intptr_t)argument, NULL, NULL)) >= 0;)
-        start_thread(serve, (void *)(intptr_t)fd);
-    return NULL;
+static void accept_all(int listening) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGPIPE, SIG_IGN);
+    for (int fd; (fd = accept(listening, NULL, NULL)) >= 0;) start_thread(serve, (void *)(intptr_t)fd);
 }
 
 static void start_server(void) {
@@ -86,7 +97,15 @@ static void start_server(void) {
     CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0 && listen(fd, 128) == 0);
     CHECK(getsockname(fd, (struct sockaddr *)&address, &size) == 0);
     port = ntohs(address.sin_port);
-    start_thread(accept_all, (void *)(intptr_t)fd);
+    served = mmap(NULL, sizeof *served, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(served != MAP_FAILED);
+    pid_t server = fork();
+    CHECK(server >= 0);
+    if (server == 0) {
+        accept_all(fd);
+        _exit(1);
+    }
+    close(fd);
 }
 
 /* ---- what the tests ask for ---- */
@@ -125,7 +144,8 @@ static void ring(void *bell) {
     pthread_mutex_unlock(bell);
 }
 
-static void wait_until_idle(Account *account) { CHECK(account_wait(account, PATIENCE)); }
+/* A macro: a failure names the line of the test. */
+#define WAIT_UNTIL_IDLE(account) CHECK(account_wait(account, PATIENCE))
 
 static void cancel(Ticket *ticket) {
     if (ticket_settle(ticket, STATE_CANCELLED)) ticket_cancel(ticket);
@@ -146,7 +166,7 @@ static void test_plain_requests_end_in_the_core(int count) {
     Account *account = account_new(core_get(), 20);
     Ticket **tickets = calloc((size_t)count, sizeof *tickets);
     for (int i = 0; i < count; i++) tickets[i] = ask(account, "x");
-    wait_until_idle(account);
+    WAIT_UNTIL_IDLE(account);
     for (int i = 0; i < count; i++) {
         CHECK(ticket_state(tickets[i]) == STATE_FINISHED);
         CHECK(ticket_status(tickets[i]) == 200);
@@ -158,20 +178,19 @@ static void test_plain_requests_end_in_the_core(int count) {
 }
 
 static void test_one_at_a_time_in_order(void) {
-    enum { COUNT = 300 };
     Account *account = account_new(core_get(), 1);
-    Ticket *tickets[COUNT];
-    for (int i = 0; i < COUNT; i++) {
+    Ticket *tickets[ORDERED];
+    for (int i = 0; i < ORDERED; i++) {
         char path[24];
         snprintf(path, sizeof path, "order%d", i);
         tickets[i] = ask(account, path);
     }
-    wait_until_idle(account);
-    CHECK(atomic_load(&ordered) == COUNT);
-    for (int i = 0; i < COUNT; i++) {
+    WAIT_UNTIL_IDLE(account);
+    CHECK(atomic_load(&served->ordered) == ORDERED);
+    for (int i = 0; i < ORDERED; i++) {
         char path[24];
         snprintf(path, sizeof path, "order%d", i);
-        CHECK(strcmp(order[i], path) == 0);
+        CHECK(strcmp(served->order[i], path) == 0);
         ticket_release(tickets[i]);
     }
     account_release(account);
@@ -196,7 +215,7 @@ static void test_observed_requests_are_events(void) {
         ticket_leave(event.ticket);
         ticket_release(event.ticket);
     }
-    wait_until_idle(account);
+    WAIT_UNTIL_IDLE(account);
     for (int i = 0; i < COUNT; i++) ticket_release(tickets[i]);
     core_pass_on(core);
     account_release(account);
@@ -211,7 +230,7 @@ static void test_cancel_at_every_moment(int count) {
         struct timespec pause = {0, rand_r(&seed) % 300000};
         nanosleep(&pause, NULL);
         for (int i = 0; i < 16; i++) cancel(tickets[i]);
-        wait_until_idle(account);
+        WAIT_UNTIL_IDLE(account);
         for (int i = 0; i < 16; i++) ticket_release(tickets[i]);
     }
     account_release(account);
@@ -223,7 +242,7 @@ static void test_close_with_transfers_under_way(void) {
     Ticket *other = ask(account, "x");
     account_close(account);
     cancel(silent);
-    wait_until_idle(account);
+    WAIT_UNTIL_IDLE(account);
     account_close(account);
     CHECK(account_join(account, PATIENCE));
     ticket_release(silent);
@@ -236,15 +255,15 @@ static void test_a_request_is_written_once(void) {
     Account *account = account_new(core, 1);
     int has_role = 0;
     Ticket *first = ask(account, "x");
-    wait_until_idle(account);
+    WAIT_UNTIL_IDLE(account);
     Ticket *closed = ask(account, "close"); /* on the connection that was used before */
     Event event = next_event(core, &has_role);
     CHECK(event.ticket == closed && event.what == EVENT_ENDED);
     CHECK(ticket_outcome(closed) == OUTCOME_RESENT);
-    CHECK(atomic_load(&closes_read) == 1);
+    CHECK(atomic_load(&served->closes) == 1);
     ticket_settle(closed, STATE_FINISHED);
     ticket_leave(closed);
-    wait_until_idle(account);
+    WAIT_UNTIL_IDLE(account);
     core_pass_on(core);
     ticket_release(event.ticket);
     ticket_release(closed);
@@ -265,11 +284,11 @@ static void test_fork_while_the_core_is_busy(int children) {
             CHECK(ticket_submit(lost, NULL) < 0);
             Account *own = account_new(core_get(), 2);
             Ticket *mine = ask(own, "x");
-            wait_until_idle(own);
+            WAIT_UNTIL_IDLE(own);
             _exit(ticket_state(mine) == STATE_FINISHED ? 0 : 1);
         }
         int status;
-        wait_until_idle(account);
+        WAIT_UNTIL_IDLE(account);
         CHECK(waitpid(child, &status, 0) == child);
         CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
         for (int j = 0; j < 50; j++) {
@@ -307,6 +326,6 @@ int main(int count, char **arguments) {
     test_a_request_is_written_once();
     test_fork_while_the_core_is_busy(requests / 500);
     test_the_gate_keeps_the_thread_out();
-    printf("%d requests read by the server; all as it should be\n", atomic_load(&requests_read));
+    printf("%d requests read by the server; all as it should be\n", atomic_load(&served->requests));
     return 0;
 }

@@ -191,6 +191,33 @@ size_t core_take_events(Core *core, Event *events, size_t room) {
     return count;
 }
 
+/* ---- conditions: by a clock that nobody sets ---- */
+
+static void condition_init(pthread_cond_t *condition) {
+#ifdef __APPLE__
+    pthread_cond_init(condition, NULL);
+#else
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+#endif
+}
+
+/* Under `lock`. 0: it is later than `end`, by clock_now. */
+static int wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, double end) {
+#ifdef __APPLE__
+    end = fmax(0, end - clock_now());
+#endif
+    struct timespec time = {.tv_sec = (time_t)end, .tv_nsec = (long)((end - floor(end)) * 1e9)};
+#ifdef __APPLE__
+    return pthread_cond_timedwait_relative_np(condition, lock, &time) == 0;
+#else
+    return pthread_cond_timedwait(condition, lock, &time) == 0;
+#endif
+}
+
 /* ---- the dispatcher's role. All under `lock` ---- */
 
 static Dispatching *pop_waiting(Core *core) {
@@ -215,23 +242,14 @@ static void remove_waiting(Core *core, Dispatching *self) {
     if (*at == self) *at = self->next;
 }
 
-static struct timespec deadline(double seconds) {
-    struct timespec end;
-    clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += (time_t)seconds;
-    end.tv_nsec += (long)((seconds - floor(seconds)) * 1e9);
-    if (end.tv_nsec >= 1000000000) end.tv_sec++, end.tv_nsec -= 1000000000;
-    return end;
-}
-
 static void wait_for_call(Core *core, Dispatching *self, double seconds) {
-    struct timespec end = deadline(seconds < 0 ? 0 : seconds);
-    pthread_cond_init(&self->called, NULL);
+    double end = clock_now() + seconds;
+    condition_init(&self->called);
     self->next = core->waiting;
     core->waiting = self;
     while (!self->is_called) {
         if (seconds < 0) pthread_cond_wait(&self->called, &core->lock);
-        else if (pthread_cond_timedwait(&self->called, &core->lock, &end) != 0) break;
+        else if (!wait_until(&self->called, &core->lock, end)) break;
     }
     if (!self->is_called) remove_waiting(core, self);
     pthread_cond_destroy(&self->called);
@@ -383,7 +401,7 @@ static Core *make_core(void) {
     if (core == NULL) return NULL;
     pthread_mutex_init(&core->lock, NULL);
     pthread_mutex_init(&core->gate, NULL);
-    pthread_cond_init(&core->changed, NULL);
+    condition_init(&core->changed);
     core->inbox_end = &core->inbox;
     core->events_end = &core->events;
     list_init(&core->touched);
@@ -478,11 +496,11 @@ size_t account_tickets(Account *account, Ticket **tickets, size_t room) {
 
 int account_wait(Account *account, double seconds) {
     Core *core = account->core;
-    struct timespec end = deadline(seconds);
+    double end = clock_now() + seconds;
     pthread_mutex_lock(&core->lock);
     unsigned before = account->times_idle;
     while (!core->is_gone && account->pending && account->times_idle == before)
-        if (pthread_cond_timedwait(&core->changed, &core->lock, &end) != 0) break;
+        if (!wait_until(&core->changed, &core->lock, end)) break;
     int was_idle = core->is_gone || !account->pending || account->times_idle != before;
     pthread_mutex_unlock(&core->lock);
     return was_idle;
@@ -506,11 +524,11 @@ void account_tell_closed(Account *account) {
 
 int account_join(Account *account, double seconds) {
     Core *core = account->core;
-    struct timespec end = deadline(seconds);
+    double end = clock_now() + seconds;
     pthread_mutex_lock(&core->lock);
     unsigned asked = account->closings_asked;
     while (!core->is_gone && (int)(account->closings_done - asked) < 0)
-        if (pthread_cond_timedwait(&core->changed, &core->lock, &end) != 0) break;
+        if (!wait_until(&core->changed, &core->lock, end)) break;
     int is_closed = core->is_gone || (int)(account->closings_done - asked) >= 0;
     pthread_mutex_unlock(&core->lock);
     return is_closed;

@@ -5,7 +5,8 @@
  * Rules:
  * - Only this file gives slots, and takes them back (slots.h).
  * - A plain answer ends here: the ticket becomes FINISHED, unless somebody observes it, and has left.
- *   Whatever else ends a transfer is an event; then the taker decides, and has the slot.
+ *   So does what was cancelled during the transfer, whatever ended that. Whatever else ends a transfer is
+ *   an event; then the taker decides, and has the slot.
  * - Work that may begin is looked for once in a turn for each account in which something has changed.
  */
 #include <stdlib.h>
@@ -75,6 +76,8 @@ void queue_cancel(Ticket *ticket) {
 
 /* ---- the end of a transfer ---- */
 
+static int is_cancelled(const Ticket *ticket) { return ticket_state(ticket) & STATE_DONE; }
+
 /* FINISHED, unless the ticket is observed, or cancelled. */
 static int finish(Ticket *ticket) {
     int was = atomic_load(&ticket->state);
@@ -93,14 +96,16 @@ void queue_tell_ended(Ticket *ticket) {
         ticket_release(ticket);
         return;
     }
+    if (is_cancelled(ticket)) {
+        queue_leave(ticket);
+        return;
+    }
     atomic_store(&ticket->stage, STAGE_OUTSIDE);
     if (!is_plain) atomic_fetch_or(&ticket->state, STATE_OBSERVED);
     core_tell(ticket->account->core, &ticket->event, EVENT_ENDED);
 }
 
 /* ---- into the queue, and to a slot ---- */
-
-static int is_cancelled(const Ticket *ticket) { return ticket_state(ticket) & STATE_DONE; }
 
 void queue_transfer(Ticket *ticket) {
     if (is_cancelled(ticket)) queue_leave(ticket);
