@@ -13,7 +13,7 @@ OF_THE_BENCHMARK := tests/test_bench*.py tests/test_instructions.py
 
 ENVIRONMENT := pyproject.toml scripts/environment
 BUILD := pyproject.toml setup.py MANIFEST.in scripts/build_backend.py
-C := $(wildcard src/asynchttp/core/*.[ch])
+C := $(wildcard src/asynchttp/core/*.[ch] src/asynchttp/binding/*.[ch])
 PYTHON := $(shell find src -name '*.py' -o -name '*.pyi')
 
 # For .venv/LOWEST/test. The wheel is compiled without: users' compilers may know more warnings.

@@ -6,15 +6,17 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-CORE = Path("src/asynchttp/core")
+PACKAGE = Path("src/asynchttp")
+CORE, BINDING = PACKAGE / "core", PACKAGE / "binding"
 
 # More flags, for builds of our own: the Makefile sets the variable, pip's users do not.
 flags = shlex.split(os.environ.get("ASYNCHTTP_CFLAGS", ""))
 
 core = Extension(
     "asynchttp._core",
-    sources=sorted(map(str, CORE.glob("*.c"))),
-    depends=sorted(map(str, CORE.glob("*.h"))),
+    sources=sorted(str(file) for folder in (CORE, BINDING) for file in folder.glob("*.c")),
+    depends=sorted(str(file) for folder in (CORE, BINDING) for file in folder.glob("*.h")),
+    include_dirs=[str(CORE)],
     define_macros=[("Py_LIMITED_API", "0x030B0000")],  # Python 3.11 and later
     py_limited_api=True,
     extra_compile_args=["-std=c11", "-O2", "-g0", "-fvisibility=hidden", *flags],

@@ -1,4 +1,4 @@
-"""The core: see core/core.h. What the binding (core/module.c) shows of it."""
+"""The core: see core/core.h. What the binding shows of it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,9 +22,28 @@ def call_waiting() -> bool:
 def count_waiting() -> int:
     """How many threads wait in `wait`."""
 
-def parse_head(head: bytes, fields: dict[str, str], /) -> tuple[str, dict[str, list[str]]]:
-    """Add the fields of a head; its first line, and the values of fields that come several
-    times.
+# Any: the class of promises, and what promises are made of, which are above this layer.
+def ask(
+    cls: Any,
+    owner: Any,
+    account: Account,
+    settings: Any,
+    method: str,
+    uri: str,
+    redirections: int,
+    /,
+) -> Any:
+    """A promise of a request, numbered, with the time and the caller of the calling function."""
+
+def frames_of_caller() -> tuple[Any, ...]:
+    """Code and offset of who called the function that calls, and of three callers above."""
+
+def origin_of(uri: str, /) -> str:
+    """Scheme and authority of a URI that goes out as it is; empty for others."""
+
+def parse_head(head: bytes, response: dict[str, str], /) -> str:
+    """Add the fields of the final response in a head; its status line. The values of fields that
+    come several times become the attribute `_several`.
     """
 
 class Profile:
@@ -95,8 +114,14 @@ class Work:
     def _set_transfer(
         self, plan: Plan, url: str, flags: int, body: bytes | None, size: int, /
     ) -> None: ...
+    def _start(self, plans: dict[str, Plan], sent: bytes | None, /) -> bool:
+        """Set the transfer of the request by the plan for its origin; False where there is none."""
+
     def _submit(self, scope: Scope | None, /) -> bool:
         """Queue it; False in a forked child of the process that made the account."""
+
+    def _submit_and_wait(self, seconds: float, /) -> bool:
+        """The same; where the core's thread rests, take the turns here until it is done."""
 
     def _transfer(self) -> None: ...
     def _leave(self) -> None: ...
@@ -114,6 +139,12 @@ class Work:
         """What happened since the last call: EVENT_... of core.h."""
 
     def _take_trace(self) -> Sequence[tuple[int, bytes]]: ...
+    def _read(self, response: dict[str, str], /) -> tuple[str, bytes, bool] | None:
+        """Add the fields of the answer; status line, content, and whether that was decoded. None
+        after `_forget_answer`.
+        """
+
+    def _forget_answer(self) -> None: ...
     def _get_outcome(self) -> int: ...
     def _get_status(self) -> int: ...
     def _get_head(self) -> bytes: ...

@@ -7,14 +7,16 @@ costs time, line numbers and source lines, is worked out only when somebody asks
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from itertools import takewhile
-from types import CodeType, FrameType
+from types import CodeType
 from typing import NamedTuple
 
+from ._core import frames_of_caller
+
+__all__ = ("CallSite", "Frames", "frames_of_caller")
+
 PACKAGE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - what code objects have
-DEPTH = 4  # frames: enough to see who called the function that made the request
 
 
 class Place(NamedTuple):
@@ -34,22 +36,12 @@ class Place(NamedTuple):
 Frames = tuple[CodeType | Place | int, ...]
 
 
-def frames_of_caller(above: int) -> Frames:
-    """The stack from `above` frames over the function that calls this."""
-    frame: FrameType | None = sys._getframe(above).f_back  # None: C code called it
-    noted: list[CodeType | int] = []
-    left = DEPTH
-    while frame is not None and left:
-        noted.append(frame.f_code)
-        noted.append(frame.f_lasti)
-        frame, left = frame.f_back, left - 1
-    return tuple(noted)
-
-
 class CallSite:
     """Frames, to be read; as a string, they are printed the way a traceback prints them.
 
-    >>> "in <module>" in str(CallSite(frames_of_caller(0)))
+    >>> def here():
+    ...     return CallSite(frames_of_caller())
+    >>> "in <module>" in str(here())
     True
     """
 

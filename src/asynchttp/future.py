@@ -38,6 +38,11 @@ DONE = frozenset((FINISHED, CANCELLED_AND_NOTIFIED))
 guard = threading.RLock()
 
 
+def may_block() -> bool:
+    """Whether a wait in C stops one thread alone, and not gevent's or eventlet's hub."""
+    return threading.Lock.__module__ == "_thread"
+
+
 class LeanFuture(_core.Work, Future[T]):
     """A Future of a `T`; also awaitable under asyncio.
 
@@ -47,19 +52,17 @@ class LeanFuture(_core.Work, Future[T]):
     (True, 42)
     """
 
-    __slots__ = ("_done_callbacks", "_failure", "_made_condition", "_result", "_waiters")
+    __slots__ = ()  # the attributes are members of _core.Work, None until they are set
 
     # Any: the base class says so too; subclasses keep here what their `_value` makes a T of.
     _result: Any
     _failure: Failure | None
+    _made_condition: threading.Condition | None
     _done_callbacks: list[Callable[[Future[T]], object]]
 
     def __init__(self, account: _core.Account | None = None, rank: int = 0) -> None:
         # Not the base class's: it would make the Condition.
         self._bind(account, rank)
-        self._result = None
-        self._failure = None
-        self._made_condition: threading.Condition | None = None
 
     if not TYPE_CHECKING:  # to which it is the plain attribute of the base class
 
@@ -237,11 +240,9 @@ class LeanFuture(_core.Work, Future[T]):
 
     @calls_foreign_code  # signal handlers
     def _wait_here(self, seconds: float) -> bool:
-        if threading.Lock.__module__ == "_thread":
-            return self._wait(seconds)
-        return self._wait_by_condition(seconds)
+        return self._wait(seconds) if may_block() else self._wait_by_condition(seconds)
 
     def _wait_by_condition(self, seconds: float) -> bool:
-        # gevent or eventlet has put its own locks in place: a greenlet waits, the hub goes on.
+        # A greenlet waits, the hub goes on.
         with self._condition:
             return self._condition.wait_for(self.done, None if seconds < 0 else seconds)

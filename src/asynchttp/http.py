@@ -6,7 +6,6 @@ import concurrent.futures
 import copy
 import socket
 import sys
-import time
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -15,13 +14,13 @@ from typing import Any, ParamSpec, TypeVar
 
 import httplib2
 
-from .body import Body, take
+from .body import take
 from .callsite import frames_of_caller
 from .clients import Clients
 from .filecache import safe
 from .lazy import real
 from .model import Cache, Certificate, DecodeLimits, Headers, Request, Settings, Tls
-from .promise import Callback, Promise
+from .promise import Callback, Promise, new_promise
 from .runner import Runner
 from .threads import calls_foreign_code
 
@@ -136,25 +135,18 @@ class Http(httplib2.Http):
         >>> promise.result()[0].status
         200
         """
-        error: Exception | None = None
-        snapshot: Headers | None = None
-        taken: Body | None = None
-        try:
-            snapshot = _snapshot(headers) if headers is not None else None
-            taken = take(body)
-            if type(uri) is not str:
-                uri = real(uri)  # and refused, if it is bytes, as by httplib2
-        except Exception as caught:  # noqa: BLE001  # it comes when somebody looks
-            error = caught
-        frames = frames_of_caller(1)
-        request = Request(method, uri, snapshot, taken, redirections, time.time(), frames)
-        settings = self._current_settings()
-        if connection_type is not None or self.Client is not None or _has_expect(snapshot):
-            settings = settings._replace(client=self._client(connection_type))
-        promise = Promise(request, self._runner, callback, settings, error)
+        runner, settings = self._runner, self._current_settings()
+        promise = new_promise(runner, runner.account, settings, method, uri, redirections)
+        if headers is not None or body is not None or type(uri) is not str:
+            _take(promise, uri, body, headers)
+        if connection_type is not None or self.Client is not None or _has_expect(promise._headers):
+            client = self._client(connection_type)
+            promise._settings = settings._replace(client=client, is_plain=False)
+        if callback is not None:
+            promise.callback = callback
         if self.blocking:
-            return self._runner.answer(promise)  # type: ignore[return-value]  # a promise unpacks to the same
-        self._runner.submit(promise)
+            return runner.answer(promise)  # type: ignore[return-value]  # a promise unpacks to the same
+        runner.submit(promise)
         return promise
 
     def _client(
@@ -178,7 +170,7 @@ class Http(httplib2.Http):
         >>> Http().submit(pow, 2, 10).result()
         1024
         """
-        frames = frames_of_caller(1)
+        frames = frames_of_caller()
         name = getattr(fn, "__qualname__", None) or repr(fn)
         return self._runner.call(partial(fn, *args, **kwargs), f"a call of {name}", frames)
 
@@ -270,6 +262,19 @@ class Http(httplib2.Http):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[misc]
         self._set_up(self.max_workers)
+
+
+def _take(promise: Promise, uri: object, body: object, headers: Headers | None) -> None:
+    """Take what the caller may change later, or what has to be looked at."""
+    try:
+        if headers is not None:
+            promise._headers = _snapshot(headers)
+        if body is not None:
+            promise._body = take(body)
+        if type(uri) is not str:
+            promise._uri = real(uri)  # and refused, if it is bytes, as by httplib2
+    except Exception as error:  # noqa: BLE001  # it comes when somebody looks
+        promise._error = error
 
 
 def _snapshot(headers: Headers) -> Headers:

@@ -25,6 +25,8 @@ import httplib2
 from .body import Body
 from .callsite import CallSite, Frames
 
+KINDS = 256  # of requests, whose plans are kept
+
 Text = str | bytes
 # A Mapping is invariant in its keys: without the first two a dict[str, str] would not do.
 Headers = Mapping[str, Text] | Mapping[bytes, Text] | Mapping[Text, Text]
@@ -140,6 +142,22 @@ class Settings(NamedTuple):
     """Whether most requests end with their first transfer, and none needs an errand."""
     statuses: dict[str, bytes] | None = None
     """By method, the statuses that policy has to see: filled when they are first needed."""
+    # Any: a Plan of the core, which only promises know.
+    plans: dict[Hashable, dict[str, Any]] | None = None
+    """By kind of request and by origin, how others like it have begun: filled by requests."""
+
+    def plans_for(self, kind: Hashable) -> dict[str, Any] | None:
+        """Those for a kind of request; None where the kind is None."""
+        assert self.plans is not None  # it has been worked out
+        if kind is None:
+            return None
+        found = self.plans.get(kind)
+        return self._begin_plans(self.plans, kind) if found is None else found
+
+    def _begin_plans(self, plans: dict[Hashable, dict[str, Any]], kind: Hashable) -> dict[str, Any]:
+        if len(plans) >= KINDS:
+            plans.clear()
+        return plans.setdefault(kind, {})
 
     def worked_out(self) -> Settings:
         """The same, with what follows from the rest."""
@@ -154,7 +172,7 @@ class Settings(NamedTuple):
             and (self.proxy_info is None or from_environment)
         )
         proxies: dict[str, Any] | None = {} if from_environment else None  # Any: as above
-        return self._replace(is_plain=is_plain, proxies=proxies, statuses={})
+        return self._replace(is_plain=is_plain, proxies=proxies, statuses={}, plans={})
 
 
 class Proxy(NamedTuple):

@@ -13,27 +13,35 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from . import log, work
-from .engine.curl import prepare
-from .engine.outcome import outcome_of, reply_of
+from . import _core, work
+from .body import Body
+from .callsite import Frames
+from .engine.curl import is_usual, prepare
+from .engine.outcome import outcome_of
 from .engine.upload import Upload
-from .exchange import Exchange, exchange, first_transfer, refuse, statuses_to_see
+from .exchange import (
+    LOCATED,
+    Exchange,
+    exchange,
+    first_transfer,
+    refuse,
+    statuses_to_see,
+)
 from .failure import Failure
 from .future import FINISHED, LeanFuture, guard
 from .lazy import Content, PendingResponse, become, share_attributes
-from .model import Reply, Request, Settings, Transfer
+from .model import Headers, Reply, Request, Settings, Transfer
 from .response import Answer, Response
 from .scopes import current_scope
+from .uri import origin_of
 from .work import Work
 
 T = TypeVar("T")
 Callback = Callable[["Promise"], object]
-
-_numbers = count(1)
 
 if TYPE_CHECKING:
 
@@ -60,62 +68,76 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     (200, True)
     """
 
-    __slots__ = (
-        "_content",
-        "_error",
-        "_located",
-        "_response",
-        "_settings",
-        "_view",
-        "callback",
-        "exchange",
-        "number",
-        "request",
-        "told",
-        "transfer",
-        "upload",
-    )
+    __slots__ = ()  # the attributes are members of _core.Work, None until they are set
 
     owner: Owner
-    request: Request
-    """What was asked for: method, uri, headers; when and where it was made."""
+    number: int
+    callback: Callback | None
+    told: bool
+    """Whether the log tells its story."""
+    exchange: Exchange | None
+    """What it means, from when it is begun until it is over."""
+    transfer: Transfer | None
+    """What is on the wire for it, or was last; None while it began as others before."""
+    upload: Upload | None
+    _settings: Settings
+    _error: Exception | None  # why it cannot even be sent
+    _located: str | None  # the content-location of a plain answer that names none
+    _view: Promise | None
+    _response: Response | None
+    _content: Content | None
+    # The request, as it was made.
+    _request: Request | None
+    _method: str
+    _uri: str
+    _headers: Headers | None
+    _body: Body | None
+    _redirections: int
+    _made: float
+    _frames: Frames
 
-    def __init__(
-        self,
-        request: Request,
-        owner: Owner,
-        callback: Callback | None,
-        settings: Settings,
-        error: Exception | None,
-    ) -> None:
-        """`error`: why it cannot even be sent."""
-        super().__init__(owner)
-        self.request = request
-        self.number = next(_numbers)
-        self.callback = callback
-        self.told = log.telling()
-        """Whether the log tells its story."""
-        self.exchange: Exchange | None = None
-        """What it means, from when it is begun until it is over."""
-        self.transfer: Transfer | None = None
-        """What is on the wire for it, or was last."""
-        self.upload: Upload | None = None
-        self._settings = settings
-        self._error = error
-        self._located: str | None = None  # the content-location of a plain answer that names none
-        self._view: Promise | None = None
-        self._response: Response | None = None
-        self._content: Content | None = None
+    @property
+    def request(self) -> Request:
+        """What was asked for: method, uri, headers; when and where it was made."""
+        with guard:
+            if self._request is None:
+                self._request = Request(
+                    self._method,
+                    self._uri,
+                    self._headers,
+                    self._body,
+                    self._redirections,
+                    self._made,
+                    self._frames,
+                )
+            return self._request
 
     def prepare(self) -> None:
         """Give the core its first transfer, if that follows from the request alone."""
         settings = self._settings
-        if self._error is not None or not settings.is_plain or settings.client is not None:
+        if self._error is not None or not settings.is_plain:
             return
+        plans = settings.plans_for(self._kind()) if is_usual() else None
+        body = self._body
+        if plans is None or not self._start(plans, None if body is None else body.content):
+            self._prepare_anew(plans)
+
+    def _kind(self) -> Hashable:
+        """What the plan depends on, besides the origin; None if on something else, too."""
+        headers, body = self._headers, self._body
+        if headers is None and body is None:
+            return self._method
+        if body is not None and (body.chunked or not body.in_memory):
+            return None
+        return kind_of(self._method, headers or {}, body is not None)
+
+    def _prepare_anew(self, plans: dict[str, _core.Plan] | None) -> None:
         try:
             if (first := first_transfer(self.request, self._settings)) is not None:
                 transfer, self._located = first
-                self._give(transfer)
+                plan = self._give(transfer)
+                if plans is not None and (origin := origin_of(self._uri)):
+                    plans[origin] = plan
         except Exception:  # noqa: BLE001  # the exchange comes to the same, and raises it
             return
 
@@ -136,7 +158,7 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         self._give(transfer)
         self._transfer()
 
-    def _give(self, transfer: Transfer) -> None:
+    def _give(self, transfer: Transfer) -> _core.Plan:
         body = transfer.body
         self.transfer = transfer
         self.upload = None if body is None or body.in_memory else Upload(body)
@@ -144,6 +166,7 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         self._set_transfer(*prepared)
         if prepared.wants_events:
             self._observe()
+        return prepared.plan
 
     def outcome(self) -> Reply | BaseException:
         """What came of the transfer that has ended."""
@@ -156,8 +179,8 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         """Nothing more will happen to it: give back what only the work needed."""
         super().finish()
         self.exchange = self.transfer = self.upload = None
-        if self.request.body is not None:
-            self.request.body.close()
+        if self._body is not None:
+            self._body.close()
 
     # The pair.
 
@@ -186,6 +209,8 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
             return self._content
 
     def _pair(self) -> tuple[Response, Content]:
+        if self._response is not None and self._content is not None:
+            return self._response, self._content
         with guard:
             if self._response is None:
                 self._response = self._make_response()
@@ -239,14 +264,24 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         if self._state != FINISHED or self._failure is not None:
             self._raise()
         if self._result is None:
-            self._result = self._plain_answer()
-        answer: Answer = self._result
-        return answer
+            with guard:
+                answer = self._plain_answer()
+                if self._result is None:
+                    self._result = answer
+            self._forget_answer()
+        result: Answer = self._result
+        return result
 
-    def _plain_answer(self) -> Answer:
-        """The answer of a request that ended in the core."""
-        reply = reply_of(self)
-        return Answer(reply, self._located if reply.status in (200, 203) else None)
+    def _plain_answer(self) -> Answer | None:
+        """The answer of a request that ended in the core; None if it has been made meanwhile."""
+        response = Response.__new__(Response)
+        if (read := self._read(response)) is None:
+            return None
+        status_line, content, is_decoded = read
+        response.complete(status_line, content, is_decoded)
+        if response.status in LOCATED and self._method in self._settings.safe_methods:
+            response.setdefault("content-location", self._located or self._uri)
+        return Answer.of(response, content)
 
     def _here(self) -> Promise:
         """The one to look at in this thread: in its own callback, the callback's."""
@@ -336,6 +371,18 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
 
 Sequence.register(Promise)  # for `match`
 
+new_promise: Callable[[Owner, _core.Account, Settings, str, str, int], Promise] = partial(
+    _core.ask, Promise
+)
+"""A promise of a request with this method, to this URI, with so many redirections."""
+
+
+def kind_of(method: str, headers: Headers, has_body: bool) -> Hashable:
+    """What tells kinds of requests to one origin apart; None where nothing does."""
+    items = tuple(headers.items())
+    is_text = all(type(part) is str for item in items for part in item)
+    return (method, has_body, items) if is_text else None
+
 
 class View(Promise):
     """What a callback is given: settled already, else the same promise in all respects."""
@@ -345,10 +392,8 @@ class View(Promise):
     def __init__(self, of: Promise, answer: Answer | None, failure: Failure | None) -> None:
         LeanFuture.__init__(self)
         self._of = of
-        self.request, self.number, self.owner = of.request, of.number, of.owner
+        self._request, self.number, self.owner = of.request, of.number, of.owner
         self.told = of.told
-        self.callback = self.scope = self._view = None
-        self._response = self._content = None
         self.__dict__ = of.__dict__
         self._result, self._failure = answer, failure
         self._finish()

@@ -7,7 +7,6 @@ the head as it came and builds when somebody looks.
 from __future__ import annotations
 
 import http.client
-import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -69,23 +68,25 @@ class Response(httplib2.Response):
 
     @classmethod
     def of(cls, reply: Reply) -> Response:
-        """The response of a reply; the fields show that content was decoded, as httplib2's do."""
-        response = cls.parse(reply.head)
-        if reply.is_decoded:
-            response["content-length"] = str(len(reply.content))
-            response["-content-encoding"] = response.pop("content-encoding")
+        """The response of a reply."""
+        response = cls.__new__(cls)  # httplib2's constructor would only copy a dict, slowly
+        status_line = _core.parse_head(reply.head, response)
+        response.complete(status_line, reply.content, reply.is_decoded)
         return response
 
     @classmethod
     def parse(cls, head: bytes) -> Response:
         """The final response among the status and header lines of `head` (RFC 9112, 4 and 5)."""
-        response = cls.__new__(cls)  # httplib2's constructor would only copy a dict, slowly
-        status_line, several = _core.parse_head(head[_final(head) :], response)
-        if several:
-            response._several = several
-        status = _status(status_line)
-        response.version, response.status, response["status"], response.reason = status
+        response = cls.__new__(cls)
+        response.complete(_core.parse_head(head, response), b"", False)
         return response
+
+    def complete(self, status_line: str, content: bytes, is_decoded: bool) -> None:
+        """Add what is not among the fields, and, as httplib2 does, that content was decoded."""
+        self.version, self.status, self["status"], self.reason = _status(status_line)
+        if is_decoded:
+            self["content-length"] = str(len(content))
+            self["-content-encoding"] = self.pop("content-encoding")
 
 
 @lru_cache(maxsize=256)
@@ -97,18 +98,6 @@ def _status(line: str) -> tuple[int, int, str, str]:
         # HTTP/2 and 3 have no reason phrase (RFC 9113, 8.3.2): the standard one stands in.
         reason = http.client.responses.get(int(status), "")
     return version, int(status), status, reason
-
-
-# One that another follows: after 101 none does.
-_INTERIM = re.compile(rb"HTTP/\S+ 1\d\d.*?\n\r?\n(?=HTTP/)", re.DOTALL)
-
-
-def _final(head: bytes) -> int:
-    """Where the final response begins: interim ones (1xx) come before it."""
-    start = 0
-    while interim := _INTERIM.match(head, start):
-        start = interim.end()
-    return start
 
 
 class Answer:
@@ -128,8 +117,13 @@ class Answer:
     @classmethod
     def of(cls, response: Response, content: bytes) -> Answer:
         """An answer that has been worked on."""
-        answer = cls(Reply(response.status, b"", content))
-        answer._response, answer._reply = response, None
+        answer = cls.__new__(cls)
+        answer._response, answer.content, answer._reply, answer._located = (
+            response,
+            content,
+            None,
+            None,
+        )
         return answer
 
     @property

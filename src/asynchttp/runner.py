@@ -26,7 +26,7 @@ from .engine.lookup import look_up_elsewhere
 from .engine.trace import lines_of
 from .errors import LostInForkError
 from .failure import Failure, annotate
-from .future import FINISHED, LeanFuture
+from .future import FINISHED, LeanFuture, may_block
 from .lazy import Content
 from .model import Errand, Reply, Share, Transfer, Unshare
 from .promise import Promise
@@ -77,15 +77,18 @@ class Runner:
 
     # From callers.
 
-    def submit(self, promise: Promise) -> None:
-        """Work on it as soon as there is a slot."""
-        if promise.told:
-            log.debug("%s queued: %s", promise.label, promise.request)
+    def submit(self, promise: Promise, waits: bool = False) -> None:
+        """Work on it as soon as there is a slot; `waits`: the caller is about to wait for it."""
+        if (scope := current_scope()) is not None:
+            promise.scope = scope
         if promise.callback is not None:
             promise._observe()
-        if not promise.told:  # else each step is told when it is made
+        if log.telling():  # each step is told when it is made
+            promise.told = True
+            log.debug("%s queued: %s", promise.label, promise.request)
+        else:
             promise.prepare()
-        self._enter(promise)
+        self._enter(promise, waits)
 
     def limit(self, limit: int) -> None:
         """Work on so many at once from now on."""
@@ -96,14 +99,14 @@ class Runner:
     def answer(self, promise: Promise) -> tuple[Response, bytes]:
         """Work on it, and wait for its value."""
         try:
-            self.submit(promise)
+            self.submit(promise, waits=True)
             promise.wait()
         except BaseException:  # Ctrl-C: nobody will ever see what comes of it
             promise.cancel()
             raise
         return promise.plain()
 
-    def _enter(self, work: Task) -> None:
+    def _enter(self, work: Task, waits: bool = False) -> None:
         if sys.is_finalizing():  # no thread would ever run
             work.conclude_and_tell(FINISHED, None, _too_late(work))
             return
@@ -119,8 +122,7 @@ class Runner:
                 work.conclude_and_tell(FINISHED, None, Failure(error))
                 return
         about_to_wait()  # a finalizer, where events are seen to: perhaps in ways that nobody sees
-        scope = running(work.scope)
-        if not work._submit(None if scope is None else scope.core):
+        if not _submit(work, waits):
             work.conclude_and_tell(FINISHED, None, _lost(work))
 
     def follow(self, promise: Promise, function: Callable[[Response, Content], T]) -> LeanFuture[T]:
@@ -438,6 +440,14 @@ class Runner:
         pending = self._pending()
         self._accounts, self._shares, self._late = {}, Shares(), set()
         return partial(_lose, pending)
+
+
+def _submit(work: Task, waits: bool) -> bool:
+    """Give it to the core; False in a forked child of the process that made the account."""
+    scope = None if work.scope is None else running(work.scope)
+    if scope is not None:
+        return work._submit(scope.core)
+    return work._submit_and_wait(GLANCE) if waits and may_block() else work._submit(None)
 
 
 def handle(subject: Any) -> None:  # Any: a Lookup, or Work

@@ -25,15 +25,16 @@ class Owner(Protocol):
 class Work(LeanFuture[T]):
     """A future with an owner, and with the scope of the user code that asked for it."""
 
-    __slots__ = ("owner", "scope")
+    __slots__ = ()
 
     owner: Owner
+    scope: CallScope | None
     rank = 0
     """How many levels deeper than others it is queued."""
 
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
-        self.scope: CallScope | None = current_scope()
+        self.scope = current_scope()
         super().__init__(owner.account, self.rank)
 
     def expect(self) -> None:

@@ -15,7 +15,7 @@ COUNTED: Final = ("-Dmalloc=test_malloc", "-Dcalloc=test_calloc", "-Dfree=test_f
 SOURCES: Final = {
     "test_decode": ("decode.c", "buffer.c"),
     "test_slots": ("slots.c",),
-    "test_loop": tuple(path.name for path in sorted(CORE.glob("*.c")) if path.name != "module.c"),
+    "test_loop": tuple(path.name for path in sorted(CORE.glob("*.c"))),
 }
 
 

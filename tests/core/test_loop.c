@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -128,11 +129,20 @@ static Plan *make_plan(int observes) {
     return made;
 }
 
-static Ticket *ask_by(Plan *how, Account *account, const char *path) {
+/* The URL of a path, for as long as the process lives. */
+static const char *url_of(const char *path) {
+    static char urls[ORDERED + 3][64];
     char url[64];
+    int i = 0;
     snprintf(url, sizeof url, "http://127.0.0.1:%d/%s", port, path);
+    while (urls[i][0] && strcmp(urls[i], url) != 0) i++;
+    if (!urls[i][0]) strcpy(urls[i], url);
+    return urls[i];
+}
+
+static Ticket *ask_by(Plan *how, Account *account, const char *path) {
     Ticket *ticket = ticket_new(account, account, 0);
-    CHECK(ticket_set_transfer(ticket, how, url, 0, NULL, -1) == 0);
+    ticket_set_transfer(ticket, how, url_of(path), 0, NULL, -1);
     CHECK(ticket_submit(ticket, NULL) == 0);
     return ticket;
 }
@@ -280,7 +290,7 @@ static void test_fork_while_the_core_is_busy(int children) {
         CHECK(child >= 0);
         if (child == 0) {
             Ticket *lost = ticket_new(account, NULL, 0);
-            CHECK(ticket_set_transfer(lost, plan, "http://127.0.0.1/", 0, NULL, -1) == 0);
+            ticket_set_transfer(lost, plan, "http://127.0.0.1/", 0, NULL, -1);
             CHECK(ticket_submit(lost, NULL) < 0);
             Account *own = account_new(core_get(), 2);
             Ticket *mine = ask(own, "x");
@@ -296,6 +306,42 @@ static void test_fork_while_the_core_is_busy(int children) {
             ticket_release(tickets[j]);
         }
     }
+    account_release(account);
+}
+
+static void *ask_and_wait(void *account) {
+    for (int i = 0; i < 100; i++) {
+        Ticket *ticket = ticket_new(account, account, 0);
+        ticket_set_transfer(ticket, plan, url_of("x"), 0, NULL, -1);
+        CHECK(ticket_submit_and_wait(ticket, PATIENCE) == 0);
+        while (!(ticket_state(ticket) & STATE_DONE)) {
+            ticket_take_turns(ticket, 0.01);
+            sched_yield();
+        }
+        CHECK(ticket_state(ticket) & STATE_FINISHED);
+        ticket_release(ticket);
+    }
+    return NULL;
+}
+
+static void fork_and_wait(void) {
+    int status;
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) _exit(0);
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
+}
+
+static void test_callers_take_turns_while_others_fork(int forks) {
+    enum { CALLERS = 4 };
+    Account *account = account_new(core_get(), 2);
+    pthread_t callers[CALLERS];
+    ask_and_wait(account); /* alone */
+    for (int i = 0; i < CALLERS; i++)
+        CHECK(pthread_create(&callers[i], NULL, ask_and_wait, account) == 0);
+    for (int i = 0; i < forks; i++) fork_and_wait();
+    for (int i = 0; i < CALLERS; i++) CHECK(pthread_join(callers[i], NULL) == 0);
+    WAIT_UNTIL_IDLE(account);
     account_release(account);
 }
 
@@ -325,6 +371,7 @@ int main(int count, char **arguments) {
     test_close_with_transfers_under_way();
     test_a_request_is_written_once();
     test_fork_while_the_core_is_busy(requests / 500);
+    test_callers_take_turns_while_others_fork(requests / 100);
     test_the_gate_keeps_the_thread_out();
     printf("%d requests read by the server; all as it should be\n", atomic_load(&served->requests));
     return 0;

@@ -24,7 +24,8 @@ import httplib2
 import pytest
 
 import asynchttp
-from asynchttp import promise
+from asynchttp import Promise, promise
+from asynchttp._core import Plan
 from asynchttp.engine import curl
 from asynchttp.engine.curl import Prepared
 from asynchttp.model import Transfer
@@ -158,14 +159,21 @@ FORMS: dict[str, type[httplib2.Http]] = {"blocking": Blocking, "lazy": Lazy, "pl
 
 
 def watch_engine() -> None:
-    """Each transfer of libcurl's is prepared, in one place."""
-    prepare = curl.prepare
+    """Each transfer of libcurl's is prepared, or starts as others like it before."""
+    prepare, start = curl.prepare, Promise._start
 
     def prepared(transfer: Transfer, statuses: bytes) -> Prepared:
         watch.started()
         return prepare(transfer, statuses)
 
+    def started(work: Promise, plans: dict[str, Plan], sent: bytes | None) -> bool:
+        has_plan = start(work, plans, sent)
+        if has_plan:
+            watch.started()
+        return has_plan
+
     vars(promise)["prepare"] = prepared
+    Promise._start = started  # type: ignore[method-assign, assignment]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

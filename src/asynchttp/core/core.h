@@ -173,16 +173,23 @@ typedef struct {
 Ticket *ticket_new(Account *account, void *user, int rank);
 
 /* Before ticket_submit, and before each ticket_transfer: the next transfer, to `url` (absolute, ASCII).
- * `flags`: besides those of the plan. `body`: to send, has to last until the transfer has ended; NULL
- * for none, or for one that is read, of `body_size` bytes, -1 when nobody knows. Returns 0, or -1: no
- * memory. */
-int ticket_set_transfer(Ticket *ticket, Plan *plan, const char *url, int flags, const char *body,
-                        int64_t body_size);
+ * `flags`: besides those of the plan. `body`: to send; NULL for none, or for one that is read, of
+ * `body_size` bytes, -1 when nobody knows. `url` and `body` have to last until the transfer has ended. */
+void ticket_set_transfer(Ticket *ticket, Plan *plan, const char *url, int flags, const char *body,
+                         int64_t body_size);
 
 /* Queue the ticket, as a child of `asked_by` (NULL for none). When it has a slot, its transfer begins;
  * BEGUN comes where there is none. Once for each ticket. Returns 0, or -1 when the core is gone: the
  * process has forked since the account was made. */
 int ticket_submit(Ticket *ticket, CallScope *asked_by);
+
+/* The same, of a ticket that nobody's scope asks for, by a thread that is going to wait for the ticket. Where the
+ * core's thread rests, the calling thread takes the turns, which saves two switches of threads: for at most
+ * `seconds`, until the ticket is done or a signal comes. */
+int ticket_submit_and_wait(Ticket *ticket, double seconds);
+
+/* The same for a ticket that has been submitted: the core's thread may not have woken up yet. */
+void ticket_take_turns(Ticket *ticket, double seconds);
 
 /* Begin the next transfer; after BEGUN or ENDED. */
 void ticket_transfer(Ticket *ticket);
@@ -251,6 +258,9 @@ int ticket_status(const Ticket *ticket);
 int ticket_is_decoded(const Ticket *ticket); /* the content is not as it came */
 const Buffer *ticket_head(const Ticket *ticket);
 const Buffer *ticket_content(const Ticket *ticket);
+
+/* Nobody needs the head and the content any more. */
+void ticket_forget_answer(Ticket *ticket);
 
 /* After CONNECTED. */
 const Connected *ticket_connected(const Ticket *ticket);

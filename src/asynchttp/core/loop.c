@@ -36,8 +36,8 @@ static void post_hold(Post *post) {
     if (post->kind == POST_SCOPE) scope_hold(CONTAINER(post, CallScope, post));
 }
 
-/* Under `lock`. Returns whether the thread has to be woken. */
-static int append_post(Core *core, Post *post, unsigned what) {
+/* Under `lock`. */
+static void append_post(Core *core, Post *post, unsigned what) {
     if (post->what == 0) {
         if (what != POST_DISPOSE) post_hold(post); /* the inbox has a reference of its own */
         post->next = NULL;
@@ -45,31 +45,52 @@ static int append_post(Core *core, Post *post, unsigned what) {
         core->inbox_end = &post->next;
     }
     post->what |= what;
-    int is_asleep = core->is_asleep;
+}
+
+/* How to wake who takes the turns. */
+typedef enum { WAKE_NOBODY, WAKE_POLLER, WAKE_RESTING } Wake;
+
+/* Under `lock`. Whoever asks has to `wake`. */
+static Wake who_sleeps(Core *core) {
+    if (!core->is_asleep) return WAKE_NOBODY;
     core->is_asleep = 0;
-    return is_asleep;
+    return core->is_resting && !core->is_driven ? WAKE_RESTING : WAKE_POLLER;
+}
+
+static void wake(Core *core, Wake how) {
+    if (how == WAKE_POLLER) poller_wake(&core->poller);
+    if (how == WAKE_RESTING) pthread_cond_signal(&core->roused);
 }
 
 int core_post(Core *core, Post *post, unsigned what) {
     pthread_mutex_lock(&core->lock);
     int is_gone = core->is_gone;
-    int wake = is_gone ? 0 : append_post(core, post, what);
+    if (!is_gone) append_post(core, post, what);
+    Wake how = is_gone ? WAKE_NOBODY : who_sleeps(core);
     pthread_mutex_unlock(&core->lock);
-    if (wake) poller_wake(&core->poller);
+    wake(core, how);
     return is_gone ? -1 : 0;
 }
 
+/* Whether a ticket cannot begin before something else happens, which wakes the thread anyway. */
+static int has_to_wait(Ticket *ticket) {
+    return ticket->asked_by == NULL && ticket->work.rank == 0 && atomic_load(&ticket->account->is_full);
+}
+
+/* Under `lock`. */
+static void append_ticket(Core *core, Ticket *ticket) {
+    list_append(&ticket->account->tickets, &ticket->pending);
+    ticket->account->pending++;
+    append_post(core, &ticket->post, POST_SUBMIT);
+}
+
 int core_submit(Core *core, Ticket *ticket) {
-    Account *account = ticket->account;
     pthread_mutex_lock(&core->lock);
     int is_gone = core->is_gone;
-    if (!is_gone) {
-        list_append(&account->tickets, &ticket->pending);
-        account->pending++;
-    }
-    int wake = is_gone ? 0 : append_post(core, &ticket->post, POST_SUBMIT);
+    if (!is_gone) append_ticket(core, ticket);
+    Wake how = is_gone || has_to_wait(ticket) ? WAKE_NOBODY : who_sleeps(core);
     pthread_mutex_unlock(&core->lock);
-    if (wake) poller_wake(&core->poller);
+    wake(core, how);
     return is_gone ? -1 : 0;
 }
 
@@ -344,20 +365,33 @@ static void wake_up(Core *core) {
     pthread_mutex_unlock(&core->lock);
 }
 
-static int wait_for_sockets(Core *core, Ready *ready) {
+/* Whether nothing happens before somebody posts. */
+static int has_nothing_to_do(Core *core) { return core->active == 0 && pause_of(core) < 0; }
+
+/* Without the gate. */
+static void rest(Core *core) {
+    pthread_mutex_lock(&core->lock);
+    core->is_resting = 1;
+    while (core->is_asleep || core->is_driven) pthread_cond_wait(&core->roused, &core->lock);
+    core->is_resting = 0;
+    pthread_mutex_unlock(&core->lock);
+}
+
+/* As `poller_wait`, for at most `longest` seconds, or where that is infinite, until something happens. */
+static int wait_for_sockets(Core *core, Ready *ready, double longest) {
     double pause = pause_of(core);
     if (pause == 0 || !fall_asleep(core)) return poller_wait(&core->poller, 0, ready);
+    int may_rest = isinf(longest) && has_nothing_to_do(core), count = 0;
+    if (!isinf(longest)) pause = pause < 0 ? longest : fmin(pause, longest);
     pthread_mutex_unlock(&core->gate);
-    int count = poller_wait(&core->poller, pause, ready);
+    if (may_rest) rest(core);
+    else count = poller_wait(&core->poller, pause, ready);
     pthread_mutex_lock(&core->gate);
     wake_up(core);
     return count;
 }
 
-static void turn(Core *core) {
-    Ready ready[EVENTS_AT_ONCE];
-    give_way(core);
-    int count = wait_for_sockets(core, ready);
+static void act(Core *core, const Ready *ready, int count) {
     core->now = clock_now();
     for (int i = 0; i < count; i++) socket_ready(core, ready[i].fd, ready[i].ready);
     read_inbox(core);
@@ -371,11 +405,30 @@ static void turn(Core *core) {
     tell_dispatcher(core);
 }
 
+/* Returns how many sockets were ready; negative: a signal came. */
+static int turn(Core *core, double longest) {
+    Ready ready[EVENTS_AT_ONCE];
+    give_way(core);
+    int count = wait_for_sockets(core, ready, longest);
+    act(core, ready, count);
+    return count;
+}
+
+/* What debuggers, profilers and top show. */
+static void name_thread(void) {
+#ifdef __APPLE__
+    pthread_setname_np("asynchttp core");
+#else
+    pthread_setname_np(pthread_self(), "asynchttp core");
+#endif
+}
+
 static void *run(void *argument) {
     Core *core = argument;
+    name_thread();
     pthread_mutex_lock(&core->gate);
     core->now = clock_now();
-    for (;;) turn(core);
+    for (;;) turn(core, INFINITY);
     return NULL;
 }
 
@@ -394,6 +447,63 @@ static int start_thread(Core *core) {
     return error;
 }
 
+/* ---- a caller who waits takes the turns, while the core's thread rests ---- */
+
+/* libcurl may have SIGPIPE sent to the thread that writes (to a TLS connection that has been closed). Python
+ * ignores the signal; where a program has changed that, no caller takes turns. */
+static int ignores_pipe_signal(void) {
+    struct sigaction action;
+    return sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+/* Under `lock`. Whether the place of the core's thread was free: the thread rests, or is about to wake up. */
+static int take_place(Core *core) {
+    if (core->is_gone || !core->is_resting || core->is_driven) return 0;
+    core->is_driven = 1;
+    core->is_asleep = 0;
+    return 1;
+}
+
+/* The thread goes on if there is something to do. */
+static void give_place_back(Core *core, int is_idle) {
+    pthread_mutex_lock(&core->lock);
+    core->is_driven = 0;
+    core->is_asleep = is_idle && core->inbox == NULL;
+    int is_to_go_on = !core->is_asleep;
+    pthread_mutex_unlock(&core->lock);
+    if (is_to_go_on) pthread_cond_signal(&core->roused);
+}
+
+static void take_turns(Core *core, Ticket *ticket, double end) {
+    int count = 0;
+    take_gate(core);
+    act(core, NULL, 0);
+    for (double left; count >= 0 && !(ticket_state(ticket) & STATE_DONE) && (left = end - clock_now()) > 0;)
+        count = turn(core, left);
+    give_place_back(core, has_nothing_to_do(core));
+    pthread_mutex_unlock(&core->gate);
+}
+
+int core_submit_and_wait(Core *core, Ticket *ticket, double seconds) {
+    if (!ignores_pipe_signal()) return core_submit(core, ticket);
+    pthread_mutex_lock(&core->lock);
+    int has_place = core->is_asleep && take_place(core);
+    if (has_place) append_ticket(core, ticket);
+    pthread_mutex_unlock(&core->lock);
+    if (!has_place) return core_submit(core, ticket);
+    take_turns(core, ticket, clock_now() + seconds);
+    return 0;
+}
+
+void ticket_take_turns(Ticket *ticket, double seconds) {
+    if (ticket->account == NULL || !ignores_pipe_signal()) return;
+    Core *core = ticket->account->core;
+    pthread_mutex_lock(&core->lock);
+    int has_place = take_place(core);
+    pthread_mutex_unlock(&core->lock);
+    if (has_place) take_turns(core, ticket, clock_now() + seconds);
+}
+
 /* ---- birth, fork and end ---- */
 
 static Core *make_core(void) {
@@ -402,6 +512,7 @@ static Core *make_core(void) {
     pthread_mutex_init(&core->lock, NULL);
     pthread_mutex_init(&core->gate, NULL);
     condition_init(&core->changed);
+    condition_init(&core->roused);
     core->inbox_end = &core->inbox;
     core->events_end = &core->events;
     list_init(&core->touched);

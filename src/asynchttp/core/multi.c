@@ -65,12 +65,7 @@ static int want(CURL *easy, int fd, int what, void *argument, void *unused) {
         return 0;
     }
     socket->wanted = 0;
-    if (socket->is_connection) {
-        if (socket->watched & WRITABLE) watch(core, fd, socket, READABLE);
-    } else { /* of libcurl's resolver, which closes it without a word */
-        watch(core, fd, socket, 0);
-        *socket = (Socket){0};
-    }
+    if (socket->watched & WRITABLE) watch(core, fd, socket, READABLE);
     return 0;
 }
 
@@ -90,6 +85,17 @@ int socket_closed(void *argument, int fd) {
         *socket = (Socket){0};
     }
     return close(fd);
+}
+
+/* A multi handle has descriptors of its own, which it closes without a word. */
+static void forget_own_sockets(MultiHandle *multi) {
+    Core *core = multi->core;
+    for (size_t fd = 0; fd < core->socket_room; fd++) {
+        Socket *socket = &core->sockets[fd];
+        if (socket->multi != multi || socket->is_connection) continue;
+        watch(core, (int)fd, socket, 0);
+        *socket = (Socket){0};
+    }
 }
 
 void sockets_close(Core *core) {
@@ -161,7 +167,9 @@ void multi_free(MultiHandle *multi) {
     link_remove(&multi->touched);
     link_remove(&multi->closing);
     origins_forget_multi(multi);
+    forget_own_sockets(multi);
     curl.multi_cleanup(multi->multi);
+    forget_own_sockets(multi); /* libcurl has spoken of them once more */
     timers_forget(&multi->core->timers, &multi->timer);
     names_unload(multi);
     free(multi);
@@ -176,6 +184,7 @@ int multi_add(MultiHandle *multi, EasyHandle *handle) {
     handle->multi = multi;
     list_append(&multi->active, &handle->active);
     multi->active_count++;
+    multi->core->active++;
     return 0;
 }
 
@@ -185,6 +194,7 @@ void multi_remove(EasyHandle *handle) {
     curl.multi_remove_handle(multi->multi, handle->easy);
     link_remove(&handle->active);
     multi->active_count--;
+    multi->core->active--;
     handle->multi = NULL;
     if (multi->is_closing && multi->active_count == 0 && !link_is_listed(&multi->closing))
         list_append(&multi->core->closing, &multi->closing);

@@ -52,7 +52,7 @@ static int milliseconds(double seconds) {
 int poller_wait(Poller *poller, double seconds, Ready *ready) {
     struct epoll_event events[EVENTS_AT_ONCE];
     int count = epoll_wait(poller->queue, events, EVENTS_AT_ONCE, milliseconds(seconds));
-    int found = 0;
+    int found = count < 0 ? -1 : 0;
     for (int i = 0; i < count; i++) {
         if (events[i].data.fd == poller->wakeup) continue;
         unsigned is = events[i].events;
@@ -116,7 +116,7 @@ int poller_wait(Poller *poller, double seconds, Ready *ready) {
     struct timespec pause = {.tv_sec = (time_t)seconds};
     pause.tv_nsec = (long)((seconds - (double)pause.tv_sec) * 1e9);
     int count = kevent(poller->queue, NULL, 0, events, EVENTS_AT_ONCE, &pause);
-    int found = 0;
+    int found = count < 0 ? -1 : 0;
     for (int i = 0; i < count; i++) {
         if (events[i].filter == EVFILT_USER) continue;
         ready[found].fd = (int)events[i].ident;

@@ -29,7 +29,7 @@ void poller_close(Poller *poller);
 int poller_watch(Poller *poller, int fd, int watched, int wanted);
 
 /* Wait at most `seconds`; a negative number waits for ever. Returns how many are ready, 0 after a
- * wake-up too. */
+ * wake-up too, -1 after a signal. */
 int poller_wait(Poller *poller, double seconds, Ready *ready);
 
 /* Have `poller_wait` return, now or the next time. Safe in signal handlers. */

@@ -140,6 +140,7 @@ void queue_submit(Ticket *ticket) {
 static void pump(Account *account) {
     for (Work *work; (work = slots_take(&account->slots)) != NULL;)
         begin(CONTAINER(work, Ticket, work));
+    atomic_store(&account->is_full, slots_are_full(&account->slots));
 }
 
 void accounts_pump(Core *core) {

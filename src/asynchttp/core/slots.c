@@ -200,6 +200,8 @@ Work *slots_take(Slots *slots) {
     return work;
 }
 
+int slots_are_full(const Slots *slots) { return is_full_for(slots, 0); }
+
 void slots_leave(Work *work) {
     if (work->stage != WORK_WORKING && work->stage != WORK_CALLED) return;
     work->slots->working--;

@@ -95,6 +95,9 @@ int slots_enter(Work *work, Scope *asked_by);
 /* Give the next piece of work a slot; NULL when none is free, or nothing is queued. */
 Work *slots_take(Slots *slots);
 
+/* Whether work that no scope asks for would have to wait. */
+int slots_are_full(const Slots *slots);
+
 /* The work is over, after its scopes: the slot is free, and the work is gone. Does nothing for work
  * without a slot. */
 void slots_leave(Work *work);

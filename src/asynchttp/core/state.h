@@ -112,6 +112,7 @@ struct Account {
     Slots slots;
     Link dirty;   /* among those in which a slot may be free */
     atomic_int limit;
+    atomic_int is_full; /* what nobody's scope asks for would have to wait; set by the core's thread */
     Link multis;  /* MultiHandle.sibling */
     Map names;    /* Name.entry, by host:port */
     Map origins;  /* Origin.entry, by origin */
@@ -184,8 +185,7 @@ struct Ticket {
     unsigned forks;   /* when there were these waiters; under `waiting` */
     /* The transfer: set by others before, used by the core's thread during it. */
     Plan *plan; /* held */
-    char *url;
-    const char *body;
+    const char *url, *body;
     int64_t body_size;
     int flags;
     /* On its way. */
@@ -270,7 +270,10 @@ typedef struct Dispatching {
 struct Core {
     pthread_mutex_t lock;
     Post *inbox, **inbox_end;   /* under `lock` */
-    int is_asleep;              /* under `lock` */
+    int is_asleep;              /* who takes the turns; whoever posts wakes it. Under `lock` */
+    int is_resting;             /* the core's thread waits for `roused`: there is nothing to do. Under `lock` */
+    int is_driven;              /* another thread takes the turns meanwhile. Under `lock` */
+    pthread_cond_t roused;      /* with `lock` */
     EventNode *events, **events_end; /* under `lock` */
     Dispatching *waiting;       /* threads in core_wait, the last first; under `lock` */
     int is_dispatched;          /* a thread has the dispatcher's role; under `lock` */
@@ -288,6 +291,7 @@ struct Core {
     double now;      /* when the thread last woke */
     Socket *sockets;
     size_t socket_room;
+    int active;   /* transfers in libcurl */
     Link touched; /* MultiHandle.touched */
     Link again;   /* Ticket.link: to begin, in this turn or the next */
     Link dirty;   /* Account.dirty */
@@ -297,6 +301,7 @@ struct Core {
 };
 
 int core_submit(Core *core, Ticket *ticket); /* from any thread; -1 when the core is gone */
+int core_submit_and_wait(Core *core, Ticket *ticket, double seconds);
 /* loop.c. `core_tell` gives the taker a reference to the event's ticket or lookup. */
 int core_post(Core *core, Post *post, unsigned what); /* from any thread; -1 when the core is gone */
 void core_tell(Core *core, EventNode *event, unsigned what);

@@ -287,31 +287,46 @@ static void forget_outcome(Ticket *ticket) {
     ticket->content_length = -1;
 }
 
-int ticket_set_transfer(Ticket *ticket, Plan *plan, const char *url, int flags, const char *body,
-                        int64_t body_size) {
-    char *copy = strdup(url);
-    if (copy == NULL) return -1;
+void ticket_set_transfer(Ticket *ticket, Plan *plan, const char *url, int flags, const char *body,
+                         int64_t body_size) {
     forget_outcome(ticket);
     atomic_fetch_add(&plan->references, 1);
     plan_release(ticket->plan);
-    free(ticket->url);
     ticket->plan = plan;
-    ticket->url = copy;
+    ticket->url = url;
     ticket->flags = flags | plan->flags;
     ticket->body = body;
     ticket->body_size = body_size;
-    return 0;
+}
+
+void ticket_forget_answer(Ticket *ticket) {
+    buffer_free(&ticket->head);
+    buffer_free(&ticket->content);
+}
+
+/* The core has a reference until the ticket has left. */
+static void enter_core(Ticket *ticket) {
+    atomic_fetch_or(&ticket->state, STATE_IN_CORE);
+    ticket_hold(ticket);
+}
+
+static int entered(Ticket *ticket, int result) {
+    if (result == 0) return 0;
+    atomic_fetch_and(&ticket->state, ~STATE_IN_CORE);
+    ticket_release(ticket);
+    return -1;
 }
 
 int ticket_submit(Ticket *ticket, CallScope *asked_by) {
     if (asked_by != NULL) scope_hold(asked_by);
     ticket->asked_by = asked_by;
-    atomic_fetch_or(&ticket->state, STATE_IN_CORE);
-    ticket_hold(ticket); /* the core's, until the ticket has left */
-    if (core_submit(ticket->account->core, ticket) == 0) return 0;
-    atomic_fetch_and(&ticket->state, ~STATE_IN_CORE);
-    ticket_release(ticket);
-    return -1;
+    enter_core(ticket);
+    return entered(ticket, core_submit(ticket->account->core, ticket));
+}
+
+int ticket_submit_and_wait(Ticket *ticket, double seconds) {
+    enter_core(ticket);
+    return entered(ticket, core_submit_and_wait(ticket->account->core, ticket, seconds));
 }
 
 void ticket_hold(Ticket *ticket) { atomic_fetch_add(&ticket->references, 1); }
@@ -324,7 +339,6 @@ void ticket_release(Ticket *ticket) {
     forget_outcome(ticket);
     if (ticket->trace != NULL) buffer_free(ticket->trace);
     free(ticket->trace);
-    free(ticket->url);
     free(ticket);
 }
 

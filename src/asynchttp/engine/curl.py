@@ -107,6 +107,11 @@ def prepare(transfer: Transfer, statuses: bytes) -> Prepared:
     return Prepared(plan, transfer.url, _flags(transfer, body), content, size)
 
 
+def is_usual() -> bool:
+    """Whether a transfer of which nothing is told, and no body is read, has no flags of its own."""
+    return not httplib2.debuglevel and socket.getaddrinfo is _getaddrinfo
+
+
 def _flags(transfer: Transfer, body: Body | None) -> int:
     return (
         (READ_BODY if body is not None and not body.in_memory else 0)

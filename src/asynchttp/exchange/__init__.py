@@ -24,9 +24,18 @@ import httplib2
 from ..model import Errand, Request, Settings, Step, Transfer
 from ..response import Answer, Response
 from .proxies import from_environment
-from .redirects import follow, is_redirect, located
+from .redirects import LOCATED, follow, is_redirect, located
 from .retry import FAILURES, try_again
 from .transfer import first_hop, transfer_of
+
+__all__ = (
+    "LOCATED",
+    "Exchange",
+    "exchange",
+    "first_transfer",
+    "refuse",
+    "statuses_to_see",
+)
 
 LAST_STATUS = 599
 
@@ -89,7 +98,7 @@ def plain(request: Request, settings: Settings) -> Exchange:
     except FAILURES as error:
         reply = yield from try_again(transfer, error)
     if reply.status > LAST_STATUS or not statuses_to_see(request.method, settings)[reply.status]:
-        return Answer(reply, location if reply.status in (200, 203) else None)
+        return Answer(reply, location if reply.status in LOCATED else None)
     return (yield from follow(request, settings, (first_hop(request), reply)))
 
 

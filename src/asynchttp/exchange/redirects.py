@@ -27,6 +27,8 @@ from .transfer import Hop, first_hop, hop_to
 
 Found = tuple[Response, bytes]
 
+LOCATED = (200, 203)  # statuses of responses that say where the content was found
+
 
 def follow(
     request: Request, settings: Settings, begun: tuple[Hop, Reply] | None = None
@@ -123,7 +125,7 @@ def is_redirect(method: str, status: int, settings: Settings) -> bool:
 
 def located(hop: Hop, status: int, settings: Settings) -> str | None:
     """The content-location of a response that names none."""
-    return hop.uri if status in (200, 203) and hop.method in settings.safe_methods else None
+    return hop.uri if status in LOCATED and hop.method in settings.safe_methods else None
 
 
 def _locate(hop: Hop, response: Response, settings: Settings) -> None:

@@ -15,10 +15,9 @@ from httplib2.iri2uri import iri2uri
 
 from ..body import Body
 from ..model import Proxy, Request, Settings, Tls, Transfer
+from ..uri import origin_of
 from . import oracle
 
-# A URI that normalization would leave as it is.
-NORMAL = re.compile(r"(https?)://([a-z0-9._-]+(?::[0-9]{1,5})?)/[!-\"$-~]*(?<!\?)")
 PORT = re.compile("[0-9]{0,5}")
 COMMON_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 CONTROLS = re.compile(r"[\x00-\x20\x7f]")
@@ -69,8 +68,9 @@ def hop_to(method: str, uri: str, headers: dict[str, str], body: Body | None) ->
     Raises `httplib2.RelativeURIError`, `KeyError` for a scheme that is not http or https,
     `http.client.InvalidURL`, and `UnicodeEncodeError` for characters that `iri2uri` leaves alone.
     """
-    if normal := NORMAL.fullmatch(uri):
-        return Hop(method, uri, normal[1], normal[2], uri, headers, body)
+    if origin := origin_of(uri):
+        scheme, _, authority = origin.partition("://")
+        return Hop(method, uri, scheme, authority, uri, headers, body)
     ascii_uri: str = iri2uri(uri)
     # Nothing in it may end the request line.
     ascii_uri = ascii_uri.replace(" ", "%20").replace("\r", "%0D").replace("\n", "%0A")
