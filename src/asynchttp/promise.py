@@ -337,20 +337,27 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         """
         return self.owner.follow(self, function)
 
-    def begin_callback(self, answer: Answer | None, failure: Failure | None) -> Promise | None:
+    def begin_callback(self, answer: Answer | None, failure: Failure | None) -> View | None:
         """The promise to call back with; None if it was cancelled, which it cannot be any more."""
         view = View(self, answer, failure)
         with guard:
             if not self._run():
                 return None
-            if type(self._response) is PendingResponse and answer is not None and failure is None:
-                share_attributes(self._response, answer.response)
+            if type(self._response) is PendingResponse and failure is None:
+                share_attributes(self._response, view.response)
             self._view = view
             return view
+
+    def answer_seen(self) -> Answer | None:
+        """The answer, if the callback that runs has looked at it."""
+        seen: Answer | None = None if self._view is None else self._view._result
+        return seen
 
     def end_callback(self) -> None:
         """It is settled: nobody needs the callback's promise any more."""
         self._view = None
+        if self._result is not None:
+            self._forget_answer()
 
     @property
     def label(self) -> str:
@@ -397,6 +404,9 @@ class View(Promise):
         self.__dict__ = of.__dict__
         self._result, self._failure = answer, failure
         self._finish()
+
+    def _plain_answer(self) -> Answer | None:
+        return self._of._plain_answer()
 
     def __eq__(self, other: object) -> bool:
         return other is self or other is self._of

@@ -55,6 +55,7 @@ Task = Work[Any]  # Any: whatever its value is
 # Events of core.h: EVENT_...
 ENDED, CONNECTED, NEEDS_PIECE = 1, 2, 4
 TRACED, NEEDS_NAME, BEGUN = 16, 32, 64
+PLAIN = 256
 
 
 class Runner:
@@ -167,7 +168,7 @@ class Runner:
         if what & BEGUN:
             self._begin(work)
         elif what & ENDED:
-            self._ended(work)
+            self._ended(work, is_plain=bool(what & PLAIN))
         elif what & NEEDS_PIECE and work.upload is not None:
             work.upload.fetch_elsewhere(work._give_piece, workers.run)
 
@@ -179,9 +180,12 @@ class Runner:
         promise.begin(has_transfer=False)
         self._step(promise, None)
 
-    def _ended(self, promise: Promise) -> None:
+    def _ended(self, promise: Promise, is_plain: bool) -> None:
         if promise.done():  # cancelled
             self._leave(promise)
+            return
+        if is_plain and promise.exchange is None and promise.upload is None:
+            self._answered(promise, None, None)
             return
         if promise.exchange is None:
             self._tell_of_start(promise)
@@ -292,6 +296,8 @@ class Runner:
 
     # From the answer to the settled promise.
 
+    # Where there is neither an answer nor a failure, it is a plain answer, which the core has.
+
     def _answered(self, promise: Promise, answer: Answer | None, failure: Failure | None) -> None:
         if self._shares.waiting:
             self._end_share(promise, answer)
@@ -307,7 +313,7 @@ class Runner:
             error = self._run_callback(promise, view)
             if promise.told:
                 log.debug("%s callback ran %s", promise.label, _ms(time.monotonic() - began))
-            failure = failure or error
+            answer, failure = answer or promise.answer_seen(), failure or error
         self._settle(promise, answer, failure)
         promise.end_callback()
 

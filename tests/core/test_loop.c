@@ -216,15 +216,17 @@ static void test_observed_requests_are_events(void) {
         tickets[i] = ask_by(i % 2 ? observed_plan : plan, account, "x");
         if (i % 2 == 0) ticket_observe(tickets[i]);
     }
-    int finished = 0;
+    int finished = 0, plain = 0;
     for (int i = 0; i < COUNT; i++) finished += (ticket_state(tickets[i]) & STATE_DONE) != 0;
     for (int left = COUNT - finished; left > 0; left--) {
         Event event = next_event(core, &has_role);
-        CHECK(event.what == EVENT_ENDED);
+        CHECK(event.what & EVENT_ENDED);
+        plain += (event.what & EVENT_PLAIN) != 0;
         CHECK(ticket_settle(event.ticket, STATE_FINISHED));
         ticket_leave(event.ticket);
         ticket_release(event.ticket);
     }
+    CHECK(plain == COUNT / 2 - finished);
     WAIT_UNTIL_IDLE(account);
     for (int i = 0; i < COUNT; i++) ticket_release(tickets[i]);
     core_pass_on(core);

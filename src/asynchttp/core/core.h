@@ -292,6 +292,7 @@ enum {
     EVENT_TRACED = 16,
     EVENT_NEEDS_NAME = 32,
     EVENT_BEGUN = 64, /* the ticket has a slot, and no transfer */
+    EVENT_PLAIN = 256, /* with ENDED: an answer that would have ended in the core, had nobody observed it */
     EVENT_LEFT = 128, /* the core has nothing more to do with the ticket, whose object was kept */
 };
 

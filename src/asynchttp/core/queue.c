@@ -102,7 +102,7 @@ void queue_tell_ended(Ticket *ticket) {
     }
     atomic_store(&ticket->stage, STAGE_OUTSIDE);
     if (!is_plain) atomic_fetch_or(&ticket->state, STATE_OBSERVED);
-    core_tell(ticket->account->core, &ticket->event, EVENT_ENDED);
+    core_tell(ticket->account->core, &ticket->event, EVENT_ENDED | (is_plain ? EVENT_PLAIN : 0));
 }
 
 /* ---- into the queue, and to a slot ---- */

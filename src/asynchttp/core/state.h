@@ -131,7 +131,12 @@ struct CallScope {
     atomic_int references;
     Ticket *ticket; /* held */
     Scope *scope;   /* the core's thread's; NULL before POST_OPEN, and without memory */
+    atomic_int said; /* SCOPE_NEW, ... */
 };
+
+/* What the core's thread has been told of a scope: nothing, before the code asks for something or waits. Most
+ * code does neither. */
+enum { SCOPE_NEW, SCOPE_OPEN, SCOPE_SHUT };
 
 /* User code is about to wait. */
 typedef struct {
@@ -306,6 +311,7 @@ int core_submit_and_wait(Core *core, Ticket *ticket, double seconds);
 int core_post(Core *core, Post *post, unsigned what); /* from any thread; -1 when the core is gone */
 void core_tell(Core *core, EventNode *event, unsigned what);
 void account_tell_closed(Account *account);
+void scope_tell(CallScope *scope); /* that the code has begun, if that has not been said */
 
 /* ticket.c */
 TransferError *ticket_make_error(Ticket *ticket); /* NULL: no memory */

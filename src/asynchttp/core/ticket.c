@@ -222,12 +222,18 @@ CallScope *scope_open(Ticket *ticket) {
     atomic_init(&scope->references, 1);
     scope->ticket = ticket;
     ticket_hold(ticket);
-    core_post(ticket->account->core, &scope->post, POST_OPEN);
     return scope;
 }
 
+void scope_tell(CallScope *scope) {
+    int said = SCOPE_NEW;
+    if (atomic_compare_exchange_strong(&scope->said, &said, SCOPE_OPEN))
+        core_post(scope->ticket->account->core, &scope->post, POST_OPEN);
+}
+
 void scope_close(CallScope *scope) {
-    core_post(scope->ticket->account->core, &scope->post, POST_SHUT);
+    if (atomic_exchange(&scope->said, SCOPE_SHUT) == SCOPE_OPEN)
+        core_post(scope->ticket->account->core, &scope->post, POST_SHUT);
 }
 
 int scope_await(CallScope *scope, Ticket *ticket) {
@@ -236,6 +242,7 @@ int scope_await(CallScope *scope, Ticket *ticket) {
     wait->post.kind = POST_WAIT;
     wait->scope = scope;
     wait->ticket = ticket;
+    scope_tell(scope);
     scope_hold(scope);
     ticket_hold(ticket);
     if (core_post(scope->ticket->account->core, &wait->post, POST_AWAIT) == 0) return 0;
@@ -318,7 +325,10 @@ static int entered(Ticket *ticket, int result) {
 }
 
 int ticket_submit(Ticket *ticket, CallScope *asked_by) {
-    if (asked_by != NULL) scope_hold(asked_by);
+    if (asked_by != NULL) {
+        scope_tell(asked_by);
+        scope_hold(asked_by);
+    }
     ticket->asked_by = asked_by;
     enter_core(ticket);
     return entered(ticket, core_submit(ticket->account->core, ticket));
