@@ -187,41 +187,30 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     @property
     def response(self) -> Response:
         """The response; looked at before it is there, it blocks, and raises what went wrong."""
-        with guard:
-            if self._response is None:
-                self._response = self._make_response()
-            return self._response
-
-    def _make_response(self) -> Response:
-        if self._state == FINISHED and self._failure is None:
-            return self._answer().response
-        pending = PendingResponse(self)
-        if self._view is not None and self._view._failure is None:
-            share_attributes(pending, self._view.response)
-        return pending
+        return self._pair()[0]
 
     @property
     def content(self) -> Content:
         """The content; looked at before it is there, it blocks, and raises what went wrong."""
-        with guard:
-            if self._content is None:
-                self._content = self._make_content()
-            return self._content
+        return self._pair()[1]
 
     def _pair(self) -> tuple[Response, Content]:
         if self._response is not None and self._content is not None:
             return self._response, self._content
         with guard:
+            is_there = self._state == FINISHED and self._failure is None
+            answer = self._made_answer() if is_there else None
             if self._response is None:
-                self._response = self._make_response()
+                self._response = self._pending() if answer is None else answer.response
             if self._content is None:
-                self._content = self._make_content()
+                self._content = Content.to_come(self) if answer is None else Content.of(answer)
             return self._response, self._content
 
-    def _make_content(self) -> Content:
-        if self._state == FINISHED and self._failure is None:
-            return Content.of(self._answer())
-        return Content.to_come(self)
+    def _pending(self) -> Response:
+        pending = PendingResponse(self)
+        if self._view is not None and self._view._failure is None:
+            share_attributes(pending, self._view.response)
+        return pending
 
     if not TYPE_CHECKING:  # where it is a tuple
 
@@ -263,6 +252,9 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         """The answer of a promise that is done; raises its failure."""
         if self._state != FINISHED or self._failure is not None:
             self._raise()
+        return self._made_answer()
+
+    def _made_answer(self) -> Answer:
         if self._result is None:
             with guard:
                 answer = self._plain_answer()

@@ -24,9 +24,19 @@ int is_bound(WorkObject *self) {
     return 0;
 }
 
+#define SET_TO_NONE(name) self->name = Py_NewRef(Py_None);
+
+static PyObject *new_work(PyTypeObject *type) {
+    WorkObject *self = (WorkObject *)new_object(type);
+    if (self != NULL) {
+        WORK_ATTRIBUTES(SET_TO_NONE)
+    }
+    return (PyObject *)self;
+}
+
 static PyObject *work_make(PyTypeObject *type, PyObject *arguments, PyObject *keywords) {
     (void)arguments, (void)keywords; /* those of the derived class's __init__ */
-    return new_object(type);
+    return new_work(type);
 }
 
 static int bind_to(WorkObject *self, PyObject *account, int rank) {
@@ -175,7 +185,9 @@ static void describe_request(WorkObject *self, PyObject *const *arguments) {
     static unsigned long long numbers; /* with the GIL */
     self->number = ++numbers;
     self->_made = time_by(CLOCK_REALTIME);
-    self->_frames = callers_frames();
+    PyObject *frames = callers_frames();
+    if (frames != NULL) set_reference(&self->_frames, frames);
+    Py_XDECREF(frames);
     set_reference(&self->owner, arguments[1]);
     set_reference(&self->_settings, arguments[3]);
     set_reference(&self->_method, arguments[4]);
@@ -187,11 +199,11 @@ PyObject *ask(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
     (void)module;
     if (count != 7 || !PyType_Check(arguments[0]) || !PyType_IsSubtype((PyTypeObject *)arguments[0], work_type))
         return PyErr_Format(PyExc_TypeError, "expected a class of works, and six arguments");
-    WorkObject *self = (WorkObject *)new_object((PyTypeObject *)arguments[0]);
+    WorkObject *self = (WorkObject *)new_work((PyTypeObject *)arguments[0]);
     if (self == NULL) return NULL;
     PyObject_GC_UnTrack(self); /* until work_set_attribute */
     describe_request(self, arguments);
-    if (self->_frames != NULL && bind_to(self, arguments[2], 0) == 0) return (PyObject *)self;
+    if (!PyErr_Occurred() && bind_to(self, arguments[2], 0) == 0) return (PyObject *)self;
     Py_DECREF(self);
     return NULL;
 }
@@ -225,7 +237,7 @@ static PyObject *work_set_transfer(WorkObject *self, PyObject *arguments) {
 /* The plan for the origin of the request, borrowed; NULL where `plans` has none, or the URI is not normal. */
 static PyObject *plan_in(PyObject *plans, PyObject *uri) {
     Py_ssize_t size;
-    const char *text = uri == NULL ? NULL : PyUnicode_AsUTF8AndSize(uri, &size);
+    const char *text = PyUnicode_AsUTF8AndSize(uri, &size);
     size_t origin = text == NULL ? 0 : origin_size(text, (size_t)size);
     if (origin == 0) {
         PyErr_Clear();
@@ -552,7 +564,7 @@ static PyGetSetDef work_properties[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-#define MEMBER(name) {#name, T_OBJECT, offsetof(WorkObject, name), 0, NULL},
+#define MEMBER(name) {#name, T_OBJECT_EX, offsetof(WorkObject, name), 0, NULL},
 
 static PyMemberDef work_members[] = {
     WORK_ATTRIBUTES(MEMBER)
