@@ -391,11 +391,14 @@ class View(Promise):
     def __init__(self, of: Promise, answer: Answer | None, failure: Failure | None) -> None:
         LeanFuture.__init__(self)
         self._of = of
-        self._request, self.number, self.owner = of.request, of.number, of.owner
-        self.told = of.told
+        self.number, self.owner, self.told = of.number, of.owner, of.told
         self.__dict__ = of.__dict__
         self._result, self._failure = answer, failure
         self._finish()
+
+    @property
+    def request(self) -> Request:
+        return self._of.request
 
     def _plain_answer(self) -> Answer | None:
         return self._of._plain_answer()

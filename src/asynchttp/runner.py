@@ -309,7 +309,7 @@ class Runner:
     def _call_back(self, promise: Promise, answer: Answer | None, failure: Failure | None) -> None:
         view = promise.begin_callback(answer, failure)
         if view is not None:
-            began = time.monotonic()
+            began = time.monotonic() if promise.told else 0
             error = self._run_callback(promise, view)
             if promise.told:
                 log.debug("%s callback ran %s", promise.label, _ms(time.monotonic() - began))

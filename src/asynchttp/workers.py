@@ -119,16 +119,26 @@ class Workers:
         try:
             while True:
                 self._arrive(worker, why)
-                self._handle_events()
-                if self._tasks:
-                    if worker.has_role:
-                        self.pass_on(worker)
-                    self._run_tasks()
+                self._work_off(worker)
                 why = _core.wait(IDLE, worker.has_role)
                 if why == TIMED_OUT and self._end_spare(worker):
                     return
         finally:
             self._end(worker)
+
+    def _work_off(self, worker: Worker) -> None:
+        """Events, then tasks, and what has come meanwhile: whoever is told of that may wait for the
+        GIL, if the program computes.
+        """
+        while True:
+            self._handle_events()
+            if self._tasks:
+                if worker.has_role:
+                    self.pass_on(worker)
+                self._run_tasks()
+            _core.take_events(self._events)
+            if not self._events:
+                return
 
     def _arrive(self, worker: Worker, why: int) -> None:
         worker.has_role = why == ROLE
