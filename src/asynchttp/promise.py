@@ -187,24 +187,27 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     @property
     def response(self) -> Response:
         """The response; looked at before it is there, it blocks, and raises what went wrong."""
-        return self._pair()[0]
+        with guard:
+            if self._response is None:
+                answer = self._answer_if_there()
+                self._response = self._pending() if answer is None else answer.response
+            return self._response
 
     @property
     def content(self) -> Content:
         """The content; looked at before it is there, it blocks, and raises what went wrong."""
-        return self._pair()[1]
+        with guard:
+            if self._content is None:
+                answer = self._answer_if_there()
+                self._content = Content.to_come(self) if answer is None else Content.of(answer)
+            return self._content
 
     def _pair(self) -> tuple[Response, Content]:
-        if self._response is not None and self._content is not None:
-            return self._response, self._content
-        with guard:
-            is_there = self._state == FINISHED and self._failure is None
-            answer = self._made_answer() if is_there else None
-            if self._response is None:
-                self._response = self._pending() if answer is None else answer.response
-            if self._content is None:
-                self._content = Content.to_come(self) if answer is None else Content.of(answer)
-            return self._response, self._content
+        return self.response, self.content
+
+    def _answer_if_there(self) -> Answer | None:
+        is_there = self._state == FINISHED and self._failure is None
+        return self._made_answer() if is_there else None
 
     def _pending(self) -> Response:
         pending = PendingResponse(self)

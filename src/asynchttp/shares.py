@@ -35,10 +35,12 @@ class Shares(Generic[W]):
 
     def end(self, work: W) -> tuple[Share, list[W]] | None:
         """Nobody waits for `work` any more: who did, if others could."""
-        if work not in self.waiting:
+        if work not in self.waiting:  # most are not
             return None
         with self._lock:
-            share, waiting = self.waiting.pop(work)
+            if (ended := self.waiting.pop(work, None)) is None:
+                return None  # another thread was quicker
+            share, waiting = ended
             if self._first.get(share.key) is work:
                 del self._first[share.key]
             return share, waiting
