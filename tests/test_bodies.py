@@ -142,6 +142,18 @@ def test_head_carries_nothing(raw_server: RawServers, kind: str) -> None:
     assert posted(ours) == b""
 
 
+def test_head_carries_nothing_however_often(raw_server: RawServers) -> None:
+    """The first request of a kind shows the way to those that follow."""
+    answered = [head, send(OK.removesuffix(b"ok"))]
+    server = raw_server(answered * 3 + [until_closed])
+    with Http() as http:
+        for body in (b"x" * 100, b"y" * 100, None):
+            assert http.request(server.url(), "HEAD", body=body).result(PATIENCE)[1] == b""
+    asked = server.heads.wait_for(3)
+    assert [b"content-length" in each.lower() for each in asked] == [False] * 3
+    assert len(server.accepted) == 1
+
+
 def test_text_may_come_in_pieces(raw_server: RawServers) -> None:
     """Where httplib2 raises a TypeError, having sent half of the request."""
     _, ours = both(raw_server, [answers(OK)], posting(lambda: iter("caf\xe9")))

@@ -95,6 +95,18 @@ def test_the_callers_own_promise_answers_in_its_callback(
     assert seen == [look(promise)]
 
 
+@pytest.mark.parametrize("which", ["the caller's", "the callback's"])
+def test_a_promise_that_is_kept_answers_later(http: Http, url: str, which: str) -> None:
+    """Whichever of the two is looked at first."""
+    kept: list[Promise] = []
+    promise = http.request(url, callback=kept.append)
+    assert promise.wait(PATIENCE)
+    first, second = (promise, kept[0]) if which == "the caller's" else (kept[0], promise)
+    first.response.mark = "seen"
+    assert first.result()[1] == second.result()[1] == BODY
+    assert second.response.mark == "seen"
+
+
 @any_look
 def test_the_callers_own_promise_raises_in_its_callback(
     http: Http, refused: str, look: Callable[[Promise], object]

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from asynchttp import Http
+from asynchttp import Http, promise
 from tests.conftest import RawServers
 from tests.oracle import PORT, Pair, Url, answers, both, same
-from tests.servers.raw import OK
+from tests.servers.raw import OK, head, send
 from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
 
@@ -139,6 +139,29 @@ def test_what_is_no_uri(raw_server: RawServers, uri: object) -> None:
     theirs, ours = both(raw_server, [answers(OK)], lambda http, url: http.request(uri))
     assert theirs.outcome.error in (TypeError, AttributeError)
     assert ours.outcome.error is TypeError
+
+
+@pytest.mark.parametrize("method", [None, b"GET", bytearray(b"GET"), ["GET"]])
+def test_what_is_no_method(server: WebServer, method: object) -> None:
+    """The caller hears of it when he looks."""
+    with Http() as http:
+        asked = http.request(server.url(), method)  # type: ignore[arg-type]  # on purpose
+        with pytest.raises((TypeError, AttributeError)):
+            asked.result(PATIENCE)
+
+
+def test_plans_are_kept_for_so_many_origins(
+    raw_server: RawServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that visits a million hosts does not keep a plan for each."""
+    monkeypatch.setattr(promise, "ORIGINS", 2)
+    servers = [raw_server([head, send(OK)]) for _ in range(5)]
+    with Http() as http:
+        for server in servers:
+            assert http.request(server.url()).result(PATIENCE)[1] == b"ok"
+        plans = http._current_settings().plans_for("GET")
+    assert plans is not None
+    assert len(plans) <= 2
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import InvalidStateError
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -42,6 +43,8 @@ from .work import Work
 
 T = TypeVar("T")
 Callback = Callable[["Promise"], object]
+
+ORIGINS = 1024  # for which plans of one kind are kept
 
 if TYPE_CHECKING:
 
@@ -124,12 +127,14 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
 
     def _kind(self) -> Hashable:
         """What the plan depends on, besides the origin; None if on something else, too."""
-        headers, body = self._headers, self._body
-        if headers is None and body is None:
-            return self._method
-        if body is not None and (body.chunked or not body.in_memory):
+        method, headers, body = self._method, self._headers, self._body
+        if type(method) is not str:  # to be refused
             return None
-        return kind_of(self._method, headers or {}, body is not None)
+        if headers is None and body is None:
+            return method
+        if body is not None and (body.chunked or not body.in_memory or method == "HEAD"):
+            return None
+        return kind_of(method, headers or {}, body is not None)
 
     def _prepare_anew(self, plans: dict[str, _core.Plan] | None) -> None:
         try:
@@ -137,6 +142,8 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
                 transfer, self._located = first
                 plan = self._give(transfer)
                 if plans is not None and (origin := origin_of(self._uri)):
+                    if len(plans) >= ORIGINS:
+                        plans.clear()
                     plans[origin] = plan
         except Exception:  # noqa: BLE001  # the exchange comes to the same, and raises it
             return
@@ -264,7 +271,9 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
                 if self._result is None:
                     self._result = answer
             self._forget_answer()
-        result: Answer = self._result
+        result: Answer | None = self._result
+        if result is None:
+            raise InvalidStateError(f"{self!r} was settled from outside, with no answer")
         return result
 
     def _plain_answer(self) -> Answer | None:
@@ -404,7 +413,8 @@ class View(Promise):
         return self._of.request
 
     def _plain_answer(self) -> Answer | None:
-        return self._of._plain_answer()
+        is_there = self._of._state == FINISHED and self._of._failure is None
+        return self._of._made_answer() if is_there else self._of._plain_answer()
 
     def __eq__(self, other: object) -> bool:
         return other is self or other is self._of

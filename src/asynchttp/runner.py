@@ -335,17 +335,18 @@ class Runner:
         return None
 
     def _settle(self, promise: Promise, answer: Answer | None, failure: Failure | None) -> None:
-        if promise.conclude(FINISHED, answer, failure):
-            if promise.told:
-                log.debug("%s settled after %s", promise.label, _ms(promise.request.age()))
-            if not workers.wake_later(promise._wake):
-                promise._wake()
-        elif failure is not None:
+        is_settled = promise.conclude(FINISHED, answer, failure)
+        if is_settled and promise.told:
+            log.debug("%s settled after %s", promise.label, _ms(promise.request.age()))
+        if not is_settled and failure is not None:
             failure.mark_seen()  # it was cancelled: nobody waits for it
         if promise.has_done_callbacks:
             workers.run(partial(self._call_done_callbacks, promise))
         else:
             self._leave(promise)
+        # Last: who is woken may find that nothing is left of the work.
+        if is_settled and not workers.wake_later(promise._wake):
+            promise._wake()
 
     def _call_done_callbacks(self, work: Task) -> None:
         with CallScope(work):
@@ -362,11 +363,11 @@ class Runner:
         self._leave(call)
 
     def _leave(self, work: Task) -> None:
-        work._leave()
         if self._shares.waiting and isinstance(work, Promise):
             self._end_share(work, None)
         work.finish()
         self._late.discard(work)
+        work._leave()  # last: whoever waits for that finds nothing left
 
     # The end.
 
@@ -453,7 +454,9 @@ def _submit(work: Task, waits: bool) -> bool:
     scope = None if work.scope is None else running(work.scope)
     if scope is not None:
         return work._submit(scope.core)
-    return work._submit_and_wait(GLANCE) if waits and may_block() else work._submit(None)
+    # At the end of the program whoever waits may have to help.
+    takes_turns = waits and may_block() and not lifetime.ending
+    return work._submit_and_wait(GLANCE) if takes_turns else work._submit(None)
 
 
 def handle(subject: Any) -> None:  # Any: a Lookup, or Work

@@ -37,11 +37,15 @@ class Worker(OwnThread):
     def __init__(self, target: Callable[[], None]) -> None:
         super().__init__(target, "worker")
         self.has_role = False
+        self.is_handling = False
+        """Whether it sees to events: those who wait are woken afterwards."""
         self.is_over = False
 
     def about_to_wait(self) -> None:
         if self.has_role:
             workers.pass_on(self)
+        else:
+            workers.leave_events()
 
 
 class Workers:
@@ -72,7 +76,7 @@ class Workers:
     def wake_later(self, wake: Callable[[], None]) -> bool:
         """Have `wake` called after this batch; False if this thread works on none."""
         thread = threading.current_thread()
-        if not isinstance(thread, Worker) or not thread.has_role:
+        if not isinstance(thread, Worker) or not thread.is_handling:
             return False
         self._settled.append(wake)
         return True
@@ -109,6 +113,12 @@ class Workers:
         _core.pass_on()
         self._call(bool(self._events))
 
+    def leave_events(self) -> None:
+        """The same for a worker without the role, who may have taken events all the same."""
+        self._wake_settled()
+        if self._events:
+            self._call(has_left_events=True)
+
     # On the threads.
 
     def _work(self) -> None:
@@ -131,7 +141,9 @@ class Workers:
         GIL, if the program computes.
         """
         while True:
+            worker.is_handling = True
             self._handle_events()
+            worker.is_handling = False
             if self._tasks:
                 if worker.has_role:
                     self.pass_on(worker)

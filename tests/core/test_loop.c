@@ -326,6 +326,32 @@ static void *ask_and_wait(void *account) {
     return NULL;
 }
 
+static void *wait_for_observed(void *ticket) {
+    CHECK(ticket_submit_and_wait(ticket, 10 * PATIENCE) == 0); /* the whole test has less */
+    return NULL;
+}
+
+static void test_a_caller_who_takes_turns_hears_what_others_settle(void) {
+    Core *core = core_get();
+    Account *account = account_new(core, 1);
+    int has_role = 0;
+    pthread_t caller;
+    Ticket *ticket = ticket_new(account, account, 0);
+    ticket_set_transfer(ticket, observed_plan, url_of("x"), 0, NULL, -1);
+    CHECK(pthread_create(&caller, NULL, wait_for_observed, ticket) == 0);
+    Event event = next_event(core, &has_role);
+    ticket_settle(event.ticket, STATE_FINISHED);
+    ticket_wake(event.ticket);
+    ticket_tell_driver(event.ticket);
+    CHECK(pthread_join(caller, NULL) == 0); /* before the ticket leaves */
+    ticket_leave(event.ticket);
+    WAIT_UNTIL_IDLE(account);
+    core_pass_on(core);
+    ticket_release(event.ticket);
+    ticket_release(ticket);
+    account_release(account);
+}
+
 static void fork_and_wait(void) {
     int status;
     pid_t child = fork();
@@ -373,6 +399,7 @@ int main(int count, char **arguments) {
     test_close_with_transfers_under_way();
     test_a_request_is_written_once();
     test_fork_while_the_core_is_busy(requests / 500);
+    test_a_caller_who_takes_turns_hears_what_others_settle();
     test_callers_take_turns_while_others_fork(requests / 100);
     test_the_gate_keeps_the_thread_out();
     printf("%d requests read by the server; all as it should be\n", atomic_load(&served->requests));

@@ -201,7 +201,10 @@ PyObject *ask(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
         return PyErr_Format(PyExc_TypeError, "expected a class of works, and six arguments");
     WorkObject *self = (WorkObject *)new_work((PyTypeObject *)arguments[0]);
     if (self == NULL) return NULL;
-    PyObject_GC_UnTrack(self); /* until work_set_attribute */
+    /* What cannot refer to the work makes no cycle: untracked, until work_set_attribute. */
+    int is_simple = PyUnicode_CheckExact(arguments[4]) && PyUnicode_CheckExact(arguments[5]) &&
+                    PyLong_CheckExact(arguments[6]);
+    if (is_simple) PyObject_GC_UnTrack(self);
     describe_request(self, arguments);
     if (!PyErr_Occurred() && bind_to(self, arguments[2], 0) == 0) return (PyObject *)self;
     Py_DECREF(self);
@@ -331,6 +334,7 @@ static PyObject *work_wake(WorkObject *self, PyObject *unused) {
     (void)unused;
     if (!is_bound(self)) return NULL;
     ticket_wake(self->ticket);
+    ticket_tell_driver(self->ticket);
     Py_RETURN_NONE;
 }
 
@@ -439,7 +443,7 @@ static PyObject *work_head(WorkObject *self, PyObject *unused) {
 static PyObject *work_read(WorkObject *self, PyObject *response) {
     const Buffer *head = ticket_head(self->ticket);
     if (!PyDict_Check(response)) return PyErr_Format(PyExc_TypeError, "response: expected a dict");
-    if (head->size == 0) Py_RETURN_NONE;
+    if (ticket_is_under_way(self->ticket) || head->size == 0) Py_RETURN_NONE;
     self->readers++;
     PyObject *status_line = fill_response(response, head->bytes, head->size);
     PyObject *content = status_line == NULL ? NULL : work_content(self, NULL);
@@ -454,7 +458,7 @@ static PyObject *work_read(WorkObject *self, PyObject *response) {
  * may have come in between. */
 static PyObject *work_forget_answer(WorkObject *self, PyObject *unused) {
     (void)unused;
-    if (self->readers == 0) ticket_forget_answer(self->ticket);
+    if (self->readers == 0 && !ticket_is_under_way(self->ticket)) ticket_forget_answer(self->ticket);
     Py_RETURN_NONE;
 }
 

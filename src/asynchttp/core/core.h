@@ -231,6 +231,12 @@ int ticket_add_waiter(Ticket *ticket, Waiter *waiter); /* 0: the ticket is done 
 int ticket_remove_waiter(Ticket *ticket, Waiter *waiter);
 void ticket_wake(Ticket *ticket);
 
+/* Others than the core's thread have settled the ticket: a thread that takes the turns may wait for it. */
+void ticket_tell_driver(Ticket *ticket);
+
+/* Whether the core has a transfer of the ticket, and may be writing the head and the content. */
+int ticket_is_under_way(Ticket *ticket);
+
 /* The answer to NEEDS_PIECE: `bytes` last until the next NEEDS_PIECE or ENDED; none: the body has
  * ended. */
 void ticket_give_piece(Ticket *ticket, const char *bytes, size_t size);

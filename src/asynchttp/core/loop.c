@@ -432,21 +432,6 @@ static void *run(void *argument) {
     return NULL;
 }
 
-/* Signals are for the program's own threads. */
-static int start_thread(Core *core) {
-    pthread_t thread;
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&thread, &attributes, run, core);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    return error;
-}
-
 /* ---- a caller who waits takes the turns, while the core's thread rests ---- */
 
 /* libcurl may have SIGPIPE sent to the thread that writes (to a TLS connection that has been closed). Python
@@ -456,9 +441,17 @@ static int ignores_pipe_signal(void) {
     return sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
+/* A caller who leaves while others' requests are under way has to wake the core's thread: that costs more than
+ * the caller has saved. Where that happens, so many callers after it leave the thread its place. */
+enum { REFUSALS = 100 };
+
 /* Under `lock`. Whether the place of the core's thread was free: the thread rests, or is about to wake up. */
 static int take_place(Core *core) {
     if (core->is_gone || !core->is_resting || core->is_driven) return 0;
+    if (core->refusals > 0) {
+        core->refusals--;
+        return 0;
+    }
     core->is_driven = 1;
     core->is_asleep = 0;
     return 1;
@@ -470,6 +463,7 @@ static void give_place_back(Core *core, int is_idle) {
     core->is_driven = 0;
     core->is_asleep = is_idle && core->inbox == NULL;
     int is_to_go_on = !core->is_asleep;
+    if (is_to_go_on) core->refusals = REFUSALS;
     pthread_mutex_unlock(&core->lock);
     if (is_to_go_on) pthread_cond_signal(&core->roused);
 }
@@ -506,6 +500,20 @@ void ticket_take_turns(Ticket *ticket, double seconds) {
 
 /* ---- birth, fork and end ---- */
 
+int start_thread(void *(*function)(void *), void *argument) {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&thread, &attributes, function, argument);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
 static Core *make_core(void) {
     Core *core = calloc(1, sizeof *core);
     if (core == NULL) return NULL;
@@ -519,7 +527,7 @@ static Core *make_core(void) {
     list_init(&core->again);
     list_init(&core->dirty);
     list_init(&core->closing);
-    int error = poller_open(&core->poller) < 0 ? errno : start_thread(core);
+    int error = poller_open(&core->poller) < 0 ? errno : start_thread(run, core);
     if (error == 0) return core;
     poller_close(&core->poller);
     free(core);

@@ -118,13 +118,8 @@ static void *look_up(void *argument) {
 }
 
 static int look_up_on_thread(Lookup *lookup) {
-    pthread_t thread;
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     lookup_hold(lookup);
-    int error = pthread_create(&thread, &attributes, look_up, lookup); /* signals are blocked here */
-    pthread_attr_destroy(&attributes);
+    int error = start_thread(look_up, lookup);
     if (error != 0) lookup_release(lookup);
     return error;
 }

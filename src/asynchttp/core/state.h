@@ -278,6 +278,7 @@ struct Core {
     int is_asleep;              /* who takes the turns; whoever posts wakes it. Under `lock` */
     int is_resting;             /* the core's thread waits for `roused`: there is nothing to do. Under `lock` */
     int is_driven;              /* another thread takes the turns meanwhile. Under `lock` */
+    int refusals;               /* so many callers more may not take the turns. Under `lock` */
     pthread_cond_t roused;      /* with `lock` */
     EventNode *events, **events_end; /* under `lock` */
     Dispatching *waiting;       /* threads in core_wait, the last first; under `lock` */
@@ -310,6 +311,8 @@ int core_submit_and_wait(Core *core, Ticket *ticket, double seconds);
 /* loop.c. `core_tell` gives the taker a reference to the event's ticket or lookup. */
 int core_post(Core *core, Post *post, unsigned what); /* from any thread; -1 when the core is gone */
 void core_tell(Core *core, EventNode *event, unsigned what);
+/* A detached thread that takes no signals: those are for the program's own. Returns 0, or an errno. */
+int start_thread(void *(*function)(void *), void *argument);
 void account_tell_closed(Account *account);
 void scope_tell(CallScope *scope); /* that the code has begun, if that has not been said */
 

@@ -459,6 +459,24 @@ void ticket_wake(Ticket *ticket) {
     pthread_mutex_unlock(&waiting);
 }
 
+void ticket_tell_driver(Ticket *ticket) {
+    Core *core = ticket->account == NULL ? NULL : ticket->account->core;
+    if (core == NULL) return;
+    pthread_mutex_lock(&core->lock);
+    int is_driven = core->is_driven && !core->is_gone;
+    pthread_mutex_unlock(&core->lock);
+    if (is_driven) poller_wake(&core->poller);
+}
+
+int ticket_is_under_way(Ticket *ticket) {
+    Core *core = ticket->account == NULL ? NULL : ticket->account->core;
+    if (core == NULL) return 0;
+    pthread_mutex_lock(&core->lock);
+    int is_under_way = ticket->progress != NULL;
+    pthread_mutex_unlock(&core->lock);
+    return is_under_way;
+}
+
 /* ---- what others bring ---- */
 
 void ticket_give_piece(Ticket *ticket, const char *bytes, size_t size) {
