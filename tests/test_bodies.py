@@ -13,12 +13,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 import httplib2
 import pytest
 
 from asynchttp import Http
+from asynchttp.engine.upload import Upload
 from tests.conftest import RawServers
 from tests.oracle import Ask, Pair, Story, Url, answers, both, record, requests_of, same
 from tests.servers.app import pattern
@@ -27,6 +28,8 @@ from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
 
 LARGE = 20_000_000
+
+Give: TypeAlias = Callable[[bytes | None], None]
 
 
 class Reader:
@@ -331,6 +334,43 @@ def test_an_upload_on_a_connection_that_has_just_been_closed(
 ) -> None:
     """It goes out again, from its beginning, on another one."""
     server = raw_server([record, send(OK), head], [record, send(OK)])
+    with Http(timeout=PATIENCE) as http, large.open("rb") as file:
+        assert http.request(server.url("/")).response.status == 200
+        assert http.request(server.url("/"), "PUT", file).response.status == 200
+    assert digest(server.bodies[1]) == digest(large.read_bytes())
+
+
+def test_a_piece_that_was_read_for_the_first_sending_is_not_for_the_second(
+    raw_server: RawServers, large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk may be so slow that the request is sent again before the first piece is there."""
+    uploads: list[Upload] = []
+    the_first_is_read_for, late_piece_was_given = threading.Event(), threading.Event()
+    the_second_is_under_way = threading.Event()
+    fetch_elsewhere, next_piece = Upload.fetch_elsewhere, Upload.next_piece
+
+    def fetch(upload: Upload, give: Give, run: Callable[[Callable[[], None]], None]) -> None:
+        uploads.append(upload)
+
+        def give_and_tell(piece: bytes | None) -> None:
+            give(piece)
+            if upload is uploads[0]:
+                late_piece_was_given.set()
+
+        fetch_elsewhere(upload, give_and_tell, run)
+
+    def read(upload: Upload) -> bytes | None:
+        if upload is uploads[0]:
+            the_first_is_read_for.set()
+            assert the_second_is_under_way.wait(PATIENCE)
+        elif len(uploads) == 5:
+            the_second_is_under_way.set()
+            assert late_piece_was_given.wait(PATIENCE)
+        return next_piece(upload)
+
+    monkeypatch.setattr(Upload, "fetch_elsewhere", fetch)
+    monkeypatch.setattr(Upload, "next_piece", read)
+    server = raw_server([record, send(OK), head, wait(the_first_is_read_for)], [record, send(OK)])
     with Http(timeout=PATIENCE) as http, large.open("rb") as file:
         assert http.request(server.url("/")).response.status == 200
         assert http.request(server.url("/"), "PUT", file).response.status == 200

@@ -569,7 +569,7 @@ CONTENT = pattern(0, 2 * PIECE + 1000)
 
 @pytest.mark.parametrize("length", [0, 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE + 1000])
 def test_the_pieces_of_an_upload_are_the_body(length: int) -> None:
-    upload, pieces = Upload(Body(CONTENT[:length])), list[bytes]()
+    upload, pieces = Upload(Body(CONTENT[:length]), 1), list[bytes]()
     while piece := upload.next_piece():
         pieces.append(piece)
     assert piece == b""
@@ -579,7 +579,7 @@ def test_the_pieces_of_an_upload_are_the_body(length: int) -> None:
 
 
 def test_pieces_are_read_elsewhere() -> None:
-    upload, given, tasks = Upload(Body(b"content")), list[bytes | None](), list[Any]()
+    upload, given, tasks = Upload(Body(b"content"), 1), list[bytes | None](), list[Any]()
     upload.fetch_elsewhere(given.append, tasks.append)
     assert given == []
     tasks.pop()()
@@ -588,7 +588,7 @@ def test_pieces_are_read_elsewhere() -> None:
 
 def test_a_body_that_cannot_be_read_is_refused(file_body: FileBody) -> None:
     file_body.close()
-    upload, given = Upload(file_body), list[bytes | None]()
+    upload, given = Upload(file_body, 1), list[bytes | None]()
     upload.fetch_elsewhere(given.append, lambda task: task())
     assert given == [None]
     assert isinstance(upload.error, OSError)

@@ -159,6 +159,32 @@ LOOKS: dict[str, Callable[[Promise], object]] = {
 }
 
 
+def keep_itself(promise: Promise) -> None:
+    promise.me = promise
+
+
+def keep_itself_in_its_response(promise: Promise) -> None:
+    promise.response.me = promise
+
+
+@pytest.mark.parametrize("tie", [keep_itself, keep_itself_in_its_response])
+def test_the_collector_finds_a_promise_in_a_cycle(
+    server: WebServer, tie: Callable[[Promise], None]
+) -> None:
+    """Promises that were only made are unknown to the collector."""
+    with Http() as http:
+        http.request(server.url()).result(PATIENCE)  # the next one begins by the same plan
+        promise = http.request(server.url())
+        assert promise.wait(PATIENCE)
+        assert not gc.is_tracked(promise)
+        tie(promise)
+        gone = goes(promise)
+        del promise
+        assert not gone.is_set()
+        gc.collect()
+        assert gone.wait(PATIENCE)
+
+
 def send_file(http: Http, url: str) -> Promise:
     with Path(__file__).open("rb") as file:
         return http.request(url, "PUT", file)

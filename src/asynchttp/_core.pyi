@@ -33,10 +33,12 @@ def ask(
     redirections: int,
     /,
 ) -> Any:
-    """A promise of a request, numbered, with the time and the caller of the calling function."""
+    """Make a promise of class `cls`, with a number, the time, and the frames of who called the
+    calling function.
+    """
 
 def frames_of_caller() -> tuple[Any, ...]:
-    """Code and offset of who called the function that calls, and of three callers above."""
+    """Code and offset, innermost first, of four frames: from the caller of the calling function."""
 
 def origin_of(uri: str, /) -> str:
     """Scheme and authority of a URI that goes out as it is; empty for others."""
@@ -121,7 +123,9 @@ class Work:
         """Queue it; False in a forked child of the process that made the account."""
 
     def _submit_and_wait(self, seconds: float, /) -> bool:
-        """The same; where the core's thread rests, take the turns here until it is done."""
+        """Queue it; while the core's thread rests, take its turns here, at most so long, until the
+        work is done.
+        """
 
     def _transfer(self) -> None: ...
     def _leave(self) -> None: ...
@@ -134,7 +138,9 @@ class Work:
     def _wait(self, seconds: float, /) -> bool:
         """Wait until it is done, at most so long; negative: for ever."""
 
-    def _give_piece(self, piece: bytes | None, /) -> None: ...
+    def _give_piece(self, transfer: int, piece: bytes | None, /) -> None:
+        """A piece of the body for that transfer; dropped where another has been set since."""
+
     def _take_what(self) -> int:
         """What happened since the last call: EVENT_... of core.h."""
 
@@ -154,6 +160,10 @@ class Work:
         self,
     ) -> tuple[int, str, int, int, int, int, int, bool, bool, int, int] | None: ...
     def _get_connected(self) -> tuple[str, int, bool, float] | None: ...
+    _transfers: int
+    """How many transfers have been set."""
+    _asking: int
+    """The number of the transfer that asked for a piece last."""
     _state: str
     """Read-only; as in concurrent.futures.Future, where it is not."""
     @property

@@ -243,6 +243,6 @@ class LeanFuture(_core.Work, Future[T]):
         return self._wait(seconds) if may_block() else self._wait_by_condition(seconds)
 
     def _wait_by_condition(self, seconds: float) -> bool:
-        # A greenlet waits, the hub goes on.
+        # By the locks of gevent or eventlet: the greenlet waits, the hub goes on.
         with self._condition:
             return self._condition.wait_for(self.done, None if seconds < 0 else seconds)

@@ -25,7 +25,7 @@ import httplib2
 from .body import Body
 from .callsite import CallSite, Frames
 
-KINDS = 256  # of requests, whose plans are kept
+KINDS = 256  # how many kinds of requests plans are kept for
 
 Text = str | bytes
 # A Mapping is invariant in its keys: without the first two a dict[str, str] would not do.
@@ -144,20 +144,16 @@ class Settings(NamedTuple):
     """By method, the statuses that policy has to see: filled when they are first needed."""
     # Any: a Plan of the core, which only promises know.
     plans: dict[Hashable, dict[str, Any]] | None = None
-    """By kind of request and by origin, how others like it have begun: filled by requests."""
+    """By kind of request and by origin, the plans of first transfers: filled by requests."""
 
     def plans_for(self, kind: Hashable) -> dict[str, Any] | None:
-        """Those for a kind of request; None where the kind is None."""
-        assert self.plans is not None  # it has been worked out
+        """The plans for a kind of request, by origin; None for no kind."""
+        assert self.plans is not None  # the settings have been worked out
         if kind is None:
             return None
-        found = self.plans.get(kind)
-        return self._begin_plans(self.plans, kind) if found is None else found
-
-    def _begin_plans(self, plans: dict[Hashable, dict[str, Any]], kind: Hashable) -> dict[str, Any]:
-        if len(plans) >= KINDS:
-            plans.clear()
-        return plans.setdefault(kind, {})
+        if kind not in self.plans and len(self.plans) >= KINDS:
+            self.plans.clear()
+        return self.plans.setdefault(kind, {})
 
     def worked_out(self) -> Settings:
         """The same, with what follows from the rest."""

@@ -25,10 +25,10 @@ from .engine.curl import is_usual, prepare
 from .engine.outcome import outcome_of
 from .engine.upload import Upload
 from .exchange import (
-    LOCATED,
     Exchange,
     exchange,
     first_transfer,
+    located,
     refuse,
     statuses_to_see,
 )
@@ -44,7 +44,7 @@ from .work import Work
 T = TypeVar("T")
 Callback = Callable[["Promise"], object]
 
-ORIGINS = 1024  # for which plans of one kind are kept
+ORIGINS = 1024  # how many plans of one kind are kept
 
 if TYPE_CHECKING:
 
@@ -81,11 +81,11 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     exchange: Exchange | None
     """What it means, from when it is begun until it is over."""
     transfer: Transfer | None
-    """What is on the wire for it, or was last; None while it began as others before."""
+    """The transfer on the wire, or the last; None for a first one by a known plan."""
     upload: Upload | None
     _settings: Settings
     _error: Exception | None  # why it cannot even be sent
-    _located: str | None  # the content-location of a plain answer that names none
+    _step_uri: str | None  # the URI of the first step, where the core was not given `_uri` itself
     _view: Promise | None
     _response: Response | None
     _content: Content | None
@@ -126,20 +126,22 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
             self._prepare_anew(plans)
 
     def _kind(self) -> Hashable:
-        """What the plan depends on, besides the origin; None if on something else, too."""
+        """With the origin, what decides the plan of the first transfer; None: that needs a look."""
         method, headers, body = self._method, self._headers, self._body
-        if type(method) is not str:  # to be refused
+        if type(method) is not str:  # the exchange refuses it
             return None
         if headers is None and body is None:
             return method
         if body is not None and (body.chunked or not body.in_memory or method == "HEAD"):
-            return None
-        return kind_of(method, headers or {}, body is not None)
+            return None  # the transfer is not to have the body as it is (RFC 9110, 9.3.2)
+        items = () if headers is None else tuple(headers.items())
+        is_text = all(type(part) is str for item in items for part in item)
+        return (method, body is not None, items) if is_text else None
 
     def _prepare_anew(self, plans: dict[str, _core.Plan] | None) -> None:
         try:
             if (first := first_transfer(self.request, self._settings)) is not None:
-                transfer, self._located = first
+                transfer, self._step_uri = first
                 plan = self._give(transfer)
                 if plans is not None and (origin := origin_of(self._uri)):
                     if len(plans) >= ORIGINS:
@@ -168,12 +170,18 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     def _give(self, transfer: Transfer) -> _core.Plan:
         body = transfer.body
         self.transfer = transfer
-        self.upload = None if body is None or body.in_memory else Upload(body)
         prepared = prepare(transfer, statuses_to_see(transfer.method, self._settings))
         self._set_transfer(*prepared)
+        self.upload = None if body is None or body.in_memory else Upload(body, self._transfers)
         if prepared.wants_events:
             self._observe()
         return prepared.plan
+
+    def fetch_piece(self, run: Callable[[Callable[[], None]], None]) -> None:
+        """Have `run` read the piece of the body that the transfer asks for."""
+        upload = self.upload
+        if upload is not None and upload.transfer == self._asking:  # else that transfer is over
+            upload.fetch_elsewhere(partial(self._give_piece, upload.transfer), run)
 
     def outcome(self) -> Reply | BaseException:
         """What came of the transfer that has ended."""
@@ -283,8 +291,10 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
             return None
         status_line, content, is_decoded = read
         response.complete(status_line, content, is_decoded)
-        if response.status in LOCATED and self._method in self._settings.safe_methods:
-            response.setdefault("content-location", self._located or self._uri)
+        step_uri = self._step_uri or self._uri
+        uri = located(step_uri, self._method, response.status, self._settings)
+        if uri is not None:
+            response.setdefault("content-location", uri)
         return Answer.of(response, content)
 
     def _here(self) -> Promise:
@@ -385,14 +395,7 @@ Sequence.register(Promise)  # for `match`
 new_promise: Callable[[Owner, _core.Account, Settings, str, str, int], Promise] = partial(
     _core.ask, Promise
 )
-"""A promise of a request with this method, to this URI, with so many redirections."""
-
-
-def kind_of(method: str, headers: Headers, has_body: bool) -> Hashable:
-    """What tells kinds of requests to one origin apart; None where nothing does."""
-    items = tuple(headers.items())
-    is_text = all(type(part) is str for item in items for part in item)
-    return (method, has_body, items) if is_text else None
+"""Make a promise: owner, account, settings, method, URI, and how many redirects to follow."""
 
 
 class View(Promise):
@@ -413,8 +416,7 @@ class View(Promise):
         return self._of.request
 
     def _plain_answer(self) -> Answer | None:
-        is_there = self._of._state == FINISHED and self._of._failure is None
-        return self._of._made_answer() if is_there else self._of._plain_answer()
+        return self._of._answer_if_there() or self._of._plain_answer()
 
     def __eq__(self, other: object) -> bool:
         return other is self or other is self._of

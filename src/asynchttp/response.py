@@ -82,7 +82,7 @@ class Response(httplib2.Response):
         return response
 
     def complete(self, status_line: str, content: bytes, is_decoded: bool) -> None:
-        """Add what is not among the fields, and, as httplib2 does, that content was decoded."""
+        """Add the status line; change the fields of decoded content as httplib2 does."""
         self.version, self.status, self["status"], self.reason = _status(status_line)
         if is_decoded:
             self["content-length"] = str(len(content))
@@ -118,12 +118,8 @@ class Answer:
     def of(cls, response: Response, content: bytes) -> Answer:
         """An answer that has been worked on."""
         answer = cls.__new__(cls)
-        answer._response, answer.content, answer._reply, answer._located = (
-            response,
-            content,
-            None,
-            None,
-        )
+        answer._response, answer.content = response, content
+        answer._reply = answer._located = None
         return answer
 
     @property

@@ -169,8 +169,8 @@ class Runner:
             self._begin(work)
         elif what & ENDED:
             self._ended(work, is_plain=bool(what & PLAIN))
-        elif what & NEEDS_PIECE and work.upload is not None:
-            work.upload.fetch_elsewhere(work._give_piece, workers.run)
+        elif what & NEEDS_PIECE:
+            work.fetch_piece(workers.run)
 
     def _begin(self, promise: Promise) -> None:
         if promise.done():  # cancelled
@@ -294,9 +294,8 @@ class Runner:
         else:
             log.debug("%s not answered: %r", promise.label, outcome)
 
-    # From the answer to the settled promise.
-
-    # Where there is neither an answer nor a failure, it is a plain answer, which the core has.
+    # From the answer to the settled promise. Neither an answer nor a failure: the core has a plain
+    # answer.
 
     def _answered(self, promise: Promise, answer: Answer | None, failure: Failure | None) -> None:
         if self._shares.waiting:
@@ -309,7 +308,7 @@ class Runner:
     def _call_back(self, promise: Promise, answer: Answer | None, failure: Failure | None) -> None:
         view = promise.begin_callback(answer, failure)
         if view is not None:
-            began = time.monotonic() if promise.told else 0
+            began = time.monotonic()
             error = self._run_callback(promise, view)
             if promise.told:
                 log.debug("%s callback ran %s", promise.label, _ms(time.monotonic() - began))
@@ -344,7 +343,7 @@ class Runner:
             workers.run(partial(self._call_done_callbacks, promise))
         else:
             self._leave(promise)
-        # Last: who is woken may find that nothing is left of the work.
+        # Last: a caller who is woken may look for open files, and for the slot.
         if is_settled and not workers.wake_later(promise._wake):
             promise._wake()
 
@@ -367,7 +366,7 @@ class Runner:
             self._end_share(work, None)
         work.finish()
         self._late.discard(work)
-        work._leave()  # last: whoever waits for that finds nothing left
+        work._leave()  # last: `close` waits for this, and the files are to be closed by then
 
     # The end.
 
@@ -451,7 +450,7 @@ class Runner:
 
 def _submit(work: Task, waits: bool) -> bool:
     """Give it to the core; False in a forked child of the process that made the account."""
-    scope = None if work.scope is None else running(work.scope)
+    scope = running(work.scope)
     if scope is not None:
         return work._submit(scope.core)
     # At the end of the program whoever waits may have to help.

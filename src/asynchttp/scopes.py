@@ -24,7 +24,7 @@ class CallScope:
     def __init__(self, work: Any) -> None:
         self._outer = current_scope()
         self.work = work
-        self.around = None if work.scope is None else running(work.scope)
+        self.around = running(work.scope)
         self.core = _core.Scope(work)
         self.over = False
 

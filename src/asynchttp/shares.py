@@ -35,11 +35,11 @@ class Shares(Generic[W]):
 
     def end(self, work: W) -> tuple[Share, list[W]] | None:
         """Nobody waits for `work` any more: who did, if others could."""
-        if work not in self.waiting:  # most are not
+        if work not in self.waiting:  # so for most work: without the lock
             return None
         with self._lock:
             if (ended := self.waiting.pop(work, None)) is None:
-                return None  # another thread was quicker
+                return None  # another thread has ended the share
             share, waiting = ended
             if self._first.get(share.key) is work:
                 del self._first[share.key]

@@ -1,6 +1,6 @@
-"""URIs that go out as they are given: most do, and need no other look.
+"""Which URIs are normal (RFC 3986, 6.2.2), and go out as given.
 
-RFC 3986, 6.2.2, says what else is the same: httplib2 and `exchange.transfer` normalize the others.
+`exchange.transfer` normalizes the other URIs, as httplib2 does.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Worker(OwnThread):
         super().__init__(target, "worker")
         self.has_role = False
         self.is_handling = False
-        """Whether it sees to events: those who wait are woken afterwards."""
+        """Whether the worker sees to a batch of events: callers are woken after the batch."""
         self.is_over = False
 
     def about_to_wait(self) -> None:
@@ -114,7 +114,7 @@ class Workers:
         self._call(bool(self._events))
 
     def leave_events(self) -> None:
-        """The same for a worker without the role, who may have taken events all the same."""
+        """Have another worker go on with events that a worker without the role has taken."""
         self._wake_settled()
         if self._events:
             self._call(has_left_events=True)
@@ -137,8 +137,8 @@ class Workers:
             self._end(worker)
 
     def _work_off(self, worker: Worker) -> None:
-        """Events, then tasks, and what has come meanwhile: whoever is told of that may wait for the
-        GIL, if the program computes.
+        """Events, then tasks, until no new events have come: another worker, who is told of new
+        events, may have to wait for the GIL while the program computes.
         """
         while True:
             worker.is_handling = True

@@ -3,8 +3,8 @@
  *     test_loop LIBCURL [REQUESTS]
  *
  * The server answers every path at once, but for /silent (never), and /close, where it reads the request
- * and closes the connection. It counts what it reads. It is a process of its own: AddressSanitizer has a
- * lock for the beginning and the end of threads, and a fork while a thread holds the lock stops the child.
+ * and closes the connection. The server counts requests, and is a process of its own: AddressSanitizer has
+ * a lock for the beginning and the end of threads, and a fork while a thread holds the lock stops the child.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,8 +25,8 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "core.h"
 #include "curl.h"
+#include "state.h"
 
 enum { PATIENCE = 60 }; /* seconds */
 
@@ -79,16 +79,10 @@ static void *serve(void *argument) {
     return NULL;
 }
 
-static void start_thread(void *(*function)(void *), void *argument) {
-    pthread_t thread;
-    CHECK(pthread_create(&thread, NULL, function, argument) == 0);
-    pthread_detach(thread);
-}
-
 static void accept_all(int listening) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    signal(SIGPIPE, SIG_IGN);
-    for (int fd; (fd = accept(listening, NULL, NULL)) >= 0;) start_thread(serve, (void *)(intptr_t)fd);
+    for (int fd; (fd = accept(listening, NULL, NULL)) >= 0;)
+        CHECK(start_thread(serve, (void *)(intptr_t)fd) == 0);
 }
 
 static void start_server(void) {
@@ -326,6 +320,37 @@ static void *ask_and_wait(void *account) {
     return NULL;
 }
 
+/* Until the core's thread rests, and the next caller may take its place: no event says so. */
+static void wait_until_resting(Core *core) {
+    for (int is_resting = 0; !is_resting; sched_yield()) {
+        pthread_mutex_lock(&core->lock);
+        is_resting = core->is_resting && core->is_asleep && !core->is_driven;
+        core->refusals = 0;
+        pthread_mutex_unlock(&core->lock);
+    }
+}
+
+static int is_driven(Core *core) {
+    pthread_mutex_lock(&core->lock);
+    int is = core->is_driven;
+    pthread_mutex_unlock(&core->lock);
+    return is;
+}
+
+static void test_a_caller_alone_needs_no_other_thread(void) {
+    Core *core = core_get();
+    Account *account = account_new(core, 1);
+    for (int i = 0; i < 100; i++) {
+        Ticket *ticket = ticket_new(account, account, 0);
+        ticket_set_transfer(ticket, plan, url_of("x"), 0, NULL, -1);
+        wait_until_resting(core);
+        CHECK(ticket_submit_and_wait(ticket, PATIENCE) == 0);
+        CHECK(ticket_state(ticket) & STATE_FINISHED); /* and the caller has not waited otherwise */
+        ticket_release(ticket);
+    }
+    account_release(account);
+}
+
 static void *wait_for_observed(void *ticket) {
     CHECK(ticket_submit_and_wait(ticket, 10 * PATIENCE) == 0); /* the whole test has less */
     return NULL;
@@ -338,8 +363,10 @@ static void test_a_caller_who_takes_turns_hears_what_others_settle(void) {
     pthread_t caller;
     Ticket *ticket = ticket_new(account, account, 0);
     ticket_set_transfer(ticket, observed_plan, url_of("x"), 0, NULL, -1);
+    wait_until_resting(core);
     CHECK(pthread_create(&caller, NULL, wait_for_observed, ticket) == 0);
     Event event = next_event(core, &has_role);
+    CHECK(is_driven(core));
     ticket_settle(event.ticket, STATE_FINISHED);
     ticket_wake(event.ticket);
     ticket_tell_driver(event.ticket);
@@ -389,6 +416,7 @@ int main(int count, char **arguments) {
     CHECK(library != NULL && curl_find(library) == NULL && zlib_find(library) == 0);
     int requests = count > 2 ? atoi(arguments[2]) : 5000;
     waiters_ring_by(ring);
+    signal(SIGPIPE, SIG_IGN); /* as Python does: else no caller takes turns */
     start_server();
     plan = make_plan(0);
     observed_plan = make_plan(1);
@@ -399,6 +427,7 @@ int main(int count, char **arguments) {
     test_close_with_transfers_under_way();
     test_a_request_is_written_once();
     test_fork_while_the_core_is_busy(requests / 500);
+    test_a_caller_alone_needs_no_other_thread();
     test_a_caller_who_takes_turns_hears_what_others_settle();
     test_callers_take_turns_while_others_fork(requests / 100);
     test_the_gate_keeps_the_thread_out();

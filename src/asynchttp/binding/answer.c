@@ -1,7 +1,7 @@
-/* From a head as it came to a Response; and which URIs go out as they were given.
+/* From a head as it came to a Response; and which URIs go out as given.
  *
- * Rule: short texts are kept for the answers that follow: names of fields, and most values, come again and
- * again. So they need memory once, and no time to be made.
+ * Rule: the last short texts are kept for the answers that follow: names and values of fields repeat from
+ * answer to answer, and each such str is made once.
  */
 #include <string.h>
 

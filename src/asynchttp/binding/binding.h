@@ -35,11 +35,12 @@ typedef struct {
     CallScope *scope;
 } ScopeObject;
 
-/* Attributes of the Python classes of works, None until they are set: so to make one takes no __init__. */
+/* Attributes of the Python classes of works, None until Python sets them: so a new work needs no
+ * __init__. */
 #define WORK_ATTRIBUTES(each)                                                                     \
     each(_result) each(_failure) each(_made_condition) each(_waiters) each(_done_callbacks)       \
     each(owner) each(scope) each(callback) each(exchange) each(transfer) each(upload)             \
-    each(_settings) each(_error) each(_located) each(_view) each(_response) each(_content)        \
+    each(_settings) each(_error) each(_step_uri) each(_view) each(_response) each(_content)        \
     each(_request) each(_method) each(_uri) each(_headers) each(_body) each(_redirections)      \
     each(_frames)
 #define WORK_ATTRIBUTE(name) PyObject *name;
@@ -49,9 +50,11 @@ typedef struct {
     Ticket *ticket;   /* NULL before `_bind` */
     unsigned what;    /* EVENT_..., taken from the core and not yet from here */
     int readers;      /* calls that are reading the answer */
+    unsigned _transfers; /* counted */
+    unsigned _asking;    /* the transfer that the last NEEDS_PIECE is of */
     PyObject *url;    /* where the transfer goes */
     PyObject *sent;   /* what is sent */
-    PyObject *piece;  /* of it, where it is read */
+    PyObject *piece;  /* of a body that Python reads piece by piece */
     PyObject *memory; /* bytes that the content is written into */
     double _made;
     char told;
@@ -72,7 +75,7 @@ int add_plan_types(PyObject *module); /* 0, or -1 with an exception */
 int add_work_type(PyObject *module);
 
 /* work.c */
-int is_bound(WorkObject *self); /* 0, with an exception, before `_bind` */
+int is_bound(WorkObject *self); /* 0, with an exception: `_bind` has not been called */
 PyObject *ask(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *frames_of_caller(PyObject *module, PyObject *unused);
 

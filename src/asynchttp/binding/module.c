@@ -189,6 +189,7 @@ static PyObject *work_with(const Event *event) {
     ticket_release(event->ticket);
     if (object == NULL) return NULL;
     if (event->what & EVENT_NEEDS_MEMORY) bring_memory(work);
+    if (event->what & EVENT_NEEDS_PIECE) work->_asking = work->_transfers;
     work->what |= event->what & ~(unsigned)EVENT_NEEDS_MEMORY;
     if (work->what) return object;
     Py_DECREF(object);

@@ -101,8 +101,8 @@ static void work_drop(WorkObject *self) {
     free_object((PyObject *)self);
 }
 
-/* The garbage collector knows a work from when the work may be part of a cycle: when an attribute has been
- * set from outside. Until then the collector has less to do, where many requests are pending. */
+/* The garbage collector tracks a work from the first attribute on that Python sets: before that the work is
+ * in no cycle. So the collector has less to do while many requests are pending. */
 static int work_set_attribute(PyObject *self, PyObject *name, PyObject *value) {
     if (!PyObject_GC_IsTracked(self)) PyObject_GC_Track(self);
     return PyObject_GenericSetAttr(self, name, value);
@@ -197,11 +197,12 @@ static void describe_request(WorkObject *self, PyObject *const *arguments) {
 
 PyObject *ask(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
     (void)module;
-    if (count != 7 || !PyType_Check(arguments[0]) || !PyType_IsSubtype((PyTypeObject *)arguments[0], work_type))
+    if (count != 7 || !PyType_Check(arguments[0]) ||
+        !PyType_IsSubtype((PyTypeObject *)arguments[0], work_type))
         return PyErr_Format(PyExc_TypeError, "expected a class of works, and six arguments");
     WorkObject *self = (WorkObject *)new_work((PyTypeObject *)arguments[0]);
     if (self == NULL) return NULL;
-    /* What cannot refer to the work makes no cycle: untracked, until work_set_attribute. */
+    /* A str and an int refer to nothing: no cycle, until work_set_attribute. */
     int is_simple = PyUnicode_CheckExact(arguments[4]) && PyUnicode_CheckExact(arguments[5]) &&
                     PyLong_CheckExact(arguments[6]);
     if (is_simple) PyObject_GC_UnTrack(self);
@@ -214,13 +215,15 @@ PyObject *ask(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
 /* ---- transfers ---- */
 
 /* `sent`: bytes, or None. Returns 0, or -1 with an exception. */
-static int set_transfer(WorkObject *self, PyObject *plan, PyObject *url, int flags, PyObject *sent, int64_t size) {
+static int set_transfer(WorkObject *self, PyObject *plan, PyObject *url, int flags, PyObject *sent,
+                        int64_t size) {
     char *bytes = NULL;
     Py_ssize_t length = 0;
     const char *text = PyUnicode_AsUTF8AndSize(url, NULL);
     if (text == NULL || (sent != Py_None && PyBytes_AsStringAndSize(sent, &bytes, &length) < 0)) return -1;
     ticket_set_transfer(self->ticket, ((PlanObject *)plan)->plan, text, flags, bytes,
                         bytes == NULL ? size : (int64_t)length);
+    self->_transfers++;
     set_reference(&self->url, url);
     set_reference(&self->sent, sent);
     Py_CLEAR(self->memory);
@@ -231,7 +234,8 @@ static PyObject *work_set_transfer(WorkObject *self, PyObject *arguments) {
     PyObject *plan, *url, *sent;
     int flags;
     long long size;
-    if (!is_bound(self) || !PyArg_ParseTuple(arguments, "O!UiOL", plan_type, &plan, &url, &flags, &sent, &size))
+    if (!is_bound(self) ||
+        !PyArg_ParseTuple(arguments, "O!UiOL", plan_type, &plan, &url, &flags, &sent, &size))
         return NULL;
     if (set_transfer(self, plan, url, flags, sent, size) < 0) return NULL;
     Py_RETURN_NONE;
@@ -318,16 +322,18 @@ static PyObject *work_run(WorkObject *self, PyObject *unused) {
     return PyBool_FromLong(ticket_run(self->ticket));
 }
 
+static PyObject *settle(WorkObject *self, int state) {
+    return is_bound(self) ? PyBool_FromLong(ticket_settle(self->ticket, state)) : NULL;
+}
+
 static PyObject *work_finish(WorkObject *self, PyObject *unused) {
     (void)unused;
-    if (!is_bound(self)) return NULL;
-    return PyBool_FromLong(ticket_settle(self->ticket, STATE_FINISHED));
+    return settle(self, STATE_FINISHED);
 }
 
 static PyObject *work_cancel(WorkObject *self, PyObject *unused) {
     (void)unused;
-    if (!is_bound(self)) return NULL;
-    return PyBool_FromLong(ticket_settle(self->ticket, STATE_CANCELLED));
+    return settle(self, STATE_CANCELLED);
 }
 
 static PyObject *work_wake(WorkObject *self, PyObject *unused) {
@@ -409,9 +415,15 @@ static PyObject *work_get_has_slot(WorkObject *self, void *unused) {
     return PyBool_FromLong(self->ticket != NULL && ticket_has_slot(self->ticket));
 }
 
-static PyObject *work_bring_piece(WorkObject *self, PyObject *piece) {
+/* A piece for a transfer that has ended meanwhile is not for the next one, nor may the piece before go: the
+ * next transfer may be sending that. */
+static PyObject *work_give_piece(WorkObject *self, PyObject *arguments) {
     char *bytes;
     Py_ssize_t size;
+    unsigned transfer;
+    PyObject *piece;
+    if (!PyArg_ParseTuple(arguments, "IO", &transfer, &piece)) return NULL;
+    if (transfer != self->_transfers) Py_RETURN_NONE;
     if (piece == Py_None) {
         ticket_refuse_piece(self->ticket);
         Py_RETURN_NONE;
@@ -454,8 +466,8 @@ static PyObject *work_read(WorkObject *self, PyObject *response) {
     return NULL;
 }
 
-/* What Python has now, need not be here too. Not while somebody reads: Python's own code, a finalizer say,
- * may have come in between. */
+/* Free the bytes of the answer, which Python has now. Not during `_read`: a finalizer may run in its
+ * middle. */
 static PyObject *work_forget_answer(WorkObject *self, PyObject *unused) {
     (void)unused;
     if (self->readers == 0 && !ticket_is_under_way(self->ticket)) ticket_forget_answer(self->ticket);
@@ -546,7 +558,7 @@ static PyMethodDef work_methods[] = {
     {"_cancel", (PyCFunction)work_cancel, METH_NOARGS, NULL},
     {"_wake", (PyCFunction)work_wake, METH_NOARGS, NULL},
     {"_wait", (PyCFunction)work_wait, METH_O, NULL},
-    {"_give_piece", (PyCFunction)work_bring_piece, METH_O, NULL},
+    {"_give_piece", (PyCFunction)work_give_piece, METH_VARARGS, NULL},
     {"_take_what", (PyCFunction)work_take_what, METH_NOARGS, NULL},
     {"_take_trace", (PyCFunction)work_take_trace, METH_NOARGS, NULL},
     {"_read", (PyCFunction)work_read, METH_O, NULL},
@@ -572,6 +584,8 @@ static PyGetSetDef work_properties[] = {
 
 static PyMemberDef work_members[] = {
     WORK_ATTRIBUTES(MEMBER)
+    {"_transfers", T_UINT, offsetof(WorkObject, _transfers), READONLY, NULL},
+    {"_asking", T_UINT, offsetof(WorkObject, _asking), READONLY, NULL},
     {"_made", T_DOUBLE, offsetof(WorkObject, _made), READONLY, NULL},
     {"told", T_BOOL, offsetof(WorkObject, told), 0, NULL},
     {"number", T_ULONGLONG, offsetof(WorkObject, number), 0, NULL},

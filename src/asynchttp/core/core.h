@@ -1,7 +1,8 @@
 /* The core: requests on one thread of the process that never needs the GIL.
  *
  * What other threads see. They make tickets, and append to the inbox; the core's thread alone decides,
- * and alone calls libcurl. Whatever others have to see to comes out as an event.
+ * and alone calls libcurl; or, while that thread has nothing to do, a caller who waits, in its place and
+ * with the gate (`ticket_take_turns`). Whatever others have to see to comes out as an event.
  *
  *     ticket_submit ──> inbox ──> queue ──> slot ──> names ──> libcurl ──> done, or an event
  *
@@ -11,9 +12,9 @@
  *
  * Rules:
  * - No lock of the core is held while anything else is called; `lock` is the innermost of all.
- * - The thread holds the gate but while it sleeps: who has the gate may fork, or end the process.
- * - No function here blocks, but for `core_take_events`, `account_join`, `account_wait`, `core_park`,
- *   and the fork handlers.
+ * - Who takes the turns holds the gate but while asleep: who has the gate may fork, or end the process.
+ * - No function here blocks, but for `core_wait`, `account_wait`, `account_join`, `ticket_take_turns`,
+ *   `ticket_submit_and_wait`, `core_park`, and the fork handlers.
  */
 #ifndef ASYNCHTTP_CORE_H
 #define ASYNCHTTP_CORE_H
@@ -183,12 +184,13 @@ void ticket_set_transfer(Ticket *ticket, Plan *plan, const char *url, int flags,
  * process has forked since the account was made. */
 int ticket_submit(Ticket *ticket, CallScope *asked_by);
 
-/* The same, of a ticket that nobody's scope asks for, by a thread that is going to wait for the ticket. Where the
- * core's thread rests, the calling thread takes the turns, which saves two switches of threads: for at most
+/* As ticket_submit, without a scope, by a thread that is going to wait for the ticket. While the core's
+ * thread rests, the calling thread takes the turns, which saves two switches of threads: for at most
  * `seconds`, until the ticket is done or a signal comes. */
 int ticket_submit_and_wait(Ticket *ticket, double seconds);
 
-/* The same for a ticket that has been submitted: the core's thread may not have woken up yet. */
+/* Take the turns for a ticket that has been submitted, if the core's thread has not woken up yet; for as
+ * long as above. */
 void ticket_take_turns(Ticket *ticket, double seconds);
 
 /* Begin the next transfer; after BEGUN or ENDED. */
@@ -231,7 +233,8 @@ int ticket_add_waiter(Ticket *ticket, Waiter *waiter); /* 0: the ticket is done 
 int ticket_remove_waiter(Ticket *ticket, Waiter *waiter);
 void ticket_wake(Ticket *ticket);
 
-/* Others than the core's thread have settled the ticket: a thread that takes the turns may wait for it. */
+/* A worker has settled the ticket, and not the core's thread: wake the caller who takes the turns, and may
+ * be waiting for the ticket. */
 void ticket_tell_driver(Ticket *ticket);
 
 /* Whether the core has a transfer of the ticket, and may be writing the head and the content. */
@@ -265,7 +268,7 @@ int ticket_is_decoded(const Ticket *ticket); /* the content is not as it came */
 const Buffer *ticket_head(const Ticket *ticket);
 const Buffer *ticket_content(const Ticket *ticket);
 
-/* Nobody needs the head and the content any more. */
+/* Free the head and the content. */
 void ticket_forget_answer(Ticket *ticket);
 
 /* After CONNECTED. */
@@ -298,8 +301,8 @@ enum {
     EVENT_TRACED = 16,
     EVENT_NEEDS_NAME = 32,
     EVENT_BEGUN = 64, /* the ticket has a slot, and no transfer */
-    EVENT_PLAIN = 256, /* with ENDED: an answer that would have ended in the core, had nobody observed it */
     EVENT_LEFT = 128, /* the core has nothing more to do with the ticket, whose object was kept */
+    EVENT_PLAIN = 256, /* with ENDED: without an observer the answer would have ended in the core */
 };
 
 /* One or more things that happened to a ticket (or a lookup, for EVENT_NEEDS_NAME), of which the taker

@@ -167,12 +167,17 @@ static int on_seek(void *argument, int64_t offset, int origin) {
 
 void handle_take_piece(EasyHandle *handle) {
     Core *core = handle->core;
-    const Progress *progress = handle->ticket->progress;
+    Progress *progress = handle->ticket->progress;
     pthread_mutex_lock(&core->lock);
-    handle->piece = progress->next_piece;
-    handle->piece_size = progress->next_piece_size;
+    int has_come = progress->has_next_piece; /* else the post is of the transfer before */
+    progress->has_next_piece = 0;
+    const char *piece = progress->next_piece;
+    size_t size = progress->next_piece_size;
     int is_refused = progress->piece_is_refused;
     pthread_mutex_unlock(&core->lock);
+    if (!has_come) return;
+    handle->piece = piece;
+    handle->piece_size = size;
     handle->piece_state = is_refused            ? PIECE_REFUSED
                           : handle->piece_size  ? PIECE_THERE
                                                 : PIECE_END;

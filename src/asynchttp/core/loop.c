@@ -1,4 +1,5 @@
-/* The loop: the core's thread, turn by turn; the inbox and the events; the gate, and forks.
+/* The loop: the core's thread, turn by turn, or a caller in its place; the inbox and the events; the gate,
+ * and forks.
  *
  * A turn: let whoever wants the gate have it, read the inbox, begin what is to begin, let libcurl act,
  * end what has ended, tell the takers of events, sleep until something happens.
@@ -50,7 +51,7 @@ static void append_post(Core *core, Post *post, unsigned what) {
 /* How to wake who takes the turns. */
 typedef enum { WAKE_NOBODY, WAKE_POLLER, WAKE_RESTING } Wake;
 
-/* Under `lock`. Whoever asks has to `wake`. */
+/* Under `lock`. The caller has to `wake`. */
 static Wake who_sleeps(Core *core) {
     if (!core->is_asleep) return WAKE_NOBODY;
     core->is_asleep = 0;
@@ -212,7 +213,7 @@ size_t core_take_events(Core *core, Event *events, size_t room) {
     return count;
 }
 
-/* ---- conditions: by a clock that nobody sets ---- */
+/* ---- conditions, by the monotonic clock ---- */
 
 static void condition_init(pthread_cond_t *condition) {
 #ifdef __APPLE__
@@ -365,7 +366,7 @@ static void wake_up(Core *core) {
     pthread_mutex_unlock(&core->lock);
 }
 
-/* Whether nothing happens before somebody posts. */
+/* Whether only a post can give the thread something to do. */
 static int has_nothing_to_do(Core *core) { return core->active == 0 && pause_of(core) < 0; }
 
 /* Without the gate. */
@@ -441,11 +442,11 @@ static int ignores_pipe_signal(void) {
     return sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* A caller who leaves while others' requests are under way has to wake the core's thread: that costs more than
- * the caller has saved. Where that happens, so many callers after it leave the thread its place. */
+/* A caller who stops while requests of others are under way has to wake the core's thread, which costs more
+ * than the turns have saved. Then so many callers are refused the place. */
 enum { REFUSALS = 100 };
 
-/* Under `lock`. Whether the place of the core's thread was free: the thread rests, or is about to wake up. */
+/* Under `lock`. Whether the place was free: the core's thread rests, or has not woken up yet. */
 static int take_place(Core *core) {
     if (core->is_gone || !core->is_resting || core->is_driven) return 0;
     if (core->refusals > 0) {
@@ -568,7 +569,8 @@ static void after_fork_in_child(void) {
 
 static void watch_forks(void) {
     static int is_watching;
-    if (!is_watching) is_watching = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
+    if (is_watching) return;
+    is_watching = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
 }
 
 Core *core_get(void) {

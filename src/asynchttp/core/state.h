@@ -1,6 +1,7 @@
 /* The state of the core's thread, for the files of the core alone.
  *
- * Rule: all of it belongs to the core's thread, but for what is under `lock`, and what says otherwise.
+ * Rule: all of it belongs to the core's thread (or to the caller who takes its turns, with the gate), but
+ * for what is under `lock`, and what says otherwise.
  *
  *     loop.c      the thread, turn by turn; inbox and events; the gate and forks
  *     ticket.c    tickets, plans, profiles, headers, routes: made anywhere, released anywhere
@@ -112,7 +113,7 @@ struct Account {
     Slots slots;
     Link dirty;   /* among those in which a slot may be free */
     atomic_int limit;
-    atomic_int is_full; /* what nobody's scope asks for would have to wait; set by the core's thread */
+    atomic_int is_full; /* a ticket without a scope has to wait; set by the core's thread */
     Link multis;  /* MultiHandle.sibling */
     Map names;    /* Name.entry, by host:port */
     Map origins;  /* Origin.entry, by origin */
@@ -134,7 +135,7 @@ struct CallScope {
     atomic_int said; /* SCOPE_NEW, ... */
 };
 
-/* What the core's thread has been told of a scope: nothing, before the code asks for something or waits. Most
+/* What the core's thread has been told of a scope: nothing, before the code makes a request or waits. Most
  * code does neither. */
 enum { SCOPE_NEW, SCOPE_OPEN, SCOPE_SHUT };
 
@@ -170,6 +171,7 @@ typedef struct {
     /* Answers of others, under `lock`. */
     const char *next_piece;
     size_t next_piece_size;
+    int has_next_piece; /* or the body is refused */
     int piece_is_refused;
     char *next_memory;
 } Progress;
@@ -275,11 +277,12 @@ typedef struct Dispatching {
 struct Core {
     pthread_mutex_t lock;
     Post *inbox, **inbox_end;   /* under `lock` */
-    int is_asleep;              /* who takes the turns; whoever posts wakes it. Under `lock` */
-    int is_resting;             /* the core's thread waits for `roused`: there is nothing to do. Under `lock` */
-    int is_driven;              /* another thread takes the turns meanwhile. Under `lock` */
-    int refusals;               /* so many callers more may not take the turns. Under `lock` */
-    pthread_cond_t roused;      /* with `lock` */
+    /* Who takes the turns, under `lock`. */
+    int is_asleep;              /* the thread that takes the turns: a post has to wake that thread */
+    int is_resting;             /* the core's thread waits for `roused`, and not for sockets */
+    int is_driven;              /* a caller takes the turns in the place of the core's thread */
+    int refusals;               /* so many callers more are refused that place */
+    pthread_cond_t roused;
     EventNode *events, **events_end; /* under `lock` */
     Dispatching *waiting;       /* threads in core_wait, the last first; under `lock` */
     int is_dispatched;          /* a thread has the dispatcher's role; under `lock` */

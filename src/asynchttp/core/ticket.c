@@ -485,6 +485,7 @@ void ticket_give_piece(Ticket *ticket, const char *bytes, size_t size) {
     if (ticket->progress != NULL) {
         ticket->progress->next_piece = bytes;
         ticket->progress->next_piece_size = size;
+        ticket->progress->has_next_piece = 1;
     }
     pthread_mutex_unlock(&core->lock);
     post(ticket, POST_PIECE);
@@ -493,7 +494,8 @@ void ticket_give_piece(Ticket *ticket, const char *bytes, size_t size) {
 void ticket_refuse_piece(Ticket *ticket) {
     Core *core = ticket->account->core;
     pthread_mutex_lock(&core->lock);
-    if (ticket->progress != NULL) ticket->progress->piece_is_refused = 1;
+    if (ticket->progress != NULL)
+        ticket->progress->piece_is_refused = ticket->progress->has_next_piece = 1;
     pthread_mutex_unlock(&core->lock);
     post(ticket, POST_PIECE);
 }

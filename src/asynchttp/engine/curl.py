@@ -108,7 +108,7 @@ def prepare(transfer: Transfer, statuses: bytes) -> Prepared:
 
 
 def is_usual() -> bool:
-    """Whether a transfer of which nothing is told, and no body is read, has no flags of its own."""
+    """Whether neither `httplib2.debuglevel` nor a replaced `socket.getaddrinfo` needs a flag."""
     return not httplib2.debuglevel and socket.getaddrinfo is _getaddrinfo
 
 

@@ -13,12 +13,14 @@ PIECE = 1 << 20  # bytes a worker reads at a time
 
 
 class Upload:
-    """The state of sending one Body."""
+    """The state of sending one Body, by one transfer."""
 
-    __slots__ = ("_body", "_position", "error")
+    __slots__ = ("_body", "_position", "error", "transfer")
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body, transfer: int) -> None:
+        """`transfer`: the number of the transfer, among those of the work."""
         self._body = body
+        self.transfer = transfer
         self._position = 0  # of the next byte to send
         self.error: Exception | None = None
         """Why the body cannot be read."""

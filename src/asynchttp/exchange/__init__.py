@@ -24,15 +24,15 @@ import httplib2
 from ..model import Errand, Request, Settings, Step, Transfer
 from ..response import Answer, Response
 from .proxies import from_environment
-from .redirects import LOCATED, follow, is_redirect, located
+from .redirects import follow, is_redirect, located
 from .retry import FAILURES, try_again
 from .transfer import first_hop, transfer_of
 
 __all__ = (
-    "LOCATED",
     "Exchange",
     "exchange",
     "first_transfer",
+    "located",
     "refuse",
     "statuses_to_see",
 )
@@ -74,9 +74,8 @@ def _bytes(content: object) -> bytes:
     return content.encode() if isinstance(content, str) else bytes(content)  # type: ignore[call-overload]
 
 
-def first_transfer(request: Request, settings: Settings) -> tuple[Transfer, str | None] | None:
-    """The transfer that `plain` begins with, and the content-location of its answer, if that names
-    none.
+def first_transfer(request: Request, settings: Settings) -> tuple[Transfer, str] | None:
+    """The transfer that `plain` begins with, and the URI of its step.
 
     None for a request that begins otherwise. Raises what `plain` does.
     """
@@ -84,7 +83,7 @@ def first_transfer(request: Request, settings: Settings) -> tuple[Transfer, str 
     if "cache-control" in hop.headers:  # only-if-cached means something without a cache, too
         return None
     proxy = None if settings.proxies is None else from_environment(hop, settings.proxies)
-    return transfer_of(hop, settings, proxy), located(hop, 200, settings)
+    return transfer_of(hop, settings, proxy), hop.uri
 
 
 def plain(request: Request, settings: Settings) -> Exchange:
@@ -92,13 +91,13 @@ def plain(request: Request, settings: Settings) -> Exchange:
     first = first_transfer(request, settings)
     if first is None:
         return (yield from follow(request, settings))
-    transfer, location = first
+    transfer, uri = first
     try:
         reply = yield transfer
     except FAILURES as error:
         reply = yield from try_again(transfer, error)
     if reply.status > LAST_STATUS or not statuses_to_see(request.method, settings)[reply.status]:
-        return Answer(reply, location if reply.status in LOCATED else None)
+        return Answer(reply, located(uri, request.method, reply.status, settings))
     return (yield from follow(request, settings, (first_hop(request), reply)))
 
 

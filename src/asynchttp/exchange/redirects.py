@@ -27,8 +27,6 @@ from .transfer import Hop, first_hop, hop_to
 
 Found = tuple[Response, bytes]
 
-LOCATED = (200, 203)  # statuses of responses that say where the content was found
-
 
 def follow(
     request: Request, settings: Settings, begun: tuple[Hop, Reply] | None = None
@@ -123,13 +121,13 @@ def is_redirect(method: str, status: int, settings: Settings) -> bool:
     )
 
 
-def located(hop: Hop, status: int, settings: Settings) -> str | None:
-    """The content-location of a response that names none."""
-    return hop.uri if status in LOCATED and hop.method in settings.safe_methods else None
+def located(uri: str, method: str, status: int, settings: Settings) -> str | None:
+    """The content-location of a response to a step that names none."""
+    return uri if status in (200, 203) and method in settings.safe_methods else None
 
 
 def _locate(hop: Hop, response: Response, settings: Settings) -> None:
-    uri = located(hop, response.status, settings)
+    uri = located(hop.uri, hop.method, response.status, settings)
     if uri is not None and not response.fromcache:
         response.setdefault("content-location", uri)
 
