@@ -25,6 +25,7 @@ from ..model import Cache, Errand, Reply, Settings, Share, Step, Unshare
 from ..response import Answer, Response
 from . import oracle
 from .auth import ask
+from .entry import store
 from .transfer import Hop
 
 
@@ -96,7 +97,7 @@ def keep(
     """Keep a response for the next time, unless it forbids that."""
     if settings.cache is not None:
         yield Errand(
-            partial(oracle.update_cache, hop.headers, response, content, settings.cache, hop.url)
+            partial(store, hop.headers, response, content, settings.cache, hop.url)
         )
 
 

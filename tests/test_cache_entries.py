@@ -1,0 +1,71 @@
+"""Entries of the cache: whatever the fields are, they are the bytes that httplib2 stores."""
+
+import random
+from typing import Any
+
+import httplib2
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from asynchttp.exchange.entry import store
+from asynchttp.response import Response
+
+_httplib2: Any = httplib2  # Any: its stubs leave the function out
+
+NAMES = st.sampled_from(
+    ["date", "etag", "vary", "content-type", "cache-control", "status", "transfer-encoding", "x"]
+) | st.text("abc-XYZ09_!:\t é\n", max_size=70)
+VALUES = (
+    st.sampled_from(
+        ["accept, X-Two", "multipart/mixed", "message/rfc822", "no-store", "=?utf-8?q?a?=", "*", ""]
+    )
+    | st.text("ab, ;=\"'\t é\r\n", max_size=90)
+    | st.text(max_size=8)
+)
+FIELDS = st.dictionaries(NAMES, VALUES, max_size=6)
+REQUEST = st.dictionaries(st.sampled_from(["accept", "x-two", "cache-control"]), VALUES)
+
+
+class Recorder:
+    """A cache that notes what is done to it."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, ...] | tuple[str, str, bytes]] = []
+
+    def get(self, key: str) -> bytes | None:
+        raise AssertionError(f"{key}: storing does not read")
+
+    def set(self, key: str, value: bytes) -> None:
+        self.calls.append(("set", key, value))
+
+    def delete(self, key: str) -> None:
+        self.calls.append(("delete", key))
+
+
+def response_of(fields: dict[str, str], status: int) -> Response:
+    response = Response({})
+    response.update(fields)
+    response.status = status
+    return response
+
+
+@given(REQUEST, FIELDS, st.sampled_from([200, 203, 304]), st.binary(max_size=5))
+@settings(max_examples=400)
+@example({}, {"etag": "a  b"}, 200, b"")
+@example({"accept": "b " * 40}, {"vary": "accept"}, 200, b"")
+@example({}, {"content-type": " Multipart/mixed"}, 200, b"")
+def test_entries_are_those_of_httplib2(
+    request: dict[str, str], fields: dict[str, str], status: int, content: bytes
+) -> None:
+    response, ours, theirs = response_of(fields, status), Recorder(), Recorder()
+    random.seed(1)  # `email` draws the boundary of a multipart content
+    try:
+        _httplib2._updateCache(request, response, content, theirs, "key")
+    except Exception as error:  # noqa: BLE001  # whatever it is: ours has to be the same
+        with pytest.raises(type(error)):
+            store(request, response, content, ours, "key")
+    else:
+        random.seed(1)
+        store(request, response, content, ours, "key")
+    assert ours.calls == theirs.calls
