@@ -45,7 +45,8 @@ class Source(Protocol):
 ARRIVING = frozenset(("status", "reason", "version", "previous", "fromcache"))
 
 
-_PLACEHOLDER: Any = None  # no key of a Response; Any: it is no str
+# No key of a Response; and text, since Python keeps dicts smaller that have nothing else for keys.
+_PLACEHOLDER = "\0"
 
 
 class PendingResponse(Response):

@@ -103,32 +103,31 @@ def _status(line: str) -> tuple[int, int, str, str]:
 class Answer:
     """The end of an exchange: a Response, built when first asked for, and its content.
 
-    Not locked: whoever shares one between threads takes care that one of them asks first.
+    Not locked: whoever shares an Answer between threads takes care that one of them asks first.
     """
 
-    __slots__ = ("_located", "_reply", "_response", "content")
+    __slots__ = ("_response", "content")
+
+    _response: Response | tuple[Reply, str | None]
+    """The response; or what it will be made from: the reply, and where that was found."""
 
     def __init__(self, reply: Reply, located: str | None = None) -> None:
-        self._reply: Reply | None = reply
+        self._response = reply, located
         self.content = reply.content
-        self._located = located
-        self._response: Response | None = None
 
     @classmethod
     def of(cls, response: Response, content: bytes) -> Answer:
         """An answer that has been worked on."""
         answer = cls.__new__(cls)
         answer._response, answer.content = response, content
-        answer._reply = answer._located = None
         return answer
 
     @property
     def response(self) -> Response:
         """The response, always the same object."""
-        if self._response is None:
-            assert self._reply is not None  # it is kept until then
-            self._response = Response.of(self._reply)
-            self._reply = None
-            if self._located is not None:
-                self._response.setdefault("content-location", self._located)
+        if isinstance(self._response, tuple):
+            reply, located = self._response
+            self._response = Response.of(reply)
+            if located is not None:
+                self._response.setdefault("content-location", located)
         return self._response

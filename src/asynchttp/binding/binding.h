@@ -49,15 +49,14 @@ typedef struct {
     PyObject_HEAD
     Ticket *ticket;   /* NULL before `_bind` */
     unsigned what;    /* EVENT_..., taken from the core and not yet from here */
-    int readers;      /* calls that are reading the answer */
+    unsigned short readers; /* calls that are reading the answer */
+    char told;
     unsigned _transfers; /* counted */
     unsigned _asking;    /* the transfer that the last NEEDS_PIECE is of */
     PyObject *url;    /* where the transfer goes */
-    PyObject *sent;   /* what is sent */
-    PyObject *piece;  /* of a body that Python reads piece by piece */
+    PyObject *sent;   /* what is sent: all, or the piece that Python has read last */
     PyObject *memory; /* bytes that the content is written into */
     double _made;
-    char told;
     unsigned long long number;
     WORK_ATTRIBUTES(WORK_ATTRIBUTE)
 } WorkObject;

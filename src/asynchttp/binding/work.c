@@ -95,7 +95,6 @@ static void work_drop(WorkObject *self) {
     ticket_release(self->ticket); /* first: what follows is what the core may have been using */
     Py_XDECREF(self->url);
     Py_XDECREF(self->sent);
-    Py_XDECREF(self->piece);
     Py_XDECREF(self->memory);
     work_clear((PyObject *)self);
     free_object((PyObject *)self);
@@ -429,8 +428,8 @@ static PyObject *work_give_piece(WorkObject *self, PyObject *arguments) {
         Py_RETURN_NONE;
     }
     if (PyBytes_AsStringAndSize(piece, &bytes, &size) < 0) return NULL;
-    PyObject *before = self->piece; /* all of it has been sent */
-    self->piece = Py_NewRef(piece);
+    PyObject *before = self->sent; /* all of it has been sent */
+    self->sent = Py_NewRef(piece);
     ticket_give_piece(self->ticket, bytes, (size_t)size);
     Py_XDECREF(before);
     Py_RETURN_NONE;

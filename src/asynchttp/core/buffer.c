@@ -13,15 +13,22 @@ static size_t room_for(size_t room, size_t needed) {
     return room < needed ? needed : room;
 }
 
-int buffer_reserve(Buffer *buffer, size_t size) {
-    if (size <= buffer->room - buffer->size) return 0;
-    if (buffer->lent || size > SIZE_MAX - buffer->size) return -1;
-    size_t room = room_for(buffer->room, buffer->size + size);
+static int make_room(Buffer *buffer, size_t room) {
     char *bytes = realloc(buffer->bytes, room);
     if (bytes == NULL) return -1;
     buffer->bytes = bytes;
     buffer->room = room;
     return 0;
+}
+
+int buffer_reserve(Buffer *buffer, size_t size) {
+    if (size <= buffer->room - buffer->size) return 0;
+    if (buffer->lent || size > SIZE_MAX - buffer->size) return -1;
+    return make_room(buffer, room_for(buffer->room, buffer->size + size));
+}
+
+void buffer_expect(Buffer *buffer, size_t size) {
+    if (size > buffer->room) make_room(buffer, size);
 }
 
 int buffer_append(Buffer *buffer, const char *bytes, size_t size) {
@@ -39,10 +46,7 @@ void buffer_lend(Buffer *buffer, char *memory, size_t room) {
 
 void buffer_trim(Buffer *buffer) {
     if (buffer->lent || buffer->size == 0 || buffer->size > buffer->room / 2) return;
-    char *bytes = realloc(buffer->bytes, buffer->size);
-    if (bytes == NULL) return;
-    buffer->bytes = bytes;
-    buffer->room = buffer->size;
+    make_room(buffer, buffer->size);
 }
 
 void buffer_clear(Buffer *buffer) { buffer->size = 0; }

@@ -22,6 +22,10 @@ int buffer_append(Buffer *buffer, const char *bytes, size_t size);
 /* Have room for `size` more bytes. Returns 0, or -1 as above. */
 int buffer_reserve(Buffer *buffer, size_t size);
 
+/* Have room for `size` bytes that are going to come, and for no more, if there is memory; for a buffer that
+ * is empty. */
+void buffer_expect(Buffer *buffer, size_t size);
+
 /* Write to `memory` of `room` bytes from now on, which stays the caller's and has to last as long as
  * the buffer is used. What the buffer had is freed. */
 void buffer_lend(Buffer *buffer, char *memory, size_t room);

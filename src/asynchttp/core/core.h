@@ -268,7 +268,8 @@ int ticket_is_decoded(const Ticket *ticket); /* the content is not as it came */
 const Buffer *ticket_head(const Ticket *ticket);
 const Buffer *ticket_content(const Ticket *ticket);
 
-/* Free the head and the content. */
+/* Free all that has come: head, content, error, connection, trace. Not while the transfer is under
+ * way. */
 void ticket_forget_answer(Ticket *ticket);
 
 /* After CONNECTED. */

@@ -40,9 +40,9 @@ static int is_interim(const Buffer *head) {
 }
 
 static void begin_head(EasyHandle *handle, const char *line, size_t size) {
-    if (!is_interim(&handle->ticket->head)) return; /* a trailer that looks like a status line */
+    if (!is_interim(&handle->ticket->received->head)) return; /* a trailer that looks like a status line */
     note_version(handle, line, size);
-    buffer_clear(&handle->ticket->head);
+    buffer_clear(&handle->ticket->received->head);
 }
 
 static size_t on_header(char *line, size_t unit, size_t count, void *argument) {
@@ -50,7 +50,7 @@ static size_t on_header(char *line, size_t unit, size_t count, void *argument) {
     size_t size = unit * count;
     handle->ticket->progress->moved = handle->core->now;
     if (starts_with(line, size, "HTTP/")) begin_head(handle, line, size);
-    return buffer_append(&handle->ticket->head, line, size) < 0 ? 0 : size;
+    return buffer_append(&handle->ticket->received->head, line, size) < 0 ? 0 : size;
 }
 
 /* ---- the content ---- */
@@ -92,7 +92,7 @@ static int find_coding(const Buffer *head, Buffer *coding) {
 static int make_decoder(EasyHandle *handle) {
     Ticket *ticket = handle->ticket;
     Buffer coding = {0};
-    int failed = find_coding(&ticket->head, &coding);
+    int failed = find_coding(&ticket->received->head, &coding);
     if (failed == 0 && coding.size && is_decodable(coding.bytes, coding.size)) {
         handle->decoder =
             decoder_new(coding.bytes, coding.size, &ticket->plan->limits);
@@ -106,8 +106,12 @@ static int make_decoder(EasyHandle *handle) {
 static int wants_memory(EasyHandle *handle) {
     Ticket *ticket = handle->ticket;
     int64_t length = info_offset(handle->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T);
-    ticket->content_length = length;
-    if (handle->decoder != NULL || length <= LARGE) return 0;
+    ticket->received->content_length = length;
+    if (handle->decoder != NULL || length <= 0) return 0;
+    if (length <= LARGE) {
+        buffer_expect(&ticket->received->content, (size_t)length);
+        return 0;
+    }
     handle->is_paused = 1;
     core_tell(handle->core, &ticket->event, EVENT_NEEDS_MEMORY);
     return 1;
@@ -116,10 +120,10 @@ static int wants_memory(EasyHandle *handle) {
 static int add_content(EasyHandle *handle, const char *bytes, size_t size) {
     Ticket *ticket = handle->ticket;
     if (handle->decoder == NULL)
-        return buffer_append(&ticket->content, bytes, size) < 0
+        return buffer_append(&ticket->received->content, bytes, size) < 0
                    ? refuse(handle, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY)
                    : 0;
-    DecodeResult result = decoder_feed(handle->decoder, bytes, size, &ticket->content);
+    DecodeResult result = decoder_feed(handle->decoder, bytes, size, &ticket->received->content);
     if (result == DECODE_NO_MEMORY) return refuse(handle, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY);
     return result == DECODED ? 0 : refuse(handle, OUTCOME_BAD_CONTENT, (int)result);
 }
@@ -198,12 +202,13 @@ static int has_surprise(EasyHandle *handle) {
 
 static void tell_connected(EasyHandle *handle, const char *address, int port) {
     Ticket *ticket = handle->ticket;
-    if (ticket->connected == NULL) ticket->connected = calloc(1, sizeof *ticket->connected);
-    if (ticket->connected == NULL) return;
-    strncpy(ticket->connected->address, address, sizeof ticket->connected->address - 1);
-    ticket->connected->port = port;
-    ticket->connected->is_new = info_long(handle->easy, CURLINFO_NUM_CONNECTS) > 0;
-    ticket->connected->seconds = clock_now() - handle->entered;
+    Received *received = ticket->received;
+    if (received->connected == NULL) received->connected = calloc(1, sizeof *received->connected);
+    if (received->connected == NULL) return;
+    strncpy(received->connected->address, address, sizeof received->connected->address - 1);
+    received->connected->port = port;
+    received->connected->is_new = info_long(handle->easy, CURLINFO_NUM_CONNECTS) > 0;
+    received->connected->seconds = clock_now() - handle->entered;
     core_tell(handle->core, &ticket->event, EVENT_CONNECTED);
 }
 
@@ -235,10 +240,10 @@ static int on_debug(CURL *easy, int kind, char *bytes, size_t size, void *argume
     if (kind != CURLINFO_HEADER_IN && kind != CURLINFO_HEADER_OUT && kind != CURLINFO_DATA_OUT) return 0;
     TraceRecord record = {.kind = kind, .size = size};
     pthread_mutex_lock(&core->lock);
-    if (ticket->trace == NULL) ticket->trace = calloc(1, sizeof *ticket->trace);
-    if (ticket->trace != NULL && buffer_reserve(ticket->trace, sizeof record + size) == 0) {
-        buffer_append(ticket->trace, (const char *)&record, sizeof record);
-        buffer_append(ticket->trace, bytes, size);
+    Buffer *trace = &ticket->received->trace;
+    if (buffer_reserve(trace, sizeof record + size) == 0) {
+        buffer_append(trace, (const char *)&record, sizeof record);
+        buffer_append(trace, bytes, size);
     }
     pthread_mutex_unlock(&core->lock);
     core_tell(core, &ticket->event, EVENT_TRACED);

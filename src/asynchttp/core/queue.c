@@ -88,7 +88,8 @@ static int finish(Ticket *ticket) {
 }
 
 void queue_tell_ended(Ticket *ticket) {
-    int is_plain = ticket->outcome == OUTCOME_ANSWERED && !plan_observes(ticket->plan, ticket->status);
+    int is_plain =
+        ticket->outcome == OUTCOME_ANSWERED && !plan_observes(ticket->plan, ticket_status(ticket));
     if (is_plain && finish(ticket)) {
         ticket_hold(ticket);
         queue_leave(ticket); /* first: whoever is woken may drop the user's object at once */

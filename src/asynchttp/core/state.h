@@ -164,6 +164,7 @@ typedef struct EventNode {
 /* What a ticket needs while it has a transfer. */
 typedef struct {
     Ticket *ticket;
+    EasyHandle *handle; /* NULL while the transfer is not in libcurl */
     Timer silence;
     double moved;
     int is_first;  /* others may be waiting for the connection */
@@ -176,13 +177,24 @@ typedef struct {
     char *next_memory;
 } Progress;
 
+/* What has come of a transfer: see core.h. */
+typedef struct {
+    Buffer head, content;
+    int64_t content_length; /* as announced; -1: not */
+    int status;
+    int is_decoded;
+    TransferError *error; /* owned */
+    Connected *connected; /* owned */
+    Buffer trace;         /* under `lock` */
+} Received;
+
 struct Ticket {
     Post post;
     EventNode event;
     atomic_int references;
     atomic_int state;
     atomic_int stage;
-    int status;
+    OutcomeKind outcome;
     void *user;
     Account *account;    /* held; NULL before ticket_submit */
     CallScope *asked_by; /* held, until the ticket is queued */
@@ -190,23 +202,15 @@ struct Ticket {
     Link pending;     /* among those of the account; under `lock` */
     Waiter *waiters;  /* under `waiting` */
     unsigned forks;   /* when there were these waiters; under `waiting` */
+    int flags;        /* of the transfer, with the plan's */
     /* The transfer: set by others before, used by the core's thread during it. */
     Plan *plan; /* held */
     const char *url, *body;
     int64_t body_size;
-    int flags;
     /* On its way. */
-    OutcomeKind outcome;
     Link link; /* among those that wait with it, or are to begin */
-    EasyHandle *handle;
     Progress *progress; /* owned; NULL: no transfer is under way */
-    /* The outcome: see core.h. */
-    int is_decoded;
-    Buffer head, content;
-    TransferError *error; /* owned */
-    Connected *connected; /* owned */
-    Buffer *trace;        /* owned; under `lock` */
-    int64_t content_length;
+    Received *received; /* owned; NULL before the transfer, and when the answer has been forgotten */
 };
 
 /* ---- handles ---- */
@@ -320,6 +324,7 @@ void account_tell_closed(Account *account);
 void scope_tell(CallScope *scope); /* that the code has begun, if that has not been said */
 
 /* ticket.c */
+int ticket_make_received(Ticket *ticket); /* 0, or -1: no memory */
 TransferError *ticket_make_error(Ticket *ticket); /* NULL: no memory */
 void profile_dispose(Profile *profile);
 void account_dispose(Account *account);

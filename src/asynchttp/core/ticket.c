@@ -272,7 +272,7 @@ Ticket *ticket_new(Account *account, void *user, int rank) {
     ticket->post.kind = POST_TICKET;
     atomic_init(&ticket->references, 1);
     ticket->user = user;
-    ticket->body_size = ticket->content_length = -1;
+    ticket->body_size = -1;
     return ticket;
 }
 
@@ -281,22 +281,29 @@ static void error_free(TransferError *error) {
     free(error);
 }
 
-/* What the transfer before has left. */
-static void forget_outcome(Ticket *ticket) {
-    buffer_free(&ticket->head);
-    buffer_free(&ticket->content);
-    error_free(ticket->error);
-    free(ticket->connected);
-    ticket->error = NULL;
-    ticket->connected = NULL;
-    ticket->outcome = OUTCOME_ANSWERED;
-    ticket->status = ticket->is_decoded = 0;
-    ticket->content_length = -1;
+void ticket_forget_answer(Ticket *ticket) {
+    Received *received = ticket->received;
+    if (received == NULL) return;
+    ticket->received = NULL;
+    buffer_free(&received->head);
+    buffer_free(&received->content);
+    error_free(received->error);
+    free(received->connected);
+    buffer_free(&received->trace);
+    free(received);
+}
+
+int ticket_make_received(Ticket *ticket) {
+    ticket->received = calloc(1, sizeof *ticket->received);
+    if (ticket->received == NULL) return -1;
+    ticket->received->content_length = -1;
+    return 0;
 }
 
 void ticket_set_transfer(Ticket *ticket, Plan *plan, const char *url, int flags, const char *body,
                          int64_t body_size) {
-    forget_outcome(ticket);
+    ticket_forget_answer(ticket);
+    ticket->outcome = OUTCOME_ANSWERED;
     atomic_fetch_add(&plan->references, 1);
     plan_release(ticket->plan);
     ticket->plan = plan;
@@ -304,11 +311,6 @@ void ticket_set_transfer(Ticket *ticket, Plan *plan, const char *url, int flags,
     ticket->flags = flags | plan->flags;
     ticket->body = body;
     ticket->body_size = body_size;
-}
-
-void ticket_forget_answer(Ticket *ticket) {
-    buffer_free(&ticket->head);
-    buffer_free(&ticket->content);
 }
 
 /* The core has a reference until the ticket has left. */
@@ -346,16 +348,16 @@ void ticket_release(Ticket *ticket) {
     account_release(ticket->account);
     scope_drop(ticket->asked_by);
     plan_release(ticket->plan);
-    forget_outcome(ticket);
-    if (ticket->trace != NULL) buffer_free(ticket->trace);
-    free(ticket->trace);
+    ticket_forget_answer(ticket);
     free(ticket);
 }
 
 TransferError *ticket_make_error(Ticket *ticket) {
-    if (ticket->error == NULL) ticket->error = calloc(1, sizeof *ticket->error);
-    if (ticket->error != NULL) ticket->error->length = -1;
-    return ticket->error;
+    Received *received = ticket->received;
+    if (received == NULL) return NULL;
+    if (received->error == NULL) received->error = calloc(1, sizeof *received->error);
+    if (received->error != NULL) received->error->length = -1;
+    return received->error;
 }
 
 static void post(Ticket *ticket, unsigned what) {
@@ -512,21 +514,28 @@ Buffer ticket_take_trace(Ticket *ticket) {
     Core *core = ticket->account->core;
     Buffer trace = {0};
     pthread_mutex_lock(&core->lock);
-    if (ticket->trace != NULL) {
-        trace = *ticket->trace;
-        *ticket->trace = (Buffer){0};
+    if (ticket->received != NULL) {
+        trace = ticket->received->trace;
+        ticket->received->trace = (Buffer){0};
     }
     pthread_mutex_unlock(&core->lock);
     return trace;
 }
 
-int64_t ticket_content_length(const Ticket *ticket) { return ticket->content_length; }
 void *ticket_user(const Ticket *ticket) { return ticket->user; }
 void ticket_forget_user(Ticket *ticket) { ticket->user = NULL; }
 OutcomeKind ticket_outcome(const Ticket *ticket) { return ticket->outcome; }
-const TransferError *ticket_error(const Ticket *ticket) { return ticket->error; }
-int ticket_status(const Ticket *ticket) { return ticket->status; }
-int ticket_is_decoded(const Ticket *ticket) { return ticket->is_decoded; }
-const Buffer *ticket_head(const Ticket *ticket) { return &ticket->head; }
-const Buffer *ticket_content(const Ticket *ticket) { return &ticket->content; }
-const Connected *ticket_connected(const Ticket *ticket) { return ticket->connected; }
+
+static const Received nothing = {.content_length = -1};
+
+static const Received *received_of(const Ticket *ticket) {
+    return ticket->received == NULL ? &nothing : ticket->received;
+}
+
+int64_t ticket_content_length(const Ticket *ticket) { return received_of(ticket)->content_length; }
+const TransferError *ticket_error(const Ticket *ticket) { return received_of(ticket)->error; }
+int ticket_status(const Ticket *ticket) { return received_of(ticket)->status; }
+int ticket_is_decoded(const Ticket *ticket) { return received_of(ticket)->is_decoded; }
+const Buffer *ticket_head(const Ticket *ticket) { return &received_of(ticket)->head; }
+const Buffer *ticket_content(const Ticket *ticket) { return &received_of(ticket)->content; }
+const Connected *ticket_connected(const Ticket *ticket) { return received_of(ticket)->connected; }

@@ -49,7 +49,7 @@ static void enter(Ticket *ticket) {
         return;
     }
     atomic_store(&ticket->stage, STAGE_ACTIVE);
-    ticket->handle = handle;
+    ticket->progress->handle = handle;
     ticket->progress->moved = ticket->account->core->now;
     code = handle_prepare(handle, ticket);
     if (code == CURLE_OK) code = names_load(handle, multi, ticket);
@@ -92,7 +92,8 @@ void transfer_start(Ticket *ticket) {
         progress->moved = clock_now();
         set_progress(ticket, progress);
     }
-    if (progress == NULL || (timeout >= 0 && watch_silence(progress, core, timeout) < 0))
+    if (progress == NULL || ticket_make_received(ticket) < 0
+        || (timeout >= 0 && watch_silence(progress, core, timeout) < 0))
         transfer_end(ticket, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY);
     else transfer_begin(ticket);
 }
@@ -136,7 +137,7 @@ static void look_for_silence(Timer *timer) {
     double timeout = ticket->plan->timeout;
     double late = fmax(0, core->now - timer->due); /* the thread was kept from listening */
     progress->moved = fmin(core->now, progress->moved + late);
-    if (ticket->handle != NULL) note_progress(ticket->handle);
+    if (progress->handle != NULL) note_progress(progress->handle);
     double left = progress->moved + timeout - core->now;
     if (left <= MOMENT) transfer_end(ticket, OUTCOME_SILENT, CURLE_OPERATION_TIMEDOUT);
     else timers_set(&core->silences, timer, core->now + fmin(left, timeout / TICKS));
@@ -149,12 +150,13 @@ static void take_memory(Ticket *ticket) {
     pthread_mutex_lock(&core->lock);
     char *memory = ticket->progress->next_memory;
     pthread_mutex_unlock(&core->lock);
-    if (memory != NULL) buffer_lend(&ticket->content, memory, (size_t)ticket->content_length);
+    Received *received = ticket->received;
+    if (memory != NULL) buffer_lend(&received->content, memory, (size_t)received->content_length);
 }
 
 void transfer_resume(Ticket *ticket, unsigned what) {
-    EasyHandle *handle = ticket->handle;
-    if (handle == NULL) return;
+    if (ticket->progress == NULL || ticket->progress->handle == NULL) return;
+    EasyHandle *handle = ticket->progress->handle;
     if (what & POST_MEMORY) take_memory(ticket);
     if (what & POST_PIECE) handle_take_piece(handle);
     handle->is_paused = 0;
@@ -178,13 +180,13 @@ static void describe(EasyHandle *handle, TransferError *error) {
 }
 
 static void leave(Ticket *ticket) {
-    EasyHandle *handle = ticket->handle;
+    EasyHandle *handle = ticket->progress->handle;
     MultiHandle *multi = handle->multi;
     multi_remove(handle);
     /* What libcurl was to learn about hosts, it may not have come to. */
     if (handle->resolve != NULL && handle->sendings == 0 && multi != NULL) names_unload(multi);
     handle_give_back(handle);
-    ticket->handle = NULL;
+    ticket->progress->handle = NULL;
 }
 
 /* Nothing of the transfer goes on. */
@@ -192,8 +194,8 @@ static void drop_progress(Ticket *ticket) {
     Progress *progress = ticket->progress;
     Core *core = ticket->account->core;
     link_remove(&ticket->link);
-    if (ticket->handle != NULL) leave(ticket);
     if (progress == NULL) return;
+    if (progress->handle != NULL) leave(ticket);
     if (progress->silence.run != NULL) timers_forget(&core->silences, &progress->silence);
     origin_release(ticket);
     set_progress(ticket, NULL);
@@ -207,7 +209,8 @@ void transfer_end(Ticket *ticket, OutcomeKind outcome, int code) {
     if (outcome != OUTCOME_ANSWERED) {
         TransferError *error = ticket_make_error(ticket);
         if (error != NULL) error->code = code;
-        if (error != NULL && ticket->handle != NULL) describe(ticket->handle, error);
+        EasyHandle *handle = ticket->progress == NULL ? NULL : ticket->progress->handle;
+        if (error != NULL && handle != NULL) describe(handle, error);
     }
     drop_progress(ticket);
     queue_tell_ended(ticket);
@@ -245,14 +248,15 @@ static int is_status_line(const Buffer *head) {
 
 static void answered(EasyHandle *handle) {
     Ticket *ticket = handle->ticket;
-    ticket->status = (int)info_long(handle->easy, CURLINFO_RESPONSE_CODE);
-    ticket->is_decoded = handle->decoder != NULL;
-    buffer_trim(&ticket->content);
+    Received *received = ticket->received;
+    received->status = (int)info_long(handle->easy, CURLINFO_RESPONSE_CODE);
+    received->is_decoded = handle->decoder != NULL;
+    buffer_trim(&received->content);
     if (ticket->plan->route->is_https)
         origin_learn(ticket, info_long(handle->easy, CURLINFO_HTTP_VERSION) >= CURL_HTTP_VERSION_2_0);
     DecodeResult result = handle->decoder == NULL ? DECODED : decoder_end(handle->decoder);
-    if (!is_whole(&ticket->head)) transfer_end(ticket, OUTCOME_CUT_HEAD, 0);
-    else if (!is_status_line(&ticket->head)) transfer_end(ticket, OUTCOME_BAD_HEAD, 0);
+    if (!is_whole(&received->head)) transfer_end(ticket, OUTCOME_CUT_HEAD, 0);
+    else if (!is_status_line(&received->head)) transfer_end(ticket, OUTCOME_BAD_HEAD, 0);
     else if (result == DECODE_NO_MEMORY) transfer_end(ticket, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY);
     else if (result != DECODED) transfer_end(ticket, OUTCOME_BAD_CONTENT, (int)result);
     else transfer_end(ticket, OUTCOME_ANSWERED, 0);

@@ -96,9 +96,7 @@ def keep(
 ) -> Generator[Errand, Any, None]:
     """Keep a response for the next time, unless it forbids that."""
     if settings.cache is not None:
-        yield Errand(
-            partial(store, hop.headers, response, content, settings.cache, hop.url)
-        )
+        yield Errand(partial(store, hop.headers, response, content, settings.cache, hop.url))
 
 
 def forget(keys: list[str], settings: Settings) -> Generator[Errand, Any, None]:
