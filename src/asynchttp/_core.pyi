@@ -185,3 +185,9 @@ class Lookup:
     def host(self) -> tuple[str, int]: ...
     def finish(self, addresses: str | None, code: int, /) -> None:
         """The addresses found, separated by commas; or None, and a code of getaddrinfo's."""
+
+def note_collection(phase: str, info: object, /) -> None:
+    """Note that the garbage collector starts or stops in this thread: for `gc.callbacks`."""
+
+def is_collecting() -> bool:
+    """Whether the garbage collector is at work in this thread, and runs finalizers."""

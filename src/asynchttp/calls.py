@@ -14,7 +14,6 @@ from .future import FINISHED
 from .lazy import Content
 from .promise import Promise
 from .response import Response
-from .threads import calls_foreign_code
 from .work import Owner, Work
 
 T = TypeVar("T")
@@ -31,7 +30,6 @@ class Call(Work[T]):
         self.what = what
         self.frames = frames
 
-    @calls_foreign_code
     def run(self) -> None:
         """Call the function, unless it was cancelled."""
         if not self.set_running_or_notify_cancel():
@@ -68,8 +66,12 @@ class Following(Call[T]):
         self, owner: Owner, promise: Promise, function: Callable[[Response, Content], T]
     ) -> None:
         what = f"a function that follows {promise.request}"
-        call = calls_foreign_code(lambda: function(promise.response, promise.content))
-        super().__init__(owner, call, what, promise.request.frames)
+        super().__init__(
+            owner,
+            lambda: function(promise.response, promise.content),
+            what,
+            promise.request.frames,
+        )
         self.promise = promise
 
     def failure(self, error: BaseException, beneath: int) -> Failure:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from . import _core, log
 from .failure import Failure
-from .threads import about_to_wait, calls_foreign_code, on_own_thread, wait_and_help
+from .threads import about_to_wait, on_own_thread, wait_and_help
 
 if TYPE_CHECKING:
     from concurrent.futures._base import _Waiter
@@ -220,7 +220,6 @@ class LeanFuture(_core.Work, Future[T]):
             for callback in callbacks:
                 self._call(callback)
 
-    @calls_foreign_code
     def _call(self, callback: Callable[[Future[T]], object]) -> None:
         try:
             callback(self)
@@ -238,7 +237,6 @@ class LeanFuture(_core.Work, Future[T]):
         self.expect()
         return wait_and_help(self._wait_here, timeout)
 
-    @calls_foreign_code  # signal handlers
     def _wait_here(self, seconds: float) -> bool:
         return self._wait(seconds) if may_block() else self._wait_by_condition(seconds)
 

@@ -22,7 +22,6 @@ from .lazy import real
 from .model import Cache, Certificate, DecodeLimits, Headers, Request, Settings, Tls
 from .promise import Callback, Promise, new_promise
 from .runner import Runner
-from .threads import calls_foreign_code
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -245,7 +244,6 @@ class Http(httplib2.Http):
     def __enter__(self) -> Http:
         return self
 
-    @calls_foreign_code  # a subclass may have its own `close`
     def __exit__(
         self,
         kind: type[BaseException] | None,

@@ -157,6 +157,11 @@ def _hold_one(lock: RLock) -> bool:
     return False
 
 
+def has_locks() -> bool:
+    """Whether this thread holds a lock of ours: a finalizer or a signal handler may run there."""
+    return any(lock._is_owned() for lock in _to_hold())  # type: ignore[attr-defined]  # not typed
+
+
 def _to_hold() -> list[RLock]:
     # The first: one fork at a time, and no Http is made meanwhile.
     return [_lock, guard, failure.lock, workers.lock]

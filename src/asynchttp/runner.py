@@ -13,6 +13,7 @@ Rules:
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Callable
@@ -36,8 +37,6 @@ from .shares import Shares
 from .threads import (
     GLANCE,
     about_to_wait,
-    calls_foreign_code,
-    in_our_midst,
     is_daemon_of_the_program,
     on_own_thread,
 )
@@ -316,7 +315,6 @@ class Runner:
         self._settle(promise, answer, failure)
         promise.end_callback()
 
-    @calls_foreign_code
     def _run_callback(self, promise: Promise, view: Promise) -> Failure | None:
         callback, promise.callback = promise.callback, None
         assert callback is not None  # else nothing would be called back
@@ -389,8 +387,10 @@ class Runner:
             log.flush()
 
     def _may_wait(self) -> bool:
-        """Not in its own callbacks, nor in a finalizer or a signal handler that came between."""
-        if in_our_midst():
+        """Not in the callbacks of this Http; nor in a finalizer or a signal handler where others
+        may need this thread: in a collection, or with a lock of ours.
+        """
+        if _core.is_collecting() or lifetime.has_locks():
             return False
         scope = current_scope()
         if scope is None:
@@ -467,6 +467,7 @@ def handle(subject: Any) -> None:  # Any: a Lookup, or Work
 
 
 workers.handle = handle
+gc.callbacks.append(_core.note_collection)
 
 
 def _lose(pending: list[Task]) -> None:
@@ -491,7 +492,6 @@ def _too_late(work: Task) -> Failure:
     return Failure(RuntimeError(f"{work}: asked for when the interpreter had ended"))
 
 
-@calls_foreign_code
 def _outcome(errand: Errand) -> object:
     """What it returned, or raised."""
     try:

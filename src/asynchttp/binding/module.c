@@ -252,6 +252,26 @@ static PyObject *count_waiting(PyObject *module, PyObject *unused) {
     return PyLong_FromLong(core == NULL ? 0 : core_count_waiting(core));
 }
 
+/* ---- garbage collection ---- */
+
+static _Thread_local int collecting;
+
+/* Called by the collector when it starts and stops. A function of C: Python would run signal handlers in
+ * one of Python, and what these raise in a collection, Ctrl-C say, goes nowhere. */
+static PyObject *note_collection(PyObject *module, PyObject *arguments) {
+    (void)module;
+    const char *phase;
+    PyObject *info;
+    if (!PyArg_ParseTuple(arguments, "sO", &phase, &info)) return NULL;
+    collecting = strcmp(phase, "start") == 0;
+    Py_RETURN_NONE;
+}
+
+static PyObject *is_collecting(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(collecting);
+}
+
 /* ---- the module ---- */
 
 static PyObject *load(PyObject *module, PyObject *path) {
@@ -329,6 +349,8 @@ static PyMethodDef functions[] = {
     {"frames_of_caller", frames_of_caller, METH_NOARGS, NULL},
     {"origin_of", origin_of, METH_O, NULL},
     {"parse_head", parse_head, METH_VARARGS, NULL},
+    {"note_collection", note_collection, METH_VARARGS, NULL},
+    {"is_collecting", is_collecting, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
