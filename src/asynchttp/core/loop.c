@@ -98,7 +98,7 @@ int core_submit(Core *core, Ticket *ticket) {
 static void obey_for_ticket(Ticket *ticket, unsigned what) {
     if (what & POST_SUBMIT) queue_submit(ticket);
     if (what & POST_TRANSFER) queue_transfer(ticket);
-    if (what & (POST_PIECE | POST_MEMORY)) transfer_resume(ticket, what);
+    if (what & (POST_PIECE | POST_MEMORY)) ticket->account->engine->resume(ticket, what);
     if (what & POST_LEAVE) queue_leave(ticket);
     if (what & POST_CANCEL) queue_cancel(ticket);
     ticket_release(ticket);
@@ -114,7 +114,7 @@ static void obey_for_account(Account *account, unsigned what) {
         pthread_mutex_lock(&account->core->lock);
         account->closings_seen = account->closings_asked;
         pthread_mutex_unlock(&account->core->lock);
-        account_shut(account);
+        account->engine->close(account);
     }
     account_release(account);
 }
@@ -337,14 +337,6 @@ static void give_way(Core *core) {
 
 /* ---- the thread ---- */
 
-static void begin_again(Core *core) {
-    Link begun;
-    list_init(&begun);
-    list_move(&begun, &core->again);
-    for (Link *link; (link = list_pop(&begun)) != NULL;)
-        transfer_begin(CONTAINER(link, Ticket, link));
-}
-
 static double pause_of(Core *core) {
     if (!list_is_empty(&core->again) || !list_is_empty(&core->dirty)) return 0;
     double due = fmin(timers_next(&core->timers), timers_next(&core->silences));
@@ -396,7 +388,7 @@ static void act(Core *core, const Ready *ready, int count) {
     core->now = clock_now();
     for (int i = 0; i < count; i++) socket_ready(core, ready[i].fd, ready[i].ready);
     read_inbox(core);
-    begin_again(core);
+    transfers_begin_again(core);
     accounts_pump(core);
     timers_run(&core->timers, clock_now());
     multis_read_messages(core);

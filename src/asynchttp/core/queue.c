@@ -66,7 +66,7 @@ void queue_cancel(Ticket *ticket) {
     case STAGE_NAMING:
     case STAGE_WAITING:
     case STAGE_ACTIVE:
-        transfer_abort(ticket);
+        ticket->account->engine->abort(ticket);
         queue_leave(ticket);
         break;
     default: /* whoever has the event has the slot */
@@ -110,12 +110,12 @@ void queue_tell_ended(Ticket *ticket) {
 
 void queue_transfer(Ticket *ticket) {
     if (is_cancelled(ticket)) queue_leave(ticket);
-    else transfer_start(ticket);
+    else ticket->account->engine->start(ticket);
 }
 
 static void begin(Ticket *ticket) {
     if (is_cancelled(ticket)) queue_leave(ticket);
-    else if (ticket->plan != NULL) transfer_start(ticket);
+    else if (ticket->plan != NULL) ticket->account->engine->start(ticket);
     else {
         atomic_store(&ticket->stage, STAGE_OUTSIDE);
         atomic_fetch_or(&ticket->state, STATE_OBSERVED);

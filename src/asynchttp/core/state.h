@@ -6,6 +6,7 @@
  *     loop.c      the thread, turn by turn; inbox and events; the gate and forks
  *     ticket.c    tickets, plans, profiles, headers, routes: made anywhere, released anywhere
  *     queue.c     a ticket's way from the inbox to a slot, and out of the core; scopes
+ *     engine.h    what the files above ask of the part that makes transfers, below
  *     transfer.c  a transfer, from the slot to its end; the one entrance to libcurl, and the one exit
  *     handle.c    easy handles, pooled by profile; libcurl's callbacks
  *     multi.c     multi handles and their sockets
@@ -20,6 +21,7 @@
 
 #include "core.h"
 #include "curl.h"
+#include "engine.h"
 #include "list.h"
 #include "map.h"
 #include "poller.h"
@@ -110,6 +112,7 @@ struct Account {
     Post post;
     atomic_int references;
     Core *core;
+    const Engine *engine;
     Slots slots;
     Link dirty;   /* among those in which a slot may be free */
     atomic_int limit;
@@ -151,7 +154,7 @@ typedef enum {
     STAGE_QUEUED,  /* waits for a slot */
     STAGE_NAMING,  /* waits for a name */
     STAGE_WAITING, /* waits for the first connection of an origin, or to begin again */
-    STAGE_ACTIVE,  /* in libcurl */
+    STAGE_ACTIVE,  /* in libcurl, or in the hands of another engine */
     STAGE_OUTSIDE, /* has a slot, and is in the hands of whoever takes the event */
     STAGE_GONE,
 } Stage;
@@ -326,6 +329,7 @@ void scope_tell(CallScope *scope); /* that the code has begun, if that has not b
 /* ticket.c */
 int ticket_make_received(Ticket *ticket); /* 0, or -1: no memory */
 TransferError *ticket_make_error(Ticket *ticket); /* NULL: no memory */
+void ticket_set_progress(Ticket *ticket, Progress *progress); /* others look at it under `lock` */
 void profile_dispose(Profile *profile);
 void account_dispose(Account *account);
 int plan_observes(const Plan *plan, int status);
@@ -346,13 +350,10 @@ void ticket_lock_waiters(void);   /* around a fork */
 void ticket_unlock_waiters(void);
 void ticket_forget_waiters(void); /* and unlock: in a forked child */
 
-/* transfer.c: the stages of a transfer */
-void transfer_start(Ticket *ticket);
-void transfer_begin(Ticket *ticket); /* or begin again, after a wait */
-void transfer_abort(Ticket *ticket); /* without a word */
+/* transfer.c: libcurl's engine */
+void transfers_begin_again(Core *core); /* those that have waited for something */
 void transfer_end(Ticket *ticket, OutcomeKind outcome, int code);
 void transfer_done(EasyHandle *handle, int code); /* libcurl says so */
-void transfer_resume(Ticket *ticket, unsigned what);
 
 /* A lookup under way, or a host name's that others look up. */
 struct Lookup {

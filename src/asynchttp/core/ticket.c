@@ -193,6 +193,7 @@ Account *account_new(Core *core, int limit) {
     atomic_init(&account->references, 1);
     atomic_init(&account->limit, limit);
     account->core = core;
+    account->engine = &libcurl_engine;
     list_init(&account->multis);
     list_init(&account->tickets);
     return account;
@@ -204,12 +205,9 @@ void account_release(Account *account) {
 }
 
 void account_dispose(Account *account) {
-    for (Link *link; (link = list_pop(&account->multis)) != NULL;)
-        multi_free(CONTAINER(link, MultiHandle, sibling));
+    account->engine->dispose(account);
     link_remove(&account->dirty);
     slots_release(&account->slots);
-    names_free(account);
-    origins_free(account);
     free(account);
 }
 
@@ -358,6 +356,13 @@ TransferError *ticket_make_error(Ticket *ticket) {
     if (received->error == NULL) received->error = calloc(1, sizeof *received->error);
     if (received->error != NULL) received->error->length = -1;
     return received->error;
+}
+
+void ticket_set_progress(Ticket *ticket, Progress *progress) {
+    Core *core = ticket->account->core;
+    pthread_mutex_lock(&core->lock);
+    ticket->progress = progress;
+    pthread_mutex_unlock(&core->lock);
 }
 
 static void post(Ticket *ticket, unsigned what) {

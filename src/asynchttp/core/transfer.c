@@ -1,4 +1,4 @@
-/* Transfers: a ticket's way from its slot to the end of the transfer.
+/* Transfers by libcurl: a ticket's way from its slot to the end of the transfer. An engine (engine.h).
  *
  *     start > names > first connection of an origin > libcurl > end
  *
@@ -57,7 +57,7 @@ static void enter(Ticket *ticket) {
     if (code != CURLE_OK) transfer_end(ticket, OUTCOME_FAILED, code);
 }
 
-void transfer_begin(Ticket *ticket) {
+static void begin(Ticket *ticket) {
     if (!has_names(ticket)) return;
     atomic_store(&ticket->stage, STAGE_WAITING);
     int admitted = ticket->plan->route->is_https ? origin_admits(ticket) : 1;
@@ -65,15 +65,15 @@ void transfer_begin(Ticket *ticket) {
     else if (admitted) enter(ticket);
 }
 
-static void look_for_silence(Timer *timer);
-
-/* Others look at it under `lock`. */
-static void set_progress(Ticket *ticket, Progress *progress) {
-    Core *core = ticket->account->core;
-    pthread_mutex_lock(&core->lock);
-    ticket->progress = progress;
-    pthread_mutex_unlock(&core->lock);
+void transfers_begin_again(Core *core) {
+    Link begun;
+    list_init(&begun);
+    list_move(&begun, &core->again);
+    for (Link *link; (link = list_pop(&begun)) != NULL;)
+        begin(CONTAINER(link, Ticket, link));
 }
+
+static void look_for_silence(Timer *timer);
 
 static int watch_silence(Progress *progress, Core *core, double timeout) {
     if (timers_know(&core->silences) < 0) return -1;
@@ -82,7 +82,7 @@ static int watch_silence(Progress *progress, Core *core, double timeout) {
     return 0;
 }
 
-void transfer_start(Ticket *ticket) {
+static void start(Ticket *ticket) {
     Core *core = ticket->account->core;
     double timeout = ticket->plan->timeout;
     Progress *progress = calloc(1, sizeof *progress);
@@ -90,12 +90,12 @@ void transfer_start(Ticket *ticket) {
     if (progress != NULL) {
         progress->ticket = ticket;
         progress->moved = clock_now();
-        set_progress(ticket, progress);
+        ticket_set_progress(ticket, progress);
     }
     if (progress == NULL || ticket_make_received(ticket) < 0
         || (timeout >= 0 && watch_silence(progress, core, timeout) < 0))
         transfer_end(ticket, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY);
-    else transfer_begin(ticket);
+    else begin(ticket);
 }
 
 /* ---- silence ---- */
@@ -154,7 +154,7 @@ static void take_memory(Ticket *ticket) {
     if (memory != NULL) buffer_lend(&received->content, memory, (size_t)received->content_length);
 }
 
-void transfer_resume(Ticket *ticket, unsigned what) {
+static void resume(Ticket *ticket, unsigned what) {
     if (ticket->progress == NULL || ticket->progress->handle == NULL) return;
     EasyHandle *handle = ticket->progress->handle;
     if (what & POST_MEMORY) take_memory(ticket);
@@ -190,7 +190,7 @@ static void leave(Ticket *ticket) {
 }
 
 /* Nothing of the transfer goes on. */
-static void drop_progress(Ticket *ticket) {
+static void stop(Ticket *ticket) {
     Progress *progress = ticket->progress;
     Core *core = ticket->account->core;
     link_remove(&ticket->link);
@@ -198,11 +198,9 @@ static void drop_progress(Ticket *ticket) {
     if (progress->handle != NULL) leave(ticket);
     if (progress->silence.run != NULL) timers_forget(&core->silences, &progress->silence);
     origin_release(ticket);
-    set_progress(ticket, NULL);
+    ticket_set_progress(ticket, NULL);
     free(progress);
 }
-
-void transfer_abort(Ticket *ticket) { drop_progress(ticket); }
 
 void transfer_end(Ticket *ticket, OutcomeKind outcome, int code) {
     ticket->outcome = outcome;
@@ -212,7 +210,7 @@ void transfer_end(Ticket *ticket, OutcomeKind outcome, int code) {
         EasyHandle *handle = ticket->progress == NULL ? NULL : ticket->progress->handle;
         if (error != NULL && handle != NULL) describe(handle, error);
     }
-    drop_progress(ticket);
+    stop(ticket);
     queue_tell_ended(ticket);
 }
 
@@ -270,3 +268,16 @@ void transfer_done(EasyHandle *handle, int code) {
         transfer_end(ticket, handle->refusal, handle->refusal_code);
     else transfer_end(ticket, OUTCOME_FAILED, code);
 }
+
+/* ---- the engine ---- */
+
+static void dispose(Account *account) {
+    for (Link *link; (link = list_pop(&account->multis)) != NULL;)
+        multi_free(CONTAINER(link, MultiHandle, sibling));
+    names_free(account);
+    origins_free(account);
+}
+
+const Engine libcurl_engine = {
+    .start = start, .abort = stop, .resume = resume, .close = account_shut, .dispose = dispose,
+};
