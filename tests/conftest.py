@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, settings
 from asynchttp import Http, _core
 from asynchttp import workers as workers_module
 from asynchttp.workers import workers
+from tests.scripted import ScriptedServer
 from tests.servers.certificates import Authority, local, server_context
 from tests.servers.raw import RawServer, Step
 from tests.servers.seen import PATIENCE
@@ -110,6 +111,12 @@ def raw_server() -> Iterator[RawServers]:
             return servers.enter_context(RawServer(*scripts))
 
         yield start
+
+
+@pytest.fixture
+def scripted() -> ScriptedServer:
+    """No server: an Http of its own, whose transfers wait until the test answers them."""
+    return ScriptedServer()
 
 
 @pytest.fixture(scope="module")

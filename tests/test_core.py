@@ -33,6 +33,7 @@ def libcurl() -> str:
     [
         ("test_decode", (), ()),
         ("test_slots", ("1000",), ("100000",)),
+        ("test_queue", ("2000",), ("1000000",)),
         ("test_loop", ("2000",), ("1000000",)),
     ],
 )
@@ -40,10 +41,10 @@ def libcurl() -> str:
 def test_program(
     program: str, small: tuple[str, ...], full: tuple[str, ...], sanitizer: str, tmp_path: Path
 ) -> None:
-    if program != "test_loop" and sanitizer == "thread":
+    if program in ("test_decode", "test_slots") and sanitizer == "thread":
         pytest.skip("the program has one thread")
     built = build(program, sanitizer, tmp_path)
-    library = () if program == "test_slots" else (libcurl(),)
+    library = () if program in ("test_slots", "test_queue") else (libcurl(),)
     # A forked child of a program with threads starts threads of its own, on purpose.
     environment = {**os.environ, "TSAN_OPTIONS": "die_after_fork=0"}
     arguments = [str(built), *library, *(full if FULL else small)]

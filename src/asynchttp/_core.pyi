@@ -88,9 +88,12 @@ class Plan:
     ) -> Plan: ...
 
 class Account:
-    """The queue, the limit and the connections of one Http."""
+    """The queue, the limit and the connections of one Http.
 
-    def __new__(cls, limit: int, /) -> Account: ...
+    `is_scripted`: transfers go nowhere, and others answer; see core/scripted.c.
+    """
+
+    def __new__(cls, limit: int, is_scripted: bool = False, /) -> Account: ...
     def limit(self, limit: int, /) -> None:
         """Work on so many at once from now on."""
 
@@ -140,6 +143,24 @@ class Work:
 
     def _give_piece(self, transfer: int, piece: bytes | None, /) -> None:
         """A piece of the body for that transfer; dropped where another has been set since."""
+
+    def _get_sent(self) -> tuple[str, str, list[bytes], bytes | None, int]:
+        """Method, URL, header lines, body and flags of the transfer, as libcurl is told; no body
+        where that is read in pieces.
+        """
+
+    def _give_answer(
+        self,
+        transfer: int,
+        outcome: int,
+        status: int,
+        head: bytes,
+        content: bytes,
+        is_decoded: bool,
+        error: tuple[int, str, int, int, int, int, int, bool, bool, int, int] | None,
+        /,
+    ) -> bool:
+        """Answer that transfer of a scripted account; False where none waits for an answer."""
 
     def _take_what(self) -> int:
         """What happened since the last call: EVENT_... of core.h."""

@@ -50,18 +50,25 @@ ALL = sys.maxsize  # frames of a traceback: each keeps those alive that called i
 
 Task = Work[Any]  # Any: whatever its value is
 
+Script = Callable[[Promise], None]
+"""Answers transfers in the place of libcurl, for tests. Called on the worker with the dispatcher's
+role for each transfer that begins; `_get_sent` says what is sent, and `_give_answer` ends the
+transfer, at any time and on any thread.
+"""
+
 
 # Events of core.h: EVENT_...
 ENDED, CONNECTED, NEEDS_PIECE = 1, 2, 4
 TRACED, NEEDS_NAME, BEGUN = 16, 32, 64
-PLAIN = 256
+PLAIN, NEEDS_ANSWER = 256, 512
 
 
 class Runner:
-    """Works on the requests of one Http."""
+    """Works on the requests of one Http, whose transfers libcurl makes, or a script."""
 
-    def __init__(self, max_workers: int) -> None:
+    def __init__(self, max_workers: int, script: Script | None = None) -> None:
         self._limit = max_workers
+        self._script = script
         self._accounts: dict[None, _core.Account] = {}  # one at most: `setdefault` is one step
         self._parked = False
         self._shares: Shares[Promise] = Shares()
@@ -72,7 +79,8 @@ class Runner:
     def account(self) -> _core.Account:
         """Its account with the core, made when it is first needed."""
         if not self._accounts:  # many may come at once
-            self._accounts.setdefault(None, _core.Account(self._limit))
+            account = _core.Account(self._limit, self._script is not None)
+            self._accounts.setdefault(None, account)
         return self._accounts[None]
 
     # From callers.
@@ -168,8 +176,15 @@ class Runner:
             self._begin(work)
         elif what & ENDED:
             self._ended(work, is_plain=bool(what & PLAIN))
-        elif what & NEEDS_PIECE:
-            work.fetch_piece(workers.run)
+        else:
+            self._bring(work, what)
+
+    def _bring(self, promise: Promise, what: int) -> None:
+        if what & NEEDS_PIECE:
+            promise.fetch_piece(workers.run)
+        if what & NEEDS_ANSWER:
+            assert self._script is not None  # else no transfer would ask
+            self._script(promise)
 
     def _begin(self, promise: Promise) -> None:
         if promise.done():  # cancelled

@@ -12,10 +12,13 @@ SANITIZERS: Final = ("address,undefined", "thread")
 # test_slots has each allocation of slots.c fail in turn.
 COUNTED: Final = ("-Dmalloc=test_malloc", "-Dcalloc=test_calloc", "-Dfree=test_free")
 
+ALL: Final = tuple(path.name for path in sorted(CORE.glob("*.c")))
+
 SOURCES: Final = {
     "test_decode": ("decode.c", "buffer.c"),
     "test_slots": ("slots.c",),
-    "test_loop": tuple(path.name for path in sorted(CORE.glob("*.c"))),
+    "test_queue": ALL,
+    "test_loop": ALL,
 }
 
 

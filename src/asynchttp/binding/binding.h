@@ -3,6 +3,7 @@
  *     plans.c     Profile, Headers, Route, Plan: what many transfers have in common
  *     work.c      Work: the base of promises, and of all that the core works on
  *     answer.c    from a head as it came to a Response
+ *     scripted.c  how transfers of a scripted account are read and answered
  *     module.c    accounts, scopes, lookups; events; the module
  *
  * Rules:
@@ -77,6 +78,10 @@ int add_work_type(PyObject *module);
 int is_bound(WorkObject *self); /* 0, with an exception: `_bind` has not been called */
 PyObject *ask(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *frames_of_caller(PyObject *module, PyObject *unused);
+
+/* scripted.c: methods of Work. */
+PyObject *work_sent(WorkObject *self, PyObject *unused);
+PyObject *work_give_answer(WorkObject *self, PyObject *arguments);
 
 /* answer.c. `fill_response`: add the fields of the final response among those of a head to a dict; the
  * status line, a new reference, or NULL with an exception. `origin_size`: see there. */

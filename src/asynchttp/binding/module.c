@@ -33,15 +33,17 @@ PyObject *new_object(PyTypeObject *type) {
 
 static PyObject *account_make(PyTypeObject *type, PyObject *arguments, PyObject *unused) {
     (void)unused;
-    int limit;
-    if (!PyArg_ParseTuple(arguments, "i", &limit)) return NULL;
+    int limit, is_scripted = 0;
+    if (!PyArg_ParseTuple(arguments, "i|p", &limit, &is_scripted)) return NULL;
     Core *core = core_get();
     if (core == NULL) {
         if (errno == EAGAIN) return PyErr_Format(PyExc_RuntimeError, "can't start new thread");
         return PyErr_SetFromErrno(PyExc_OSError);
     }
     AccountObject *self = (AccountObject *)new_object(type);
-    if (self == NULL || (self->account = account_new(core, limit)) != NULL) return (PyObject *)self;
+    if (self == NULL) return NULL;
+    self->account = is_scripted ? account_new_scripted(core, limit) : account_new(core, limit);
+    if (self->account != NULL) return (PyObject *)self;
     Py_DECREF(self);
     return PyErr_NoMemory();
 }

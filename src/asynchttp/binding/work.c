@@ -558,6 +558,8 @@ static PyMethodDef work_methods[] = {
     {"_wake", (PyCFunction)work_wake, METH_NOARGS, NULL},
     {"_wait", (PyCFunction)work_wait, METH_O, NULL},
     {"_give_piece", (PyCFunction)work_give_piece, METH_VARARGS, NULL},
+    {"_get_sent", (PyCFunction)work_sent, METH_NOARGS, NULL},
+    {"_give_answer", (PyCFunction)work_give_answer, METH_VARARGS, NULL},
     {"_take_what", (PyCFunction)work_take_what, METH_NOARGS, NULL},
     {"_take_trace", (PyCFunction)work_take_trace, METH_NOARGS, NULL},
     {"_read", (PyCFunction)work_read, METH_O, NULL},

@@ -89,6 +89,10 @@ void plan_release(Plan *plan);
 
 /* At most `limit` tickets are worked on at once. NULL: no memory. */
 Account *account_new(Core *core, int limit);
+
+/* An account whose transfers go nowhere: each is an event, NEEDS_ANSWER, and others answer. For tests of
+ * all that is above the wire. NULL: no memory. */
+Account *account_new_scripted(Core *core, int limit);
 void account_set_limit(Account *account, int limit);
 
 /* How many tickets have been submitted and have not left. */
@@ -251,6 +255,22 @@ void ticket_refuse_piece(Ticket *ticket);
 void ticket_give_memory(Ticket *ticket, char *memory);
 int64_t ticket_content_length(const Ticket *ticket);
 
+/* The answer to NEEDS_ANSWER; all is copied. `error`: NULL for OUTCOME_ANSWERED. Returns 1; or 0 when no
+ * transfer waits for an answer (any more), and nothing happens; or -1: no memory. */
+typedef struct {
+    OutcomeKind outcome;
+    int status, is_decoded;
+    const char *head, *content;
+    size_t head_size, content_size;
+    const TransferError *error;
+} Answer;
+int ticket_give_answer(Ticket *ticket, const Answer *answer);
+
+/* What the transfer would send, as libcurl would be told: until the next ticket_set_transfer. */
+const char *ticket_method(const Ticket *ticket);
+const char *ticket_header_line(const Ticket *ticket, size_t number); /* NULL: there are no more */
+int ticket_flags(const Ticket *ticket); /* TRANSFER_..., also those of the plan */
+
 void ticket_hold(Ticket *ticket);
 void ticket_release(Ticket *ticket);
 
@@ -304,6 +324,7 @@ enum {
     EVENT_BEGUN = 64, /* the ticket has a slot, and no transfer */
     EVENT_LEFT = 128, /* the core has nothing more to do with the ticket, whose object was kept */
     EVENT_PLAIN = 256, /* with ENDED: without an observer the answer would have ended in the core */
+    EVENT_NEEDS_ANSWER = 512, /* a transfer of a scripted account has begun */
 };
 
 /* One or more things that happened to a ticket (or a lookup, for EVENT_NEEDS_NAME), of which the taker

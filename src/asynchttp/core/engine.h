@@ -29,6 +29,6 @@ typedef struct {
     void (*dispose)(Account *account);
 } Engine;
 
-extern const Engine libcurl_engine;
+extern const Engine libcurl_engine, scripted_engine;
 
 #endif

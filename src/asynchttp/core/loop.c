@@ -98,7 +98,7 @@ int core_submit(Core *core, Ticket *ticket) {
 static void obey_for_ticket(Ticket *ticket, unsigned what) {
     if (what & POST_SUBMIT) queue_submit(ticket);
     if (what & POST_TRANSFER) queue_transfer(ticket);
-    if (what & (POST_PIECE | POST_MEMORY)) ticket->account->engine->resume(ticket, what);
+    if (what & (POST_PIECE | POST_MEMORY | POST_ANSWER)) ticket->account->engine->resume(ticket, what);
     if (what & POST_LEAVE) queue_leave(ticket);
     if (what & POST_CANCEL) queue_cancel(ticket);
     ticket_release(ticket);

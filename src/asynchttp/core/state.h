@@ -12,6 +12,7 @@
  *     multi.c     multi handles and their sockets
  *     origins.c   of many transfers to a new https origin, the first makes the connection
  *     names.c     host names, looked up on threads of their own
+ *     scripted.c  transfers that others answer, for tests of all that is above the wire
  */
 #ifndef ASYNCHTTP_STATE_H
 #define ASYNCHTTP_STATE_H
@@ -31,6 +32,7 @@
 typedef struct EasyHandle EasyHandle;
 typedef struct MultiHandle MultiHandle;
 typedef struct Origin Origin;
+typedef struct ScriptedAnswer ScriptedAnswer;
 
 /* ---- the inbox: what other threads ask of the core's thread. Under `lock` ---- */
 
@@ -50,6 +52,7 @@ enum {
     POST_OPEN = 1024,   /* scope: the code begins */
     POST_SHUT = 2048,   /* scope: the code has ended */
     POST_AWAIT = 4096,  /* wait: the code is about to wait */
+    POST_ANSWER = 8192, /* ticket: the answer of a scripted transfer is there */
 };
 
 typedef struct Post {
@@ -178,6 +181,7 @@ typedef struct {
     int has_next_piece; /* or the body is refused */
     int piece_is_refused;
     char *next_memory;
+    ScriptedAnswer *answer; /* owned; not of libcurl's transfers */
 } Progress;
 
 /* What has come of a transfer: see core.h. */
@@ -327,7 +331,8 @@ void account_tell_closed(Account *account);
 void scope_tell(CallScope *scope); /* that the code has begun, if that has not been said */
 
 /* ticket.c */
-int ticket_make_received(Ticket *ticket); /* 0, or -1: no memory */
+Received *received_new(void); /* NULL: no memory */
+void received_free(Received *received);
 TransferError *ticket_make_error(Ticket *ticket); /* NULL: no memory */
 void ticket_set_progress(Ticket *ticket, Progress *progress); /* others look at it under `lock` */
 void profile_dispose(Profile *profile);

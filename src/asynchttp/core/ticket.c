@@ -182,7 +182,7 @@ void plan_release(Plan *plan) {
 
 /* ---- accounts ---- */
 
-Account *account_new(Core *core, int limit) {
+static Account *make_account(Core *core, int limit, const Engine *engine) {
     Account *account = calloc(1, sizeof *account);
     if (account == NULL) return NULL;
     if (slots_init(&account->slots, limit) < 0) {
@@ -193,11 +193,14 @@ Account *account_new(Core *core, int limit) {
     atomic_init(&account->references, 1);
     atomic_init(&account->limit, limit);
     account->core = core;
-    account->engine = &libcurl_engine;
+    account->engine = engine;
     list_init(&account->multis);
     list_init(&account->tickets);
     return account;
 }
+
+Account *account_new(Core *core, int limit) { return make_account(core, limit, &libcurl_engine); }
+Account *account_new_scripted(Core *core, int limit) { return make_account(core, limit, &scripted_engine); }
 
 void account_release(Account *account) {
     if (account == NULL || !is_last(&account->references)) return;
@@ -279,10 +282,14 @@ static void error_free(TransferError *error) {
     free(error);
 }
 
-void ticket_forget_answer(Ticket *ticket) {
-    Received *received = ticket->received;
+Received *received_new(void) {
+    Received *received = calloc(1, sizeof *received);
+    if (received != NULL) received->content_length = -1;
+    return received;
+}
+
+void received_free(Received *received) {
     if (received == NULL) return;
-    ticket->received = NULL;
     buffer_free(&received->head);
     buffer_free(&received->content);
     error_free(received->error);
@@ -291,11 +298,10 @@ void ticket_forget_answer(Ticket *ticket) {
     free(received);
 }
 
-int ticket_make_received(Ticket *ticket) {
-    ticket->received = calloc(1, sizeof *ticket->received);
-    if (ticket->received == NULL) return -1;
-    ticket->received->content_length = -1;
-    return 0;
+void ticket_forget_answer(Ticket *ticket) {
+    Received *received = ticket->received;
+    ticket->received = NULL;
+    received_free(received);
 }
 
 void ticket_set_transfer(Ticket *ticket, Plan *plan, const char *url, int flags, const char *body,

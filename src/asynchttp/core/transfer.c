@@ -92,7 +92,8 @@ static void start(Ticket *ticket) {
         progress->moved = clock_now();
         ticket_set_progress(ticket, progress);
     }
-    if (progress == NULL || ticket_make_received(ticket) < 0
+    ticket->received = received_new();
+    if (progress == NULL || ticket->received == NULL
         || (timeout >= 0 && watch_silence(progress, core, timeout) < 0))
         transfer_end(ticket, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY);
     else begin(ticket);

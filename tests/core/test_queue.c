@@ -1,0 +1,392 @@
+/* The whole core with the scripted engine, without libcurl and without a socket.
+ *
+ *     test_queue [STEPS]
+ *
+ * First, step by step, the order in which requests begin, against a model: random histories of requests,
+ * requests of callbacks, answers, failures, second transfers, cancellations and changes of the limit.
+ * Then the same from several threads at once, where only the end is known: each request ends once.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "check.h"
+#include "state.h"
+
+enum { PATIENCE = 60 }; /* seconds */
+
+static Plan *plan;
+
+static Plan *make_plan(void) {
+    char statuses[LAST_STATUS + 1] = {0};
+    DecodeLimits limits = {.ratio = 100};
+    Profile *profile = profile_new();
+    Headers *headers = headers_new(NULL, 0);
+    Route *route = route_new("test", 0, PROXY_NAMES);
+    Plan *made = plan_new(profile, route, headers, -1, 0, &limits, statuses);
+    profile_release(profile);
+    headers_release(headers);
+    route_release(route);
+    return made;
+}
+
+static Ticket *new_request(Account *account, int is_observed) {
+    Ticket *ticket = ticket_new(account, NULL, 0);
+    if (is_observed) ticket_observe(ticket);
+    ticket_set_transfer(ticket, plan, "http://test/", 0, NULL, -1);
+    return ticket;
+}
+
+static int answer(Ticket *ticket) {
+    Answer given = {.status = 200, .head = "HTTP/1.1 200 OK\r\n\r\n", .head_size = 19};
+    return ticket_give_answer(ticket, &given);
+}
+
+static int fail(Ticket *ticket) {
+    TransferError error = {.code = 7, .message = "refused"};
+    Answer given = {.outcome = OUTCOME_FAILED, .error = &error};
+    return ticket_give_answer(ticket, &given);
+}
+
+static void ring(void *bell) { (void)bell; }
+
+/* ---- the model: the deepest level first, then as submitted, while there are slots ---- */
+
+enum { MOST = 40, DEEPEST = 3 };
+
+typedef enum {
+    NONE,
+    QUEUED,
+    UNDER_WAY,
+    ENDED, /* the test has the event, and the request has the slot */
+} Where;
+
+typedef struct Request {
+    Ticket *ticket;
+    Where where;
+    int level;
+    unsigned number;        /* in the order of submission */
+    int is_observed;
+    struct Request *parent; /* in whose callback the request was made; NULL: in none */
+    CallScope *scope;       /* the callback, while it runs */
+    int children;           /* requests of the callback that have not left */
+} Request;
+
+typedef struct {
+    Core *core;
+    Account *account, *fences;
+    Request requests[MOST];
+    int limit, working;
+    unsigned submitted, seed;
+    int has_role;
+} Model;
+
+/* A callback with an unfinished request lends its slot. */
+static int has_free_slot(const Model *model) {
+    int lent = 0;
+    for (int i = 0; i < MOST; i++) lent += model->requests[i].children > 0;
+    return model->working - lent < model->limit;
+}
+
+static int comes_before(const Request *one, const Request *other) {
+    if (one->level != other->level) return one->level > other->level;
+    return one->number < other->number;
+}
+
+static Request *next_to_begin(Model *model) {
+    Request *next = NULL;
+    for (Request *each = model->requests; each < model->requests + MOST; each++)
+        if (each->where == QUEUED && (next == NULL || comes_before(each, next))) next = each;
+    return has_free_slot(model) ? next : NULL;
+}
+
+static void leave(Model *model, Request *request) {
+    if (request->where != QUEUED) model->working--;
+    if (request->parent != NULL) request->parent->children--;
+    ticket_release(request->ticket);
+    request->where = NONE;
+}
+
+/* The next event is this one. */
+static void expect(Model *model, const Ticket *ticket, unsigned what) {
+    Event event;
+    while (core_take_events(model->core, &event, 1) == 0) {
+        model->has_role = core_wait(model->core, PATIENCE, model->has_role) == WAIT_ROLE;
+        CHECK(model->has_role);
+    }
+    CHECK(event.ticket == ticket);
+    CHECK((event.what & ~(unsigned)EVENT_PLAIN) == what);
+    ticket_release(event.ticket);
+}
+
+/* What begins in the model begins in the core, in the same order, and nothing else. The core has done all
+ * that was asked before when the transfer of another account begins. */
+static void compare(Model *model) {
+    Ticket *fence = new_request(model->fences, 0);
+    CHECK(ticket_submit(fence, NULL) == 0);
+    for (Request *request; (request = next_to_begin(model)) != NULL;) {
+        expect(model, request->ticket, EVENT_NEEDS_ANSWER);
+        request->where = UNDER_WAY;
+        model->working++;
+    }
+    expect(model, fence, EVENT_NEEDS_ANSWER);
+    CHECK(answer(fence) == 1);
+    CHECK(account_wait(model->fences, PATIENCE)); /* else its end would be seen to before the next move */
+    ticket_release(fence);
+}
+
+/* ---- moves ---- */
+
+static int chance(Model *model, int of) { return rand_r(&model->seed) % of; }
+
+static Request *find_any(Model *model, Where where) {
+    int first = chance(model, MOST);
+    for (int i = 0; i < MOST; i++) {
+        Request *each = &model->requests[(first + i) % MOST];
+        if (each->where == where) return each;
+    }
+    return NULL;
+}
+
+/* `parent`: in whose callback; NULL for none. */
+static void submit(Model *model, Request *parent) {
+    Request *request = find_any(model, NONE);
+    if (request == NULL || (parent != NULL && parent->level == DEEPEST)) return;
+    *request = (Request){.where = QUEUED, .parent = parent, .number = ++model->submitted};
+    request->is_observed = chance(model, 2);
+    request->ticket = new_request(model->account, request->is_observed);
+    if (parent != NULL) {
+        request->level = parent->level + 1;
+        if (parent->scope == NULL) parent->scope = scope_open(parent->ticket);
+        parent->children++;
+    }
+    CHECK(ticket_submit(request->ticket, parent == NULL ? NULL : parent->scope) == 0);
+}
+
+static void end_transfer(Model *model, Request *request) {
+    int is_failure = chance(model, 4) == 0;
+    CHECK((is_failure ? fail(request->ticket) : answer(request->ticket)) == 1);
+    CHECK(answer(request->ticket) == 0); /* too late */
+    if (is_failure || request->is_observed) {
+        expect(model, request->ticket, EVENT_ENDED);
+        CHECK(ticket_outcome(request->ticket) == (is_failure ? OUTCOME_FAILED : OUTCOME_ANSWERED));
+        request->where = ENDED;
+        request->is_observed = 1; /* whatever comes next, too */
+    } else leave(model, request); /* a plain answer ends in the core */
+}
+
+static void transfer_again(Model *model, Request *request) {
+    if (request->scope != NULL) return;
+    ticket_set_transfer(request->ticket, plan, "http://again/", 0, NULL, -1);
+    ticket_transfer(request->ticket);
+    expect(model, request->ticket, EVENT_NEEDS_ANSWER);
+    request->where = UNDER_WAY;
+}
+
+/* The handler of the event is done, and so is the callback. */
+static void finish(Model *model, Request *request) {
+    if (request->children > 0) return;
+    if (request->scope != NULL) {
+        scope_close(request->scope);
+        scope_drop(request->scope);
+    }
+    ticket_settle(request->ticket, STATE_FINISHED);
+    ticket_leave(request->ticket);
+    leave(model, request);
+}
+
+static void cancel(Model *model, Request *request) {
+    CHECK(ticket_settle(request->ticket, STATE_CANCELLED));
+    ticket_cancel(request->ticket);
+    CHECK(answer(request->ticket) == 0 || request->where == UNDER_WAY);
+    leave(model, request);
+}
+
+static void change_limit(Model *model) {
+    model->limit = 1 + chance(model, 4);
+    account_set_limit(model->account, model->limit);
+}
+
+static void move(Model *model) {
+    Where where = (Where)chance(model, 4);
+    Request *request = find_any(model, where);
+    if (chance(model, 50) == 0) change_limit(model);
+    else if (where == NONE) submit(model, NULL);
+    else if (request == NULL) return;
+    else if (where == QUEUED && chance(model, 4) == 0) cancel(model, request);
+    else if (where == UNDER_WAY && chance(model, 4) == 0) cancel(model, request);
+    else if (where == UNDER_WAY) end_transfer(model, request);
+    else if (where == ENDED && chance(model, 2)) submit(model, request);
+    else if (where == ENDED && chance(model, 4) == 0) transfer_again(model, request);
+    else if (where == ENDED) finish(model, request);
+}
+
+static int is_over(const Model *model) {
+    for (int i = 0; i < MOST; i++)
+        if (model->requests[i].where != NONE) return 0;
+    return 1;
+}
+
+static void finish_all(Model *model) {
+    while (!is_over(model)) {
+        for (Request *each = model->requests; each < model->requests + MOST; each++) {
+            if (each->where == UNDER_WAY) end_transfer(model, each);
+            if (each->where == ENDED) finish(model, each);
+            compare(model);
+        }
+    }
+}
+
+static void test_requests_begin_in_the_order_of_the_model(int steps, unsigned seed) {
+    Core *core = core_get();
+    Model model = {.core = core, .limit = 2, .seed = seed};
+    model.account = account_new_scripted(core, model.limit);
+    model.fences = account_new_scripted(core, 1000);
+    for (int i = 0; i < steps; i++) {
+        move(&model);
+        compare(&model);
+    }
+    finish_all(&model);
+    CHECK(account_wait(model.account, PATIENCE) && account_pending(model.account) == 0);
+    CHECK(account_wait(model.fences, PATIENCE));
+    account_close(model.account);
+    CHECK(account_join(model.account, PATIENCE));
+    core_pass_on(core);
+    account_release(model.account);
+    account_release(model.fences);
+}
+
+/* ---- from several threads at once ---- */
+
+enum { PLAYERS = 3, EACH = 200 };
+
+typedef struct {
+    Account *account;
+    Ticket *tickets[PLAYERS * EACH];
+    atomic_int count; /* of tickets that are there */
+    atomic_int playing, cancelled, settled;
+} Game;
+
+typedef struct {
+    Game *game;
+    unsigned seed;
+} Player;
+
+static Ticket *any_ticket(Game *game, unsigned *seed) {
+    return game->tickets[rand_r(seed) % atomic_load(&game->count)];
+}
+
+static void play_once(Game *game, unsigned *seed) {
+    Ticket *ticket = any_ticket(game, seed);
+    int kind = rand_r(seed) % 8;
+    if (kind == 0 && ticket_settle(ticket, STATE_CANCELLED)) {
+        atomic_fetch_add(&game->cancelled, 1);
+        ticket_cancel(ticket);
+    } else if (kind == 1) fail(ticket);
+    else answer(ticket);
+}
+
+static void *play(void *argument) {
+    Player *player = argument;
+    Game *game = player->game;
+    for (int i = 0; i < EACH; i++) {
+        CHECK(ticket_submit(game->tickets[atomic_fetch_add(&game->count, 1)], NULL) == 0);
+        for (int times = 0; times < 4; times++) play_once(game, &player->seed);
+    }
+    atomic_fetch_sub(&game->playing, 1);
+    return NULL;
+}
+
+static void see_to(Game *game, const Event *event) {
+    if (event->what & EVENT_ENDED) {
+        if (ticket_settle(event->ticket, STATE_FINISHED)) atomic_fetch_add(&game->settled, 1);
+        ticket_leave(event->ticket);
+    } else answer(event->ticket);
+    ticket_release(event->ticket);
+}
+
+static void see_to_events(Game *game, Core *core) {
+    Event event;
+    int has_role = 0;
+    while (atomic_load(&game->playing) > 0 || account_pending(game->account) > 0) {
+        has_role = core_wait(core, 0.001, has_role) == WAIT_ROLE;
+        while (core_take_events(core, &event, 1) == 1) see_to(game, &event);
+    }
+    if (has_role) core_pass_on(core);
+}
+
+/* Returns how many have ended in the core. */
+static int count_ends(Game *game) {
+    int finished = 0;
+    for (int i = 0; i < PLAYERS * EACH; i++) {
+        int state = ticket_state(game->tickets[i]) & STATE_DONE;
+        CHECK(state == STATE_FINISHED || state == STATE_CANCELLED);
+        CHECK(answer(game->tickets[i]) == 0);
+        finished += state == STATE_FINISHED;
+        ticket_release(game->tickets[i]);
+    }
+    return finished;
+}
+
+static void test_each_request_ends_once_whoever_answers_or_cancels(unsigned seed) {
+    static Game game;
+    Player players[PLAYERS];
+    pthread_t threads[PLAYERS];
+    Core *core = core_get();
+    game = (Game){.account = account_new_scripted(core, 5), .playing = PLAYERS};
+    for (int i = 0; i < PLAYERS * EACH; i++) game.tickets[i] = new_request(game.account, i % 2);
+    for (int i = 0; i < PLAYERS; i++) {
+        players[i] = (Player){&game, seed + (unsigned)i};
+        CHECK(pthread_create(&threads[i], NULL, play, &players[i]) == 0);
+    }
+    see_to_events(&game, core);
+    for (int i = 0; i < PLAYERS; i++) CHECK(pthread_join(threads[i], NULL) == 0);
+    CHECK(count_ends(&game) == PLAYERS * EACH - atomic_load(&game.cancelled));
+    CHECK(atomic_load(&game.settled) > 0 && atomic_load(&game.cancelled) > 0);
+    account_release(game.account);
+}
+
+/* ---- what is asked at the wrong time, or of the wrong ticket ---- */
+
+static void test_an_answer_that_nobody_waits_for_is_dropped(void) {
+    Core *core = core_get();
+    Account *real = account_new(core, 1), *scripted = account_new_scripted(core, 1);
+    Ticket *of_libcurl = new_request(real, 0), *not_submitted = new_request(scripted, 0);
+    Ticket *of_nobody = ticket_new(NULL, NULL, 0);
+    CHECK(answer(of_libcurl) == 0);
+    CHECK(answer(not_submitted) == 0);
+    CHECK(answer(of_nobody) == 0);
+    ticket_release(of_libcurl);
+    ticket_release(not_submitted);
+    ticket_release(of_nobody);
+    account_release(real);
+    account_release(scripted);
+}
+
+static void test_accounts_go_while_transfers_wait(void) {
+    Core *core = core_get();
+    Account *account = account_new_scripted(core, 2);
+    Ticket *ticket = new_request(account, 0);
+    CHECK(ticket_submit(ticket, NULL) == 0);
+    account_close(account);
+    CHECK(account_join(account, PATIENCE)); /* there are no connections to wait for */
+    account_release(account);
+    CHECK(ticket_settle(ticket, STATE_CANCELLED));
+    ticket_cancel(ticket);
+    ticket_release(ticket);
+}
+
+int main(int count, char **arguments) {
+    int steps = count > 1 ? atoi(arguments[1]) : 2000;
+    waiters_ring_by(ring);
+    plan = make_plan();
+    test_an_answer_that_nobody_waits_for_is_dropped();
+    for (int i = 0; i * 200 < steps; i++) {
+        test_requests_begin_in_the_order_of_the_model(200, (unsigned)i);
+        test_each_request_ends_once_whoever_answers_or_cancels((unsigned)i);
+    }
+    test_accounts_go_while_transfers_wait();
+    plan_release(plan);
+    return 0;
+}

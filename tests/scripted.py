@@ -1,0 +1,245 @@
+"""A server without sockets: an Http whose transfers wait until a test answers them.
+
+What is sent is what libcurl would be told, and an answer ends a transfer exactly as libcurl's
+engine ends one. Nothing is slow, and nothing happens before the test says so.
+
+>>> server = ScriptedServer()
+>>> with server.http() as http:
+...     promise = http.request("http://server.test/path")
+...     transfer = server.next()
+...     transfer.answer(200, "X: y", content=b"content")
+...     promise.response["x"]
+'y'
+
+Rules:
+- The script runs on the worker with the dispatcher's role: the script notes the transfer, or
+  answers by a rule, and never waits.
+- Whoever leaves the `with` block of such an Http by an exception cancels what is pending: else a
+  test that fails would wait for answers.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import pycurl
+
+from asynchttp import Http, Promise
+from asynchttp.engine.curl import ON_NEW_CONNECTION
+from asynchttp.engine.outcome import ANSWERED, CUT_HEAD, FAILED, NOT_FOUND, SILENT, TransferError
+from asynchttp.runner import Runner
+from tests.servers.seen import Seen
+
+HOST = "http://server.test"
+"""Of the URLs that the tests ask for; any other would do."""
+
+
+@dataclass(eq=False)
+class ScriptedTransfer:
+    """A transfer that waits for its answer."""
+
+    promise: Promise
+    number: int
+    """Of all transfers of the promise."""
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes | None
+    """None also for a body that is read in pieces: no piece is asked for."""
+    is_on_new_connection: bool
+    is_answered: bool = field(default=False, init=False)
+
+    @property
+    def path(self) -> str:
+        return self.url.removeprefix(HOST)
+
+    def answer(self, status: int = 200, *fields: str, content: bytes = b"") -> bool:
+        """Answer; False if that came too late: answered before, or cancelled."""
+        head = "\r\n".join([f"HTTP/1.1 {status} Reason", *fields, "", ""]).encode("latin-1")
+        return self._end(ANSWERED, status, head, content, None)
+
+    def fail(self, failure: Failure, head: bytes = b"", content: bytes = b"") -> bool:
+        """Fail, after so much of an answer; False as above."""
+        return self._end(failure.outcome, 0, head, content, failure.error)
+
+    def _end(
+        self, outcome: int, status: int, head: bytes, content: bytes, error: TransferError | None
+    ) -> bool:
+        self.is_answered = True
+        return self.promise._give_answer(self.number, outcome, status, head, content, False, error)
+
+    def __repr__(self) -> str:
+        return f"<{self.method} {self.url}>"
+
+
+Rule = Callable[[ScriptedTransfer], object]
+
+
+def reply(status: int = 200, *fields: str, content: bytes = b"") -> Rule:
+    """A rule that answers so."""
+    return lambda transfer: transfer.answer(status, *fields, content=content)
+
+
+# Failures.
+
+
+class Failure(NamedTuple):
+    """Why there is no answer: an outcome of core.h, and what libcurl tells."""
+
+    outcome: int
+    error: TransferError
+
+
+def failure(outcome: int, code: int, message: str = "", **rest: Any) -> Failure:  # Any: as there
+    """`rest`: other fields of TransferError."""
+    blank = TransferError(code, message, 0, 0, 0, 0, -1, False, False, 0, 0)
+    return Failure(outcome, blank._replace(**rest))
+
+
+REFUSED = failure(
+    FAILED,
+    pycurl.E_COULDNT_CONNECT,
+    "Failed to connect",
+    os_errno=errno.ECONNREFUSED,
+)
+UNREACHABLE = failure(
+    FAILED, pycurl.E_COULDNT_CONNECT, "Failed to connect", os_errno=errno.ENETUNREACH
+)
+RESET = failure(
+    FAILED,
+    pycurl.E_RECV_ERROR,
+    f"Recv failure: {os.strerror(errno.ECONNRESET)}",
+    os_errno=errno.ECONNRESET,
+    is_connected=True,
+)
+STALE = failure(FAILED, pycurl.E_GOT_NOTHING, "Empty reply", is_connected=True, is_reused=True)
+CLOSED = failure(FAILED, pycurl.E_GOT_NOTHING, "Empty reply", is_connected=True)
+CUT_SHORT = failure(FAILED, pycurl.E_PARTIAL_FILE, "closed", is_connected=True, length=100)
+CUT_IN_HEAD = failure(CUT_HEAD, 0, is_connected=True)
+UNKNOWN_HOST = failure(NOT_FOUND, -2)
+TIMED_OUT = failure(SILENT, pycurl.E_OPERATION_TIMEDOUT, is_connected=True)
+
+
+# The server.
+
+
+class ScriptedServer:
+    """Sees the transfers of its Https, and answers when a test says so, or by rules."""
+
+    def __init__(self) -> None:
+        self.arrived: Seen[ScriptedTransfer] = Seen()
+        """All transfers, in the order of arrival."""
+        self._lock = threading.Lock()
+        self._rules: list[tuple[str, str, Rule]] = []
+        self._rest: Rule | None = None
+        self._taken = 0
+        self.most_waiting = 0
+        """How many transfers were under way at once, at most."""
+
+    def http(self, **options: Any) -> ScriptedHttp:  # Any: those of Http
+        """An Http whose transfers come here."""
+        return ScriptedHttp(self, **options)
+
+    def on(self, method: str, path: str, rule: Rule) -> None:
+        """From now on `rule` sees to each transfer of this method to this path."""
+        self._rules.append((method, path, rule))
+
+    def answer_rest(self, rule: Rule | None = None) -> None:
+        """Answer what waits, and from now on whatever comes and has no rule of its own."""
+        with self._lock:
+            self._rest = rule or reply()
+            waiting = self.waiting
+        for transfer in waiting:
+            self._rest(transfer)
+
+    @property
+    def waiting(self) -> list[ScriptedTransfer]:
+        """Those that have neither been answered nor cancelled, in the order of arrival."""
+        return [each for each in self.arrived if not (each.is_answered or each.promise.done())]
+
+    def catch_up(self) -> None:
+        """Wait until all has been done that does not have to wait for the test: then nothing more
+        arrives, until something happens.
+
+        The core tells of transfers in the order in which they begin, for all Https.
+        """
+        fence = ScriptedServer()
+        with fence.http() as http:
+            http.request(HOST)
+            fence.next().answer()
+
+    @property
+    def paths(self) -> list[str]:
+        """Of all transfers, in the order of arrival."""
+        return [each.path for each in self.arrived]
+
+    def next(self) -> ScriptedTransfer:
+        """Wait for the transfer that arrived after the one before."""
+        self._taken += 1
+        return self.arrived.wait_for(self._taken)[-1]
+
+    def wait_for(self, count: int) -> list[ScriptedTransfer]:
+        """Wait until `count` more have arrived than were taken: these."""
+        self._taken += count
+        return self.arrived.wait_for(self._taken)[-count:]
+
+    # The script.
+
+    def see_to(self, promise: Promise) -> None:
+        """A transfer of the promise has begun."""
+        method, url, lines, body, flags = promise._get_sent()
+        is_on_new_connection = bool(flags & ON_NEW_CONNECTION)
+        transfer = ScriptedTransfer(
+            promise, promise._transfers, method, url, _fields(lines), body, is_on_new_connection
+        )
+        rule = self._find_rule(transfer)
+        with self._lock:
+            self.arrived.add(transfer)
+            self.most_waiting = max(self.most_waiting, len(self.waiting))
+            rule = rule or self._rest
+        if rule is not None:
+            rule(transfer)
+
+    def _find_rule(self, transfer: ScriptedTransfer) -> Rule | None:
+        for method, path, rule in self._rules:
+            if (method, path) == (transfer.method, transfer.path):
+                return rule
+        return None
+
+
+def _fields(lines: list[bytes]) -> dict[str, str]:
+    """The header lines that go out: not those that keep libcurl from adding its own."""
+    split = [line.decode("latin-1").partition(": ") for line in lines]
+    return {name.rstrip(";"): value for name, colon, value in split if colon or name[-1] == ";"}
+
+
+class ScriptedHttp(Http):
+    """An Http whose transfers a server answers that is no server."""
+
+    __slots__ = ()
+
+    def __init__(self, server: ScriptedServer, **options: Any) -> None:  # Any: those of Http
+        super().__init__(**options)
+        self._runner = Runner(self.max_workers, server.see_to)
+
+    @property
+    def pending(self) -> int:
+        """How many requests and calls the core has."""
+        return self._runner.account.pending
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close(cancel_futures=kind is not None)
