@@ -1,6 +1,7 @@
 """How many requests are worked on at once, callbacks included, and in which order.
 
-The servers count who is there at once, and see who comes when.
+With scripted transfers, which wait until the test answers them; and at last with a server, for all
+at once.
 """
 
 import concurrent.futures as cf
@@ -9,15 +10,15 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from http.client import HTTPException
 
 import httplib2
 import pytest
 
 from asynchttp import Http, Promise
-from tests.conftest import RawServers
+from tests.scripted import HOST, REFUSED, ScriptedServer, reply
 from tests.servers.app import Gate
-from tests.servers.raw import OK, Peer, head, send
-from tests.servers.seen import PATIENCE
+from tests.servers.seen import PATIENCE, Seen
 from tests.servers.web import WebServer
 
 limits = pytest.mark.parametrize("limit", [1, 2, 7, 32])
@@ -45,44 +46,74 @@ class Crowd:
 
 
 @limits
-def test_as_many_as_max_workers_are_on_the_wire_and_no_more(server: WebServer, limit: int) -> None:
-    gate = server.gate()
-    with Http(max_workers=limit) as http:
-        promises = [http.request(gate.url()) for _ in range(3 * limit)]
-        gate.arrived.wait_for(limit)
-        for number in range(2 * limit):
-            gate.let_pass()
-            gate.arrived.wait_for(limit + number + 1)
-        gate.open()
-        assert cf.wait(promises, PATIENCE).not_done == set()
-    assert gate.most_inside == limit
-
-
-@limits
-def test_callbacks_count_too(raw_server: RawServers, limit: int) -> None:
-    """Each is inside from when the server has it until its callback is about to end."""
-    crowd = Crowd()
-
-    def answer_all(peer: Peer) -> None:
-        while True:
-            head(peer)
-            crowd.enter()
-            send(OK)(peer)
-
-    url = raw_server([answer_all]).url()
-    with Http(max_workers=limit) as http:
-        for _ in range(10 * limit):
-            http.request(url, callback=lambda promise: crowd.leave())
-    assert crowd.most <= limit
-    assert crowd.inside == 0
-
-
-@limits
-def test_so_do_functions_that_follow_and_those_for_when_it_is_done(
-    server: WebServer, limit: int
+def test_as_many_as_max_workers_are_under_way_and_no_more(
+    scripted: ScriptedServer, limit: int
 ) -> None:
-    """They run at the same time, all that may, and no others."""
-    crowd, gate = Crowd(), server.gate()
+    with scripted.http(max_workers=limit) as http:
+        promises = [http.request(HOST) for _ in range(3 * limit)]
+        for _ in range(2 * limit):
+            scripted.catch_up()
+            assert len(scripted.waiting) == limit
+            scripted.waiting[0].answer()
+        scripted.answer_rest()
+        assert cf.wait(promises, PATIENCE).not_done == set()
+    assert scripted.most_waiting == limit
+
+
+@limits
+def test_a_callback_has_the_slot_of_its_request(scripted: ScriptedServer, limit: int) -> None:
+    running: Seen[Promise] = Seen()
+    may_end = threading.Semaphore(0)
+
+    def call_back(promise: Promise) -> None:
+        running.add(promise)
+        assert may_end.acquire(timeout=PATIENCE)
+
+    with scripted.http(max_workers=limit) as http:
+        for _ in range(2 * limit):
+            http.request(HOST, callback=call_back)
+        for number in range(limit):
+            scripted.next().answer()
+            running.wait_for(number + 1)
+            scripted.catch_up()
+            assert len(scripted.arrived) == limit
+        for number in range(limit):
+            may_end.release()
+            scripted.arrived.wait_for(limit + number + 1)
+        scripted.answer_rest()
+        for _ in range(limit):
+            may_end.release()
+
+
+@pytest.mark.parametrize("observe", ["done-callback", "then"])
+def test_what_follows_a_request_has_a_slot_too(scripted: ScriptedServer, observe: str) -> None:
+    runs, may_end = threading.Event(), threading.Event()
+
+    def visit(*_: object) -> None:
+        runs.set()
+        assert may_end.wait(PATIENCE)
+
+    with scripted.http(max_workers=1) as http:
+        promise = http.request(HOST + "/first")
+        if observe == "then":
+            promise.then(visit)
+        else:
+            promise.add_done_callback(visit)
+        http.request(HOST + "/second")
+        scripted.next().answer()
+        assert runs.wait(PATIENCE)
+        scripted.catch_up()
+        assert scripted.paths == ["/first"]
+        may_end.set()
+        assert scripted.next().answer()
+
+
+@limits
+def test_so_many_functions_that_follow_run_at_the_same_time(
+    scripted: ScriptedServer, limit: int
+) -> None:
+    """All that may, and no others."""
+    crowd = Crowd()
     all_running = threading.Barrier(limit)
 
     def visit(*_: object) -> None:
@@ -90,41 +121,65 @@ def test_so_do_functions_that_follow_and_those_for_when_it_is_done(
         all_running.wait(PATIENCE)
         crowd.leave()
 
-    with Http(max_workers=limit) as http:
+    with scripted.http(max_workers=limit) as http:
         for _ in range(2 * limit):
-            promise = http.request(gate.url())
+            promise = http.request(HOST)
             promise.add_done_callback(visit)
             promise.then(visit)
-        gate.open()
+        scripted.answer_rest()
     assert crowd.most == limit
 
 
-def test_any_number_can_be_queued(server: WebServer) -> None:
-    gate = server.gate()
-    with Http(max_workers=5) as http:
-        first = http.request(gate.url("first"))
-        promises = [http.request(gate.url("others")) for _ in range(20_000)]
-        gate.arrived.wait_for(5)
+@limits
+def test_a_callback_that_waits_lends_its_slot(scripted: ScriptedServer, limit: int) -> None:
+    """To its own requests, and to no others."""
+
+    def call_back(_: Promise) -> None:
+        assert http.request(HOST + "/inner").response.status == 200
+
+    with scripted.http(max_workers=limit) as http:
+        for _ in range(limit + 1):
+            http.request(HOST + "/outer", callback=call_back)
+        for transfer in scripted.wait_for(limit):
+            transfer.answer()
+        inner = scripted.wait_for(limit)
+        scripted.catch_up()
+        assert scripted.paths == ["/outer"] * limit + ["/inner"] * limit
+        inner[0].answer()
+        assert scripted.next().path == "/outer"
+        scripted.answer_rest()
+
+
+def test_any_number_can_be_queued(scripted: ScriptedServer) -> None:
+    with scripted.http(max_workers=5) as http:
+        first = http.request(HOST + "/first")
+        promises = [http.request(HOST + "/others") for _ in range(20_000)]
+        scripted.wait_for(5)
         assert [promise.cancel() for promise in promises] == [True] * 20_000
-        gate.open()
+        scripted.answer_rest(reply(content=b"first"))
         assert first.result(PATIENCE)[1] == b"first"
+        assert http.pending == 0
 
 
-def test_it_can_be_changed_at_any_time(server: WebServer) -> None:
-    gate = server.gate()
-    with Http(max_workers=1) as http:
-        promises = [http.request(gate.url()) for _ in range(8)]
-        gate.arrived.wait_for(1)
+def test_limit_can_be_changed_at_any_time(scripted: ScriptedServer) -> None:
+    with scripted.http(max_workers=1) as http:
+        for _ in range(8):
+            http.request(HOST)
+        assert count_under_way(scripted) == 1
         http.max_workers = 3  # two more begin now
-        gate.arrived.wait_for(3)
-        http.max_workers = 2  # none of them ends because of that
-        for number in range(5):
-            gate.let_pass()
-            if number:
-                gate.arrived.wait_for(number + 3)
-        gate.open()
-        assert cf.wait(promises, PATIENCE).not_done == set()
-    assert (http.max_workers, gate.most_inside) == (2, 3)
+        assert count_under_way(scripted) == 3
+        http.max_workers = 2  # none of the three ends because of that
+        assert count_under_way(scripted) == 3
+        for _ in range(4):
+            scripted.waiting[0].answer()
+            assert count_under_way(scripted) == 2
+        scripted.answer_rest()
+    assert http.max_workers == 2
+
+
+def count_under_way(scripted: ScriptedServer) -> int:
+    scripted.catch_up()
+    return len(scripted.waiting)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1.5, "4", None])
@@ -137,20 +192,30 @@ def test_it_has_to_be_at_least_one(limit: object) -> None:
     assert http.max_workers == 7
 
 
-def test_what_fails_gives_its_slot_back(server: WebServer, refused: str) -> None:
-    bad = [refused, "nothing", "ftp://127.0.0.1/", "http://127.0.0.1:0/", server.url("/loop")]
-    with Http(max_workers=1) as http:
+def test_what_fails_gives_its_slot_back(scripted: ScriptedServer) -> None:
+    bad = [
+        HOST + "/refused",
+        "nothing",
+        "ftp://server.test/",
+        "http://server.test:x/",
+        HOST + "/loop",
+    ]
+    scripted.on("GET", "/refused", lambda transfer: transfer.fail(REFUSED))
+    scripted.on("GET", "/loop", reply(302, "Location: /loop"))
+    scripted.answer_rest()
+    with scripted.http(max_workers=1) as http:
         promises = [http.request(uri, callback=lambda _: None) for uri in bad * 20]
-        assert http.request(server.url()).result(PATIENCE)[0].status == 200
+        assert http.request(HOST + "/good").result(PATIENCE)[0].status == 200
         for promise in promises:
-            assert isinstance(promise.exception(), OSError | httplib2.HttpLib2Error | KeyError)
+            error = promise.exception(PATIENCE)
+            assert isinstance(error, OSError | httplib2.HttpLib2Error | KeyError | HTTPException)
 
 
 # In which order
 
 
-def test_one_at_a_time_they_go_in_the_order_in_which_they_were_made(
-    server: WebServer, refused: str
+def test_one_at_a_time_requests_begin_in_the_order_in_which_they_were_made(
+    scripted: ScriptedServer,
 ) -> None:
     """Whatever they are, and whatever becomes of the others."""
     chance = random.Random(1)
@@ -162,44 +227,91 @@ def test_one_at_a_time_they_go_in_the_order_in_which_they_were_made(
         lambda http, url: http.request(url).add_done_callback(lambda future: None),
         lambda http, url: http.request(url, headers={"a": "b"}).then(lambda *_: None),
     ]
-    with Http(max_workers=1) as http:
+    scripted.on("GET", "/refused", lambda transfer: transfer.fail(REFUSED))
+    scripted.answer_rest()
+    with scripted.http(max_workers=1) as http:
         for number in range(200):
-            chance.choice(kinds)(http, server.url(f"/bytes/1?{number}"))
+            chance.choice(kinds)(http, f"{HOST}/{number}")
             if number % 3 == 0:
-                http.request(server.url("/bytes/2")).cancel()
+                http.request(HOST + "/cancelled").cancel()
             if number % 7 == 0:
-                http.request(refused, callback=lambda promise: promise.exception())
-    # Of those that were cancelled some were on their way.
-    numbers = [each.target.partition("?")[2] for each in server.received]
-    assert [int(number) for number in numbers if number] == list(range(200))
+                http.request(HOST + "/refused", callback=lambda promise: promise.exception())
+    numbers = [path[1:] for path in scripted.paths if path[1:].isdecimal()]
+    assert numbers == [str(number) for number in range(200)]
 
 
 @limits
-def test_many_at_a_time_they_start_in_that_order(server: WebServer, limit: int) -> None:
-    gate = server.gate()
-    labels = [str(number) for number in range(3 * limit)]
-    with Http(max_workers=limit) as http:
-        for label in labels:
-            http.request(gate.url(label))
-        assert sorted(gate.arrived.wait_for(limit)) == sorted(labels[:limit])
+def test_many_at_a_time_requests_begin_in_that_order(scripted: ScriptedServer, limit: int) -> None:
+    paths = [f"/{number}" for number in range(3 * limit)]
+    with scripted.http(max_workers=limit) as http:
+        for path in paths:
+            http.request(HOST + path)
+        scripted.catch_up()
         for number in range(limit, 3 * limit):
-            gate.let_pass()
-            assert gate.arrived.wait_for(number + 1)[-1] == labels[number]
-        gate.open()
+            assert scripted.paths == paths[:number]
+            scripted.waiting[number % limit].answer()  # any of them
+            scripted.catch_up()
+        scripted.answer_rest()
 
 
-def test_from_many_threads_each_threads_own_go_in_its_order(server: WebServer) -> None:
-    with Http(max_workers=1) as http:
+def test_requests_of_each_thread_begin_in_the_order_of_that_thread(
+    scripted: ScriptedServer,
+) -> None:
+    scripted.answer_rest()
+    with scripted.http(max_workers=1) as http:
 
         def ask(thread: int) -> None:
             for number in range(50):
-                http.request(server.url(f"/bytes/1?{thread}&{number}"))
+                http.request(f"{HOST}/{thread}/{number}")
 
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(ask, range(8)))
-    asked = [each.target.partition("?")[2].split("&") for each in server.received]
+    asked = [path.split("/")[1:] for path in scripted.paths]
     for thread in range(8):
         assert [int(n) for t, n in asked if int(t) == thread] == list(range(50))
+
+
+def test_deeper_requests_begin_before_those_that_were_made_earlier(
+    scripted: ScriptedServer,
+) -> None:
+    """As long as the callbacks that made them run; of one level, in the order of making."""
+
+    def ask(path: str) -> Callable[[Promise], None]:
+        def call_back(_: Promise) -> None:
+            deeper = None if path.count("/") == 3 else ask
+            paths = [f"{path}{name}" for name in "ab"]
+            cf.wait([http.request(HOST + p, callback=deeper and deeper(f"{p}/")) for p in paths])
+
+        return call_back
+
+    with scripted.http(max_workers=1) as http:
+        http.request(HOST + "/1", callback=ask("/1/"))
+        http.request(HOST + "/2")
+        http.request(HOST + "/3")
+        scripted.answer_rest()
+    assert scripted.paths == [
+        "/1",
+        "/1/a",
+        "/1/a/a",
+        "/1/a/b",
+        "/1/b",
+        "/1/b/a",
+        "/1/b/b",
+        "/2",
+        "/3",
+    ]
+
+
+def test_function_that_follows_comes_before_requests_that_were_made_earlier(
+    scripted: ScriptedServer,
+) -> None:
+    told: list[str] = []
+    with scripted.http(max_workers=1) as http:
+        promise = http.request(HOST + "/1", callback=lambda _: told.append("/1"))
+        http.request(HOST + "/2", callback=lambda _: told.append("/2"))
+        promise.then(lambda response, content: told.append("then"))
+        scripted.answer_rest()
+    assert told == ["/1", "then", "/2"]
 
 
 # All at once
