@@ -1,4 +1,4 @@
-"""`cancel()` takes a request out of the queue, or aborts it where it is: the server sees that.
+"""`cancel()` aborts a transfer where it is: the server sees that. Other stages: test_cancel.
 
 Rule: what the server saw is the proof; and afterwards the Http works as if nothing had been.
 """
@@ -7,8 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future, wait
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
@@ -48,21 +47,6 @@ def assert_cancelled(promise: Promise) -> None:
 
 
 # Where it is
-
-
-def test_in_the_queue(server: WebServer) -> None:
-    gate = server.gate()
-    with Http(max_workers=1) as http:
-        first = http.request(gate.url("first"))
-        gate.arrived.wait_for(1)
-        queued = [http.request(gate.url(str(number))) for number in range(5)]
-        assert [queued[number].cancel() for number in (0, 2, 4)] == [True] * 3
-        gate.open()
-        assert [bytes(queued[number].content) for number in (1, 3)] == [b"1", b"3"]
-    assert first.content == b"first"
-    assert list(gate.arrived) == ["first", "1", "3"]
-    for number in (0, 2, 4):
-        assert_cancelled(queued[number])
 
 
 @pytest.mark.parametrize(
@@ -161,106 +145,6 @@ def test_between_redirects(http: Http, raw_server: RawServers) -> None:
     assert_cancelled(promise)
 
 
-# When it is too late
-
-
-def test_when_it_is_done(http: Http, server: WebServer) -> None:
-    promise = http.request(server.url("/status/200"))
-    assert promise.response.status == 200
-    assert not promise.cancel()
-    assert (promise.cancelled(), promise.result()[0].status) == (False, 200)
-
-
-def test_when_it_has_failed(http: Http) -> None:
-    promise = http.request("/relative")
-    error = promise.exception()
-    assert not promise.cancel()
-    assert promise.exception() is error
-
-
-def test_in_its_own_callback(http: Http, server: WebServer) -> None:
-    told: Future[bool] = Future()
-    promise = http.request(
-        server.url("/status/200"), callback=lambda promise: told.set_result(promise.cancel())
-    )
-    assert promise.response.status == 200
-    assert told.result(PATIENCE) is False
-
-
-def test_while_its_callback_runs(http: Http, server: WebServer) -> None:
-    runs, may_end = threading.Event(), threading.Event()
-
-    def callback(_: Promise) -> None:
-        runs.set()
-        assert may_end.wait(PATIENCE)
-
-    promise = http.request(server.url("/status/200"), callback=callback)
-    assert runs.wait(PATIENCE)
-    assert not promise.cancel()
-    may_end.set()
-    assert promise.response.status == 200
-
-
-def test_a_callback_may_cancel_others(http: Http, server: WebServer) -> None:
-    gate = server.gate()
-    other = http.request(gate.url("other"))
-    gate.arrived.wait_for(1)
-    http.request(server.url("/status/200"), callback=lambda _: other.cancel()).wait()
-    assert gate.aborted.wait_for(1) == ["other"]
-    assert_cancelled(other)
-
-
-def test_the_callback_of_what_was_cancelled_does_not_run(server: WebServer) -> None:
-    gate = server.gate()
-    called: list[Promise] = []
-    with Http(max_workers=1) as http:
-        promises = [http.request(gate.url(str(n)), callback=called.append) for n in range(2)]
-        gate.arrived.wait_for(1)
-        assert all(promise.cancel() for promise in promises)
-        gate.aborted.wait_for(1)
-        assert http.request(server.url("/status/200")).response.status == 200
-    assert called == []
-
-
-# Who is told
-
-
-def test_those_who_wait(http: Http, server: WebServer) -> None:
-    gate = server.gate()
-    promise = http.request(gate.url())
-    gate.arrived.wait_for(1)
-    seen: list[type[BaseException]] = []
-    threads = [threading.Thread(target=note_error, args=[seen, promise, look]) for look in LOOKS]
-    for thread in threads:
-        thread.start()
-    assert promise.cancel()
-    for thread in threads:
-        thread.join()
-    assert seen == [CancelledError] * len(LOOKS)
-
-
-def note_error(
-    seen: list[type[BaseException]], promise: Promise, look: Callable[[Promise], object]
-) -> None:
-    try:
-        look(promise)
-    except BaseException as error:  # noqa: BLE001 - it is what is noted
-        seen.append(type(error))
-
-
-def test_those_of_concurrent_futures(http: Http, server: WebServer) -> None:
-    gate = server.gate()
-    promise = http.request(gate.url())
-    done: Future[object] = Future()
-    promise.add_done_callback(done.set_result)
-    gate.arrived.wait_for(1)
-    with pytest.raises(FutureTimeoutError):
-        promise.result(timeout=0)
-    assert promise.cancel()
-    assert wait([promise], timeout=PATIENCE).done == {promise}
-    assert done.result(PATIENCE) is promise
-
-
 # In a hurry
 
 
@@ -311,36 +195,3 @@ def test_racing_against_workers(server: WebServer) -> None:
             assert promise.wait(PATIENCE)
             assert promise.cancelled() or len(promise.content) == 200_000
         assert_all_slots_are_free(http, server, 3)
-
-
-def test_from_many_threads_at_once(server: WebServer) -> None:
-    gate = server.gate()
-    with Http(max_workers=5) as http:
-        promises = [http.request(gate.url(str(number))) for number in range(50)]
-        gate.arrived.wait_for(5)
-        ready = threading.Barrier(4)
-
-        def cancel_all() -> None:
-            ready.wait()
-            assert all([promise.cancel() for promise in promises])  # noqa: C419 - every one of them
-
-        threads = [threading.Thread(target=cancel_all) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert all(promise.cancelled() for promise in promises)
-        gate.aborted.wait_for(5)
-        assert_all_slots_are_free(http, server, 5)
-
-
-def test_all_at_once_by_close(server: WebServer) -> None:
-    gate = server.gate()
-    http = Http(max_workers=3)
-    promises = [http.request(gate.url(str(number))) for number in range(10)]
-    gate.arrived.wait_for(3)
-    http.close(cancel_futures=True)
-    assert sorted(gate.aborted.wait_for(3)) == ["0", "1", "2"]
-    assert all(promise.cancelled() for promise in promises)
-    assert http.request(server.url("/status/200")).response.status == 200
-    http.close()

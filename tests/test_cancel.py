@@ -1,0 +1,339 @@
+"""Cancelling at each stage: queued, under way, answered and not yet seen to, in the callback, done.
+
+Each time exactly one slot is free afterwards, and whoever waits is told. That a server sees an
+aborted transfer is shown in test_cancel_on_wire.
+"""
+
+import concurrent.futures as cf
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+
+import pytest
+
+from asynchttp import Promise
+from tests.scripted import HOST, REFUSED, ScriptedHttp, ScriptedServer
+from tests.servers.seen import PATIENCE
+
+LIMIT = 3
+
+LOOKS: list[Callable[[Promise], object]] = [
+    lambda promise: promise.result(),
+    lambda promise: promise.exception(),
+    lambda promise: promise.response.status,
+    lambda promise: len(promise.content),
+]
+
+
+@pytest.fixture
+def http(scripted: ScriptedServer) -> Iterator[ScriptedHttp]:
+    """Afterwards all slots are free."""
+    with scripted.http(max_workers=LIMIT) as http:
+        yield http
+        assert_all_slots_are_free(http, scripted)
+
+
+def assert_all_slots_are_free(http: ScriptedHttp, scripted: ScriptedServer) -> None:
+    """As many requests begin as may: no slot is lost, and none was given back twice."""
+    http._runner.account.wait(PATIENCE)
+    assert http.pending == 0
+    before = len(scripted.arrived)
+    for _ in range(2 * LIMIT):
+        http.request(HOST + "/slot")
+    scripted.catch_up()
+    assert scripted.paths[before:] == ["/slot"] * LIMIT
+    scripted.answer_rest()
+
+
+def assert_cancelled(promise: Promise) -> None:
+    assert (promise.done(), promise.cancelled(), promise.running()) == (True, True, False)
+    assert promise.cancel()  # it is, again
+    for look in LOOKS * 2:
+        with pytest.raises(CancelledError):
+            look(promise)
+
+
+called: list[Promise] = []
+"""By `call_back`, which no test lets run."""
+
+call_back = called.append
+
+observed = pytest.mark.parametrize("callback", [None, call_back], ids=["plain", "with callback"])
+Callback = Callable[[Promise], object]
+
+
+@pytest.fixture(autouse=True)
+def no_callback_runs() -> Iterator[None]:
+    yield
+    assert called == []
+
+
+# At each stage
+
+
+@observed
+def test_queued_request_never_begins(
+    scripted: ScriptedServer, http: ScriptedHttp, callback: Callback | None
+) -> None:
+    others = [http.request(f"{HOST}/{number}") for number in range(LIMIT)]
+    queued = [http.request(f"{HOST}/queued{n}", callback=callback) for n in range(3)]
+    last = http.request(HOST + "/last")
+    assert not queued[0].running()
+    assert [promise.cancel() for promise in queued] == [True] * 3
+    for transfer in scripted.wait_for(LIMIT):
+        transfer.answer()
+    assert scripted.next().path == "/last"
+    scripted.waiting[0].answer()
+    assert cf.wait([*others, last], PATIENCE).not_done == set()
+    for promise in queued:
+        assert_cancelled(promise)
+
+
+@observed
+def test_request_under_way_is_stopped(
+    scripted: ScriptedServer, http: ScriptedHttp, callback: Callback | None
+) -> None:
+    promise = http.request(HOST, callback=callback)
+    transfer = scripted.next()
+    assert promise.running()
+    assert promise.cancel()
+    transfer.answer()  # too late, or the core comes to know of both at once
+    assert_cancelled(promise)
+    scripted.catch_up()
+    assert not transfer.answer()
+
+
+def test_request_under_way_makes_room_for_one(scripted: ScriptedServer, http: ScriptedHttp) -> None:
+    promises = [http.request(f"{HOST}/{number}") for number in range(LIMIT + 2)]
+    scripted.wait_for(LIMIT)
+    assert promises[1].cancel()
+    assert scripted.next().path == f"/{LIMIT}"
+    scripted.catch_up()
+    assert len(scripted.arrived) == LIMIT + 1
+    for _ in range(LIMIT + 1):
+        scripted.waiting[0].answer()
+        scripted.catch_up()
+
+
+def test_answer_that_nobody_has_seen_to_is_dropped(
+    scripted: ScriptedServer, http: ScriptedHttp
+) -> None:
+    """The core has the answer, and the worker who would see to the event has other things to do."""
+    promise, plain = http.request(HOST, callback=call_back), http.request(HOST)
+    transfer, plain_transfer = scripted.wait_for(2)
+    is_busy, may_go_on = threading.Event(), threading.Event()
+
+    def keep_busy(_: object) -> None:
+        is_busy.set()
+        assert may_go_on.wait(PATIENCE)
+
+    scripted.on("GET", "/busy", keep_busy)
+    busy = http.request(HOST + "/busy")
+    assert is_busy.wait(PATIENCE)
+    assert transfer.answer()
+    assert plain_transfer.answer()
+    assert plain.wait(PATIENCE)  # so the core has had the answer before, too
+    assert (promise.done(), promise.running()) == (False, True)
+    assert promise.cancel()
+    assert http.pending == 2  # whoever takes the event has the slot
+    may_go_on.set()
+    assert_cancelled(promise)
+    assert busy.cancel()
+
+
+def test_request_cancelled_between_two_transfers_makes_no_other(
+    scripted: ScriptedServer, http: ScriptedHttp
+) -> None:
+    scripted.on("GET", "/moved", lambda transfer: transfer.answer(302, "Location: /next"))
+    promise = http.request(HOST + "/moved", callback=call_back)
+    transfer = scripted.wait_for(2)[-1]
+    assert transfer.path == "/next"
+    assert promise.cancel()
+    scripted.catch_up()
+    assert not transfer.answer()
+    assert_cancelled(promise)
+    assert scripted.paths == ["/moved", "/next"]
+
+
+class SlowCache:
+    """A cache that answers when the test says so."""
+
+    def __init__(self) -> None:
+        self.is_asked, self.may_answer = threading.Event(), threading.Event()
+
+    def get(self, key: str) -> None:
+        self.is_asked.set()
+        assert self.may_answer.wait(PATIENCE)
+
+    def set(self, key: str, value: bytes) -> None:
+        pass
+
+    def delete(self, key: str) -> None:
+        pass
+
+
+def test_request_cancelled_in_the_cache_is_never_sent(scripted: ScriptedServer) -> None:
+    cache = SlowCache()
+    with scripted.http(cache=cache, max_workers=LIMIT) as http:
+        promise = http.request(HOST + "/cancelled", callback=call_back)
+        assert cache.is_asked.wait(PATIENCE)
+        assert promise.cancel()
+        cache.may_answer.set()
+        assert_cancelled(promise)
+        http.close()
+        http.cache = None  # type: ignore[assignment]  # as it is when none is given
+        assert_all_slots_are_free(http, scripted)
+    assert "/cancelled" not in scripted.paths
+
+
+# When it is too late
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_answered_request_stays_answered(
+    scripted: ScriptedServer, http: ScriptedHttp, status: int
+) -> None:
+    promise = http.request(HOST)
+    scripted.next().answer(status)
+    assert promise.response.status == status
+    assert not promise.cancel()
+    assert (promise.cancelled(), promise.result()[0].status) == (False, status)
+
+
+@pytest.mark.parametrize("uri", [HOST, "/relative"])
+def test_failed_request_stays_failed(
+    scripted: ScriptedServer, http: ScriptedHttp, uri: str
+) -> None:
+    scripted.on("GET", "/", lambda transfer: transfer.fail(REFUSED))
+    promise = http.request(uri)
+    error = promise.exception(PATIENCE)
+    assert not promise.cancel()
+    assert promise.exception() is error is not None
+
+
+def test_callback_cannot_cancel_its_own_request(
+    scripted: ScriptedServer, http: ScriptedHttp
+) -> None:
+    told: Future[bool] = Future()
+    promise = http.request(HOST, callback=lambda given: told.set_result(given.cancel()))
+    scripted.next().answer()
+    assert told.result(PATIENCE) is False
+    assert promise.response.status == 200
+
+
+def test_request_whose_callback_runs_cannot_be_cancelled(
+    scripted: ScriptedServer, http: ScriptedHttp
+) -> None:
+    runs, may_end = threading.Event(), threading.Event()
+
+    def run(_: Promise) -> None:
+        runs.set()
+        assert may_end.wait(PATIENCE)
+
+    promise = http.request(HOST, callback=run)
+    scripted.next().answer()
+    assert runs.wait(PATIENCE)
+    assert not promise.cancel()
+    may_end.set()
+    assert promise.response.status == 200
+
+
+# Who cancels
+
+
+def test_callback_may_cancel_others(scripted: ScriptedServer, http: ScriptedHttp) -> None:
+    other = http.request(HOST + "/other")
+    scripted.next()
+    promise = http.request(HOST, callback=lambda _: other.cancel())
+    scripted.next().answer()
+    assert promise.wait(PATIENCE)
+    assert_cancelled(other)
+
+
+def test_callback_may_cancel_what_it_asked_for(
+    scripted: ScriptedServer, http: ScriptedHttp
+) -> None:
+    inner: list[Promise] = []
+
+    def run(_: Promise) -> None:
+        inner.extend(http.request(HOST + "/inner") for _ in range(2 * LIMIT))
+        inner_begins.wait(PATIENCE)
+        assert all([promise.cancel() for promise in inner])  # noqa: C419  # every one of them
+
+    inner_begins = threading.Event()
+    scripted.on("GET", "/inner", lambda _: inner_begins.set())
+    promise = http.request(HOST + "/outer", callback=run)
+    scripted.next().answer()
+    assert promise.response.status == 200
+    for each in inner:
+        assert_cancelled(each)
+
+
+def test_many_threads_may_cancel_the_same(scripted: ScriptedServer, http: ScriptedHttp) -> None:
+    promises = [http.request(HOST) for _ in range(50)]
+    scripted.wait_for(LIMIT)
+    ready = threading.Barrier(4)
+
+    def cancel_all() -> list[bool]:
+        ready.wait(PATIENCE)
+        return [promise.cancel() for promise in promises]
+
+    with ThreadPoolExecutor(4) as threads:
+        told = [threads.submit(cancel_all) for _ in range(4)]
+    assert [each.result() for each in told] == [[True] * 50] * 4
+    for promise in promises:
+        assert_cancelled(promise)
+
+
+def test_close_may_cancel_all(scripted: ScriptedServer, http: ScriptedHttp) -> None:
+    promises = [http.request(f"{HOST}/{number}", callback=call_back) for number in range(10)]
+    scripted.wait_for(LIMIT)
+    http.close(cancel_futures=True)
+    assert all(promise.cancelled() for promise in promises)
+    assert scripted.paths == ["/0", "/1", "/2"]  # what is queued gets no slot of the others
+
+
+# Who is told
+
+
+def test_threads_that_wait_are_told(scripted: ScriptedServer, http: ScriptedHttp) -> None:
+    promise = http.request(HOST)
+    scripted.next()
+    with ThreadPoolExecutor(len(LOOKS)) as threads:
+        looking = [threads.submit(look, promise) for look in LOOKS]
+        assert promise.cancel()
+        errors = [each.exception(PATIENCE) for each in looking]
+    assert [type(error) for error in errors] == [CancelledError] * len(LOOKS)
+
+
+def test_waiters_of_concurrent_futures_are_told(
+    scripted: ScriptedServer, http: ScriptedHttp
+) -> None:
+    promise = http.request(HOST)
+    done: Future[object] = Future()
+    promise.add_done_callback(done.set_result)
+    scripted.next()
+    with pytest.raises(cf.TimeoutError):
+        promise.result(timeout=0)
+    assert promise.cancel()
+    assert cf.wait([promise], timeout=PATIENCE).done == {promise}
+    assert done.result(PATIENCE) is promise
+
+
+def test_future_of_then_is_cancelled_with_the_request(
+    scripted: ScriptedServer, http: ScriptedHttp
+) -> None:
+    promise = http.request(HOST)
+    following = promise.then(lambda response, content: called.append(promise))
+    assert promise.cancel()
+    with pytest.raises(CancelledError):
+        following.result(PATIENCE)
+
+
+def test_request_goes_on_when_what_follows_is_cancelled(
+    scripted: ScriptedServer, http: ScriptedHttp
+) -> None:
+    promise = http.request(HOST)
+    assert promise.then(lambda response, content: called.append(promise)).cancel()
+    scripted.next().answer(content=b"content")
+    assert promise.content == b"content"
