@@ -420,16 +420,17 @@ int main(int count, char **arguments) {
     start_server();
     plan = make_plan(0);
     observed_plan = make_plan(1);
+    /* Forks come first: after a million requests each would take a tenth of a second, for the memory. */
+    test_fork_while_the_core_is_busy(requests / 500);
+    test_callers_take_turns_while_others_fork(requests / 100);
     test_plain_requests_end_in_the_core(requests);
     test_one_at_a_time_in_order();
     test_observed_requests_are_events();
     test_cancel_at_every_moment(requests / 50);
     test_close_with_transfers_under_way();
     test_a_request_is_written_once();
-    test_fork_while_the_core_is_busy(requests / 500);
     test_a_caller_alone_needs_no_other_thread();
     test_a_caller_who_takes_turns_hears_what_others_settle();
-    test_callers_take_turns_while_others_fork(requests / 100);
     test_the_gate_keeps_the_thread_out();
     printf("%d requests read by the server; all as it should be\n", atomic_load(&served->requests));
     return 0;
