@@ -13,8 +13,22 @@ import pycurl
 import pytest
 
 from tests.core.build import SANITIZERS, build
+from tests.servers.web import WebServer
 
 FULL = os.environ.get("SANITIZE") == "full"
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("cc") is None, reason="sanitizers come with a C compiler"),
+    pytest.mark.timeout(7200 if FULL else 180),
+]
+
+# Of the sanitizers, for a program:
+OPTIONS = {
+    # Its forked children start threads of their own, on purpose.
+    "test_loop": {"TSAN_OPTIONS": "die_after_fork=0"},
+    # Its children end amid transfers, whose memory nobody frees, and wait long enough themselves.
+    "test_exit": {"ASAN_OPTIONS": "detect_leaks=0", "TSAN_OPTIONS": "atexit_sleep_ms=0"},
+}
 
 
 def libcurl() -> str:
@@ -26,7 +40,13 @@ def libcurl() -> str:
     return next(path for path in mapped if "libcurl" in Path(path).name)
 
 
-@pytest.mark.skipif(shutil.which("cc") is None, reason="sanitizers come with a C compiler")
+def run(program: Path, *arguments: str) -> None:
+    environment = {**os.environ, **OPTIONS.get(program.name, {})}
+    command = [str(program), *arguments]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
 @pytest.mark.parametrize("sanitizer", SANITIZERS)
 @pytest.mark.parametrize(
     ("program", "small", "full"),
@@ -37,16 +57,24 @@ def libcurl() -> str:
         ("test_loop", ("2000",), ("1000000",)),
     ],
 )
-@pytest.mark.timeout(7200 if FULL else 180)
 def test_program(
     program: str, small: tuple[str, ...], full: tuple[str, ...], sanitizer: str, tmp_path: Path
 ) -> None:
     if program in ("test_decode", "test_slots") and sanitizer == "thread":
         pytest.skip("the program has one thread")
-    built = build(program, sanitizer, tmp_path)
     library = () if program in ("test_slots", "test_queue") else (libcurl(),)
-    # A forked child of a program with threads starts threads of its own, on purpose.
-    environment = {**os.environ, "TSAN_OPTIONS": "die_after_fork=0"}
-    arguments = [str(built), *library, *(full if FULL else small)]
-    ended = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    run(build(program, sanitizer, tmp_path), *library, *(full if FULL else small))
+
+
+@pytest.mark.parametrize("sanitizer", SANITIZERS)
+def test_exit_over_tls(
+    sanitizer: str,
+    tmp_path: Path,
+    authority_file: str,
+    tls_server: WebServer,
+    tls_h1_server: WebServer,
+) -> None:
+    program = build("test_exit", sanitizer, tmp_path)
+    ends = "300" if FULL else "10"
+    for server in tls_server, tls_h1_server:
+        run(program, libcurl(), authority_file, server.url("/bytes/1000"), ends)

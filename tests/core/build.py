@@ -19,6 +19,7 @@ SOURCES: Final = {
     "test_slots": ("slots.c",),
     "test_queue": ALL,
     "test_loop": ALL,
+    "test_exit": ALL,
 }
 
 
