@@ -387,14 +387,22 @@ static void fork_and_wait(void) {
     CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
 }
 
+static atomic_int forks_are_over;
+
+static void *ask_while_others_fork(void *account) {
+    while (!atomic_load(&forks_are_over)) ask_and_wait(account);
+    return NULL;
+}
+
 static void test_callers_take_turns_while_others_fork(int forks) {
     enum { CALLERS = 4 };
     Account *account = account_new(core_get(), 2);
     pthread_t callers[CALLERS];
     ask_and_wait(account); /* alone */
     for (int i = 0; i < CALLERS; i++)
-        CHECK(pthread_create(&callers[i], NULL, ask_and_wait, account) == 0);
+        CHECK(pthread_create(&callers[i], NULL, ask_while_others_fork, account) == 0);
     for (int i = 0; i < forks; i++) fork_and_wait();
+    atomic_store(&forks_are_over, 1);
     for (int i = 0; i < CALLERS; i++) CHECK(pthread_join(callers[i], NULL) == 0);
     WAIT_UNTIL_IDLE(account);
     account_release(account);
@@ -422,7 +430,7 @@ int main(int count, char **arguments) {
     observed_plan = make_plan(1);
     /* Forks come first: after a million requests each would take a tenth of a second, for the memory. */
     test_fork_while_the_core_is_busy(requests / 500);
-    test_callers_take_turns_while_others_fork(requests / 100);
+    test_callers_take_turns_while_others_fork(requests / 250);
     test_plain_requests_end_in_the_core(requests);
     test_one_at_a_time_in_order();
     test_observed_requests_are_events();
