@@ -352,6 +352,46 @@ static void awaited_work_stays_deeper_until_gone(void) {
     CHECK(awaited->level == 2);
 }
 
+static void paused_work_gives_its_slot_back_and_goes_before_others(void) {
+    start_case(1, 1);
+    Work *work = ask(&one, 'a', NULL);
+    ask(&one, 'b', NULL);
+    ask(&one, 'c', NULL);
+    CHECK(take(&one) == work);
+    slots_pause(work);
+    CHECK(one.working == 0 && one.queued == 2);
+    CHECK(takes(&one, "b"));
+    slots_resume(work);
+    slots_leave(&pieces[1].work);
+    CHECK(takes(&one, "a"));
+}
+
+static void paused_work_is_withdrawn_from_the_scope_that_asked(void) {
+    start_case(1, 1);
+    Scope *asking = ask_and_begin(&one, NULL);
+    Work *child = ask(&one, 'x', asking);
+    CHECK(takes(&one, "x"));
+    slots_pause(child);
+    CHECK(one.lent == 0 && one.levels[0].lent == 1); /* others of the level cannot take the slot */
+    CHECK(slots_withdraw(child) == 0);
+    CHECK(one.levels[0].lent == 0 && one.working == 1 && child->stage == WORK_GONE);
+}
+
+static void called_work_that_pauses_goes_below_the_scopes_that_wait_for_it(void) {
+    start_case(1, 2);
+    Work *awaited = ask(&one, 'w', NULL);
+    Scope *called = begin(take(&one));
+    Scope *waiting = ask_and_begin(&two, NULL);
+    Scope *deeper = ask_and_begin(&two, waiting);
+    CHECK(scope_expect(deeper, awaited) == 0);
+    CHECK(awaited->level == 0 && deeper->lends_from == 0);
+    scope_end(called);
+    slots_pause(awaited);
+    CHECK(awaited->level == 2 && deeper->lends_from == 1);
+    slots_resume(awaited);
+    CHECK(takes(&one, "w"));
+}
+
 static void wait_for_called_work_lends_from_level_of_the_work(void) {
     start_case(2, 1);
     Work *shallow = ask(&one, '-', NULL);
@@ -618,6 +658,9 @@ static void run_cases(void) {
         awaited_work_goes_first,
         awaited_work_with_rank_is_deeper_still,
         awaited_work_stays_deeper_until_gone,
+        paused_work_gives_its_slot_back_and_goes_before_others,
+        paused_work_is_withdrawn_from_the_scope_that_asked,
+        called_work_that_pauses_goes_below_the_scopes_that_wait_for_it,
         wait_for_called_work_lends_from_level_of_the_work,
         called_work_falls_no_lower_than_its_waits,
         lowest_wait_counts_as_long_as_it_lasts,
@@ -680,7 +723,9 @@ static int has_slot(int work) {
     return works[work].stage == WORK_WORKING || works[work].stage == WORK_CALLED;
 }
 
-static int is_entered(int work) { return has_slot(work) || works[work].stage == WORK_QUEUED; }
+static int is_entered(int work) {
+    return has_slot(work) || works[work].stage == WORK_QUEUED || works[work].stage == WORK_PAUSED;
+}
 
 static int running_around(int scope) {
     while (scope >= 0 && callbacks[scope].over) scope = works[callbacks[scope].work].asked_by;
@@ -737,7 +782,8 @@ static int model_lends_from(int scope) {
         if (!is_pending(work)) continue;
         int waits = callbacks[scope].has_expected[work], level = callbacks[scope].level;
         if (!waits && works[work].parent != scope) continue;
-        if (works[work].parent == scope && works[work].account == home_of(scope))
+        if (works[work].parent == scope && works[work].account == home_of(scope)
+            && works[work].stage != WORK_PAUSED)
             return LENDS_TO_ALL;
         if (waits && works[work].level < level) level = works[work].level;
         if (from == LENDS_NOTHING || level < from) from = level;
@@ -839,10 +885,10 @@ static void compare(void) {
 /* Things happen to both. */
 
 static unsigned long long random_state;
-static long counts[8]; /* how often each kind of thing happened in all histories */
+static long counts[10]; /* how often each kind of thing happened in all histories */
 static int deepest;
 
-enum { ENTERED, TAKEN, EXPECTED, ENDED, LEFT, WITHDRAWN, LATE, REOPENED };
+enum { ENTERED, TAKEN, EXPECTED, ENDED, LEFT, WITHDRAWN, LATE, REOPENED, PAUSED, RESUMED };
 
 static int random_below(int bound) {
     random_state ^= random_state << 13;
@@ -972,10 +1018,28 @@ static void do_leave(int work) {
     happened(LEFT);
 }
 
+static void do_pause(int work) {
+    slots_pause(&works[work].real->work);
+    works[work].stage = WORK_PAUSED;
+    may_take[works[work].account] = 1;
+    for (int scope = 0; scope < callback_count; scope++)
+        if (callbacks[scope].has_expected[work]) may_take[home_of(scope)] = 1;
+    happened(PAUSED);
+}
+
+static void do_resume(int work) {
+    slots_resume(&works[work].real->work);
+    works[work].stage = WORK_QUEUED;
+    works[work].queued_since = -++clock_now; /* before all others */
+    may_take[works[work].account] = 1;
+    happened(RESUMED);
+}
+
 static void do_withdraw(int work) {
     int was_queued = works[work].stage == WORK_QUEUED;
     CHECK(slots_withdraw(&works[work].real->work) == was_queued);
-    if (was_queued || works[work].stage == WORK_NEW) works[work].stage = WORK_GONE;
+    if (was_queued || works[work].stage == WORK_NEW || works[work].stage == WORK_PAUSED)
+        works[work].stage = WORK_GONE;
     happened(WITHDRAWN);
 }
 
@@ -1006,6 +1070,7 @@ static int is_new(int work) { return works[work].stage == WORK_NEW; }
 static int is_queued(int work) { return works[work].stage == WORK_QUEUED; }
 static int is_working(int work) { return works[work].stage == WORK_WORKING; }
 static int is_called(int work) { return works[work].stage == WORK_CALLED; }
+static int is_paused(int work) { return works[work].stage == WORK_PAUSED; }
 static int is_running(int scope) { return !callbacks[scope].over; }
 static int is_usable(int scope) { return !callbacks[scope].over || callbacks[scope].held; }
 
@@ -1071,6 +1136,12 @@ static void remove_wildly(void) {
     else do_withdraw(work);
 }
 
+static void pause_or_resume_wildly(void) {
+    int work = pick(work_count, may_begin), paused = pick(work_count, is_paused);
+    if (paused >= 0 && random_below(2)) do_resume(paused);
+    else if (work >= 0) do_pause(work);
+}
+
 static void clean_up_wildly(void) {
     int scope = pick(callback_count, may_release), work = pick(work_count, may_free);
     if (scope >= 0) do_release(scope);
@@ -1079,8 +1150,9 @@ static void clean_up_wildly(void) {
 }
 
 static void step_wildly(void) {
-    int chance = random_below(20);
-    if (chance < 5) ask_wildly();
+    int chance = random_below(22);
+    if (chance >= 20) pause_or_resume_wildly();
+    else if (chance < 5) ask_wildly();
     else if (chance < 11) do_take(random_below(account_count));
     else if (chance < 14) begin_or_end_wildly();
     else if (chance < 16) expect_wildly();
@@ -1125,7 +1197,8 @@ static int reaches(int work, int scope) {
 }
 
 static void check_orderly(void) {
-    int goes_on = pick(work_count, is_working) >= 0 || pick(callback_count, is_awake) >= 0;
+    int goes_on = pick(work_count, is_working) >= 0 || pick(callback_count, is_awake) >= 0
+                  || pick(work_count, is_paused) >= 0;
     for (int account = 0; account < account_count; account++) {
         int on_wire = 0, running[LEVELS] = {0};
         for (int work = 0; work < work_count; work++) {
@@ -1156,9 +1229,14 @@ static void wait_orderly(int scope) {
 }
 
 static void step_orderly(void) {
-    int chance = random_below(12), scope = pick_scope(is_awake);
+    int chance = random_below(14), scope = pick_scope(is_awake);
     int working = pick(work_count, is_working), queued = pick(work_count, is_queued);
-    if (chance < 4) {
+    int paused = pick(work_count, is_paused);
+    if (chance == 12) {
+        if (working >= 0) do_pause(working);
+    } else if (chance == 13) {
+        if (paused >= 0) do_resume(paused);
+    } else if (chance < 4) {
         if (chance == 0) scope = -1;
         if (work_count < MOST)
             do_enter(make_work(random_below(account_count), random_below(4) == 0), scope);
@@ -1180,8 +1258,9 @@ static void step_orderly(void) {
 static void finish_orderly(void) {
     is_patient = 0;
     while (pick(work_count, is_pending) >= 0) {
-        int working = pick(work_count, is_working);
-        if (working >= 0) do_leave(working);
+        int working = pick(work_count, is_working), paused = pick(work_count, is_paused);
+        if (paused >= 0) do_resume(paused);
+        else if (working >= 0) do_leave(working);
         else end_orderly(pick(callback_count, is_awake));
         pump();
         check_orderly();
@@ -1242,9 +1321,12 @@ int main(int argc, char **argv) {
     for (history = first; history < first + count; history++) run_history();
     history = -1;
     printf("%ld histories: %ld entered (%ld late, deepest at level %d), %ld taken, %ld waits, "
-           "%ld scopes ended, %ld left, %ld withdrawn, %ld accounts anew, %ld allocations failed\n",
+           "%ld scopes ended, %ld left, %ld withdrawn, %ld paused, %ld resumed, %ld accounts anew, "
+           "%ld allocations failed\n",
            count, counts[ENTERED], counts[LATE], deepest, counts[TAKEN], counts[EXPECTED],
-           counts[ENDED], counts[LEFT], counts[WITHDRAWN], counts[REOPENED], failures);
+           counts[ENDED], counts[LEFT], counts[WITHDRAWN], counts[PAUSED], counts[RESUMED],
+           counts[REOPENED], failures);
     if (count >= 1000) CHECK(deepest > 8 && counts[LATE] > 100 && failures > count);
+    if (count >= 1000) CHECK(counts[PAUSED] > count && counts[RESUMED] > count / 4);
     return 0;
 }

@@ -27,6 +27,8 @@ static inline void list_append(Link *list, Link *link) {
     list->previous = link;
 }
 
+static inline void list_prepend(Link *list, Link *link) { list_append(list->next, link); }
+
 static inline void link_remove(Link *link) {
     if (link->next == NULL) return;
     link->previous->next = link->next;

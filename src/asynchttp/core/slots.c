@@ -15,7 +15,7 @@ typedef struct {
     Link at_work;
     Link at_scope;
     Scope *scope;
-    int lends_from; /* stays right: `pulled` keeps the work from going lower */
+    int lends_from; /* right until a pause: `pulled` keeps the work from going lower */
 } Wait;
 
 /* Levels. */
@@ -97,14 +97,19 @@ static void drop_reason(Scope *scope, int level) {
     }
 }
 
+/* Whether the child uses or gets the slot of the scope. */
+static int is_own_child(const Scope *scope, const Work *work) {
+    return work->slots == scope->home && work->stage != WORK_PAUSED;
+}
+
 static void add_child(Scope *scope, const Work *work) {
-    int is_own = work->slots == scope->home;
+    int is_own = is_own_child(scope, work);
     scope->own += is_own;
     add_reason(scope, is_own ? LENDS_TO_ALL : scope->level);
 }
 
 static void drop_child(Scope *scope, const Work *work) {
-    int is_own = work->slots == scope->home;
+    int is_own = is_own_child(scope, work);
     scope->own -= is_own;
     drop_reason(scope, is_own ? LENDS_TO_ALL : scope->level);
 }
@@ -113,6 +118,18 @@ static void free_wait(Wait *wait) {
     link_remove(&wait->at_work);
     link_remove(&wait->at_scope);
     free(wait);
+}
+
+/* The work has another level: what the scopes that wait for the work lend depends on that. */
+static void lend_anew(Work *work) {
+    for (Link *link = work->waits.next; link != &work->waits; link = link->next) {
+        Wait *wait = CONTAINER(link, Wait, at_work);
+        Scope *scope = wait->scope;
+        int before = wait->lends_from;
+        wait->lends_from = work->level < scope->level ? work->level : scope->level;
+        add_reason(scope, wait->lends_from);
+        drop_reason(scope, before);
+    }
 }
 
 /* Work. */
@@ -131,13 +148,19 @@ static void adopt(Work *work, Scope *parent) {
     place(work);
 }
 
+static void change_stage(Work *work, WorkStage stage) {
+    if (work->parent != NULL) drop_child(work->parent, work);
+    work->stage = stage;
+    if (work->parent != NULL) add_child(work->parent, work);
+}
+
 static void forget(Work *work) {
-    work->stage = WORK_GONE;
     if (work->parent != NULL) {
         link_remove(&work->sibling);
         drop_child(work->parent, work);
         work->parent = NULL;
     }
+    work->stage = WORK_GONE;
     while (!list_is_empty(&work->waits)) {
         Wait *wait = CONTAINER(work->waits.next, Wait, at_work);
         Scope *scope = wait->scope;
@@ -208,8 +231,25 @@ void slots_leave(Work *work) {
     forget(work);
 }
 
+void slots_pause(Work *work) {
+    if (work->stage != WORK_WORKING && work->stage != WORK_CALLED) return;
+    work->slots->working--;
+    change_stage(work, WORK_PAUSED);
+    place(work);
+    lend_anew(work);
+}
+
+void slots_resume(Work *work) {
+    Slots *slots = work->slots;
+    if (work->stage != WORK_PAUSED) return;
+    change_stage(work, WORK_QUEUED);
+    slots->queued++;
+    list_prepend(&slots->levels[work->level].queue, &work->queued);
+    if (work->level > slots->top) slots->top = work->level;
+}
+
 int slots_withdraw(Work *work) {
-    if (work->stage != WORK_NEW && work->stage != WORK_QUEUED) return 0;
+    if (work->stage != WORK_NEW && work->stage != WORK_QUEUED && work->stage != WORK_PAUSED) return 0;
     int was_queued = work->stage == WORK_QUEUED;
     link_remove(&work->queued);
     work->slots->queued -= was_queued;
@@ -268,8 +308,7 @@ int scope_expect(Scope *scope, Work *work) {
     Wait *wait = calloc(1, sizeof *wait);
     if (wait == NULL) return -1;
     int pulled = scope->level + 1 > work->pulled ? scope->level + 1 : work->pulled;
-    if (work->stage != WORK_CALLED
-        && slots_reserve(work->slots, level_under(work, work->parent, pulled)) < 0) {
+    if (slots_reserve(work->slots, level_under(work, work->parent, pulled)) < 0) {
         free(wait);
         return -1;
     }

@@ -5,19 +5,20 @@
  * another piece of user code) running on behalf of a piece of work; requests of the callback are
  * children of the scope, one level deeper. When a scope is over, unfinished children go to the
  * innermost scope around it that is not over. Work awaited by a scope is deeper than the scope,
- * until the work is gone. The level of work with a scope never rises: children of the scope count
- * from there.
+ * until the work is gone. The level of work that has a slot and a scope never rises: children of the
+ * scope count from there.
  *
  * Work at level d may begin if `working - lent - sum(levels[0..d-1].lent) < limit`. A scope with an
  * unfinished child in its own account counts in `lent`, for all levels, since the child uses
  * or gets the slot. Otherwise a scope counts in `levels[L].lent` while the scope has an unfinished
- * child elsewhere, or a wait for other work. L is the scope's own level or, if lower, the level of
+ * child elsewhere, or a paused child, or a wait for other work. L is the scope's own level or, if lower, the level of
  * the other work.
  *
  * Rule: bookkeeping only; a single thread (the core's) uses all slots, work and scopes. Several
  * accounts are used together: a scope of one account may have children in another. Call slots_take
  * after slots_enter and scope_expect (for the account of the work, and for the home of the scope),
- * after scope_end (for the home of the scope around), after slots_leave, and after a higher limit.
+ * after scope_end (for the home of the scope around), after slots_leave, slots_pause and slots_resume,
+ * and after a higher limit.
  * No other call makes a slot free.
  */
 #ifndef ASYNCHTTP_SLOTS_H
@@ -29,8 +30,8 @@ typedef struct Slots Slots;
 typedef struct Work Work;
 typedef struct Scope Scope;
 
-/* CALLED: a scope has begun, and is perhaps over. */
-typedef enum { WORK_NEW, WORK_QUEUED, WORK_WORKING, WORK_CALLED, WORK_GONE } WorkStage;
+/* CALLED: a scope has begun, and is perhaps over. PAUSED: the slot has been given back for a while. */
+typedef enum { WORK_NEW, WORK_QUEUED, WORK_WORKING, WORK_CALLED, WORK_PAUSED, WORK_GONE } WorkStage;
 
 /* A piece of work; embedded in a larger struct, whose owner keeps the memory, at the same address,
  * until WORK_GONE. */
@@ -102,8 +103,13 @@ int slots_are_full(const Slots *slots);
  * without a slot. */
 void slots_leave(Work *work);
 
+/* Give the slot back for a while, between two scopes of the work; then queue the work again, before
+ * all that has not begun at its level. */
+void slots_pause(Work *work);
+void slots_resume(Work *work);
+
 /* Take work out of the queue for good: the work is gone. Returns 0 when the work was not queued;
- * new work is gone nevertheless, and nothing else has changed. */
+ * new and paused work is gone nevertheless, and no slot is free that was not before. */
 int slots_withdraw(Work *work);
 
 /* User code begins to run on behalf of `work`, which has a slot; the scope before, if any, is over.
