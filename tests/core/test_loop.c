@@ -181,6 +181,33 @@ static void test_plain_requests_end_in_the_core(int count) {
     account_release(account);
 }
 
+/* A new connection, then the same again: the phases follow one another, and anybody may look meanwhile. */
+static void test_phases_are_read_at_any_time(void) {
+    Account *account = account_new(core_get(), 1);
+    Phases phases;
+    for (int is_reused = 0; is_reused < 2; is_reused++) {
+        Ticket *ticket = ticket_new(account, account, 0);
+        CHECK(ticket_phases(ticket, &phases) == 0);
+        ticket_set_transfer(ticket, plan, url_of("x"), 0, NULL, -1);
+        CHECK(ticket_submit(ticket, NULL) == 0);
+        while (!(ticket_state(ticket) & STATE_DONE)) {
+            if (ticket_phases(ticket, &phases)) CHECK(phases.begun > 0 && phases.begun <= clock_now());
+        }
+        CHECK(ticket_phases(ticket, &phases) == 1);
+        CHECK(0 <= phases.named && phases.named <= phases.sent);
+        CHECK(is_reused ? phases.connected < 0
+                        : phases.named <= phases.connected && phases.connected <= phases.sent);
+        CHECK(phases.secured < 0); /* not by TLS */
+        CHECK(phases.sent <= phases.answered && phases.answered <= phases.ended);
+        CHECK(phases.uploaded == 0);
+        CHECK(phases.downloaded == ticket_head(ticket)->size + ticket_content(ticket)->size);
+        ticket_forget_answer(ticket);
+        CHECK(ticket_phases(ticket, &phases) == 0);
+        ticket_release(ticket);
+    }
+    account_release(account);
+}
+
 static void test_one_at_a_time_in_order(void) {
     Account *account = account_new(core_get(), 1);
     Ticket *tickets[ORDERED];
@@ -432,6 +459,7 @@ int main(int count, char **arguments) {
     test_fork_while_the_core_is_busy(requests / 500);
     test_callers_take_turns_while_others_fork(requests / 250);
     test_plain_requests_end_in_the_core(requests);
+    test_phases_are_read_at_any_time();
     test_one_at_a_time_in_order();
     test_observed_requests_are_events();
     test_cancel_at_every_moment(requests / 50);

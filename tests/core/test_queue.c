@@ -8,6 +8,8 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <math.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -257,6 +259,154 @@ static void test_requests_begin_in_the_order_of_the_model(int steps, unsigned se
     account_release(model.fences);
 }
 
+/* ---- delays and timeouts ---- */
+
+static const double SOON = 0.02, LATER = 3600; /* seconds */
+
+static Model new_model(int limit) {
+    Core *core = core_get();
+    Event event; /* of the tests before */
+    while (core_take_events(core, &event, 1) == 1) ticket_release(event.ticket);
+    return (Model){.core = core, .limit = limit, .account = account_new_scripted(core, limit),
+                   .fences = account_new_scripted(core, 1000)};
+}
+
+static void end_model(Model *model) {
+    CHECK(account_wait(model->account, PATIENCE) && account_wait(model->fences, PATIENCE));
+    core_pass_on(model->core);
+    account_release(model->account);
+    account_release(model->fences);
+}
+
+static Ticket *submit_request(Model *model, double delay, double queue, double total) {
+    Ticket *ticket = new_request(model->account, 0);
+    if (delay > 0) CHECK(ticket_delay(ticket, delay) == 0);
+    CHECK(ticket_set_timeouts(ticket, queue, total) == 0);
+    CHECK(ticket_submit(ticket, NULL) == 0);
+    return ticket;
+}
+
+static void let_end(Ticket *ticket) {
+    CHECK(answer(ticket) == 1);
+    ticket_release(ticket);
+}
+
+/* The end of a transfer is the next event, and the taker has nothing more to do with the ticket. */
+static void expect_end(Model *model, Ticket *ticket, OutcomeKind outcome) {
+    expect(model, ticket, EVENT_ENDED);
+    CHECK(ticket_outcome(ticket) == outcome);
+    CHECK(ticket_settle(ticket, STATE_FINISHED));
+    ticket_leave(ticket);
+    ticket_release(ticket);
+}
+
+static void test_counts_of_what_waits_and_what_has_a_slot(void) {
+    Model model = new_model(2);
+    Ticket *tickets[5];
+    for (int i = 0; i < 5; i++) tickets[i] = submit_request(&model, i == 4 ? LATER : 0, INFINITY, INFINITY);
+    expect(&model, tickets[0], EVENT_NEEDS_ANSWER);
+    expect(&model, tickets[1], EVENT_NEEDS_ANSWER);
+    compare(&model); /* the core has seen all that was submitted */
+    Counts counts = account_counts(model.account);
+    CHECK(counts.queued == 2 && counts.working == 2);
+    CHECK(account_pending(model.account) == 5);
+    for (int i = 4; i >= 0; i--) {
+        CHECK(ticket_settle(tickets[i], STATE_CANCELLED));
+        ticket_cancel(tickets[i]);
+        ticket_release(tickets[i]);
+    }
+    CHECK(account_wait(model.account, PATIENCE));
+    end_model(&model);
+}
+
+static void test_a_delayed_request_has_no_slot_and_begins_after_its_time(void) {
+    Model model = new_model(1);
+    double before = clock_now();
+    Ticket *delayed = submit_request(&model, SOON, INFINITY, INFINITY);
+    Ticket *other = submit_request(&model, 0, INFINITY, INFINITY);
+    expect(&model, other, EVENT_NEEDS_ANSWER);
+    CHECK(!ticket_has_slot(delayed) && ticket_has_slot(other));
+    let_end(other);
+    expect(&model, delayed, EVENT_NEEDS_ANSWER);
+    CHECK(clock_now() - before >= SOON);
+    let_end(delayed);
+    end_model(&model);
+}
+
+static void test_a_request_that_is_sent_again_later_goes_before_others(void) {
+    Model model = new_model(1);
+    Ticket *first = submit_request(&model, 0, INFINITY, INFINITY);
+    Ticket *second = submit_request(&model, 0, INFINITY, INFINITY);
+    Ticket *third = submit_request(&model, 0, INFINITY, INFINITY);
+    expect(&model, first, EVENT_NEEDS_ANSWER);
+    CHECK(fail(first) == 1);
+    expect(&model, first, EVENT_ENDED);
+    ticket_set_transfer(first, plan, "http://again/", 0, NULL, -1);
+    CHECK(ticket_delay(first, SOON) == 0);
+    double before = clock_now();
+    ticket_transfer(first);
+    expect(&model, second, EVENT_NEEDS_ANSWER); /* the slot is free */
+    while (clock_now() - before < 2 * SOON) sched_yield(); /* the delay is over, and no slot is free */
+    let_end(second);
+    expect(&model, first, EVENT_NEEDS_ANSWER);
+    CHECK(answer(first) == 1);
+    expect_end(&model, first, OUTCOME_ANSWERED); /* an event: the request is observed since it failed */
+    expect(&model, third, EVENT_NEEDS_ANSWER);
+    let_end(third);
+    end_model(&model);
+}
+
+static void test_a_request_that_gets_no_slot_in_time_fails(void) {
+    Model model = new_model(1);
+    Ticket *first = submit_request(&model, 0, SOON, INFINITY); /* has a slot in time */
+    Ticket *second = submit_request(&model, 0, SOON, LATER);
+    Ticket *third = submit_request(&model, 0, INFINITY, INFINITY);
+    expect(&model, first, EVENT_NEEDS_ANSWER);
+    expect_end(&model, second, OUTCOME_QUEUE_TIMEOUT);
+    let_end(first);
+    expect(&model, third, EVENT_NEEDS_ANSWER);
+    let_end(third);
+    end_model(&model);
+}
+
+static void test_a_request_that_takes_too_long_in_all_fails_wherever_it_is(void) {
+    Model model = new_model(1);
+    Ticket *on_its_way = submit_request(&model, 0, INFINITY, SOON);
+    expect(&model, on_its_way, EVENT_NEEDS_ANSWER);
+    expect_end(&model, on_its_way, OUTCOME_TOTAL_TIMEOUT);
+    Ticket *delayed = submit_request(&model, LATER, INFINITY, SOON);
+    expect_end(&model, delayed, OUTCOME_TOTAL_TIMEOUT);
+    Ticket *slow = submit_request(&model, 0, INFINITY, INFINITY);
+    expect(&model, slow, EVENT_NEEDS_ANSWER);
+    Ticket *queued = submit_request(&model, 0, LATER, SOON);
+    expect_end(&model, queued, OUTCOME_TOTAL_TIMEOUT);
+    let_end(slow);
+    end_model(&model);
+}
+
+static void test_a_request_that_is_late_is_not_sent_again(void) {
+    Model model = new_model(1);
+    double before = clock_now();
+    Ticket *ticket = submit_request(&model, 0, INFINITY, SOON);
+    expect(&model, ticket, EVENT_NEEDS_ANSWER);
+    CHECK(fail(ticket) == 1);
+    expect(&model, ticket, EVENT_ENDED);
+    while (clock_now() - before < 2 * SOON) sched_yield(); /* others took their time */
+    ticket_set_transfer(ticket, plan, "http://again/", 0, NULL, -1);
+    ticket_transfer(ticket);
+    expect_end(&model, ticket, OUTCOME_TOTAL_TIMEOUT);
+    end_model(&model);
+}
+
+static void test_a_delayed_request_is_cancelled_at_once(void) {
+    Model model = new_model(1);
+    Ticket *ticket = submit_request(&model, LATER, LATER, LATER);
+    CHECK(ticket_settle(ticket, STATE_CANCELLED));
+    ticket_cancel(ticket);
+    ticket_release(ticket);
+    end_model(&model);
+}
+
 /* ---- from several threads at once ---- */
 
 enum { PLAYERS = 3, EACH = 200 };
@@ -387,6 +537,13 @@ int main(int count, char **arguments) {
         test_each_request_ends_once_whoever_answers_or_cancels((unsigned)i);
     }
     test_accounts_go_while_transfers_wait();
+    test_counts_of_what_waits_and_what_has_a_slot();
+    test_a_delayed_request_has_no_slot_and_begins_after_its_time();
+    test_a_request_that_is_sent_again_later_goes_before_others();
+    test_a_request_that_gets_no_slot_in_time_fails();
+    test_a_request_that_takes_too_long_in_all_fails_wherever_it_is();
+    test_a_request_that_is_late_is_not_sent_again();
+    test_a_delayed_request_is_cancelled_at_once();
     plan_release(plan);
     return 0;
 }

@@ -98,6 +98,12 @@ void account_set_limit(Account *account, int limit);
 /* How many tickets have been submitted and have not left. */
 size_t account_pending(Account *account);
 
+/* How many tickets wait for a slot, and how many have one; any thread may ask at any time. */
+typedef struct {
+    int queued, working;
+} Counts;
+Counts account_counts(const Account *account);
+
 /* All of them, the first submitted first, each with a reference; returns how many there are, of which
  * at most `room` are written. */
 size_t account_tickets(Account *account, Ticket **tickets, size_t room);
@@ -148,6 +154,8 @@ typedef enum { /* why there is no answer, besides libcurl's own codes */
     OUTCOME_BAD_HEAD,    /* the status line is none (RFC 9112, 4) */
     OUTCOME_BAD_CONTENT, /* `code` is a DecodeResult */
     OUTCOME_RESENT,      /* libcurl was about to send the request again */
+    OUTCOME_QUEUE_TIMEOUT, /* there was no slot for `queue` seconds, and there is none now */
+    OUTCOME_TOTAL_TIMEOUT, /* `total` seconds were over */
 } OutcomeKind;
 
 /* What libcurl tells about a failure. */
@@ -182,6 +190,15 @@ Ticket *ticket_new(Account *account, void *user, int rank);
  * `body_size` bytes, -1 when nobody knows. `url` and `body` have to last until the transfer has ended. */
 void ticket_set_transfer(Ticket *ticket, Plan *plan, const char *url, int flags, const char *body,
                          int64_t body_size);
+
+/* Before ticket_submit: the ticket fails where it waits longer than `queue` seconds for a slot, or where its
+ * last transfer has not ended `total` seconds after ticket_submit. INFINITY: never. Returns 0, or -1: no
+ * memory. */
+int ticket_set_timeouts(Ticket *ticket, double queue, double total);
+
+/* Before ticket_submit or ticket_transfer: that transfer begins in so many seconds, and no earlier. The
+ * ticket has no slot meanwhile; if it had one before, it goes before others then. Returns as above. */
+int ticket_delay(Ticket *ticket, double seconds);
 
 /* Queue the ticket, as a child of `asked_by` (NULL for none). When it has a slot, its transfer begins;
  * BEGUN comes where there is none. Once for each ticket. Returns 0, or -1 when the core is gone: the
@@ -288,8 +305,22 @@ int ticket_is_decoded(const Ticket *ticket); /* the content is not as it came */
 const Buffer *ticket_head(const Ticket *ticket);
 const Buffer *ticket_content(const Ticket *ticket);
 
-/* Free all that has come: head, content, error, connection, trace. Not while the transfer is under
- * way. */
+/* How far the transfer has come that was begun last, and what has moved; any thread may ask at any time.
+ * Seconds count from `begun`; negative: not yet, or not at all. */
+typedef struct {
+    double begun; /* by the monotonic clock: the ticket had a slot */
+    float named;  /* the addresses are known */
+    float connected, secured; /* of a new connection: by TCP, by TLS */
+    float sent;     /* the request goes out */
+    float answered; /* the head has begun */
+    float ended;
+    size_t uploaded;   /* bytes of the body; of one in memory, when the transfer has ended */
+    size_t downloaded; /* bytes of the head and the content, as they came */
+} Phases;
+int ticket_phases(Ticket *ticket, Phases *phases); /* 0: none was begun, or the answer has been forgotten */
+
+/* Free all that has come: head, content, error, connection, trace. Not while the transfer is under way, nor
+ * while another thread asks for any of that. */
 void ticket_forget_answer(Ticket *ticket);
 
 /* After CONNECTED. */

@@ -45,12 +45,22 @@ static void begin_head(EasyHandle *handle, const char *line, size_t size) {
     buffer_clear(&handle->ticket->received->head);
 }
 
+/* This thread alone writes the counter. */
+static void add(atomic_size_t *counter, size_t size) {
+    size_t before = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, before + size, memory_order_relaxed);
+}
+
 static size_t on_header(char *line, size_t unit, size_t count, void *argument) {
     EasyHandle *handle = argument;
     size_t size = unit * count;
     handle->ticket->progress->moved = handle->core->now;
+    Received *received = handle->ticket->received;
+    LivePhases *phases = &received->phases;
+    if (phases->downloaded == 0) moment_set(phases, &phases->answered, handle->core->now);
+    add(&phases->downloaded, size);
     if (starts_with(line, size, "HTTP/")) begin_head(handle, line, size);
-    return buffer_append(&handle->ticket->received->head, line, size) < 0 ? 0 : size;
+    return buffer_append(&received->head, line, size) < 0 ? 0 : size;
 }
 
 /* ---- the content ---- */
@@ -138,6 +148,7 @@ static size_t on_content(char *bytes, size_t unit, size_t count, void *argument)
             return CURL_WRITEFUNC_ERROR;
         if (wants_memory(handle)) return CURL_WRITEFUNC_PAUSE;
     }
+    add(&handle->ticket->received->phases.downloaded, size);
     return add_content(handle, bytes, size) < 0 ? CURL_WRITEFUNC_ERROR : size;
 }
 
@@ -159,6 +170,7 @@ static size_t on_read(char *into, size_t unit, size_t count, void *argument) {
     memcpy(into, handle->piece, size);
     handle->piece += size;
     handle->piece_size -= size;
+    add(&handle->ticket->received->phases.uploaded, size);
     handle->ticket->progress->moved = handle->core->now;
     return size;
 }
@@ -212,6 +224,21 @@ static void tell_connected(EasyHandle *handle, const char *address, int port) {
     core_tell(handle->core, &ticket->event, EVENT_CONNECTED);
 }
 
+/* libcurl counts from where the transfer entered libcurl. */
+static void note_time(EasyHandle *handle, Moment *moment, int option) {
+    int64_t microseconds = info_offset(handle->easy, option);
+    if (microseconds > 0)
+        moment_set(&handle->ticket->received->phases, moment, handle->entered + (double)microseconds * 1e-6);
+}
+
+static void note_connection(EasyHandle *handle) {
+    LivePhases *phases = &handle->ticket->received->phases;
+    moment_set(phases, &phases->sent, clock_now());
+    if (info_long(handle->easy, CURLINFO_NUM_CONNECTS) == 0) return;
+    note_time(handle, &phases->connected, CURLINFO_CONNECT_TIME_T);
+    note_time(handle, &phases->secured, CURLINFO_APPCONNECT_TIME_T);
+}
+
 static int before_sending(void *argument, char *address, char *local, int port, int local_port) {
     (void)local, (void)local_port;
     EasyHandle *handle = argument;
@@ -225,6 +252,7 @@ static int before_sending(void *argument, char *address, char *local, int port, 
         return CURL_PREREQFUNC_ABORT;
     }
     handle->ticket->progress->moved = handle->core->now;
+    note_connection(handle);
     if (handle->ticket->flags & TRANSFER_TELL_CONNECTED) tell_connected(handle, address, port);
     origin_release(handle->ticket);
     return CURL_PREREQFUNC_OK;

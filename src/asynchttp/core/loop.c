@@ -75,7 +75,8 @@ int core_post(Core *core, Post *post, unsigned what) {
 
 /* Whether a ticket cannot begin before something else happens, which wakes the thread anyway. */
 static int has_to_wait(Ticket *ticket) {
-    return ticket->asked_by == NULL && ticket->work.rank == 0 && atomic_load(&ticket->account->is_full);
+    return ticket->asked_by == NULL && ticket->work.rank == 0 && ticket->clocks == NULL &&
+           atomic_load(&ticket->account->is_full);
 }
 
 /* Under `lock`. */
@@ -584,6 +585,10 @@ void core_park(void) {
 void account_set_limit(Account *account, int limit) {
     atomic_store(&account->limit, limit);
     core_post(account->core, &account->post, POST_LIMIT);
+}
+
+Counts account_counts(const Account *account) {
+    return (Counts){.queued = atomic_load(&account->queued), .working = atomic_load(&account->working)};
 }
 
 size_t account_pending(Account *account) {

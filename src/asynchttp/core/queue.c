@@ -1,6 +1,6 @@
 /* The queue: a ticket's way from the inbox to its slot, and out of the core; scopes.
  *
- *     submitted > queued > has a slot: transfers, and events in the hands of others > left
+ *     submitted > delayed > queued > has a slot: transfers, and events in the hands of others > left
  *
  * Rules:
  * - Only this file gives slots, and takes them back (slots.h).
@@ -39,6 +39,7 @@ static void leave_account(Ticket *ticket) {
 static void leave(Ticket *ticket) {
     Core *core = ticket->account->core;
     atomic_store(&ticket->stage, STAGE_GONE);
+    clocks_stop(ticket);
     mark(ticket->account);
     int was = atomic_fetch_and(&ticket->state, ~STATE_IN_CORE);
     leave_account(ticket);
@@ -59,6 +60,7 @@ void queue_leave(Ticket *ticket) {
 void queue_cancel(Ticket *ticket) {
     if (ticket->account->core->has_submitted) accounts_pump(ticket->account->core);
     switch (atomic_load(&ticket->stage)) {
+    case STAGE_DELAYED:
     case STAGE_QUEUED:
         slots_withdraw(&ticket->work);
         leave(ticket);
@@ -106,14 +108,28 @@ void queue_tell_ended(Ticket *ticket) {
     core_tell(ticket->account->core, &ticket->event, EVENT_ENDED | (is_plain ? EVENT_PLAIN : 0));
 }
 
+static void fail(Ticket *ticket, OutcomeKind outcome) {
+    ticket->outcome = outcome;
+    queue_tell_ended(ticket);
+}
+
 /* ---- into the queue, and to a slot ---- */
+
+static void pause(Ticket *ticket) {
+    atomic_store(&ticket->stage, STAGE_DELAYED);
+    slots_pause(&ticket->work);
+    mark(ticket->account);
+}
 
 void queue_transfer(Ticket *ticket) {
     if (is_cancelled(ticket)) queue_leave(ticket);
+    else if (clocks_are_late(ticket)) fail(ticket, OUTCOME_TOTAL_TIMEOUT);
+    else if (clocks_hold_back(ticket)) pause(ticket);
     else ticket->account->engine->start(ticket);
 }
 
 static void begin(Ticket *ticket) {
+    clocks_have_slot(ticket);
     if (is_cancelled(ticket)) queue_leave(ticket);
     else if (ticket->plan != NULL) ticket->account->engine->start(ticket);
     else {
@@ -123,11 +139,12 @@ static void begin(Ticket *ticket) {
     }
 }
 
-void queue_submit(Ticket *ticket) {
+static void enqueue(Ticket *ticket) {
     CallScope *asked_by = ticket->asked_by;
     Scope *scope = asked_by == NULL ? NULL : asked_by->scope;
     ticket->asked_by = NULL;
     atomic_store(&ticket->stage, STAGE_QUEUED);
+    clocks_wait_for_slot(ticket);
     if (slots_enter(&ticket->work, scope) < 0) { /* no memory: it goes without */
         begin(ticket);
     } else {
@@ -138,10 +155,39 @@ void queue_submit(Ticket *ticket) {
     scope_drop(asked_by);
 }
 
+void queue_submit(Ticket *ticket) {
+    clocks_start(ticket);
+    if (clocks_hold_back(ticket)) atomic_store(&ticket->stage, STAGE_DELAYED);
+    else enqueue(ticket);
+}
+
+/* Again, or for the first time. */
+void queue_go_on(Ticket *ticket) {
+    if (ticket->work.stage == WORK_NEW) {
+        enqueue(ticket);
+        return;
+    }
+    atomic_store(&ticket->stage, STAGE_QUEUED);
+    clocks_wait_for_slot(ticket);
+    slots_resume(&ticket->work);
+    mark(ticket->account);
+    mark_home(ticket->work.parent);
+}
+
+void queue_expire(Ticket *ticket, OutcomeKind outcome) {
+    int stage = atomic_load(&ticket->stage);
+    if (stage == STAGE_OUTSIDE) return; /* the next transfer fails, if there is one */
+    if (stage == STAGE_DELAYED || stage == STAGE_QUEUED) slots_withdraw(&ticket->work);
+    else ticket->account->engine->abort(ticket);
+    fail(ticket, outcome);
+}
+
 static void pump(Account *account) {
     for (Work *work; (work = slots_take(&account->slots)) != NULL;)
         begin(CONTAINER(work, Ticket, work));
     atomic_store(&account->is_full, slots_are_full(&account->slots));
+    atomic_store(&account->queued, account->slots.queued);
+    atomic_store(&account->working, account->slots.working);
 }
 
 void accounts_pump(Core *core) {
@@ -157,7 +203,9 @@ void account_limit(Account *account) {
 
 /* ---- scopes ---- */
 
+/* A ticket that has failed in the queue has no slot that the code could lend. */
 void queue_open(CallScope *scope) {
+    if (scope->ticket->work.stage == WORK_GONE) return;
     scope->scope = scope_begin(&scope->ticket->work);
     if (scope->scope != NULL) scope_retain(scope->scope);
 }

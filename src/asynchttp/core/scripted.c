@@ -144,7 +144,7 @@ static ScriptedAnswer *find_answer(Ticket *ticket) {
 
 static void move_outcome(Ticket *ticket, ScriptedAnswer *answer) {
     ticket->outcome = answer->outcome;
-    ticket->received = answer->received;
+    ticket_set_received(ticket, answer->received);
     answer->received = NULL;
 }
 

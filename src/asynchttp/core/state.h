@@ -7,6 +7,7 @@
  *     ticket.c    tickets, plans, profiles, headers, routes: made anywhere, released anywhere
  *     queue.c     a ticket's way from the inbox to a slot, and out of the core; scopes
  *     engine.h    what the files above ask of the part that makes transfers, below
+ *     clocks.c    how long a ticket may wait and take, and before when it does not begin
  *     transfer.c  a transfer, from the slot to its end; the one entrance to libcurl, and the one exit
  *     handle.c    easy handles, pooled by profile; libcurl's callbacks
  *     multi.c     multi handles and their sockets
@@ -120,6 +121,7 @@ struct Account {
     Link dirty;   /* among those in which a slot may be free */
     atomic_int limit;
     atomic_int is_full; /* a ticket without a scope has to wait; set by the core's thread */
+    atomic_int queued, working; /* as the core's thread last said */
     Link multis;  /* MultiHandle.sibling */
     Map names;    /* Name.entry, by host:port */
     Map origins;  /* Origin.entry, by origin */
@@ -154,6 +156,7 @@ typedef struct {
 
 typedef enum {
     STAGE_NEW,
+    STAGE_DELAYED, /* does not begin before its time */
     STAGE_QUEUED,  /* waits for a slot */
     STAGE_NAMING,  /* waits for a name */
     STAGE_WAITING, /* waits for the first connection of an origin, or to begin again */
@@ -184,6 +187,28 @@ typedef struct {
     ScriptedAnswer *answer; /* owned; not of libcurl's transfers */
 } Progress;
 
+/* What a ticket with a time limit or a delay needs. */
+typedef struct {
+    Ticket *ticket;
+    Timer timer;
+    int is_known; /* to the heap of timers */
+    int is_late;  /* the total timeout has come */
+    double queue_timeout, total_timeout, delay; /* seconds; set by others before */
+    double slot_due, end_due, begin_due; /* by clock_now; INFINITY: nothing is due */
+} Clocks;
+
+/* Phases, as the core's thread writes them and others read them. */
+typedef _Atomic float Moment; /* seconds since `begun`; negative: not yet */
+
+typedef struct {
+    double begun;
+    Moment named, connected, secured, sent, answered, ended;
+    atomic_size_t uploaded, downloaded;
+} LivePhases;
+
+/* At that time, by clock_now. */
+void moment_set(LivePhases *phases, Moment *moment, double when);
+
 /* What has come of a transfer: see core.h. */
 typedef struct {
     Buffer head, content;
@@ -193,6 +218,7 @@ typedef struct {
     TransferError *error; /* owned */
     Connected *connected; /* owned */
     Buffer trace;         /* under `lock` */
+    LivePhases phases;
 } Received;
 
 struct Ticket {
@@ -217,6 +243,7 @@ struct Ticket {
     /* On its way. */
     Link link; /* among those that wait with it, or are to begin */
     Progress *progress; /* owned; NULL: no transfer is under way */
+    Clocks *clocks;     /* owned; NULL: none */
     Received *received; /* owned; NULL before the transfer, and when the answer has been forgotten */
 };
 
@@ -333,6 +360,7 @@ void scope_tell(CallScope *scope); /* that the code has begun, if that has not b
 /* ticket.c */
 Received *received_new(void); /* NULL: no memory */
 void received_free(Received *received);
+void ticket_set_received(Ticket *ticket, Received *received); /* the ticket owns it then */
 TransferError *ticket_make_error(Ticket *ticket); /* NULL: no memory */
 void ticket_set_progress(Ticket *ticket, Progress *progress); /* others look at it under `lock` */
 void profile_dispose(Profile *profile);
@@ -344,6 +372,8 @@ void queue_submit(Ticket *ticket);
 void queue_transfer(Ticket *ticket);
 void queue_leave(Ticket *ticket);  /* also when a plain request has ended */
 void queue_cancel(Ticket *ticket);
+void queue_go_on(Ticket *ticket); /* the delay is over */
+void queue_expire(Ticket *ticket, OutcomeKind outcome); /* a timeout has come */
 void queue_tell_ended(Ticket *ticket); /* a transfer has ended: done, or an event */
 void queue_open(CallScope *scope);
 void queue_shut(CallScope *scope);
@@ -354,6 +384,14 @@ void accounts_pump(Core *core);
 void ticket_lock_waiters(void);   /* around a fork */
 void ticket_unlock_waiters(void);
 void ticket_forget_waiters(void); /* and unlock: in a forked child */
+
+/* clocks.c */
+void clocks_start(Ticket *ticket);
+int clocks_hold_back(Ticket *ticket); /* returns whether the next transfer has to wait */
+void clocks_wait_for_slot(Ticket *ticket);
+void clocks_have_slot(Ticket *ticket);
+int clocks_are_late(const Ticket *ticket);
+void clocks_stop(Ticket *ticket);
 
 /* transfer.c: libcurl's engine */
 void transfers_begin_again(Core *core); /* those that have waited for something */

@@ -4,6 +4,7 @@
  * to: the core's thread frees that.
  */
 #define _GNU_SOURCE
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,7 +103,7 @@ Headers *headers_new(const char *const *lines, size_t count) {
 
 void headers_release(Headers *headers) {
     if (headers == NULL || !is_last(&headers->references)) return;
-    curl.slist_free_all(headers->list);
+    if (headers->list != NULL) curl.slist_free_all(headers->list);
     free(headers);
 }
 
@@ -282,10 +283,47 @@ static void error_free(TransferError *error) {
     free(error);
 }
 
+static void phases_begin(LivePhases *phases) {
+    Moment *moments[] = {&phases->named, &phases->connected, &phases->secured,
+                         &phases->sent, &phases->answered, &phases->ended};
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) atomic_init(moments[i], -1);
+    phases->begun = clock_now();
+}
+
+void moment_set(LivePhases *phases, Moment *moment, double when) {
+    atomic_store_explicit(moment, (float)fmax(0, when - phases->begun), memory_order_relaxed);
+}
+
 Received *received_new(void) {
     Received *received = calloc(1, sizeof *received);
-    if (received != NULL) received->content_length = -1;
+    if (received == NULL) return NULL;
+    received->content_length = -1;
+    phases_begin(&received->phases);
     return received;
+}
+
+static Phases phases_now(const LivePhases *live) {
+    return (Phases){
+        .begun = live->begun,
+        .named = live->named,
+        .connected = live->connected,
+        .secured = live->secured,
+        .sent = live->sent,
+        .answered = live->answered,
+        .ended = live->ended,
+        .uploaded = live->uploaded,
+        .downloaded = live->downloaded,
+    };
+}
+
+int ticket_phases(Ticket *ticket, Phases *phases) {
+    if (ticket->account == NULL) return 0;
+    Core *core = ticket->account->core;
+    pthread_mutex_lock(&core->lock);
+    int has_any = ticket->received != NULL;
+    if (has_any) *phases = phases_now(&ticket->received->phases);
+    pthread_mutex_unlock(&core->lock);
+    return has_any;
 }
 
 void received_free(Received *received) {
@@ -353,6 +391,7 @@ void ticket_release(Ticket *ticket) {
     scope_drop(ticket->asked_by);
     plan_release(ticket->plan);
     ticket_forget_answer(ticket);
+    free(ticket->clocks);
     free(ticket);
 }
 
@@ -368,6 +407,13 @@ void ticket_set_progress(Ticket *ticket, Progress *progress) {
     Core *core = ticket->account->core;
     pthread_mutex_lock(&core->lock);
     ticket->progress = progress;
+    pthread_mutex_unlock(&core->lock);
+}
+
+void ticket_set_received(Ticket *ticket, Received *received) {
+    Core *core = ticket->account->core;
+    pthread_mutex_lock(&core->lock);
+    ticket->received = received;
     pthread_mutex_unlock(&core->lock);
 }
 

@@ -50,6 +50,7 @@ static void enter(Ticket *ticket) {
     }
     atomic_store(&ticket->stage, STAGE_ACTIVE);
     ticket->progress->handle = handle;
+    moment_set(&ticket->received->phases, &ticket->received->phases.named, clock_now());
     ticket->progress->moved = ticket->account->core->now;
     code = handle_prepare(handle, ticket);
     if (code == CURLE_OK) code = names_load(handle, multi, ticket);
@@ -92,7 +93,7 @@ static void start(Ticket *ticket) {
         progress->moved = clock_now();
         ticket_set_progress(ticket, progress);
     }
-    ticket->received = received_new();
+    ticket_set_received(ticket, received_new());
     if (progress == NULL || ticket->received == NULL
         || (timeout >= 0 && watch_silence(progress, core, timeout) < 0))
         transfer_end(ticket, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY);
@@ -203,8 +204,19 @@ static void stop(Ticket *ticket) {
     free(progress);
 }
 
+/* libcurl itself has read a body in memory. */
+static void note_end(Ticket *ticket) {
+    Received *received = ticket->received;
+    EasyHandle *handle = ticket->progress == NULL ? NULL : ticket->progress->handle;
+    if (received == NULL || handle == NULL) return;
+    moment_set(&received->phases, &received->phases.ended, handle->core->now);
+    if (ticket->body != NULL)
+        atomic_store(&received->phases.uploaded, (size_t)info_offset(handle->easy, CURLINFO_SIZE_UPLOAD_T));
+}
+
 void transfer_end(Ticket *ticket, OutcomeKind outcome, int code) {
     ticket->outcome = outcome;
+    note_end(ticket);
     if (outcome != OUTCOME_ANSWERED) {
         TransferError *error = ticket_make_error(ticket);
         if (error != NULL) error->code = code;

@@ -1,0 +1,108 @@
+/* Clocks: how long a ticket may wait for a slot, how long all of it may take, and before when its next
+ * transfer does not begin. Few tickets have any.
+ *
+ * Rules:
+ * - One timer is set, for whatever is due first; together with the silences, after libcurl has acted.
+ * - What happens then is decided in queue.c: by `queue_go_on` and `queue_expire`.
+ * - Time that others take between two transfers counts; what is late then is found at the next transfer.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "state.h"
+
+/* NULL: no memory. */
+static Clocks *clocks_of(Ticket *ticket) {
+    if (ticket->clocks != NULL) return ticket->clocks;
+    Clocks *clocks = calloc(1, sizeof *clocks);
+    if (clocks == NULL) return NULL;
+    clocks->ticket = ticket;
+    clocks->queue_timeout = clocks->total_timeout = INFINITY;
+    clocks->slot_due = clocks->end_due = clocks->begin_due = INFINITY;
+    return ticket->clocks = clocks;
+}
+
+/* ---- set by others ---- */
+
+int ticket_set_timeouts(Ticket *ticket, double queue, double total) {
+    Clocks *clocks = clocks_of(ticket);
+    if (clocks == NULL) return -1;
+    clocks->queue_timeout = queue;
+    clocks->total_timeout = total;
+    return 0;
+}
+
+int ticket_delay(Ticket *ticket, double seconds) {
+    Clocks *clocks = clocks_of(ticket);
+    if (clocks == NULL) return -1;
+    clocks->delay = seconds;
+    return 0;
+}
+
+/* ---- on the core's thread ---- */
+
+static void watch(Clocks *clocks) {
+    Timers *timers = &clocks->ticket->account->core->silences;
+    double due = fmin(clocks->begin_due, fmin(clocks->slot_due, clocks->end_due));
+    if (!clocks->is_known) return;
+    if (isinf(due)) timers_clear(timers, &clocks->timer);
+    else timers_set(timers, &clocks->timer, due);
+}
+
+static void ring(Timer *timer) {
+    Clocks *clocks = CONTAINER(timer, Clocks, timer);
+    Ticket *ticket = clocks->ticket;
+    double now = ticket->account->core->now;
+    if (now >= clocks->end_due) {
+        clocks->is_late = 1;
+        clocks->end_due = INFINITY;
+        queue_expire(ticket, OUTCOME_TOTAL_TIMEOUT);
+    } else if (now >= clocks->slot_due) {
+        queue_expire(ticket, OUTCOME_QUEUE_TIMEOUT);
+    } else if (now >= clocks->begin_due) {
+        clocks->begin_due = INFINITY;
+        watch(clocks);
+        queue_go_on(ticket);
+    } else watch(clocks);
+}
+
+void clocks_start(Ticket *ticket) {
+    Clocks *clocks = ticket->clocks;
+    if (clocks == NULL) return;
+    clocks->timer.run = ring;
+    clocks->is_known = timers_know(&ticket->account->core->silences) == 0; /* else nothing is late */
+    clocks->end_due = clock_now() + clocks->total_timeout;
+    watch(clocks);
+}
+
+int clocks_hold_back(Ticket *ticket) {
+    Clocks *clocks = ticket->clocks;
+    if (clocks == NULL || clocks->delay <= 0 || !clocks->is_known) return 0;
+    clocks->begin_due = clock_now() + clocks->delay;
+    clocks->delay = 0;
+    watch(clocks);
+    return 1;
+}
+
+void clocks_wait_for_slot(Ticket *ticket) {
+    Clocks *clocks = ticket->clocks;
+    if (clocks == NULL) return;
+    clocks->slot_due = clock_now() + clocks->queue_timeout;
+    watch(clocks);
+}
+
+void clocks_have_slot(Ticket *ticket) {
+    Clocks *clocks = ticket->clocks;
+    if (clocks == NULL) return;
+    clocks->slot_due = INFINITY;
+    watch(clocks);
+}
+
+int clocks_are_late(const Ticket *ticket) { return ticket->clocks != NULL && ticket->clocks->is_late; }
+
+void clocks_stop(Ticket *ticket) {
+    Clocks *clocks = ticket->clocks;
+    if (clocks == NULL || !clocks->is_known) return;
+    timers_forget(&ticket->account->core->silences, &clocks->timer);
+    clocks->is_known = 0;
+}
