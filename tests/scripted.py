@@ -219,6 +219,22 @@ def _fields(lines: list[bytes]) -> dict[str, str]:
     return {name.rstrip(";"): value for name, colon, value in split if colon or name[-1] == ";"}
 
 
+class MemoryCache:
+    """A cache that takes no time."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, bytes] = {}
+
+    def get(self, key: str) -> bytes | None:
+        return self._entries.get(key)
+
+    def set(self, key: str, value: bytes) -> None:
+        self._entries[key] = value
+
+    def delete(self, key: str) -> None:
+        self._entries.pop(key, None)
+
+
 class ScriptedHttp(Http):
     """An Http whose transfers a server answers that is no server."""
 

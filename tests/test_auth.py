@@ -1,4 +1,4 @@
-"""Authentication: what httplib2 lacks, many requests at once, and what is refused.
+"""Authentication: what httplib2 lacks, and what is refused. Many requests at once: test_policies.
 
 Against httpbin, which knows nothing of httplib2; that the rest is httplib2's is shown by
 test_differential and by httplib2's own tests.
@@ -24,7 +24,6 @@ from asynchttp.response import Response
 from tests.conftest import RawServers
 from tests.oracle import answers
 from tests.servers.raw import RawServer
-from tests.servers.seen import PATIENCE
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -95,28 +94,6 @@ def test_the_next_nonce_is_taken(http: Http, raw_server: RawServers) -> None:
     for _ in range(3):
         assert http.request(server.url()).response.status == 200
     assert nonces(server) == [("one", "1"), ("two", "1"), ("two", "2")]
-
-
-def test_digest_of_many_requests_at_once(http: Http, raw_server: RawServers) -> None:
-    """No count is used twice with a nonce (RFC 7616, 3.4)."""
-    challenge = asks('Digest realm="here", nonce="n", qop="auth"')
-    server = raw_server([answers(challenge, OK)])
-    assert http.request(server.url()).response.status == 200
-    promises = [http.request(server.url()) for _ in range(50)]
-    assert {promise.response.status for promise in promises} == {200}
-    assert sorted(int(count) for _, count in nonces(server)) == list(range(1, 52))
-
-
-def test_of_many_that_were_challenged_at_once_one_is_remembered(
-    http: Http, raw_server: RawServers
-) -> None:
-    challenge = asks('Basic realm="here"')
-    scripts = [[answers(challenge, OK)] for _ in range(20)]
-    server = raw_server(*scripts)
-    http.max_workers = 20
-    promises = [http.request(server.url()) for _ in range(20)]
-    assert {promise.exception(PATIENCE) for promise in promises} == {None}
-    assert len(http.authorizations) <= 1
 
 
 def response(challenge: str) -> Response:

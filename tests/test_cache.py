@@ -1,6 +1,6 @@
-"""The cache where httplib2 has nothing to say: many requests at once, entries that are broken, and
-processes that are killed. That it is httplib2's otherwise is shown by test_differential and by
-httplib2's own tests.
+"""The cache where httplib2 has nothing to say: entries that are broken, many threads and processes,
+processes that are killed; requests that are the same at the same time: test_coalescing. That the
+cache is httplib2's otherwise is shown by test_differential and by httplib2's own tests.
 """
 
 import concurrent.futures as cf
@@ -12,11 +12,10 @@ from pathlib import Path
 import httplib2
 import pytest
 
-from asynchttp import Http, Promise
+from asynchttp import Http
 from asynchttp.filecache import SafeFileCache
 from tests.conftest import RawServers
 from tests.programs import run
-from tests.servers.app import Gate
 from tests.servers.raw import Step, head, send
 from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
@@ -37,121 +36,6 @@ def entries(tmp_path: Path) -> list[Path]:
 def answer(content: bytes, *fields: str) -> Step:
     lines = [f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}", *fields, "", ""]
     return send("\r\n".join(lines).encode() + content)
-
-
-# At once
-
-
-def ask_at_once(http: Http, gate: Gate, count: int, **headers: str) -> list[Promise]:
-    """The first is on the wire before the others are made."""
-    first = http.request(gate.url(), headers=headers)
-    gate.arrived.wait_for(1)
-    return [first, *(http.request(gate.url(), headers=headers) for _ in range(count - 1))]
-
-
-def test_the_same_requests_at_once_are_one(http: Http, server: WebServer) -> None:
-    gate = server.gate()
-    promises = ask_at_once(http, gate, 20)
-    gate.open()
-    assert {promise.response.status for promise in promises} == {200}
-    assert len(gate.arrived) == 1
-    assert [promise.response.fromcache for promise in promises] == [False] + [True] * 19
-
-
-def test_each_has_a_response_of_its_own(http: Http, server: WebServer) -> None:
-    gate = server.gate()
-    one, other = ask_at_once(http, gate, 2)
-    gate.open()
-    one.response["x-mine"] = "yes"
-    assert "x-mine" not in other.response
-    assert one.content == other.content
-
-
-def test_other_headers_make_another_request(http: Http, server: WebServer) -> None:
-    gate = server.gate()
-    promises = [http.request(gate.url(), headers={"accept": kind}) for kind in "ab"]
-    gate.arrived.wait_for(2)
-    gate.open()
-    assert [promise.response.fromcache for promise in promises] == [False, False]
-
-
-@pytest.mark.parametrize("directive", ["no-store", "no-cache"])
-def test_who_wants_an_answer_of_his_own_gets_it(
-    http: Http, server: WebServer, directive: str
-) -> None:
-    gate = server.gate()
-    promises = [http.request(gate.url(), headers={"cache-control": directive}) for _ in range(3)]
-    gate.arrived.wait_for(3)
-    gate.open()
-    assert [promise.response.fromcache for promise in promises] == [False] * 3
-
-
-@pytest.mark.parametrize("directive", ["no-store", "no-cache"])
-def test_what_may_not_be_used_for_another_is_not(
-    http: Http, raw_server: RawServers, directive: str
-) -> None:
-    """Those who waited ask themselves (RFC 9111, 5.2.2)."""
-    asked = threading.Event()
-
-    def wait_until_asked(_: object) -> None:
-        asked.wait(PATIENCE)
-
-    own = [head, answer(b"own", f"Cache-Control: {directive}")]
-    server = raw_server([head, wait_until_asked, *own[1:]], own, own)
-    first = http.request(server.url())
-    server.heads.wait_for(1)
-    others = [http.request(server.url()) for _ in range(2)]
-    asked.set()
-    assert [bytes(each.content) for each in [first, *others]] == [b"own"] * 3
-    assert len(server.heads) == 3
-
-
-def test_when_the_first_is_cancelled_the_next_asks(http: Http, server: WebServer) -> None:
-    gate = server.gate()
-    first, second, third = ask_at_once(http, gate, 3)
-    assert first.cancel()
-    gate.arrived.wait_for(2)
-    gate.open()
-    assert (second.response.fromcache, third.response.fromcache) == (False, True)
-    assert len(gate.arrived) == 2
-
-
-def test_when_the_first_fails_the_others_ask(http: Http, raw_server: RawServers) -> None:
-    broken = [head, send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")]
-    fine = [head, answer(b"fine")]
-    server = raw_server(broken, fine, fine)
-    promises = [http.request(server.url()) for _ in range(3)]
-    errors = [promise.exception() for promise in promises]
-    assert [error is None for error in errors] == [False, True, True]
-    assert [bytes(promise.content) for promise in promises[1:]] == [b"fine"] * 2
-
-
-def test_one_that_waits_for_another_can_be_cancelled(http: Http, server: WebServer) -> None:
-    gate = server.gate()
-    first, second, third = ask_at_once(http, gate, 3)
-    assert second.cancel()
-    gate.open()
-    assert {first.response.status, third.response.status} == {200}
-    http.close()  # no slot is lost
-
-
-def test_waiting_for_another_takes_no_more_workers(tmp_path: Path, server: WebServer) -> None:
-    with Http(str(tmp_path), max_workers=2) as http:
-        gate = server.gate()
-        promises = ask_at_once(http, gate, 20)
-        gate.open()
-        assert {promise.exception(PATIENCE) for promise in promises} == {None}
-
-
-def test_callbacks_of_those_that_share(http: Http, server: WebServer) -> None:
-    gate = server.gate()
-    promises = [
-        http.request(gate.url(), callback=lambda promise: len(promise.content)) for _ in range(10)
-    ]
-    gate.arrived.wait_for(1)
-    gate.open()
-    assert cf.wait(promises, PATIENCE).not_done == set()
-    assert [promise.exception() for promise in promises] == [None] * 10
 
 
 # Entries
@@ -310,54 +194,6 @@ def test_a_change_of_the_cache_counts_for_what_comes_after(
     assert http.request(server.url(FRESH)).response.fromcache is False
     http.cache = httplib2.FileCache(str(tmp_path / "cache"))
     assert http.request(server.url(FRESH)).response.fromcache is True
-
-
-def test_who_is_set_up_otherwise_does_not_share(http: Http, server: WebServer) -> None:
-    gate = server.gate()
-    http.request(gate.url())
-    gate.arrived.wait_for(1)
-    http.follow_redirects = False
-    http.request(gate.url())
-    gate.arrived.wait_for(2)
-    http.request(gate.url(), redirections=1)
-    gate.arrived.wait_for(3)
-    gate.open()
-
-
-def test_after_a_change_nobody_waits_for_what_was_asked_before(
-    http: Http, server: WebServer
-) -> None:
-    gate = server.gate()
-    before = http.request(gate.url())
-    gate.arrived.wait_for(1)
-    change = http.request(gate.url(), "DELETE")
-    gate.arrived.wait_for(2)
-    during = http.request(gate.url())
-    gate.arrived.wait_for(3)
-    gate.open()
-    change.result()
-    assert not any(promise.response.fromcache for promise in (before, during))
-
-
-@pytest.mark.parametrize("ask_again", ["callback", "done"])
-def test_who_failed_may_ask_again_and_wait(
-    http: Http, raw_server: RawServers, ask_again: str
-) -> None:
-    broken = [head, send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")]
-    server = raw_server(broken, [head, answer(b"fine")])
-    contents: list[bytes] = []
-
-    def again(_: object) -> None:
-        contents.append(bytes(http.request(server.url()).content))
-
-    if ask_again == "callback":
-        http.request(server.url(), callback=again).exception(PATIENCE)
-    else:
-        promise = http.request(server.url())
-        promise.add_done_callback(again)
-        promise.exception(PATIENCE)
-    http.close()
-    assert contents == [b"fine"]
 
 
 def test_a_304_does_not_change_the_length_of_what_is_kept(

@@ -1,0 +1,338 @@
+"""Policies all the way from `request` to the look: redirects, credentials, cache, retries, errors.
+
+Decisions on their own are tested in test_exchange, and that they are httplib2's where both clients
+meet a server. Here the core and the dispatcher take part, and the transfers are scripted: what is
+sent is what libcurl would be told.
+"""
+
+import errno
+import http.client
+from collections.abc import Callable, Iterator
+
+import httplib2
+import pytest
+
+from asynchttp import Promise
+from tests.scripted import (
+    CLOSED,
+    CUT_IN_HEAD,
+    CUT_SHORT,
+    HOST,
+    REFUSED,
+    RESET,
+    STALE,
+    TIMED_OUT,
+    UNKNOWN_HOST,
+    UNREACHABLE,
+    Failure,
+    MemoryCache,
+    ScriptedHttp,
+    ScriptedServer,
+    reply,
+)
+from tests.servers.seen import PATIENCE
+
+FRESH = ("Cache-Control: max-age=1000", "Date: Fri, 01 Jan 2100 00:00:00 GMT")
+
+
+@pytest.fixture
+def client(scripted: ScriptedServer) -> Iterator[ScriptedHttp]:
+    """With one slot, which each step of a request has to use in turn."""
+    with scripted.http(max_workers=1) as client:
+        yield client
+    assert client.pending == 0
+
+
+def ignore(_: Promise) -> None:
+    pass
+
+
+observed = pytest.mark.parametrize("callback", [None, ignore], ids=["plain", "with callback"])
+Callback = Callable[[Promise], object]
+
+
+# Redirects
+
+
+@observed
+def test_redirects_are_followed_in_one_slot(
+    scripted: ScriptedServer, client: ScriptedHttp, callback: Callback | None
+) -> None:
+    promise = client.request(HOST + "/0", callback=callback)
+    client.request(HOST + "/other")
+    for number in range(3):
+        transfer = scripted.next()
+        assert transfer.path == f"/{number}"
+        transfer.answer(302, f"Location: /{number + 1}")
+    scripted.next().answer(200, content=b"found")
+    assert promise.content == b"found"
+    assert promise.response.previous is not None
+    assert promise.response.previous["location"] == HOST + "/1"
+    assert scripted.next().path == "/other"
+    scripted.answer_rest()
+
+
+def test_redirect_after_a_post_is_a_get_without_a_body(
+    scripted: ScriptedServer, client: ScriptedHttp
+) -> None:
+    promise = client.request(HOST + "/form", "POST", body="form", headers={"X-Mine": "yes"})
+    sent = scripted.next()
+    assert (sent.method, sent.body, sent.headers["x-mine"]) == ("POST", b"form", "yes")
+    sent.answer(303, "Location: /done")
+    sent = scripted.next()
+    assert (sent.method, sent.path, sent.body) == ("GET", "/done", None)
+    sent.answer()
+    assert promise.response.status == 200
+
+
+def test_redirects_end_at_the_limit(scripted: ScriptedServer, client: ScriptedHttp) -> None:
+    scripted.on("GET", "/loop", reply(302, "Location: /loop"))
+    promise = client.request(HOST + "/loop", redirections=3)
+    assert isinstance(promise.exception(PATIENCE), httplib2.RedirectLimit)
+    assert scripted.paths == ["/loop"] * 4
+
+
+# Plans: requests that differ in the URL alone share what libcurl is told of the rest.
+
+
+def test_each_request_sends_what_was_asked_for(
+    scripted: ScriptedServer, client: ScriptedHttp
+) -> None:
+    scripted.answer_rest()
+    methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "GET"]
+    bodies = [None, None, "b", b"", None, "with a body"]
+    asked = [
+        (method, f"{HOST}/{number}", {"x": value}, body)
+        for number in range(2)
+        for value in ("a", "b", "")
+        for method, body in zip(methods, bodies, strict=True)
+    ]
+    for method, url, headers, body in asked:
+        client.request(url, method, body, headers)
+    client.close()
+    sent = [
+        (transfer.method, transfer.url, {"x": transfer.headers["x"]}, transfer.body)
+        for transfer in scripted.arrived
+    ]
+    expected = [(m, u, h, None if b is None else _bytes(b)) for m, u, h, b in asked]
+    assert sent == expected
+
+
+def _bytes(body: str | bytes) -> bytes:
+    return body.encode() if isinstance(body, str) else body
+
+
+# Credentials
+
+
+@observed
+def test_challenge_is_answered_with_the_credentials(
+    scripted: ScriptedServer, client: ScriptedHttp, callback: Callback | None
+) -> None:
+    client.add_credentials("name", "password")
+    promise = client.request(HOST, callback=callback)
+    sent = scripted.next()
+    assert "authorization" not in sent.headers
+    sent.answer(401, 'WWW-Authenticate: Basic realm="here"')
+    sent = scripted.next()
+    assert sent.headers["authorization"] == "Basic bmFtZTpwYXNzd29yZA=="
+    sent.answer(content=b"secret")
+    assert promise.content == b"secret"
+    client.request(HOST)
+    assert "authorization" in scripted.next().headers  # from then on at once
+    scripted.answer_rest()
+
+
+def test_challenge_without_credentials_is_the_answer(
+    scripted: ScriptedServer, client: ScriptedHttp
+) -> None:
+    promise = client.request(HOST)
+    scripted.next().answer(401, 'WWW-Authenticate: Basic realm="here"')
+    assert promise.response.status == 401
+
+
+def test_digests_of_many_requests_at_once_use_each_count_once(scripted: ScriptedServer) -> None:
+    """RFC 7616, 3.4."""
+    with scripted.http() as client:
+        client.add_credentials("name", "password")
+        first = client.request(HOST)
+        scripted.next().answer(401, 'WWW-Authenticate: Digest realm="here", nonce="n", qop="auth"')
+        scripted.next().answer()
+        assert first.response.status == 200
+        for _ in range(20):
+            client.request(HOST)
+        scripted.answer_rest()
+    proofs = [each.headers["authorization"] for each in list(scripted.arrived)[1:]]
+    counts = [int(proof.partition("nc=")[2][:8], 16) for proof in proofs]
+    assert sorted(counts) == list(range(1, 22))
+
+
+def test_of_many_that_are_challenged_at_once_one_is_remembered(scripted: ScriptedServer) -> None:
+    with scripted.http(max_workers=20) as client:
+        client.add_credentials("name", "password")
+        promises = [client.request(HOST) for _ in range(20)]
+        for transfer in scripted.wait_for(20):
+            transfer.answer(401, 'WWW-Authenticate: Basic realm="here"')
+        for transfer in scripted.wait_for(20):
+            transfer.answer()
+        assert {promise.response.status for promise in promises} == {200}
+        assert len(client.authorizations) == 1
+
+
+# The cache
+
+
+@pytest.fixture
+def cached(scripted: ScriptedServer) -> Iterator[ScriptedHttp]:
+    with scripted.http(cache=MemoryCache(), max_workers=1) as client:
+        yield client
+    assert client.pending == 0
+
+
+@observed
+def test_fresh_answer_is_served_without_a_transfer(
+    scripted: ScriptedServer, cached: ScriptedHttp, callback: Callback | None
+) -> None:
+    first = cached.request(HOST, callback=callback)
+    scripted.next().answer(200, *FRESH, content=b"content")
+    assert first.content == b"content"
+    second = cached.request(HOST, callback=callback)
+    assert (second.content, second.response.fromcache) == (b"content", True)
+    assert len(scripted.arrived) == 1
+
+
+def test_stale_answer_is_validated(scripted: ScriptedServer, cached: ScriptedHttp) -> None:
+    cached.request(HOST)
+    scripted.next().answer(200, 'ETag: "a"', "X: old", content=b"content")
+    unchanged = cached.request(HOST)
+    sent = scripted.next()
+    assert sent.headers["if-none-match"] == '"a"'
+    sent.answer(304, 'ETag: "a"', "X: new")
+    assert (unchanged.content, unchanged.response.fromcache) == (b"content", True)
+    assert (unchanged.response.status, unchanged.response["x"]) == (200, "new")
+    changed = cached.request(HOST)
+    scripted.next().answer(200, 'ETag: "b"', content=b"changed")
+    assert (changed.content, changed.response.fromcache) == (b"changed", False)
+
+
+def test_unsafe_method_drops_what_was_stored(
+    scripted: ScriptedServer, cached: ScriptedHttp
+) -> None:
+    for method in ("GET", "DELETE", "GET"):
+        promise = cached.request(HOST, method)
+        scripted.next().answer(200, *FRESH)
+        assert promise.response.fromcache is False
+
+
+def test_permanent_redirect_is_remembered(scripted: ScriptedServer, cached: ScriptedHttp) -> None:
+    scripted.on("GET", "/old", reply(301, "Location: /new"))
+    scripted.on("GET", "/new", reply(200, content=b"/new"))
+    contents = [bytes(cached.request(HOST + "/old").content) for _ in range(2)]
+    assert contents == [b"/new"] * 2
+    assert scripted.paths == ["/old", "/new", "/new"]
+
+
+# Retries
+
+
+@observed
+@pytest.mark.parametrize("failure", [STALE, CLOSED], ids=["stale", "closed"])
+def test_request_that_nothing_answered_is_sent_once_more(
+    scripted: ScriptedServer, client: ScriptedHttp, failure: Failure, callback: Callback | None
+) -> None:
+    promise = client.request(HOST, "POST", body="body", callback=callback)
+    first = scripted.next()
+    first.fail(failure)
+    second = scripted.next()
+    assert (first.is_on_new_connection, second.is_on_new_connection) == (False, True)
+    assert first.body == second.body == b"body"
+    assert not first.answer()  # of the second transfer
+    second.answer(content=b"answer")
+    assert promise.content == b"answer"
+
+
+def test_request_that_nothing_answers_twice_fails(
+    scripted: ScriptedServer, client: ScriptedHttp
+) -> None:
+    promise = client.request(HOST)
+    scripted.next().fail(STALE)
+    scripted.next().fail(CLOSED)
+    assert isinstance(promise.exception(PATIENCE), http.client.RemoteDisconnected)
+    assert len(scripted.arrived) == 2
+
+
+def test_unreachable_network_is_tried_as_often_as_httplib2_says(
+    scripted: ScriptedServer, client: ScriptedHttp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(httplib2, "RETRIES", 4)
+    scripted.on("GET", "/", lambda transfer: transfer.fail(UNREACHABLE))
+    error = client.request(HOST + "/").exception(PATIENCE)
+    assert isinstance(error, OSError)
+    assert error.errno == errno.ENETUNREACH
+    assert len(scripted.arrived) == 4
+
+
+# Errors
+
+
+FAILURES: dict[str, tuple[Failure, type[BaseException]]] = {
+    "refused": (REFUSED, ConnectionRefusedError),
+    "reset": (RESET, ConnectionResetError),
+    "cut short": (CUT_SHORT, http.client.IncompleteRead),
+    "cut in the head": (CUT_IN_HEAD, http.client.IncompleteRead),
+    "unknown host": (UNKNOWN_HOST, httplib2.ServerNotFoundError),
+    "timed out": (TIMED_OUT, TimeoutError),
+}
+each_failure = pytest.mark.parametrize(("failure", "kind"), FAILURES.values(), ids=FAILURES)
+
+
+@observed
+@each_failure
+def test_failure_is_the_exception_of_httplib2_and_says_whose_it_is(
+    scripted: ScriptedServer,
+    client: ScriptedHttp,
+    failure: Failure,
+    kind: type[BaseException],
+    callback: Callback | None,
+) -> None:
+    promise = client.request(HOST + "/path", callback=callback)
+    scripted.next().fail(failure)
+    error = promise.exception(PATIENCE)
+    assert type(error) is kind
+    [note] = error.__notes__
+    assert note.startswith(f"GET {HOST}/path, made here")
+    assert __file__ in note
+    with pytest.raises(kind) as raised:
+        promise.response.status  # noqa: B018  # a look
+    assert raised.value is error
+
+
+def test_failure_at_a_later_step_names_the_request_as_it_was_made(
+    scripted: ScriptedServer, client: ScriptedHttp
+) -> None:
+    promise = client.request(HOST + "/asked")
+    scripted.next().answer(302, "Location: http://other.test/")
+    scripted.next().fail(UNKNOWN_HOST)
+    error = promise.exception(PATIENCE)
+    assert str(error) == "Unable to find the server at other.test"
+    assert error is not None
+    [note] = error.__notes__
+    assert note.startswith(f"GET {HOST}/asked")
+
+
+def test_what_came_of_a_cut_answer_is_in_the_exception(
+    scripted: ScriptedServer, client: ScriptedHttp
+) -> None:
+    promise = client.request(HOST)
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
+    scripted.next().fail(CUT_SHORT, head, b"only this")
+    error = promise.exception(PATIENCE)
+    assert isinstance(error, http.client.IncompleteRead)
+    assert (error.partial, error.expected) == (b"only this", 91)
+
+
+def test_errors_may_be_responses(scripted: ScriptedServer, client: ScriptedHttp) -> None:
+    client.force_exception_to_status_code = True
+    promise = client.request(HOST)
+    scripted.next().fail(TIMED_OUT)
+    assert promise.response.status == 408
