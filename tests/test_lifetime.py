@@ -24,6 +24,7 @@ from asynchttp.future import LeanFuture
 from tests.conftest import RawServers, until_one_worker_is_left, workers_now
 from tests.interruption import Interruption
 from tests.programs import run
+from tests.scripted import HOST, ScriptedServer
 from tests.servers.raw import OK, head, send, until_closed
 from tests.servers.seen import PATIENCE, Seen
 from tests.servers.web import WebServer
@@ -52,21 +53,27 @@ def no_thread_is_left(idle_workers_end: None) -> Iterator[None]:
 # Closing
 
 
-def test_close_finishes_what_is_pending(server: WebServer) -> None:
-    gate = server.gate()
-    http = Http(max_workers=2)
-    called: list[bytes] = []
-    promises = [
-        http.request(gate.url(str(number)), callback=lambda p: called.append(bytes(p.content)))
-        for number in range(6)
-    ]
-    followed = promises[5].then(lambda response, content: bytes(content))
-    gate.open()
-    http.close()
+def test_close_waits_for_what_is_pending_and_all_that_follows(scripted: ScriptedServer) -> None:
+    http = scripted.http(max_workers=2)
+    told: list[str] = []
+
+    def call_back(promise: Promise) -> None:
+        told.append(promise.request.uri)
+        http.request(HOST + "/late", callback=lambda promise: told.append("late"))
+
+    promises = [http.request(f"{HOST}/{number}") for number in range(5)]
+    promises.append(http.request(HOST + "/last", callback=call_back))
+    followed = promises[-1].then(lambda response, content: told.append("followed"))
+    with ThreadPoolExecutor(1) as thread:
+        closing = thread.submit(http.close)
+        for number in range(7):
+            assert scripted.arrived.wait_for(number + 1)
+            assert not closing.done()
+            scripted.waiting[0].answer()
+        closing.result(PATIENCE)
     assert all(promise.done() for promise in promises)
-    assert sorted(called) == [b"0", b"1", b"2", b"3", b"4", b"5"]
     assert followed.done()
-    assert followed.result() == b"5"
+    assert sorted(told) == ["followed", HOST + "/last", "late"]
 
 
 def test_close_can_cancel_instead(server: WebServer) -> None:
@@ -82,7 +89,9 @@ def test_close_can_cancel_instead(server: WebServer) -> None:
     assert len(server.received) == 2
 
 
-def test_close_waits_for_the_callback_that_runs_even_when_it_cancels(server: WebServer) -> None:
+def test_close_waits_for_the_callback_that_runs_even_when_it_cancels(
+    scripted: ScriptedServer,
+) -> None:
     runs, may_end, ended = threading.Event(), threading.Event(), threading.Event()
 
     def call_back(_: Promise) -> None:
@@ -90,9 +99,10 @@ def test_close_waits_for_the_callback_that_runs_even_when_it_cancels(server: Web
         assert may_end.wait(PATIENCE)
         ended.set()
 
-    http = Http(max_workers=1)
-    running = http.request(server.url(), callback=call_back)
-    queued = http.request(server.url())
+    http = scripted.http(max_workers=1)
+    running = http.request(HOST, callback=call_back)
+    queued = http.request(HOST)
+    scripted.next().answer()
     assert runs.wait(PATIENCE)
     queued.add_done_callback(lambda _: may_end.set())
     http.close(cancel_futures=True)
@@ -189,23 +199,17 @@ def test_close_in_a_callback_of_its_own(server: WebServer) -> None:
     assert all(promise.response.status == 200 for promise in closing)
 
 
-def test_close_in_a_callback_cancels_the_others(server: WebServer) -> None:
-    def call_back(_: Promise) -> None:
-        all_are_queued.wait(PATIENCE)
-        http.close(cancel_futures=True)
-
-    all_are_queued = threading.Event()
-    gate = server.gate()
-    http = Http(max_workers=2)
-    waiting = [http.request(gate.url())]
-    gate.arrived.wait_for(1)
-    closing = http.request(server.url(), callback=call_back)
-    waiting += [http.request(gate.url()) for _ in range(5)]
-    all_are_queued.set()
+def test_close_in_a_callback_cancels_the_others(scripted: ScriptedServer) -> None:
+    http = scripted.http(max_workers=2)
+    others = [http.request(HOST)]
+    closing = http.request(HOST, callback=lambda _: http.close(cancel_futures=True))
+    others += [http.request(HOST) for _ in range(5)]
+    scripted.wait_for(2)[1].answer()
     assert closing.response.status == 200
-    concurrent.futures.wait(waiting, PATIENCE)
-    assert all(promise.cancelled() for promise in waiting)
-    gate.aborted.wait_for(1)
+    concurrent.futures.wait(others, PATIENCE)
+    assert all(promise.cancelled() for promise in others)
+    http.close()
+    assert (http.pending, len(scripted.arrived)) == (0, 2)
 
 
 def test_close_in_a_callback_of_another_http_waits(server: WebServer) -> None:
