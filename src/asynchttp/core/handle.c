@@ -233,7 +233,7 @@ static void note_time(EasyHandle *handle, Moment *moment, int option) {
 
 static void note_connection(EasyHandle *handle) {
     LivePhases *phases = &handle->ticket->received->phases;
-    moment_set(phases, &phases->sent, clock_now());
+    moment_set(phases, &phases->sent, handle->core->now);
     if (info_long(handle->easy, CURLINFO_NUM_CONNECTS) == 0) return;
     note_time(handle, &phases->connected, CURLINFO_CONNECT_TIME_T);
     note_time(handle, &phases->secured, CURLINFO_APPCONNECT_TIME_T);

@@ -302,18 +302,22 @@ Received *received_new(void) {
     return received;
 }
 
+/* The core's thread looks at the clock once in a turn: what is later may seem earlier. */
+static float not_before(float moment, float before) { return moment < 0 ? moment : fmaxf(moment, before); }
+
 static Phases phases_now(const LivePhases *live) {
-    return (Phases){
+    Phases now = {
         .begun = live->begun,
         .named = live->named,
         .connected = live->connected,
         .secured = live->secured,
-        .sent = live->sent,
-        .answered = live->answered,
-        .ended = live->ended,
         .uploaded = live->uploaded,
         .downloaded = live->downloaded,
     };
+    now.sent = not_before(live->sent, fmaxf(now.named, fmaxf(now.connected, now.secured)));
+    now.answered = not_before(live->answered, now.sent);
+    now.ended = not_before(live->ended, now.answered);
+    return now;
 }
 
 int ticket_phases(Ticket *ticket, Phases *phases) {

@@ -50,7 +50,8 @@ static void enter(Ticket *ticket) {
     }
     atomic_store(&ticket->stage, STAGE_ACTIVE);
     ticket->progress->handle = handle;
-    moment_set(&ticket->received->phases, &ticket->received->phases.named, clock_now());
+    LivePhases *phases = &ticket->received->phases;
+    moment_set(phases, &phases->named, ticket->account->core->now);
     ticket->progress->moved = ticket->account->core->now;
     code = handle_prepare(handle, ticket);
     if (code == CURLE_OK) code = names_load(handle, multi, ticket);
