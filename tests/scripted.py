@@ -14,8 +14,8 @@ engine ends one. Nothing is slow, and nothing happens before the test says so.
 Rules:
 - The script runs on the worker with the dispatcher's role: the script notes the transfer, or
   answers by a rule, and never waits.
-- Whoever leaves the `with` block of such an Http by an exception cancels what is pending: else a
-  test that fails would wait for answers.
+- At the end of its `with` block such an Http waits for what is pending; but only for a while, and
+  not after an exception: a test that fails must not wait for answers that nobody gives.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from asynchttp import Http, Promise
 from asynchttp.engine.curl import ON_NEW_CONNECTION
 from asynchttp.engine.outcome import ANSWERED, CUT_HEAD, FAILED, NOT_FOUND, SILENT, TransferError
 from asynchttp.runner import Runner
-from tests.servers.seen import Seen
+from tests.servers.seen import PATIENCE, Seen
 
 HOST = "http://server.test"
 """Of the URLs that the tests ask for; any other would do."""
@@ -118,7 +118,8 @@ RESET = failure(
     os_errno=errno.ECONNRESET,
     is_connected=True,
 )
-STALE = failure(FAILED, pycurl.E_GOT_NOTHING, "Empty reply", is_connected=True, is_reused=True)
+STALE = Failure(RESET.outcome, RESET.error._replace(is_reused=True))
+"""The server had closed a connection that was kept; nothing of an answer came."""
 CLOSED = failure(FAILED, pycurl.E_GOT_NOTHING, "Empty reply", is_connected=True)
 CUT_SHORT = failure(FAILED, pycurl.E_PARTIAL_FILE, "closed", is_connected=True, length=100)
 CUT_IN_HEAD = failure(CUT_HEAD, 0, is_connected=True)
@@ -238,10 +239,11 @@ class MemoryCache:
 class ScriptedHttp(Http):
     """An Http whose transfers a server answers that is no server."""
 
-    __slots__ = ()
+    __slots__ = ("_server",)
 
     def __init__(self, server: ScriptedServer, **options: Any) -> None:  # Any: those of Http
         super().__init__(**options)
+        self._server = server
         self._runner = Runner(self.max_workers, server.see_to)
 
     @property
@@ -258,4 +260,6 @@ class ScriptedHttp(Http):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close(cancel_futures=kind is not None)
+        is_idle = kind is None and self._runner.account.wait(PATIENCE)
+        self.close(cancel_futures=not is_idle)
+        assert is_idle or kind is not None, f"never answered: {self._server.waiting}"

@@ -12,11 +12,14 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "check.h"
 #include "state.h"
 
 enum { PATIENCE = 60 }; /* seconds */
+
+static const char HEAD[] = "HTTP/1.1 203 Second Hand\r\n\r\n", CONTENT[] = "content";
 
 static Plan *plan;
 
@@ -41,14 +44,32 @@ static Ticket *new_request(Account *account, int is_observed) {
 }
 
 static int answer(Ticket *ticket) {
-    Answer given = {.status = 200, .head = "HTTP/1.1 200 OK\r\n\r\n", .head_size = 19};
+    Answer given = {.status = 203, .is_decoded = 1, .head = HEAD, .content = CONTENT};
+    given.head_size = sizeof HEAD - 1;
+    given.content_size = sizeof CONTENT - 1;
     return ticket_give_answer(ticket, &given);
+}
+
+static int holds(const Buffer *buffer, const char *text) {
+    return buffer->size == strlen(text) && memcmp(buffer->bytes, text, buffer->size) == 0;
+}
+
+static void check_answer(const Ticket *ticket) {
+    CHECK(ticket_outcome(ticket) == OUTCOME_ANSWERED && ticket_error(ticket) == NULL);
+    CHECK(ticket_status(ticket) == 203 && ticket_is_decoded(ticket));
+    CHECK(holds(ticket_head(ticket), HEAD) && holds(ticket_content(ticket), CONTENT));
 }
 
 static int fail(Ticket *ticket) {
     TransferError error = {.code = 7, .message = "refused"};
     Answer given = {.outcome = OUTCOME_FAILED, .error = &error};
     return ticket_give_answer(ticket, &given);
+}
+
+static void check_failure(const Ticket *ticket) {
+    const TransferError *error = ticket_error(ticket);
+    CHECK(ticket_outcome(ticket) == OUTCOME_FAILED && error->code == 7);
+    CHECK(strcmp(error->message, "refused") == 0);
 }
 
 static void ring(void *bell) { (void)bell; }
@@ -172,7 +193,8 @@ static void end_transfer(Model *model, Request *request) {
     CHECK(answer(request->ticket) == 0); /* too late */
     if (is_failure || request->is_observed) {
         expect(model, request->ticket, EVENT_ENDED);
-        CHECK(ticket_outcome(request->ticket) == (is_failure ? OUTCOME_FAILED : OUTCOME_ANSWERED));
+        if (is_failure) check_failure(request->ticket);
+        else check_answer(request->ticket);
         request->where = ENDED;
         request->is_observed = 1; /* whatever comes next, too */
     } else leave(model, request); /* a plain answer ends in the core */

@@ -259,7 +259,7 @@ void ticket_wake(Ticket *ticket);
 void ticket_tell_driver(Ticket *ticket);
 
 /* Whether the core has a transfer of the ticket, and may be writing the head and the content. */
-int ticket_is_under_way(Ticket *ticket);
+int ticket_is_under_way(const Ticket *ticket);
 
 /* The answer to NEEDS_PIECE: `bytes` last until the next NEEDS_PIECE or ENDED; none: the body has
  * ended. */

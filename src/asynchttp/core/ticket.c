@@ -531,13 +531,9 @@ void ticket_tell_driver(Ticket *ticket) {
     if (is_driven) poller_wake(&core->poller);
 }
 
-int ticket_is_under_way(Ticket *ticket) {
-    Core *core = ticket->account == NULL ? NULL : ticket->account->core;
-    if (core == NULL) return 0;
-    pthread_mutex_lock(&core->lock);
-    int is_under_way = ticket->progress != NULL;
-    pthread_mutex_unlock(&core->lock);
-    return is_under_way;
+int ticket_is_under_way(const Ticket *ticket) {
+    int stage = atomic_load(&ticket->stage);
+    return stage == STAGE_NAMING || stage == STAGE_WAITING || stage == STAGE_ACTIVE;
 }
 
 /* ---- what others bring ---- */
