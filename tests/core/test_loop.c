@@ -457,7 +457,7 @@ int main(int count, char **arguments) {
     observed_plan = make_plan(1);
     /* Forks come first: after a million requests each would take a tenth of a second, for the memory. */
     test_fork_while_the_core_is_busy(requests / 500);
-    test_callers_take_turns_while_others_fork(requests / 250);
+    test_callers_take_turns_while_others_fork(20 + requests / 500);
     test_plain_requests_end_in_the_core(requests);
     test_phases_are_read_at_any_time();
     test_one_at_a_time_in_order();
