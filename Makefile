@@ -11,6 +11,16 @@ LOWEST := $(or $(firstword $(VERSIONS)),none)
 # It runs on the lowest Python only, and so do its tests.
 OF_THE_BENCHMARK := tests/test_bench*.py tests/test_instructions.py
 
+# These do not run with sanitizers in the extension:
+NOT_SANITIZED := $(OF_THE_BENCHMARK:%=--ignore-glob='%')  # they measure, with valgrind among others
+NOT_SANITIZED += --ignore=tests/test_core.py  # its programs have sanitizers of their own
+# AddressSanitizer's malloc keeps memory in another way.
+NOT_SANITIZED += --deselect=tests/test_engine_parts.py::test_free_memory_is_kept_for_bodies
+# CI runs these, in 20 seconds; all take five minutes.
+SANITIZED_IN_CI := tests/test_promise.py tests/test_callbacks.py
+# AddressSanitizer's library, which comes with gcc; else empty.
+ASAN := $(filter /%,$(shell cc -print-file-name=libasan.so 2>/dev/null))
+
 ENVIRONMENT := pyproject.toml scripts/environment
 BUILD := pyproject.toml setup.py MANIFEST.in scripts/build_backend.py
 C := $(wildcard src/asynchttp/core/*.[ch] src/asynchttp/binding/*.[ch])
@@ -20,13 +30,14 @@ PYTHON := $(shell find src -name '*.py' -o -name '*.pyi')
 # -Wpedantic is not for Python's slots and dlsym, where functions are void *.
 STRICT := -g -Wall -Wextra -Wshadow -Werror
 
-.PHONY: demo test found lint instructions quick bench bench-quick differential sanitize format wheel clean
+.PHONY: demo test found lint instructions quick bench bench-quick differential
+.PHONY: sanitize sanitize-core sanitize-python sanitize-ci format wheel clean
 .NOTPARALLEL:
 
 demo: .venv/$(LOWEST)/demo/ready  ## many requests, one by one and all at once
 	@$(<D)/bin/python -m demo
 
-test: found lint instructions $(VERSIONS:%=test-%)  ## all that CI runs
+test: found lint instructions sanitize-ci $(VERSIONS:%=test-%)  ## all that CI runs
 	@echo "Formatting, lint and types are clean; tests passed on Python $(VERSIONS)."
 
 found:
@@ -56,8 +67,17 @@ bench-quick: .venv/$(LOWEST)/bench/ready  ## the same in small, for daily use
 differential: .venv/$(LOWEST)/test/ready  ## many more scenarios beside httplib2: SCENARIOS=2400
 	SCENARIOS=$${SCENARIOS:-2400} $(<D)/bin/python -m pytest --dist=load --timeout 600 tests/test_differential.py
 
-sanitize: .venv/$(LOWEST)/test/ready  ## the core's own tests at full size, under sanitizers
-	SANITIZE=full $(<D)/bin/python -m pytest -n2 --dist=load tests/test_core.py
+sanitize: sanitize-core sanitize-python  ## all tests of code in C, under sanitizers, at full size
+
+sanitize-core: .venv/$(LOWEST)/test/ready  ## the core's own tests, without Python
+	SANITIZE=full $(<D)/bin/python -m pytest -n2 --dist=load --durations=0 tests/test_core.py
+
+sanitize-python: .venv/$(LOWEST)/test/ready  ## those in Python: make sanitize-python T=tests/test_exit.py
+	scripts/sanitized $(<D) -m pytest --dist=load --timeout 600 $(NOT_SANITIZED) $(T)
+
+sanitize-ci: .venv/$(LOWEST)/test/ready  ## some of those
+	$(if $(ASAN),scripts/sanitized $(<D) -m pytest --dist=load $(SANITIZED_IN_CI),\
+	    @echo "Skipped: no tests with sanitizers, for want of gcc.")
 
 format: .venv/$(LOWEST)/test/ready
 	$(<D)/bin/ruff format
