@@ -70,7 +70,8 @@ differential: .venv/$(LOWEST)/test/ready  ## many more scenarios beside httplib2
 sanitize: sanitize-core sanitize-python  ## all tests of code in C, under sanitizers, at full size
 
 sanitize-core: .venv/$(LOWEST)/test/ready  ## the core's own tests, without Python
-	SANITIZE=full $(<D)/bin/python -m pytest -n2 --dist=load --durations=0 tests/test_core.py
+	SANITIZE=full $(<D)/bin/python -m pytest -n2 --dist=load --durations=0 \
+	    -o faulthandler_timeout=7200 tests/test_core.py
 
 sanitize-python: .venv/$(LOWEST)/test/ready  ## those in Python: make sanitize-python T=tests/test_exit.py
 	scripts/sanitized $(<D) -m pytest --dist=load --timeout 600 $(NOT_SANITIZED) $(T)
