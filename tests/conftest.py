@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from asynchttp import Http, _core
-from asynchttp import workers as workers_module
-from asynchttp.workers import workers
+from asynchttp.dispatch import workers as workers_module
+from asynchttp.dispatch.workers import workers
 from tests.scripted import ScriptedServer
 from tests.servers.certificates import Authority, local, server_context
 from tests.servers.raw import RawServer, Step

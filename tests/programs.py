@@ -18,10 +18,10 @@ PATIENCE = 20
 
 PRELUDE = f"""\
 import faulthandler, os, signal, sys, threading, time
-import asynchttp.workers
+import asynchttp.dispatch.workers
 from asynchttp import Http
 
-asynchttp.workers.IDLE = 3600.0
+asynchttp.dispatch.workers.IDLE = 3600.0
 faulthandler.register(signal.SIGALRM, chain=True)
 signal.alarm({PATIENCE})
 

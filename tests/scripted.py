@@ -31,9 +31,9 @@ from typing import Any, NamedTuple, Self
 import pycurl
 
 from asynchttp import Http, Promise
-from asynchttp.engine.curl import ON_NEW_CONNECTION
+from asynchttp.dispatch.dispatcher import Dispatcher
 from asynchttp.engine.outcome import ANSWERED, CUT_HEAD, FAILED, NOT_FOUND, SILENT, TransferError
-from asynchttp.runner import Runner
+from asynchttp.engine.plans import ON_NEW_CONNECTION
 from tests.servers.seen import PATIENCE, Seen
 
 HOST = "http://server.test"
@@ -244,12 +244,12 @@ class ScriptedHttp(Http):
     def __init__(self, server: ScriptedServer, **options: Any) -> None:  # Any: those of Http
         super().__init__(**options)
         self._server = server
-        self._runner = Runner(self.max_workers, server.see_to)
+        self._dispatcher = Dispatcher(self.max_workers, server.see_to)
 
     @property
     def pending(self) -> int:
         """How many requests and calls the core has."""
-        return self._runner.account.pending
+        return self._dispatcher.account.pending
 
     def __enter__(self) -> Self:
         return self
@@ -260,6 +260,6 @@ class ScriptedHttp(Http):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        is_idle = kind is None and self._runner.account.wait(PATIENCE)
+        is_idle = kind is None and self._dispatcher.account.wait(PATIENCE)
         self.close(cancel_futures=not is_idle)
         assert is_idle or kind is not None, f"never answered: {self._server.waiting}"

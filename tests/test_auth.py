@@ -19,8 +19,8 @@ import pytest
 
 import asynchttp
 from asynchttp import Http
-from asynchttp.exchange.digest import Digest
-from asynchttp.response import Response
+from asynchttp.messages.response import Response
+from asynchttp.policy.digest import Digest
 from tests.conftest import RawServers
 from tests.oracle import answers
 from tests.servers.raw import RawServer

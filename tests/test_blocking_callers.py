@@ -17,7 +17,7 @@ import httplib2
 import pytest
 
 from asynchttp import Http, Promise
-from asynchttp.workers import Worker
+from asynchttp.dispatch.workers import Worker
 from tests.conftest import RawServers, until_one_worker_is_left
 from tests.interruption import Interruption
 from tests.programs import Program, python, run
@@ -753,7 +753,7 @@ def test_handlers_that_raise_at_any_moment(
 
 EVERY_MOMENT = """
 import gc, itertools
-from asynchttp.scopes import current_scope
+from asynchttp.promise.callback_scope import current_scope
 from tests.interruption import Interruption
 url, authority, first, blocking = sys.argv[1:]
 

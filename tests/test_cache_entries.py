@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from asynchttp.exchange.entry import store
-from asynchttp.response import Response
+from asynchttp.messages.response import Response
+from asynchttp.policy.cache_entry import store
 
 _httplib2: Any = httplib2  # Any: its stubs leave the function out
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from asynchttp import Http, Promise
-from asynchttp.workers import workers
+from asynchttp.dispatch.workers import workers
 from tests.conftest import until_one_worker_is_left
 from tests.servers.seen import PATIENCE, Seen
 from tests.servers.web import WebServer

@@ -18,8 +18,8 @@ import pytest
 
 import asynchttp
 from asynchttp import Http, Promise
-from asynchttp.body import PIECE
-from asynchttp.response import Response
+from asynchttp.messages.body import PIECE
+from asynchttp.messages.response import Response
 from tests.conftest import RawServers
 from tests.programs import run
 from tests.servers.app import pattern

@@ -35,7 +35,7 @@ def http(scripted: ScriptedServer) -> Iterator[ScriptedHttp]:
 
 def assert_all_slots_are_free(http: ScriptedHttp, scripted: ScriptedServer) -> None:
     """As many requests begin as may: no slot is lost, and none was given back twice."""
-    http._runner.account.wait(PATIENCE)
+    http._dispatcher.account.wait(PATIENCE)
     assert http.pending == 0
     for _ in range(2 * LIMIT):
         http.request(HOST + "/slot")

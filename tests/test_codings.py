@@ -20,7 +20,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asynchttp import Http, Response
-from asynchttp.model import DecodeLimits
+from asynchttp.messages.settings import DecodeLimits
 from tests.conftest import RawServers
 from tests.oracle import Story, answers, both, has_recorded, same
 from tests.servers.raw import OK, Peer, head, send

@@ -22,11 +22,11 @@ from httplib2.decode import DecodeLimitError, DecodeRatioError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asynchttp import Http, _core, runner, workers
-from asynchttp.body import Body, FileBody, take
-from asynchttp.engine import curl, libcurl, lookup, options, outcome
-from asynchttp.engine.lookup import look_up_elsewhere
-from asynchttp.engine.options import (
+from asynchttp import Http, _core
+from asynchttp.dispatch import dispatcher, workers
+from asynchttp.engine import curl_options, libcurl, outcome, plans, resolver
+from asynchttp.engine.curl_errors import CurlError, exception_of
+from asynchttp.engine.curl_options import (
     EMPTY,
     FOREVER,
     MEMORY,
@@ -40,11 +40,13 @@ from asynchttp.engine.options import (
     way_to,
 )
 from asynchttp.engine.outcome import outcome_of
+from asynchttp.engine.resolver import look_up_elsewhere
 from asynchttp.engine.trace import lines_of
-from asynchttp.engine.trouble import Trouble, exception_of
 from asynchttp.engine.upload import PIECE, Upload
-from asynchttp.errors import MalformedAnswerError, StaleConnectionError
-from asynchttp.model import Proxy, Reply, Tls, Transfer
+from asynchttp.messages.body import Body, FileBody, take
+from asynchttp.messages.errors import MalformedAnswerError, StaleConnectionError
+from asynchttp.messages.settings import Tls
+from asynchttp.messages.transfer import Proxy, Reply, Transfer
 from tests.conftest import RawServers
 from tests.oracle import answers
 from tests.programs import run
@@ -279,14 +281,14 @@ PROXY_HOST, TARGET = Host("proxy.test", 3128), Host("server.test", 443)
 @pytest.mark.parametrize(
     ("given", "takes", "hosts"),
     [
-        (proxy("http"), options.NAMES, (PROXY_HOST,)),
-        (proxy("socks5h"), options.NAMES, (PROXY_HOST,)),
-        (proxy("socks4a"), options.NAMES, (PROXY_HOST,)),
-        (proxy("socks5"), options.ADDRESSES, (PROXY_HOST, TARGET)),
-        (proxy("socks4"), options.IPV4_ADDRESSES, (PROXY_HOST, TARGET)),
-        (proxy("http", host="192.0.2.1"), options.NAMES, ()),
-        (proxy("http", host="::1"), options.NAMES, ()),
-        (proxy("socks5", host="::1"), options.ADDRESSES, (TARGET,)),
+        (proxy("http"), curl_options.NAMES, (PROXY_HOST,)),
+        (proxy("socks5h"), curl_options.NAMES, (PROXY_HOST,)),
+        (proxy("socks4a"), curl_options.NAMES, (PROXY_HOST,)),
+        (proxy("socks5"), curl_options.ADDRESSES, (PROXY_HOST, TARGET)),
+        (proxy("socks4"), curl_options.IPV4_ADDRESSES, (PROXY_HOST, TARGET)),
+        (proxy("http", host="192.0.2.1"), curl_options.NAMES, ()),
+        (proxy("http", host="::1"), curl_options.NAMES, ()),
+        (proxy("socks5", host="::1"), curl_options.ADDRESSES, (TARGET,)),
     ],
 )
 def test_which_hosts_are_looked_up_for_a_proxy(
@@ -341,7 +343,7 @@ def enum_of(header: str, first: str) -> dict[str, int]:
             "core.h",
             "EVENT_ENDED",
             "EVENT_",
-            runner,
+            dispatcher,
             "ENDED CONNECTED NEEDS_PIECE TRACED NEEDS_NAME BEGUN",
         ),
         ("core.h", "WAIT_TIMED_OUT", "WAIT_", workers, "TIMED_OUT ROLE CALLED"),
@@ -349,10 +351,10 @@ def enum_of(header: str, first: str) -> dict[str, int]:
             "core.h",
             "TRANSFER_DECODE",
             "TRANSFER_",
-            curl,
+            plans,
             "DECODE READ_BODY ON_NEW_CONNECTION TELL_CONNECTED TRACE RESOLVE_BY_EVENT",
         ),
-        ("core.h", "PROXY_NAMES", "PROXY_", options, "NAMES ADDRESSES IPV4_ADDRESSES"),
+        ("core.h", "PROXY_NAMES", "PROXY_", curl_options, "NAMES ADDRESSES IPV4_ADDRESSES"),
         ("decode.h", "DECODED", "DECODE_", outcome, "OVER_HARD OVER_RATIO"),
     ],
 )
@@ -396,7 +398,7 @@ RESET_WORDS = {"code": 56, "message": "Connection reset by peer", "os_errno": er
 
 KINDS: list[tuple[int, dict[str, Any], type[BaseException]]] = [
     (outcome.NOT_FOUND, {"code": socket.EAI_NONAME}, httplib2.ServerNotFoundError),
-    (outcome.NOT_FOUND, {"code": lookup.RAISED}, httplib2.ServerNotFoundError),
+    (outcome.NOT_FOUND, {"code": resolver.RAISED}, httplib2.ServerNotFoundError),
     (outcome.SILENT, {"code": 28}, TimeoutError),
     (outcome.SILENT, {"code": 28, "message": "Timeout was reached"}, TimeoutError),
     (outcome.CUT_HEAD, {"head": b"HTTP/1.1 200"}, IncompleteRead),
@@ -519,8 +521,8 @@ def test_odd_status_lines_that_are_good(raw_server: RawServers, status: bytes) -
 # The table of errors
 
 
-def trouble(code: int, message: str, **rest: object) -> Trouble:
-    blank = Trouble(code, message, "server.test:80", 0, 0, begun=False, received=b"")
+def trouble(code: int, message: str, **rest: object) -> CurlError:
+    blank = CurlError(code, message, "server.test:80", 0, 0, begun=False, received=b"")
     return blank._replace(**rest)  # type: ignore[arg-type]  # as they are given
 
 
@@ -529,7 +531,7 @@ PEER_RESET = "Recv failure: Connection reset by peer"
 WRONG_VERSION = "error:0A00010B:SSL routines::wrong version number"
 ENDED = "error:0A000126:SSL routines::unexpected eof while reading"
 
-TABLE: list[tuple[Trouble, type[BaseException], int | None]] = [
+TABLE: list[tuple[CurlError, type[BaseException], int | None]] = [
     (trouble(6, "Could not resolve host"), httplib2.ServerNotFoundError, None),
     (trouble(7, "Could not connect", os_errno=REFUSED), ConnectionRefusedError, REFUSED),
     (trouble(7, "No route", os_errno=errno.EHOSTUNREACH), OSError, errno.EHOSTUNREACH),
@@ -554,7 +556,7 @@ TABLE: list[tuple[Trouble, type[BaseException], int | None]] = [
 
 @pytest.mark.parametrize(("what", "error", "number"), TABLE, ids=range(len(TABLE)))
 def test_every_row_of_the_table(
-    what: Trouble, error: type[BaseException], number: int | None
+    what: CurlError, error: type[BaseException], number: int | None
 ) -> None:
     made = exception_of(what)
     assert type(made) is error
@@ -649,8 +651,8 @@ def test_addresses_are_written_as_libcurl_takes_them(
     [
         (socket.gaierror(socket.EAI_AGAIN, "for now"), socket.EAI_AGAIN),
         (socket.gaierror(), socket.EAI_FAIL),
-        (RuntimeError("no network here"), lookup.RAISED),
-        (UnicodeError("label too long"), lookup.RAISED),
+        (RuntimeError("no network here"), resolver.RAISED),
+        (UnicodeError("label too long"), resolver.RAISED),
         ([], socket.EAI_NONAME),
     ],
     ids=repr,
@@ -660,12 +662,12 @@ def test_failed_lookups_have_codes(monkeypatch: pytest.MonkeyPatch, error: Any, 
 
 
 def test_exceptions_of_lookups_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(lookup.MOST + 50):
+    for number in range(resolver.MOST + 50):
         name = f"server-{number}.test"
         looked_up(monkeypatch, RuntimeError(name), name)
-        assert str(lookup.raised_for((name, 80))) == name
-    assert len(lookup._raised) == lookup.MOST
-    assert lookup.raised_for(("server-0.test", 80)) is None
+        assert str(resolver.raised_for((name, 80))) == name
+    assert len(resolver._raised) == resolver.MOST
+    assert resolver.raised_for(("server-0.test", 80)) is None
 
 
 # Lines for `httplib2.debuglevel`

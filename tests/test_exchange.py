@@ -16,11 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asynchttp.body import take
-from asynchttp.errors import MalformedAnswerError, StaleConnectionError
-from asynchttp.exchange import exchange
-from asynchttp.model import DecodeLimits, Headers, Reply, Request, Settings, Tls, Transfer
-from asynchttp.response import Answer, Response
+from asynchttp.messages.body import take
+from asynchttp.messages.errors import MalformedAnswerError, StaleConnectionError
+from asynchttp.messages.request import Headers, Request
+from asynchttp.messages.response import Answer, Response
+from asynchttp.messages.settings import DecodeLimits, Settings, Tls
+from asynchttp.messages.transfer import Reply, Transfer
+from asynchttp.policy.exchange import exchange
 
 Steps = Generator[Transfer, Reply, Answer]
 """Where there is neither a cache nor anything else that needs an errand."""

@@ -447,7 +447,7 @@ def test_ctrl_c_at_the_end_drops_the_queue(server: WebServer) -> None:
 
 SOONER = {
     "when asynchttp has been told": """
-        from asynchttp import lifetime
+        from asynchttp.process import lifetime
 
         def strike(promise_help=lifetime.promise_help):
             lifetime.promise_help = promise_help

@@ -26,7 +26,7 @@ from tests.servers.web import WebServer
 COUNTING = """
 import contextlib, gc
 plain, gate, tls, refused, authority = sys.argv[1:]
-asynchttp.workers.IDLE = 0.05
+asynchttp.dispatch.workers.IDLE = 0.05
 
 def descriptors():
     found = {}
@@ -100,7 +100,7 @@ def test_a_hundred_https_leave_no_thread_and_no_descriptor(
 
 
 BLOCKED = """
-asynchttp.workers.IDLE = 0.05
+asynchttp.dispatch.workers.IDLE = 0.05
 http = Http()
 
 def call_back(promise):
@@ -110,7 +110,7 @@ promise = http.request(sys.argv[1], callback=call_back)
 patience = time.monotonic() + 10
 while len(os.listdir("/proc/self/task")) != 4 and time.monotonic() < patience:
     time.sleep(0.01)
-time.sleep(5 * asynchttp.workers.IDLE)  # nothing happens meanwhile
+time.sleep(5 * asynchttp.dispatch.workers.IDLE)  # nothing happens meanwhile
 say(len(os.listdir("/proc/self/task")))  # the main one, the core's, the callback's, a worker
 sys.stdin.readline()
 promise.result()

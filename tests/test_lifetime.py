@@ -20,7 +20,7 @@ from types import FrameType
 import pytest
 
 from asynchttp import Http, Promise
-from asynchttp.future import LeanFuture
+from asynchttp.promise.future import LeanFuture
 from tests.conftest import RawServers, until_one_worker_is_left, workers_now
 from tests.interruption import Interruption
 from tests.programs import run
@@ -694,7 +694,7 @@ def test_a_finalizer_in_a_thread_that_is_about_to_begin(purpose: str, server: We
 
 
 HANDLED = """
-from asynchttp.threads import OwnThread
+from asynchttp.process.threads import OwnThread
 
 def start(thread, really=threading.Thread.start):
     if strikes:

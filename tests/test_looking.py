@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import asynchttp
 from asynchttp import Content, Http, Promise, Response
-from asynchttp.response import Answer
+from asynchttp.messages.response import Answer
 from tests import operations
 from tests.conftest import RawServers
 from tests.operations import BODY, Operation, Outcome, Pair, rows

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from asynchttp import Content, Http, Promise, Response
-from asynchttp.future import LeanFuture
+from asynchttp.promise.future import LeanFuture
 from tests.programs import Program, python
 from tests.servers.app import METHODS
 from tests.servers.seen import PATIENCE, Seen
@@ -241,7 +241,7 @@ def test_who_waits_for_one_is_told_while_others_may_settle() -> None:
     assert second.result(0) == 2
 
 
-# Following
+# Then
 
 
 def value_of(response: Response, content: Content) -> tuple[int, str]:

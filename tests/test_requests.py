@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from asynchttp import Http, promise
+from asynchttp import Http
+from asynchttp.promise import promise
 from tests.conftest import RawServers
 from tests.oracle import PORT, Pair, Url, answers, both, same
 from tests.servers.raw import OK, head, send

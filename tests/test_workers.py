@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 
 from asynchttp import Http, _core
-from asynchttp import workers as workers_module
-from asynchttp.workers import workers
+from asynchttp.dispatch import workers as workers_module
+from asynchttp.dispatch.workers import workers
 from tests.conftest import until_one_worker_is_left, workers_now
 from tests.interruption import Interruption
 from tests.programs import run
@@ -41,7 +41,7 @@ def test_ctrl_c_wherever_it_comes_keeps_no_later_task_from_running() -> None:
 
 FIRST_TASK = """
 import itertools
-from asynchttp.workers import workers
+from asynchttp.dispatch.workers import workers
 from tests.interruption import Interruption
 
 def use(number):

@@ -16,12 +16,12 @@ from typing import Any
 
 import httplib2
 
-from .errors import LostInForkError
 from .http import Http
-from .lazy import Content
-from .model import Request
-from .promise import Promise
-from .response import Response
+from .messages.errors import LostInForkError
+from .messages.request import Request
+from .messages.response import Response
+from .promise.lazy_pair import Content
+from .promise.promise import Promise
 
 __all__ = ["Content", "Http", "LostInForkError", "Promise", "Request", "Response"]
 __version__ = "1.0.0.dev0"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httplib2
 
-from .model import Cache
+from .messages.settings import Cache
 
 
 class SafeFileCache(httplib2.FileCache):

@@ -14,14 +14,15 @@ from typing import Any, ParamSpec, TypeVar
 
 import httplib2
 
-from .body import take
-from .callsite import frames_of_caller
-from .clients import Clients
+from .dispatch.dispatcher import Dispatcher
+from .engine.clients import Clients
 from .filecache import safe
-from .lazy import real
-from .model import Cache, Certificate, DecodeLimits, Headers, Request, Settings, Tls
-from .promise import Callback, Promise, new_promise
-from .runner import Runner
+from .messages.body import take
+from .messages.callsite import frames_of_caller
+from .messages.request import Headers, Request
+from .messages.settings import Cache, Certificate, DecodeLimits, Settings, Tls
+from .promise.lazy_pair import unwrap
+from .promise.promise import Callback, Promise, new_promise
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,7 +52,7 @@ class Http(httplib2.Http):
     """
 
     # Not among the attributes, which are httplib2's.
-    __slots__ = ("_clients", "_lasting", "_runner", "_seen")
+    __slots__ = ("_clients", "_dispatcher", "_lasting", "_seen")
 
     Client: type[httplib2.Http] | None = None
     """A class with httplib2's interface whose objects make the requests, on workers; None for
@@ -92,12 +93,12 @@ class Http(httplib2.Http):
         self._set_up(max_workers)
 
     def _set_up(self, max_workers: int) -> None:
-        self._runner = Runner(_at_least_one("max_workers", max_workers))
+        self._dispatcher = Dispatcher(_at_least_one("max_workers", max_workers))
         vars(self)["max_workers"] = max_workers
         self._seen: tuple[tuple[object, ...], Settings] = (), self._work_out_settings()
         self._clients = Clients()
         # When the Http is dropped, what is pending is finished, then its threads end.
-        weakref.finalize(self, self._runner.retire).atexit = False
+        weakref.finalize(self, self._dispatcher.retire).atexit = False
 
     @property
     def max_workers(self) -> int:
@@ -107,7 +108,7 @@ class Http(httplib2.Http):
 
     @max_workers.setter
     def max_workers(self, limit: int) -> None:
-        self._runner.limit(_at_least_one("max_workers", limit))
+        self._dispatcher.limit(_at_least_one("max_workers", limit))
         vars(self)["max_workers"] = limit
 
     def request(
@@ -134,7 +135,7 @@ class Http(httplib2.Http):
         >>> promise.result()[0].status
         200
         """
-        runner, settings = self._runner, self._current_settings()
+        runner, settings = self._dispatcher, self._current_settings()
         promise = new_promise(runner, runner.account, settings, method, uri, redirections)
         if headers is not None or body is not None or type(uri) is not str:
             _take(promise, uri, body, headers)
@@ -171,7 +172,7 @@ class Http(httplib2.Http):
         """
         frames = frames_of_caller()
         name = getattr(fn, "__qualname__", None) or repr(fn)
-        return self._runner.call(partial(fn, *args, **kwargs), f"a call of {name}", frames)
+        return self._dispatcher.call(partial(fn, *args, **kwargs), f"a call of {name}", frames)
 
     def _current_settings(self) -> Settings:
         """What the attributes are now; worked out anew only when one has changed."""
@@ -237,7 +238,7 @@ class Http(httplib2.Http):
 
         May be called from anywhere; in a callback of its own it does not wait.
         """
-        self._runner.close(cancel_futures)
+        self._dispatcher.close(cancel_futures)
         self._clients.close()
         super().close()
 
@@ -270,7 +271,7 @@ def _take(promise: Promise, uri: object, body: object, headers: Headers | None) 
         if body is not None:
             promise._body = take(body)
         if type(uri) is not str:
-            promise._uri = real(uri)  # and refused, if it is bytes, as by httplib2
+            promise._uri = unwrap(uri)  # and refused, if it is bytes, as by httplib2
     except Exception as error:  # noqa: BLE001  # it comes when somebody looks
         promise._error = error
 
@@ -280,7 +281,7 @@ def _snapshot(headers: Headers) -> Headers:
     copied: dict[Any, Any] = dict(headers)  # Any: str or bytes, in all combinations
     for name, value in copied.items():
         if type(value) is not str:
-            copied[name] = real(value)
+            copied[name] = unwrap(value)
     return copied
 
 

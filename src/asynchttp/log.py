@@ -1,7 +1,7 @@
 """The log of asynchttp: one logger, and one thread that writes its records in their order.
 
 Rules:
-- Handlers are foreign code and may be slow: records are made where things happen (with that time
+- Handlers are user code and may be slow: records are made where things happen (with that time
   and that thread's name) and handled on a thread of their own, never on a worker.
 - That thread lives while there is something to write. `flush` writes what it has not written yet.
 - There is no NullHandler: errors show even where nobody configured logging.
@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 
-from .threads import OwnThread
+from .process.lifetime import after_fork, at_end
+from .process.threads import OwnThread
 
 logger = logging.getLogger("asynchttp")
 
@@ -27,7 +27,7 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 # Whether anybody listens to the story of each request (level DEBUG). Asked for several times in
 # each, hence no function around it.
-telling = functools.partial(logger.isEnabledFor, logging.DEBUG)
+debug_enabled = functools.partial(logger.isEnabledFor, logging.DEBUG)
 
 
 def debug(message: str, *args: object) -> None:
@@ -45,6 +45,7 @@ def say(line: str) -> None:
     _scribe.write(functools.partial(print, line))
 
 
+@at_end
 def flush() -> None:
     """Wait until all that was logged has been written."""
     _scribe.flush()
@@ -123,4 +124,4 @@ def _start_afresh() -> None:
     _scribe = _Scribe()
 
 
-os.register_at_fork(after_in_child=_start_afresh)
+after_fork(_start_afresh)

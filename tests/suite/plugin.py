@@ -24,11 +24,12 @@ import httplib2
 import pytest
 
 import asynchttp
-from asynchttp import Promise, promise
+from asynchttp import Promise
 from asynchttp._core import Plan
-from asynchttp.engine import curl
-from asynchttp.engine.curl import Prepared
-from asynchttp.model import Transfer
+from asynchttp.engine import plans
+from asynchttp.engine.plans import Prepared
+from asynchttp.messages.transfer import Transfer
+from asynchttp.promise import promise
 
 LONGER, MUCH_LONGER = 4, 5
 """So many times as long are the timeouts of Http, and what the servers sleep for: 2 s then, and 3,
@@ -160,7 +161,7 @@ FORMS: dict[str, type[httplib2.Http]] = {"blocking": Blocking, "lazy": Lazy, "pl
 
 def watch_engine() -> None:
     """Each transfer of libcurl's is prepared, or starts as others like it before."""
-    prepare, start = curl.prepare, Promise._start
+    prepare, start = plans.prepare, Promise._start
 
     def prepared(transfer: Transfer, statuses: bytes) -> Prepared:
         watch.started()

@@ -15,12 +15,12 @@ import pycurl
 from httplib2.decode import DecodeLimitError, DecodeRatioError
 
 from .. import _core
-from ..errors import MalformedAnswerError, StaleConnectionError
-from ..model import Reply, Transfer
-from ..response import Response
-from .lookup import RAISED, raised_for
-from .options import way_to
-from .trouble import Trouble, exception_of
+from ..messages.errors import MalformedAnswerError, StaleConnectionError
+from ..messages.response import Response
+from ..messages.transfer import Reply, Transfer
+from .curl_errors import CurlError, exception_of
+from .curl_options import way_to
+from .resolver import RAISED, raised_for
 
 ANSWERED, FAILED, NOT_FOUND, SILENT, CUT_HEAD, BAD_HEAD, BAD_CONTENT, RESENT = range(8)
 
@@ -117,10 +117,10 @@ def _failed(work: _core.Work, error: TransferError, transfer: Transfer) -> Excep
     return exception_of(_trouble(work, error, transfer))
 
 
-def _trouble(work: _core.Work, error: TransferError, transfer: Transfer) -> Trouble:
+def _trouble(work: _core.Work, error: TransferError, transfer: Transfer) -> CurlError:
     answer = error.connect_code if transfer.proxy is not None else 0
     before = transfer.proxy is not None and not error.request_size and answer != 200
-    return Trouble(
+    return CurlError(
         error.code,
         "timed out" if work._get_outcome() == SILENT else error.message,
         transfer.authority,

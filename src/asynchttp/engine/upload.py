@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..body import Body
+from ..messages.body import Body
 
 PIECE = 1 << 20  # bytes a worker reads at a time
 

@@ -1,0 +1,279 @@
+"""From a Transfer to what libcurl is told: options, header lines, routes. Pure functions.
+
+An easy handle has the options of its *profile* set for good, and is pooled by profile: method, how
+a body goes out, timeout, TLS, proxy. A *route* says where a transfer goes, and which names have to
+be looked up first. Each policy of libcurl's own stays off: the exchange decides.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import urllib.parse
+from collections.abc import Sequence
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import NamedTuple
+
+import pycurl
+
+from ..messages.settings import Certificate, Tls
+from ..messages.transfer import Proxy, Transfer
+
+Value = int | bytes | tuple[bytes, ...]
+Options = tuple[tuple[int, Value], ...]
+
+FOREVER = 2**31 - 1  # ms: libcurl takes 0 for its default of 300 s
+
+# Options that pycurl does not name.
+SUPPRESS_CONNECT_HEADERS, SOCKS5_AUTH = 265, 267
+
+_LOWEST: dict[str | None, int] = {
+    "TLSv1": pycurl.SSLVERSION_TLSv1_0,
+    "TLSv1_1": pycurl.SSLVERSION_TLSv1_1,
+    "TLSv1_2": pycurl.SSLVERSION_TLSv1_2,
+    "TLSv1_3": pycurl.SSLVERSION_TLSv1_3,
+    "MAXIMUM_SUPPORTED": pycurl.SSLVERSION_TLSv1_3,
+}
+_HIGHEST: dict[str | None, int] = {
+    "SSLv3": pycurl.SSLVERSION_MAX_TLSv1_0,
+    "MINIMUM_SUPPORTED": pycurl.SSLVERSION_MAX_TLSv1_0,
+    "TLSv1": pycurl.SSLVERSION_MAX_TLSv1_0,
+    "TLSv1_1": pycurl.SSLVERSION_MAX_TLSv1_1,
+    "TLSv1_2": pycurl.SSLVERSION_MAX_TLSv1_2,
+    "TLSv1_3": pycurl.SSLVERSION_MAX_TLSv1_3,
+}
+
+UNSENT_TO_PROXIES = (b"User-Agent:", b"Proxy-Connection:")  # httplib2's proxies see neither
+
+LENGTH, CODING = b"content-length:", b"transfer-encoding:"  # names are in lower case by now
+
+# How a body goes out; EMPTY says so (Content-Length: 0).
+NOTHING, EMPTY, MEMORY, STREAM = "nothing", "empty", "memory", "stream"
+
+
+# Profiles.
+
+
+def sending_of(transfer: Transfer) -> str:
+    """How the body of `transfer` goes out."""
+    body = transfer.body
+    if body is not None:
+        return MEMORY if body.in_memory else STREAM
+    if transfer.method == "GET":  # most are, and need no other look
+        return NOTHING
+    return EMPTY if transfer.method.upper() in ("PATCH", "POST", "PUT") else NOTHING
+
+
+def profile_options(
+    method: str, sending: str, timeout: float | None, tls: Tls | None, proxy: Proxy | None
+) -> Options:
+    """The options of libcurl that all transfers of one kind have in common.
+
+    >>> profile_options("GET", NOTHING, None, None, None)[-1] == (pycurl.PROXY, b"")
+    True
+    """
+    return (
+        (pycurl.PATH_AS_IS, 1),
+        (pycurl.HTTP09_ALLOWED, 0),
+        (pycurl.CONNECTTIMEOUT_MS, _milliseconds(timeout)),
+        *_method_options(method, sending),
+        *(() if tls is None else _tls_options(tls)),
+        *_proxy_options(proxy),
+    )
+
+
+def _milliseconds(timeout: float | None) -> int:
+    return FOREVER if timeout is None else max(1, min(FOREVER, int(timeout * 1000)))
+
+
+_SENDING_OPTIONS: dict[str, Options] = {
+    NOTHING: (),
+    EMPTY: ((pycurl.POSTFIELDS, b""),),
+    MEMORY: (),
+    STREAM: ((pycurl.UPLOAD, 1),),
+}
+
+
+def _method_options(method: str, sending: str) -> Options:
+    how = _SENDING_OPTIONS[sending]
+    if method == "HEAD" and sending == NOTHING:
+        return (*how, (pycurl.NOBODY, 1))
+    if method == "GET" and sending == NOTHING:
+        return how
+    return (*how, (pycurl.CUSTOMREQUEST, method.encode("ascii")))
+
+
+def _tls_options(tls: Tls) -> Options:
+    return (
+        (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS),
+        (pycurl.CAINFO, os.fsencode(tls.ca_certs)),
+        (pycurl.SSL_VERIFYPEER, int(tls.verify)),
+        (pycurl.SSL_VERIFYHOST, 2 if tls.verify else 0),
+        (pycurl.SSL_OPTIONS, pycurl.SSLOPT_NO_PARTIALCHAIN),  # as Python's `ssl`
+        *_version_options(tls),
+        *_certificate_options(tls.certificate),
+    )
+
+
+def _version_options(tls: Tls) -> Options:
+    """The lowest and the highest version, both in one number. Above 1.3 there is none."""
+    if tls.minimum is None and tls.maximum is None:
+        return ()
+    lowest = _LOWEST.get(_version_name(tls.minimum), pycurl.SSLVERSION_DEFAULT)
+    highest = _HIGHEST.get(_version_name(tls.maximum), pycurl.SSLVERSION_MAX_DEFAULT)
+    return ((pycurl.SSLVERSION, int(lowest | highest)),)
+
+
+def _version_name(version: str | int | None) -> str | None:
+    return version if isinstance(version, str | None) else ssl.TLSVersion(version).name
+
+
+def _certificate_options(certificate: Certificate | None) -> Options:
+    if certificate is None or not certificate.cert:
+        return ()
+    return (
+        (pycurl.SSLCERT, os.fsencode(certificate.cert)),
+        (pycurl.SSLKEY, os.fsencode(certificate.key or certificate.cert)),
+        *_password_options(certificate.password),
+    )
+
+
+def _password_options(password: object) -> Options:
+    if isinstance(password, str):
+        return ((pycurl.KEYPASSWD, password.encode()),)
+    if isinstance(password, bytes | bytearray):
+        return ((pycurl.KEYPASSWD, bytes(password)),)
+    return ()
+
+
+def _proxy_options(proxy: Proxy | None) -> Options:
+    if proxy is None:
+        return ((pycurl.PROXY, b""),)  # whatever the environment says
+    host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
+    return (
+        (pycurl.PROXY, f"{proxy.scheme}://{host}:{proxy.port}".encode()),
+        (pycurl.NOPROXY, b""),
+        (pycurl.HTTPPROXYTUNNEL, 1),
+        (SOCKS5_AUTH, pycurl.HTTPAUTH_BASIC),  # PySocks offers no GSSAPI
+        (SUPPRESS_CONNECT_HEADERS, 1),
+        (pycurl.HEADEROPT, pycurl.HEADER_SEPARATE),
+        (pycurl.PROXYHEADER, UNSENT_TO_PROXIES),
+        *_credential_options(proxy),
+    )
+
+
+def _credential_options(proxy: Proxy) -> Options:
+    if proxy.user and (proxy.password or proxy.scheme.startswith("socks4")):
+        return (
+            (pycurl.PROXYUSERNAME, proxy.user.encode()),
+            (pycurl.PROXYPASSWORD, (proxy.password or "").encode()),
+        )
+    return ()
+
+
+# Header lines.
+
+
+def lines_and_length(transfer: Transfer) -> tuple[tuple[bytes, ...], int]:
+    """The header lines to send, and the length of a body that is read; -1 where nobody knows.
+
+    A length that the caller gave has to come from libcurl, or libcurl sends the body chunked too.
+    """
+    body, lines = transfer.body, transfer.headers
+    if body is None or not (body.chunked or not body.in_memory):
+        return lines, -1
+    given = [line for line in lines if line.startswith(LENGTH)]
+    if given and not body.in_memory:
+        return tuple(line for line in lines if line not in given), _length(given[0])
+    if body.chunked and not any(line.startswith((LENGTH, CODING)) for line in lines):
+        return (*lines, CODING + b" chunked"), -1
+    return lines, -1
+
+
+def _length(line: bytes) -> int:
+    return int(line.partition(b":")[2])
+
+
+# Routes.
+
+
+class Host(NamedTuple):
+    """A name to look up, and the port to connect to."""
+
+    name: str
+    port: int
+
+
+class Way(NamedTuple):
+    """Where a transfer goes."""
+
+    origin: str
+    is_https: bool
+    proxy_takes: int
+    """What a proxy is told of the target: see the constants."""
+    hosts: tuple[Host, ...]
+    """The names that have to be looked up, that of the target last."""
+
+
+NAMES, ADDRESSES, IPV4_ADDRESSES = range(3)
+
+
+@lru_cache(maxsize=1024)
+def way_to(authority: str, is_https: bool, proxy: Proxy | None) -> Way:
+    """Where a transfer to `authority` goes.
+
+    >>> way_to("example.org", True, None).hosts
+    (Host(name='example.org', port=443),)
+    """
+    hosts = tuple(hosts_to(authority, 443 if is_https else 80, proxy))
+    return Way(authority, is_https, _proxy_takes(proxy), hosts)
+
+
+def _proxy_takes(proxy: Proxy | None) -> int:
+    if proxy is None or not proxy.wants_address:
+        return NAMES
+    return IPV4_ADDRESSES if proxy.scheme == "socks4" else ADDRESSES
+
+
+def hosts_to(authority: str, default_port: int, proxy: Proxy | None) -> Sequence[Host]:
+    """The hosts that have to be looked up here before libcurl can go to `authority`."""
+    if proxy is None:
+        target = host_of(authority, default_port)
+        return () if target is None else (target,)
+    found = host_of(f"{proxy.host}:{proxy.port}", 0) if ":" not in proxy.host else None
+    looked_up = () if found is None else (found,)
+    return (*looked_up, _target(authority, default_port)) if proxy.wants_address else looked_up
+
+
+def _target(authority: str, default_port: int) -> Host:
+    """The host of a URL, a name or an address."""
+    parts = urllib.parse.urlsplit(f"//{authority}")
+    return Host(parts.hostname or "", parts.port or default_port)
+
+
+def host_of(authority: str, default_port: int) -> Host | None:
+    """The host that has to be looked up for `authority`; None for an address, or localhost.
+
+    Raises `UnicodeError` for what cannot be a name.
+    """
+    name, _, port = authority.rpartition(":") if _has_port(authority) else (authority, "", "")
+    if _needs_no_lookup(name):
+        return None
+    name.encode("idna")  # what cannot be a name is refused as by Python's own getaddrinfo
+    return Host(name, int(port or default_port))
+
+
+def _has_port(authority: str) -> bool:
+    _, colon, port = authority.rpartition(":")
+    return bool(colon) and port.isdigit()
+
+
+def _needs_no_lookup(name: str) -> bool:
+    if name == "localhost" or name.startswith("["):
+        return True
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

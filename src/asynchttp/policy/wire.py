@@ -1,0 +1,157 @@
+"""One step of an exchange as a Transfer: which bytes go out for it.
+
+What httplib2 and http.client decide between `request()` and the socket: the URI made ASCII and
+absolute, the default headers, the checks against injected lines, the header lines themselves.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+from dataclasses import dataclass
+
+import httplib2
+from httplib2.iri2uri import iri2uri
+
+from ..messages.body import Body
+from ..messages.request import Request
+from ..messages.settings import Settings, Tls
+from ..messages.transfer import Proxy, Transfer
+from ..messages.uri import origin_of
+from . import httplib2_rules
+
+PORT = re.compile("[0-9]{0,5}")
+COMMON_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+CONTROLS = re.compile(r"[\x00-\x20\x7f]")
+FIELD_NAME = re.compile(rb"[^:\s\0][^:\r\n\0]*")
+NEVER_IN_VALUE = re.compile(rb"[\r\n\0]")  # RFC 9110, 5.5: folding has gone, too
+
+LONGEST = 1e9  # seconds: what the clocks of all systems can count
+
+USER_AGENT = f"Python-httplib2/{httplib2.__version__} (gzip)"
+DEFAULT_HEADERS = {"user-agent": USER_AGENT, "accept-encoding": "gzip, deflate"}
+
+# libcurl would add these of its own accord; httplib2 does not.
+UNSENT = (b"Accept:", b"Expect:", b"Content-Type:")
+
+
+@dataclass(slots=True)
+class Hop:
+    """What is asked for in one step."""
+
+    method: str
+    uri: str
+    """As it was given, made ASCII."""
+    scheme: str
+    authority: str
+    url: str
+    """As it goes out: without a fragment."""
+    headers: dict[str, str]
+    body: Body | None
+
+
+def first_hop(request: Request) -> Hop:
+    """The step that a request begins with; raises what `hop_to` does."""
+    headers = DEFAULT_HEADERS if request.headers is None else _complete(request.headers)
+    return hop_to(request.method, request.uri, headers, request.body)
+
+
+def _complete(given: object) -> dict[str, str]:
+    headers = httplib2_rules.normalize_headers(given)
+    headers.setdefault("user-agent", USER_AGENT)
+    if "range" not in headers:
+        headers.setdefault("accept-encoding", "gzip, deflate")
+    return headers
+
+
+def hop_to(method: str, uri: str, headers: dict[str, str], body: Body | None) -> Hop:
+    """The step to `uri`.
+
+    Raises `httplib2.RelativeURIError`, `KeyError` for a scheme that is not http or https,
+    `http.client.InvalidURL`, and `UnicodeEncodeError` for characters that `iri2uri` leaves alone.
+    """
+    if origin := origin_of(uri):
+        scheme, _, authority = origin.partition("://")
+        return Hop(method, uri, scheme, authority, uri, headers, body)
+    ascii_uri: str = iri2uri(uri)
+    # Nothing in it may end the request line.
+    ascii_uri = ascii_uri.replace(" ", "%20").replace("\r", "%0D").replace("\n", "%0A")
+    scheme, authority, _, url = httplib2.urlnorm(ascii_uri)
+    if scheme not in ("http", "https"):
+        raise KeyError(f"uri: the scheme has to be http or https, not {scheme}: {uri}")
+    if CONTROLS.search(url):
+        raise http.client.InvalidURL(f"uri: it contains control characters: {uri!r}")
+    url.encode("ascii")
+    checked = _checked_authority(authority)
+    url = url.replace(authority, checked, 1)
+    return Hop(method, ascii_uri, scheme, checked, url, headers, body)
+
+
+def _checked_authority(authority: str) -> str:
+    """With a port that is a number, or none. A user is not told: to httplib2 it is of the name."""
+    host, colon, port = authority.rpartition(":")
+    if colon and not port.endswith("]"):  # not the colon of an IPv6 address
+        if not PORT.fullmatch(port):
+            raise http.client.InvalidURL(f"uri: {port!r} is not a port")
+        authority = authority if port else host
+    if "@" in authority:
+        raise httplib2.ServerNotFoundError(f"Unable to find the server at {authority}")
+    return authority
+
+
+def transfer_of(hop: Hop, settings: Settings, proxy: Proxy | None) -> Transfer:
+    """The Transfer for one step.
+
+    Raises `ValueError` for a method or header that cannot be sent, or an impossible timeout.
+    """
+    method, timeout, headers = hop.method, settings.timeout, hop.headers
+    return Transfer(
+        method if method in COMMON_METHODS else _checked_method(method),
+        hop.url,
+        hop.authority,
+        DEFAULT_LINES if headers is DEFAULT_HEADERS else _lines(headers),
+        hop.body if method != "HEAD" else None,  # RFC 9110, 9.3.2; libcurl sends none
+        None if timeout is None else _checked_timeout(timeout),
+        _tls_for(hop, settings) if hop.scheme == "https" else None,
+        proxy,
+        settings.decode_limits,
+    )
+
+
+def _tls_for(hop: Hop, settings: Settings) -> Tls:
+    for certificate in settings.certificates:
+        if certificate.domain in ("", hop.authority):
+            return settings.tls._replace(certificate=certificate)
+    return settings.tls
+
+
+def _checked_method(method: str) -> str:
+    if CONTROLS.search(method):
+        raise ValueError(f"method: it contains control characters: {method!r}")
+    return method
+
+
+def _checked_timeout(timeout: float) -> float:
+    if 0 <= timeout <= LONGEST:
+        return float(timeout)
+    raise ValueError(f"timeout: expected 0 to {LONGEST:.0e} seconds, not {timeout!r}")
+
+
+def _lines(headers: dict[str, str]) -> tuple[bytes, ...]:
+    lines = [_line(name.encode("ascii"), value) for name, value in headers.items()]
+    if "accept-encoding" not in headers:
+        lines.append(b"accept-encoding: identity")
+    unsent = (line for line in UNSENT if line[:-1].decode().lower() not in headers)
+    return (*lines, *unsent)
+
+
+def _line(name: bytes, value: str) -> bytes:
+    encoded = value.encode("latin-1")
+    if not FIELD_NAME.fullmatch(name):
+        raise ValueError(f"headers: {name!r} is not a field name")
+    if NEVER_IN_VALUE.search(encoded):
+        raise ValueError(f"headers: the value of {name!r} has a line break or NUL: {value!r}")
+    return b"%b: %b" % (name, encoded) if encoded else b"%b;" % name
+
+
+DEFAULT_LINES = (*(_line(k.encode(), v) for k, v in DEFAULT_HEADERS.items()), *UNSENT)
