@@ -16,9 +16,8 @@ from bench.servers import Server
 
 AT_ONCE: Final = 20
 _SECONDS: Final = 0.5
-_SHORTEST: Final = 0.3
-"""Seconds in which Python's threads can take turns sixty times: a client of twenty threads gets
-answers then, on a busy machine, too."""
+_SHORTEST: Final = 0.1
+"""Seconds in which Python's threads can take turns twenty times."""
 
 Key = TypeVar("Key", bound=Hashable)
 

@@ -4,6 +4,7 @@ Rules: a ratio is taken within a round, where a slow spell skews no ratio.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from math import inf
 from typing import TypeVar
 
 Side = TypeVar("Side")
@@ -20,5 +21,7 @@ def interleave(sides: Mapping[Side, Callable[[], Trial]], rounds: int) -> dict[S
 
 
 def ratios(these: Iterable[float], those: Iterable[float]) -> list[float]:
-    """The first by the second, round by round."""
-    return [this / that for this, that in zip(these, those, strict=True)]
+    """The first by the second, round by round; infinite where the second got nothing done, as
+    happens to twenty threads in a short round on a busy machine.
+    """
+    return [this / that if that else inf for this, that in zip(these, those, strict=True)]

@@ -6,6 +6,7 @@ the benchmark's own servers.
 """
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -351,6 +352,10 @@ def test_ratios_are_taken_within_a_round() -> None:
     assert cpu_ratio("of it", dear, slow) == Figure("CPU per request of it", [2.5] * 3)
     with pytest.raises(ValueError, match="zip"):
         ratios([1, 2], [1])
+
+
+def test_ratio_to_a_side_that_got_nothing_done_is_infinite() -> None:
+    assert ratios([1, 2], [0, 1]) == [math.inf, 2]
 
 
 def test_a_race_counts_what_the_server_needs(server: WebServer) -> None:
