@@ -30,17 +30,24 @@ PYTHON := $(shell find src -name '*.py' -o -name '*.pyi')
 # -Wpedantic is not for Python's slots and dlsym, where functions are void *.
 STRICT := -g -Wall -Wextra -Wshadow -Werror
 
-.PHONY: demo test found lint instructions quick bench bench-quick differential
+.PHONY: help demo examples test found lint instructions quick bench bench-quick differential
 .PHONY: sanitize sanitize-core sanitize-python sanitize-ci format wheel clean
 .NOTPARALLEL:
+
+help:  ## these commands
+	@sed -nE 's/^([a-z%-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | \
+	    while IFS='|' read -r name what; do printf 'make %-16s %s\n' "$$name" "$$what"; done
 
 demo: .venv/$(LOWEST)/demo/ready  ## many requests, one by one and all at once
 	@$(<D)/bin/python -m demo
 
+examples: .venv/$(LOWEST)/demo/ready  ## each of the examples
+	@for example in examples/*.py; do echo "--- $$example"; $(<D)/bin/python $$example || exit; done
+
 test: found lint instructions sanitize-ci $(VERSIONS:%=test-%)  ## all that CI runs
 	@echo "Formatting, lint and types are clean; tests passed on Python $(VERSIONS)."
 
-found:
+found:  ## the Pythons on this machine
 	@echo "Python versions found on this machine:"; scripts/pythons
 
 lint: .venv/$(LOWEST)/test/ready  ## once, on the lowest Python that is supported
@@ -80,13 +87,13 @@ sanitize-ci: .venv/$(LOWEST)/test/ready  ## some of those
 	$(if $(ASAN),scripts/sanitized $(<D) -m pytest --dist=load $(SANITIZED_IN_CI),\
 	    @echo "Skipped: no tests with sanitizers, for want of gcc.")
 
-format: .venv/$(LOWEST)/test/ready
+format: .venv/$(LOWEST)/test/ready  ## the code, as the linter wants it
 	$(<D)/bin/ruff format
 	$(<D)/bin/ruff check --fix
 
 wheel: dist/ready  ## in dist/: for this system, and for every Python that is supported
 
-clean:
+clean:  ## all that make has built
 	rm -rf .venv build dist src/*.egg-info src/asynchttp/_core.*.so
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
