@@ -3,8 +3,9 @@
  *     test_loop LIBCURL [REQUESTS]
  *
  * The server answers every path at once, but for /silent (never), and /close, where it reads the request
- * and closes the connection. The server counts requests, and is a process of its own: AddressSanitizer has
- * a lock for the beginning and the end of threads, and a fork while a thread holds the lock stops the child.
+ * and closes the connection. /large has a content of 2 MB. The server counts requests, and is a process of
+ * its own: AddressSanitizer has a lock for the beginning and the end of threads, and a fork while a thread
+ * holds the lock stops the child.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -45,6 +46,23 @@ static Served *served;
 
 static const char ANSWER[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhello";
 
+enum { LARGE = 2 << 20 };
+
+static char letter_at(size_t place) { return (char)('a' + place % 23); }
+
+static int write_all(int fd, const char *bytes, size_t size) {
+    for (ssize_t written; size > 0; bytes += written, size -= (size_t)written)
+        if ((written = write(fd, bytes, size)) < 0) return -1;
+    return 0;
+}
+
+static int answer_large(int fd) {
+    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 2097152\r\n\r\n";
+    static char content[LARGE]; /* threads write the same */
+    for (size_t i = 0; i < LARGE; i++) content[i] = letter_at(i);
+    return write_all(fd, head, sizeof head - 1) < 0 ? -1 : write_all(fd, content, LARGE);
+}
+
 static int answer(int fd, const char *request) {
     char path[16] = "";
     sscanf(request, "%*s /%15[^ ]", path);
@@ -56,6 +74,7 @@ static int answer(int fd, const char *request) {
         return -1;
     }
     if (strcmp(path, "silent") == 0) return 0;
+    if (strcmp(path, "large") == 0) return answer_large(fd);
     return write(fd, ANSWER, sizeof ANSWER - 1) == (ssize_t)(sizeof ANSWER - 1) ? 0 : -1;
 }
 
@@ -105,15 +124,16 @@ static void start_server(void) {
 
 /* ---- what the tests ask for ---- */
 
-static Plan *plan, *observed_plan;
+static Plan *plan, *observed_plan, *upload_plan;
 
-static Plan *make_plan(int observes) {
+static Plan *make_plan(int observes, int uploads) {
     char statuses[LAST_STATUS + 1] = {0};
     DecodeLimits limits = {.ratio = 100};
     const char *line = "accept:";
     statuses[200] = (char)observes;
     Profile *profile = profile_new();
     CHECK(profile_add_text(profile, 10004, "") == 0); /* CURLOPT_PROXY */
+    if (uploads) CHECK(profile_add_number(profile, 46, 1) == 0); /* CURLOPT_UPLOAD */
     Headers *headers = headers_new(&line, 1);
     Route *route = route_new("test", 0, PROXY_NAMES);
     Plan *made = plan_new(profile, route, headers, -1, TRANSFER_DECODE, &limits, statuses);
@@ -125,7 +145,7 @@ static Plan *make_plan(int observes) {
 
 /* The URL of a path, for as long as the process lives. */
 static const char *url_of(const char *path) {
-    static char urls[ORDERED + 3][64];
+    static char urls[ORDERED + 4][64];
     char url[64];
     int i = 0;
     snprintf(url, sizeof url, "http://127.0.0.1:%d/%s", port, path);
@@ -340,6 +360,46 @@ static void test_fork_while_the_core_is_busy(int children) {
     account_release(account);
 }
 
+/* Some turns of the core later. */
+static void let_turns_pass(void) {
+    Account *account = account_new(core_get(), 1);
+    for (int i = 0; i < 20; i++) {
+        Ticket *ticket = ask(account, "x");
+        WAIT_UNTIL_IDLE(account);
+        ticket_release(ticket);
+    }
+    account_release(account);
+}
+
+static void test_content_waits_for_its_memory_while_the_body_goes_on(void) {
+    static char memory[LARGE];
+    Core *core = core_get();
+    Account *account = account_new(core, 1);
+    Ticket *ticket = ticket_new(account, account, 0);
+    int has_role = 0;
+    ticket_set_transfer(ticket, upload_plan, url_of("large"), TRANSFER_READ_BODY, NULL, 4);
+    CHECK(ticket_submit(ticket, NULL) == 0);
+    for (unsigned what = 0; what != (EVENT_NEEDS_PIECE | EVENT_NEEDS_MEMORY);) {
+        Event event = next_event(core, &has_role);
+        what |= event.what;
+        ticket_release(event.ticket);
+    }
+    ticket_give_piece(ticket, "body", 4); /* the server has answered before */
+    let_turns_pass();
+    ticket_give_memory(ticket, memory);
+    Event event = next_event(core, &has_role);
+    CHECK(event.what == EVENT_ENDED && ticket_outcome(ticket) == OUTCOME_ANSWERED);
+    CHECK(ticket_content(ticket)->size == LARGE && ticket_content(ticket)->bytes == memory);
+    for (size_t i = 0; i < LARGE; i++) CHECK(memory[i] == letter_at(i));
+    ticket_settle(ticket, STATE_FINISHED);
+    ticket_leave(ticket);
+    WAIT_UNTIL_IDLE(account);
+    core_pass_on(core);
+    ticket_release(event.ticket);
+    ticket_release(ticket);
+    account_release(account);
+}
+
 static void *ask_and_wait(void *account) {
     for (int i = 0; i < 100; i++) {
         Ticket *ticket = ticket_new(account, account, 0);
@@ -461,8 +521,9 @@ int main(int count, char **arguments) {
     waiters_ring_by(ring);
     signal(SIGPIPE, SIG_IGN); /* as Python does: else no caller takes turns */
     start_server();
-    plan = make_plan(0);
-    observed_plan = make_plan(1);
+    plan = make_plan(0, 0);
+    observed_plan = make_plan(1, 0);
+    upload_plan = make_plan(1, 1);
     /* Forks come before a million requests: each would take a tenth of a second then, for the memory. But the
      * core's thread has to run already: a thread that begins has a lock of AddressSanitizer's. */
     test_plain_requests_end_in_the_core(20);
@@ -475,6 +536,7 @@ int main(int count, char **arguments) {
     test_cancel_at_every_moment(requests / 50);
     test_close_with_transfers_under_way();
     test_a_request_is_written_once();
+    test_content_waits_for_its_memory_while_the_body_goes_on();
     test_a_caller_alone_needs_no_other_thread();
     test_a_caller_who_takes_turns_hears_what_others_settle();
     test_the_gate_keeps_the_thread_out();

@@ -112,19 +112,18 @@ static int make_decoder(EasyHandle *handle) {
     return failed < 0 ? refuse(handle, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY) : 0;
 }
 
-/* Whether others have to give memory for the content first. */
-static int wants_memory(EasyHandle *handle) {
+/* Others have to give memory for a large content first. */
+static void prepare_memory(EasyHandle *handle) {
     Ticket *ticket = handle->ticket;
     int64_t length = info_offset(handle->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T);
     ticket->received->content_length = length;
-    if (handle->decoder != NULL || length <= 0) return 0;
+    if (handle->decoder != NULL || length <= 0) return;
     if (length <= LARGE) {
         buffer_expect(&ticket->received->content, (size_t)length);
-        return 0;
+        return;
     }
-    handle->is_paused = 1;
+    handle->awaits_memory = 1;
     core_tell(handle->core, &ticket->event, EVENT_NEEDS_MEMORY);
-    return 1;
 }
 
 static int add_content(EasyHandle *handle, const char *bytes, size_t size) {
@@ -146,7 +145,11 @@ static size_t on_content(char *bytes, size_t unit, size_t count, void *argument)
         handle->content_has_begun = 1;
         if (handle->ticket->flags & TRANSFER_DECODE && make_decoder(handle) < 0)
             return CURL_WRITEFUNC_ERROR;
-        if (wants_memory(handle)) return CURL_WRITEFUNC_PAUSE;
+        prepare_memory(handle);
+    }
+    if (handle->awaits_memory) { /* again, where a piece of the body has come first */
+        handle->is_paused = 1;
+        return CURL_WRITEFUNC_PAUSE;
     }
     add(&handle->ticket->received->phases.downloaded, size);
     return add_content(handle, bytes, size) < 0 ? CURL_WRITEFUNC_ERROR : size;
@@ -424,7 +427,8 @@ static int set_flag(EasyHandle *handle, int option, int *is_set, int wanted) {
 
 static void forget_the_last(EasyHandle *handle, Ticket *ticket) {
     handle->ticket = ticket;
-    handle->sendings = handle->is_stale = handle->is_paused = handle->content_has_begun = 0;
+    handle->sendings = handle->is_stale = handle->is_paused = 0;
+    handle->content_has_begun = handle->awaits_memory = 0;
     handle->refusal = OUTCOME_ANSWERED;
     handle->refusal_code = 0;
     handle->fd = -1;

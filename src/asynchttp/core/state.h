@@ -184,6 +184,7 @@ typedef struct {
     int has_next_piece; /* or the body is refused */
     int piece_is_refused;
     char *next_memory;
+    int has_next_memory; /* or there is none to be had */
     ScriptedAnswer *answer; /* owned; not of libcurl's transfers */
 } Progress;
 
@@ -266,6 +267,7 @@ struct EasyHandle {
     double entered;
     int waits_for_connection, is_on_new_connection, is_traced, has_target; /* set on the handle */
     int content_has_begun;
+    int awaits_memory; /* the content stays in libcurl meanwhile */
     OutcomeKind refusal; /* why a callback ended the transfer; OUTCOME_ANSWERED: none did */
     int refusal_code;
     Decoder *decoder;

@@ -562,7 +562,10 @@ void ticket_refuse_piece(Ticket *ticket) {
 void ticket_give_memory(Ticket *ticket, char *memory) {
     Core *core = ticket->account->core;
     pthread_mutex_lock(&core->lock);
-    if (ticket->progress != NULL) ticket->progress->next_memory = memory;
+    if (ticket->progress != NULL) {
+        ticket->progress->next_memory = memory;
+        ticket->progress->has_next_memory = 1;
+    }
     pthread_mutex_unlock(&core->lock);
     post(ticket, POST_MEMORY);
 }

@@ -151,9 +151,13 @@ static void look_for_silence(Timer *timer) {
 static void take_memory(Ticket *ticket) {
     Core *core = ticket->account->core;
     pthread_mutex_lock(&core->lock);
+    int has_come = ticket->progress->has_next_memory; /* else the post is of the transfer before */
+    ticket->progress->has_next_memory = 0;
     char *memory = ticket->progress->next_memory;
     pthread_mutex_unlock(&core->lock);
     Received *received = ticket->received;
+    if (!has_come) return;
+    ticket->progress->handle->awaits_memory = 0;
     if (memory != NULL) buffer_lend(&received->content, memory, (size_t)received->content_length);
 }
 
