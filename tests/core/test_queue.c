@@ -378,6 +378,24 @@ static void test_a_request_that_is_sent_again_later_goes_before_others(void) {
     end_model(&model);
 }
 
+static void test_a_request_without_time_limits_is_sent_again_later(void) {
+    Model model = new_model(1);
+    Ticket *ticket = new_request(model.account, 0);
+    CHECK(ticket_submit(ticket, NULL) == 0);
+    expect(&model, ticket, EVENT_NEEDS_ANSWER);
+    CHECK(fail(ticket) == 1);
+    expect(&model, ticket, EVENT_ENDED);
+    ticket_set_transfer(ticket, plan, "http://again/", 0, NULL, -1);
+    CHECK(ticket_delay(ticket, SOON) == 0);
+    double before = clock_now();
+    ticket_transfer(ticket);
+    expect(&model, ticket, EVENT_NEEDS_ANSWER);
+    CHECK(clock_now() - before >= SOON);
+    CHECK(answer(ticket) == 1);
+    expect_end(&model, ticket, OUTCOME_ANSWERED);
+    end_model(&model);
+}
+
 static void test_a_request_that_gets_no_slot_in_time_fails(void) {
     Model model = new_model(1);
     Ticket *first = submit_request(&model, 0, SOON, INFINITY); /* has a slot in time */
@@ -562,6 +580,7 @@ int main(int count, char **arguments) {
     test_counts_of_what_waits_and_what_has_a_slot();
     test_a_delayed_request_has_no_slot_and_begins_after_its_time();
     test_a_request_that_is_sent_again_later_goes_before_others();
+    test_a_request_without_time_limits_is_sent_again_later();
     test_a_request_that_gets_no_slot_in_time_fails();
     test_a_request_that_takes_too_long_in_all_fails_wherever_it_is();
     test_a_request_that_is_late_is_not_sent_again();

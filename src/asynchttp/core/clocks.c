@@ -66,18 +66,26 @@ static void ring(Timer *timer) {
     } else watch(clocks);
 }
 
+/* A ticket may get its clocks after the first transfer: a delay before the second. */
+static void know_timer(Clocks *clocks) {
+    if (clocks->is_known) return;
+    clocks->timer.run = ring;
+    clocks->is_known = timers_know(&clocks->ticket->account->core->silences) == 0; /* else nothing is late */
+}
+
 void clocks_start(Ticket *ticket) {
     Clocks *clocks = ticket->clocks;
     if (clocks == NULL) return;
-    clocks->timer.run = ring;
-    clocks->is_known = timers_know(&ticket->account->core->silences) == 0; /* else nothing is late */
+    know_timer(clocks);
     clocks->end_due = clock_now() + clocks->total_timeout;
     watch(clocks);
 }
 
 int clocks_hold_back(Ticket *ticket) {
     Clocks *clocks = ticket->clocks;
-    if (clocks == NULL || clocks->delay <= 0 || !clocks->is_known) return 0;
+    if (clocks == NULL || clocks->delay <= 0) return 0;
+    know_timer(clocks);
+    if (!clocks->is_known) return 0;
     clocks->begin_due = clock_now() + clocks->delay;
     clocks->delay = 0;
     watch(clocks);
