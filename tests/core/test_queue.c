@@ -409,6 +409,20 @@ static void test_a_request_that_gets_no_slot_in_time_fails(void) {
     end_model(&model);
 }
 
+static void test_a_request_that_has_waited_too_long_is_not_counted_as_queued(void) {
+    Model model = new_model(1);
+    Ticket *first = submit_request(&model, 0, INFINITY, INFINITY);
+    expect(&model, first, EVENT_NEEDS_ANSWER);
+    Ticket *second = submit_request(&model, 0, SOON, INFINITY);
+    expect(&model, second, EVENT_ENDED);
+    CHECK(account_counts(model.account).queued == 0); /* before the taker of the event says more */
+    CHECK(ticket_settle(second, STATE_FINISHED));
+    ticket_leave(second);
+    ticket_release(second);
+    let_end(first);
+    end_model(&model);
+}
+
 static void test_a_request_that_takes_too_long_in_all_fails_wherever_it_is(void) {
     Model model = new_model(1);
     Ticket *on_its_way = submit_request(&model, 0, INFINITY, SOON);
@@ -582,6 +596,7 @@ int main(int count, char **arguments) {
     test_a_request_that_is_sent_again_later_goes_before_others();
     test_a_request_without_time_limits_is_sent_again_later();
     test_a_request_that_gets_no_slot_in_time_fails();
+    test_a_request_that_has_waited_too_long_is_not_counted_as_queued();
     test_a_request_that_takes_too_long_in_all_fails_wherever_it_is();
     test_a_request_that_is_late_is_not_sent_again();
     test_a_delayed_request_is_cancelled_at_once();

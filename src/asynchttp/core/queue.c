@@ -179,6 +179,7 @@ void queue_expire(Ticket *ticket, OutcomeKind outcome) {
     if (stage == STAGE_OUTSIDE) return; /* the next transfer fails, if there is one */
     if (stage == STAGE_DELAYED || stage == STAGE_QUEUED) slots_withdraw(&ticket->work);
     else ticket->account->engine->abort(ticket);
+    mark(ticket->account); /* fewer are queued */
     fail(ticket, outcome);
 }
 
