@@ -423,6 +423,19 @@ static void test_a_request_that_has_waited_too_long_is_not_counted_as_queued(voi
     end_model(&model);
 }
 
+static void test_a_request_that_got_no_slot_is_not_sent_again(void) {
+    Model model = new_model(1);
+    Ticket *first = submit_request(&model, 0, INFINITY, INFINITY);
+    expect(&model, first, EVENT_NEEDS_ANSWER);
+    Ticket *second = submit_request(&model, 0, SOON, INFINITY);
+    expect(&model, second, EVENT_ENDED);
+    ticket_set_transfer(second, plan, "http://again/", 0, NULL, -1);
+    ticket_transfer(second);
+    expect_end(&model, second, OUTCOME_QUEUE_TIMEOUT);
+    let_end(first);
+    end_model(&model);
+}
+
 static void test_a_request_that_takes_too_long_in_all_fails_wherever_it_is(void) {
     Model model = new_model(1);
     Ticket *on_its_way = submit_request(&model, 0, INFINITY, SOON);
@@ -597,6 +610,7 @@ int main(int count, char **arguments) {
     test_a_request_without_time_limits_is_sent_again_later();
     test_a_request_that_gets_no_slot_in_time_fails();
     test_a_request_that_has_waited_too_long_is_not_counted_as_queued();
+    test_a_request_that_got_no_slot_is_not_sent_again();
     test_a_request_that_takes_too_long_in_all_fails_wherever_it_is();
     test_a_request_that_is_late_is_not_sent_again();
     test_a_delayed_request_is_cancelled_at_once();

@@ -154,7 +154,7 @@ typedef enum { /* why there is no answer, besides libcurl's own codes */
     OUTCOME_BAD_HEAD,    /* the status line is none (RFC 9112, 4) */
     OUTCOME_BAD_CONTENT, /* `code` is a DecodeResult */
     OUTCOME_RESENT,      /* libcurl was about to send the request again */
-    OUTCOME_QUEUE_TIMEOUT, /* there was no slot for `queue` seconds, and there is none now */
+    OUTCOME_QUEUE_TIMEOUT, /* there was no slot for `queue` seconds, and there will be none */
     OUTCOME_TOTAL_TIMEOUT, /* `total` seconds were over */
 } OutcomeKind;
 

@@ -124,6 +124,7 @@ static void pause(Ticket *ticket) {
 void queue_transfer(Ticket *ticket) {
     if (is_cancelled(ticket)) queue_leave(ticket);
     else if (clocks_are_late(ticket)) fail(ticket, OUTCOME_TOTAL_TIMEOUT);
+    else if (ticket->work.stage == WORK_GONE) fail(ticket, OUTCOME_QUEUE_TIMEOUT); /* there is no slot */
     else if (clocks_hold_back(ticket)) pause(ticket);
     else ticket->account->engine->start(ticket);
 }
