@@ -564,6 +564,36 @@ static void test_each_request_ends_once_whoever_answers_or_cancels(unsigned seed
     account_release(game.account);
 }
 
+static atomic_int is_looking;
+
+static void *look_at_phases(void *ticket) {
+    Phases phases;
+    while (atomic_load(&is_looking))
+        if (ticket_phases(ticket, &phases)) CHECK(phases.begun > 0);
+    return NULL;
+}
+
+static void test_phases_are_read_while_a_request_is_sent_again(void) {
+    Model model = new_model(1);
+    pthread_t looker;
+    Ticket *ticket = submit_request(&model, 0, INFINITY, INFINITY);
+    atomic_store(&is_looking, 1);
+    CHECK(pthread_create(&looker, NULL, look_at_phases, ticket) == 0);
+    for (int times = 0; times < 1000; times++) {
+        expect(&model, ticket, EVENT_NEEDS_ANSWER);
+        CHECK(fail(ticket) == 1);
+        expect(&model, ticket, EVENT_ENDED);
+        ticket_set_transfer(ticket, plan, "http://again/", 0, NULL, -1);
+        ticket_transfer(ticket);
+    }
+    expect(&model, ticket, EVENT_NEEDS_ANSWER);
+    atomic_store(&is_looking, 0);
+    CHECK(pthread_join(looker, NULL) == 0);
+    CHECK(answer(ticket) == 1);
+    expect_end(&model, ticket, OUTCOME_ANSWERED);
+    end_model(&model);
+}
+
 /* ---- what is asked at the wrong time, or of the wrong ticket ---- */
 
 static void test_an_answer_that_nobody_waits_for_is_dropped(void) {
@@ -614,6 +644,7 @@ int main(int count, char **arguments) {
     test_a_request_that_takes_too_long_in_all_fails_wherever_it_is();
     test_a_request_that_is_late_is_not_sent_again();
     test_a_delayed_request_is_cancelled_at_once();
+    test_phases_are_read_while_a_request_is_sent_again();
     plan_release(plan);
     return 0;
 }

@@ -340,9 +340,11 @@ void received_free(Received *received) {
     free(received);
 }
 
+/* Others may be reading phases, or taking the trace. */
 void ticket_forget_answer(Ticket *ticket) {
-    Received *received = ticket->received;
-    ticket->received = NULL;
+    Received *received = ticket->received; /* the core's thread changes nothing between two transfers */
+    if (received == NULL) return;
+    ticket_set_received(ticket, NULL);
     received_free(received);
 }
 
@@ -394,7 +396,7 @@ void ticket_release(Ticket *ticket) {
     account_release(ticket->account);
     scope_drop(ticket->asked_by);
     plan_release(ticket->plan);
-    ticket_forget_answer(ticket);
+    received_free(ticket->received);
     free(ticket->clocks);
     free(ticket);
 }
