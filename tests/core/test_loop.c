@@ -503,6 +503,35 @@ static void test_callers_take_turns_while_others_fork(int forks) {
     account_release(account);
 }
 
+/* ---- the end of the process ---- */
+
+static Core *_Atomic core_to_park; /* in the next fork; NULL: none */
+static atomic_int has_parked;
+
+static void *park(void *unused) {
+    (void)unused;
+    core_park();
+    atomic_store(&has_parked, 1);
+    return NULL;
+}
+
+/* Called after the core's own handler, which was set later: the fork has the gate. */
+static void park_in_fork(void) {
+    Core *core = atomic_exchange(&core_to_park, NULL);
+    if (core == NULL) return;
+    CHECK(start_thread(park, NULL) == 0);
+    while (atomic_load(&core->wanted) == 0) sched_yield();
+}
+
+static void test_the_process_ends_while_a_thread_forks(void) {
+    const struct timespec pause = {0, 10000000};
+    atomic_store(&core_to_park, core_get());
+    fork_and_wait();
+    for (int i = 0; i < 1000 && !atomic_load(&has_parked); i++) nanosleep(&pause, NULL);
+    CHECK(atomic_load(&has_parked));
+    fork_and_wait(); /* by a thread that is still there */
+}
+
 static void test_the_gate_keeps_the_thread_out(void) {
     Account *account = account_new(core_get(), 4);
     core_park();
@@ -520,6 +549,7 @@ int main(int count, char **arguments) {
     int requests = count > 2 ? atoi(arguments[2]) : 5000;
     waiters_ring_by(ring);
     signal(SIGPIPE, SIG_IGN); /* as Python does: else no caller takes turns */
+    CHECK(pthread_atfork(park_in_fork, NULL, NULL) == 0); /* before there is a core */
     start_server();
     plan = make_plan(0, 0);
     observed_plan = make_plan(1, 0);
@@ -539,6 +569,7 @@ int main(int count, char **arguments) {
     test_content_waits_for_its_memory_while_the_body_goes_on();
     test_a_caller_alone_needs_no_other_thread();
     test_a_caller_who_takes_turns_hears_what_others_settle();
+    test_the_process_ends_while_a_thread_forks();
     test_the_gate_keeps_the_thread_out();
     printf("%d requests read by the server; all as it should be\n", atomic_load(&served->requests));
     return 0;

@@ -529,10 +529,15 @@ static Core *make_core(void) {
     return NULL;
 }
 
+/* Whether the fork has taken the gate; meanwhile the end of the process may begin to wait for the gate. Under
+ * `making`. */
+static int fork_has_gate;
+
 static void before_fork(void) {
     pthread_mutex_lock(&making);
     if (the_core != NULL) {
-        if (!the_core->is_parked) take_gate(the_core);
+        fork_has_gate = !the_core->is_parked;
+        if (fork_has_gate) take_gate(the_core);
         pthread_mutex_lock(&the_core->lock);
     }
     ticket_lock_waiters(); /* last: the thread takes it while it has the gate */
@@ -542,7 +547,7 @@ static void after_fork_in_parent(void) {
     ticket_unlock_waiters();
     if (the_core != NULL) {
         pthread_mutex_unlock(&the_core->lock);
-        if (!the_core->is_parked) pthread_mutex_unlock(&the_core->gate);
+        if (fork_has_gate) pthread_mutex_unlock(&the_core->gate);
     }
     pthread_mutex_unlock(&making);
 }
