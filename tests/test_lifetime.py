@@ -226,6 +226,34 @@ def test_close_in_a_callback_of_another_http_waits(server: WebServer) -> None:
     assert seen == [True]
 
 
+@pytest.mark.parametrize("is_done", [False, True], ids=["callback", "done-callback"])
+def test_close_in_a_callback_lends_its_slot_to_what_it_waits_for(
+    server: WebServer, is_done: bool
+) -> None:
+    http, other = Http(max_workers=1), Http()
+    closing = threading.Event()
+    asked: list[Promise] = []
+
+    def ask(_: object) -> None:
+        closing.wait(PATIENCE)  # the only slot of `http` is taken
+        asked.append(http.request(server.url()))
+        assert asked[0].response.status == 200
+
+    def close(_: Promise) -> None:
+        closing.set()
+        other.close()
+
+    pending = other.request(server.url(), callback=None if is_done else ask)
+    if is_done:
+        pending.add_done_callback(ask)
+    try:
+        assert http.request(server.url(), callback=close).wait(PATIENCE)
+        assert asked[0].response.status == 200
+    finally:
+        for promise in asked:
+            promise.cancel()
+
+
 def test_close_in_a_function_that_follows_or_is_called_when_done(server: WebServer) -> None:
     http = Http()
     promise = http.request(server.url())

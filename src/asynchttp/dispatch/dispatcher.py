@@ -29,7 +29,13 @@ from ..messages.response import Answer, Response
 from ..messages.step import BlockingCall, Coalesce, StopCoalescing
 from ..messages.transfer import Reply, Transfer
 from ..process import lifetime
-from ..process.threads import GLANCE, about_to_wait, is_daemon_of_the_program, on_own_thread
+from ..process.threads import (
+    GLANCE,
+    about_to_wait,
+    is_daemon_of_the_program,
+    on_own_thread,
+    wait_and_help,
+)
 from ..promise.callback_scope import CallbackScope, current_scope, running
 from ..promise.failure import Failure, annotate
 from ..promise.future import FINISHED, LeanFuture, may_block
@@ -392,13 +398,25 @@ class Dispatcher:
         if (account := self._accounts.get(None)) is None:
             return
         if self._may_wait():
-            while not account.wait(GLANCE):
-                pass
+            self._wait_until(account.wait)
         account.close()
         if self._may_wait():
-            while not account.join(GLANCE):
-                pass
+            self._wait_until(account.join)
             log.flush()
+
+    def _wait_until(self, wait: Callable[[float], bool]) -> None:
+        """Wait until `wait` says that it has come; more work may have come meanwhile."""
+        self._lend_to_pending()
+        while not wait_and_help(wait, GLANCE):
+            self._lend_to_pending()
+
+    def _lend_to_pending(self) -> None:
+        """Have user code of another Http lend its slot to what is pending here, as a wait for each
+        would: callbacks here may ask that other Http.
+        """
+        if (scope := current_scope()) is not None:
+            for work in self._pending():
+                scope.core.expect(work)
 
     def _may_wait(self) -> bool:
         """Not in the callbacks of this Http; nor in a finalizer or a signal handler where others
