@@ -396,6 +396,33 @@ static void test_a_request_without_time_limits_is_sent_again_later(void) {
     end_model(&model);
 }
 
+/* The core reads at once what was asked of the ticket and of the scope: the delay, then the scope. */
+static void test_a_scope_that_is_seen_during_a_delay_changes_nothing(void) {
+    Model model = new_model(1);
+    Ticket *ticket = submit_request(&model, 0, INFINITY, INFINITY), *child = new_request(model.account, 0);
+    expect(&model, ticket, EVENT_NEEDS_ANSWER);
+    CHECK(fail(ticket) == 1);
+    expect(&model, ticket, EVENT_ENDED);
+    pthread_mutex_lock(&model.core->gate);
+    ticket_give_piece(ticket, "", 0); /* for the transfer that has ended */
+    CallScope *scope = scope_open(ticket);
+    CHECK(ticket_submit(child, scope) == 0);
+    scope_close(scope);
+    ticket_set_transfer(ticket, plan, "http://again/", 0, NULL, -1);
+    CHECK(ticket_delay(ticket, SOON) == 0);
+    ticket_transfer(ticket);
+    pthread_mutex_unlock(&model.core->gate);
+    expect(&model, child, EVENT_NEEDS_ANSWER);
+    let_end(child);
+    expect(&model, ticket, EVENT_NEEDS_ANSWER);
+    compare(&model); /* the core has counted */
+    CHECK(account_counts(model.account).working == 1);
+    CHECK(answer(ticket) == 1);
+    scope_drop(scope);
+    expect_end(&model, ticket, OUTCOME_ANSWERED);
+    end_model(&model);
+}
+
 static void test_a_request_that_gets_no_slot_in_time_fails(void) {
     Model model = new_model(1);
     Ticket *first = submit_request(&model, 0, SOON, INFINITY); /* has a slot in time */
@@ -638,6 +665,7 @@ int main(int count, char **arguments) {
     test_a_delayed_request_has_no_slot_and_begins_after_its_time();
     test_a_request_that_is_sent_again_later_goes_before_others();
     test_a_request_without_time_limits_is_sent_again_later();
+    test_a_scope_that_is_seen_during_a_delay_changes_nothing();
     test_a_request_that_gets_no_slot_in_time_fails();
     test_a_request_that_has_waited_too_long_is_not_counted_as_queued();
     test_a_request_that_got_no_slot_is_not_sent_again();

@@ -205,9 +205,11 @@ void account_limit(Account *account) {
 
 /* ---- scopes ---- */
 
-/* A ticket that has failed in the queue has no slot that the code could lend. */
+/* A ticket that has failed in the queue, that waits for its time meanwhile, or that went without a slot for
+ * lack of memory, has none that the code could lend. */
 void queue_open(CallScope *scope) {
-    if (scope->ticket->work.stage == WORK_GONE) return;
+    WorkStage stage = scope->ticket->work.stage;
+    if (stage != WORK_WORKING && stage != WORK_CALLED) return;
     scope->scope = scope_begin(&scope->ticket->work);
     if (scope->scope != NULL) scope_retain(scope->scope);
 }
