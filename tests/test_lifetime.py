@@ -25,7 +25,7 @@ from tests.conftest import RawServers, until_one_worker_is_left, workers_now
 from tests.interruption import Interruption
 from tests.programs import run
 from tests.scripted import HOST, ScriptedServer
-from tests.servers.raw import OK, head, send, until_closed
+from tests.servers.raw import OK, head, send, until_closed, wait
 from tests.servers.seen import PATIENCE, Seen
 from tests.servers.web import WebServer
 
@@ -584,6 +584,30 @@ def test_a_dropped_http_ends_its_connections(raw_server: RawServers) -> None:
     server = raw_server([head, send(OK), until_closed])
     Http().request(server.url()).result()
     server.closed.wait_for(1)
+
+
+def test_a_promise_dropped_with_a_deep_structure_ends(
+    raw_server: RawServers, server: WebServer
+) -> None:
+    """Python puts off the end of what is nested about 50 deep, until the rest is gone: here while
+    the promise is answered.
+    """
+
+    class Rest:
+        def __del__(self) -> None:
+            go.set()
+            assert sent.wait(PATIENCE)
+            Http().request(server.url(), callback=lambda _: None).result()  # events come in order
+
+    for depth in range(40, 60):
+        go, sent, called = threading.Event(), threading.Event(), Seen[Promise]()
+        raw = raw_server([head, wait(go), send(OK), lambda _, sent=sent: sent.set()])
+        nested: list[object] = [Http().request(raw.url(), callback=called.add)]
+        for _ in range(depth):
+            nested = [nested]
+        nested = [Rest(), nested]  # the last goes first
+        del nested
+        called.wait_for(1)
 
 
 # Many

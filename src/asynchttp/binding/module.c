@@ -183,17 +183,21 @@ static void bring_memory(WorkObject *self) {
     ticket_give_memory(self->ticket, self->memory ? PyBytes_AsString(self->memory) : NULL);
 }
 
+static void note_event(WorkObject *work, unsigned what) {
+    if (what & EVENT_NEEDS_MEMORY) bring_memory(work);
+    if (what & EVENT_NEEDS_PIECE) work->_asking = work->_transfers;
+    work->what |= what & ~(unsigned)EVENT_NEEDS_MEMORY;
+}
+
 /* What happened to a work is noted there: `_take_what`. A work that has left has to be let go of by
- * whoever takes that. */
+ * whoever takes that. Where an object without references is still to be finalized (Python puts that off in
+ * deeply nested structures), `work_finalize` tells again what is noted. */
 static PyObject *work_with(const Event *event) {
+    WorkObject *work = ticket_user(event->ticket);
+    if (work != NULL) note_event(work, event->what);
     PyObject *object = object_of(event->ticket);
-    WorkObject *work = (WorkObject *)object;
     ticket_release(event->ticket);
-    if (object == NULL) return NULL;
-    if (event->what & EVENT_NEEDS_MEMORY) bring_memory(work);
-    if (event->what & EVENT_NEEDS_PIECE) work->_asking = work->_transfers;
-    work->what |= event->what & ~(unsigned)EVENT_NEEDS_MEMORY;
-    if (work->what) return object;
+    if (object == NULL || work->what) return object;
     Py_DECREF(object);
     return NULL;
 }

@@ -64,7 +64,10 @@ static PyObject *work_bind(WorkObject *self, PyObject *arguments) {
 
 static void work_finalize(PyObject *object) {
     WorkObject *self = (WorkObject *)object;
-    if (self->ticket != NULL && ticket_keep(self->ticket)) Py_INCREF(object); /* until LEFT */
+    if (self->ticket == NULL || !ticket_keep(self->ticket)) return;
+    Py_INCREF(object); /* until LEFT */
+    if (self->what) ticket_tell_again(self->ticket, self->what); /* see work_with */
+    self->what = 0;
 }
 
 /* Python finalizes an object once. The garbage collector may have done so before the submission, in

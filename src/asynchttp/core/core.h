@@ -378,6 +378,9 @@ WaitResult core_wait(Core *core, double seconds, int has_role);
 /* Take at most `room` events, the oldest first; at once. */
 size_t core_take_events(Core *core, Event *events, size_t room);
 
+/* Whoever took these events could not see to them: they are for the next taker. */
+void ticket_tell_again(Ticket *ticket, unsigned what);
+
 /* Give the role back: events are for another thread from now on. */
 void core_pass_on(Core *core);
 

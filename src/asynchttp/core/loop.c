@@ -182,8 +182,8 @@ static void read_inbox(Core *core) {
 
 /* ---- events ---- */
 
-void core_tell(Core *core, EventNode *event, unsigned what) {
-    pthread_mutex_lock(&core->lock);
+/* Under `lock`. */
+static void append_event(Core *core, EventNode *event, unsigned what) {
     if (event->what == 0) {
         event_hold(event, what);
         event->next = NULL;
@@ -191,6 +191,11 @@ void core_tell(Core *core, EventNode *event, unsigned what) {
         core->events_end = &event->next;
     }
     event->what |= what;
+}
+
+void core_tell(Core *core, EventNode *event, unsigned what) {
+    pthread_mutex_lock(&core->lock);
+    append_event(core, event, what);
     core->has_news = 1;
     pthread_mutex_unlock(&core->lock);
 }
@@ -257,6 +262,14 @@ static void give_role(Core *core) {
     if (core->events == NULL || core->is_dispatched) return;
     Dispatching *waiting = pop_waiting(core);
     if (waiting != NULL) waiting->has_role = core->is_dispatched = 1;
+}
+
+void ticket_tell_again(Ticket *ticket, unsigned what) {
+    Core *core = ticket->account->core;
+    pthread_mutex_lock(&core->lock);
+    append_event(core, &ticket->event, what);
+    give_role(core);
+    pthread_mutex_unlock(&core->lock);
 }
 
 static void remove_waiting(Core *core, Dispatching *self) {
