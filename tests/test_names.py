@@ -243,6 +243,8 @@ class OwnError(Exception):
     [
         socket.gaierror(socket.EAI_NONAME, "unknown"),
         socket.gaierror(socket.EAI_AGAIN, "for now"),
+        socket.gaierror("unknown", "server.test"),
+        socket.gaierror(1 << 40, "no code"),
         OwnError("no network in tests", 1),
         OSError(13, "forbidden"),
     ],
@@ -269,6 +271,18 @@ def _error_of(client: type[httplib2.Http], url: str) -> Exception:
     finally:
         http.close()
     pytest.fail("nothing was raised")
+
+
+def test_a_lookup_without_an_answer_has_failed(
+    server: WebServer, replaced: Replace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replaced(lambda: ["127.0.0.1"])
+    with Http() as http:
+        with monkeypatch.context() as patch:
+            patch.setattr("asynchttp.runner.look_up_elsewhere", lambda _: None)
+            error = http.request(url_of(server)).exception()
+        assert isinstance(error, httplib2.ServerNotFoundError)
+        assert http.request(url_of(server)).response.status == 200
 
 
 def test_each_request_has_an_error_of_its_own(server: WebServer, replaced: Replace) -> None:

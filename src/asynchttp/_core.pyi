@@ -200,7 +200,7 @@ class Scope:
     def expect(self, work: Work, /) -> None: ...
 
 class Lookup:
-    """A host name to be looked up."""
+    """A host name to be looked up; has failed where the object goes without an answer."""
 
     @property
     def host(self) -> tuple[str, int]: ...

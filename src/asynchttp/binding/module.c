@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <netdb.h>
 #include <string.h>
 
 #include "binding.h"
@@ -14,6 +15,7 @@ static PyTypeObject *lookup_type;
 typedef struct {
     PyObject_HEAD
     Lookup *lookup;
+    int is_finished;
 } LookupObject;
 
 /* Free an object of ours: heap types hold a reference to their type. */
@@ -146,9 +148,15 @@ static void scope_free(ScopeObject *self) {
 
 /* ---- lookups ---- */
 
+/* Requests wait for each lookup: one that nobody can see to has failed. */
+static void lookup_give_up(Lookup *lookup) {
+    lookup_finish(lookup, NULL, EAI_AGAIN);
+    lookup_release(lookup);
+}
+
 static PyObject *lookup_wrap(Lookup *lookup) {
     LookupObject *self = (LookupObject *)new_object(lookup_type);
-    if (self == NULL) lookup_release(lookup);
+    if (self == NULL) lookup_give_up(lookup);
     else self->lookup = lookup;
     return (PyObject *)self;
 }
@@ -163,11 +171,12 @@ static PyObject *lookup_answer(LookupObject *self, PyObject *arguments) {
     int code;
     if (!PyArg_ParseTuple(arguments, "zi", &addresses, &code)) return NULL;
     lookup_finish(self->lookup, addresses, code);
+    self->is_finished = 1;
     Py_RETURN_NONE;
 }
 
 static void lookup_drop(LookupObject *self) {
-    if (self->lookup != NULL) lookup_release(self->lookup);
+    if (self->lookup != NULL) (self->is_finished ? lookup_release : lookup_give_up)(self->lookup);
     free_object((PyObject *)self);
 }
 

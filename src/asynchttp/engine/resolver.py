@@ -12,6 +12,9 @@ from .. import _core
 from ..process.threads import OwnThread
 
 RAISED = -32768  # no code of getaddrinfo's: the function raised something else than gaierror
+_CODES: tuple[int, ...] = tuple(
+    getattr(socket, name) for name in dir(socket) if name.startswith("EAI_")
+)
 MOST = 256  # exceptions that are remembered
 
 _raised: dict[tuple[str, int], BaseException] = {}
@@ -33,10 +36,15 @@ def _look_up(lookup: _core.Lookup) -> None:
         found = dict.fromkeys(_bracketed(str(info[4][0])) for info in infos)
         lookup.finish(",".join(found) or None, 0 if found else socket.EAI_NONAME)
     except socket.gaierror as error:
-        lookup.finish(None, error.errno or socket.EAI_FAIL)
+        lookup.finish(None, _code_of(error))
     except BaseException as error:  # noqa: BLE001  # a program's function may raise anything
         _remember(lookup.host, error.with_traceback(None))  # frames would keep the lookup
         lookup.finish(None, RAISED)
+
+
+def _code_of(error: socket.gaierror) -> int:
+    # A program's function may raise one of any arguments.
+    return next((code for code in _CODES if code == error.errno), socket.EAI_FAIL)
 
 
 def _remember(host: tuple[str, int], error: BaseException) -> None:
