@@ -48,6 +48,8 @@ static const char ANSWER[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\n
 
 enum { LARGE = 2 << 20 };
 
+static char large[LARGE]; /* filled before the first request */
+
 static char letter_at(size_t place) { return (char)('a' + place % 23); }
 
 static int write_all(int fd, const char *bytes, size_t size) {
@@ -58,9 +60,7 @@ static int write_all(int fd, const char *bytes, size_t size) {
 
 static int answer_large(int fd) {
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 2097152\r\n\r\n";
-    static char content[LARGE]; /* threads write the same */
-    for (size_t i = 0; i < LARGE; i++) content[i] = letter_at(i);
-    return write_all(fd, head, sizeof head - 1) < 0 ? -1 : write_all(fd, content, LARGE);
+    return write_all(fd, head, sizeof head - 1) < 0 ? -1 : write_all(fd, large, LARGE);
 }
 
 static int answer(int fd, const char *request) {
@@ -100,6 +100,7 @@ static void *serve(void *argument) {
 
 static void accept_all(int listening) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (size_t i = 0; i < LARGE; i++) large[i] = letter_at(i);
     for (int fd; (fd = accept(listening, NULL, NULL)) >= 0;)
         CHECK(start_thread(serve, (void *)(intptr_t)fd) == 0);
 }
