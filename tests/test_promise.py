@@ -15,7 +15,7 @@ import pytest
 
 from asynchttp import Content, Http, Promise, Response
 from asynchttp.promise.future import LeanFuture
-from tests.programs import Program, python
+from tests.programs import Program, python, run
 from tests.servers.app import METHODS
 from tests.servers.seen import PATIENCE, Seen
 from tests.servers.web import WebServer
@@ -141,6 +141,16 @@ def test_waiting_ends_with_its_timeout_and_the_promise_stays_good(
     gate.open()
     assert promise.wait(PATIENCE) is True
     assert promise.result(0)[1] == b"label"
+
+
+def test_waiting_ends_with_its_timeout_amid_signals(server: WebServer) -> None:
+    source = """
+        nudge()
+        promise = Http().request(sys.argv[1])
+        say(promise.wait(1.0))
+        promise.cancel()
+    """
+    assert run(source, server.gate().url("label")).fine() == ["False"]
 
 
 INTERRUPTED = """

@@ -361,9 +361,11 @@ static double take_turns(Ticket *ticket, double seconds) {
 }
 
 /* Wait in slices of one second at most: a signal that comes just before the system call does not end
- * that, and Python runs handlers in between. Returns -1 when one raised. */
+ * that, and Python runs handlers in between. A signal ends a slice early, and there may be many. Returns -1
+ * when a handler raised. */
 static int wait_for_bell(Ticket *ticket, PyThread_type_lock bell, double seconds) {
-    for (double left = seconds; seconds < 0 || left > 0; left -= 1) {
+    double end = time_by(CLOCK_MONOTONIC) + seconds;
+    for (double left = seconds; seconds < 0 || left > 0; left = end - time_by(CLOCK_MONOTONIC)) {
         double slice = seconds < 0 || left > 1 ? 1 : left;
         Waiter waiter = {NULL, bell}; /* not listed while a handler runs, which may fork */
         PyLockStatus status;
@@ -377,7 +379,6 @@ static int wait_for_bell(Ticket *ticket, PyThread_type_lock bell, double seconds
             return 1;
         }
         if (PyErr_CheckSignals() < 0) return -1;
-        if (status == PY_LOCK_INTR) left += 1; /* not for so long: to be exact is not worth a clock */
     }
     return 0;
 }
