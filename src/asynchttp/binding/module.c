@@ -188,7 +188,7 @@ static void bring_memory(WorkObject *self) {
     Py_ssize_t length = (Py_ssize_t)ticket_content_length(self->ticket);
     Py_XDECREF(self->memory);
     self->memory = PyBytes_FromStringAndSize(NULL, length);
-    if (self->memory == NULL) PyErr_Clear(); /* the core then fails the transfer */
+    if (self->memory == NULL) PyErr_Clear(); /* the content grows in the core, which may fail for its part */
     ticket_give_memory(self->ticket, self->memory ? PyBytes_AsString(self->memory) : NULL);
 }
 
