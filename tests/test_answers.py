@@ -1,8 +1,8 @@
-"""What comes back is read as httplib2 reads it: heads, bodies and their ends, and connections are
-used again where they may be.
+"""Answers are read as httplib2 reads them (heads, bodies and their ends), and connections are used
+again where possible.
 
-Rule: httplib2 reads the same bytes (`tests.oracle`). Where libcurl is right and httplib2 is not, a
-test of its own says so.
+Rule: httplib2 reads the same bytes (`tests.oracle`). Where libcurl is right and httplib2 is wrong,
+a separate test says so.
 """
 
 import pytest
@@ -21,8 +21,8 @@ LAST = b"2\r\nok\r\n0\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def read(raw_server: RawServers, answer: bytes) -> Outcome:
-    """What both make of `answer`, after which the server closes."""
+def read_by_both(raw_server: RawServers, answer: bytes) -> Outcome:
+    """The outcome, the same for httplib2 and us, of `answer` and the end of the connection."""
     return same(raw_server, [record, send(answer)]).outcome
 
 
@@ -52,15 +52,15 @@ HEADS = {
     "status as a field": TWO + b"Status: 500 No\r\n\r\nok",
     "a status line as a value": TWO + b"X: HTTP/1.1 500 No\r\n\r\nok",
     "hop by hop": TWO + b"Connection: X\r\nX: y\r\nKeep-Alive: timeout=1\r\n\r\nok",
-    "its own location": TWO + b"Content-Location: /elsewhere\r\n\r\nok",
+    "Content-Location": TWO + b"Content-Location: /elsewhere\r\n\r\nok",
     "100 fields": TWO + b"".join(b"X-%d: %d\r\n" % (i, i) for i in range(98)) + b"\r\nok",
     "a long field": TWO + b"X: " + b"long" * 15_000 + b"\r\n\r\nok",
 }
 
 
 @pytest.mark.parametrize("kind", HEADS)
-def test_every_kind_of_head(raw_server: RawServers, kind: str) -> None:
-    assert read(raw_server, HEADS[kind]).content == b"ok"
+def test_head_is_read_like_httplib2(raw_server: RawServers, kind: str) -> None:
+    assert read_by_both(raw_server, HEADS[kind]).content == b"ok"
 
 
 NAMES = st.text("!#$%&'*+-.^_`|~0123456789abcXYZ", min_size=1)
@@ -69,27 +69,29 @@ VALUES = st.text(st.characters(max_codepoint=255, exclude_characters="\0\r\n"))
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=5))
-def test_any_head(raw_server: RawServers, fields: list[tuple[str, str]]) -> None:
+def test_any_header_fields_are_read_like_httplib2(
+    raw_server: RawServers, fields: list[tuple[str, str]]
+) -> None:
     lines = "".join(f"X-{name}: {value}\r\n" for name, value in fields).encode("latin-1")
-    assert read(raw_server, TWO + lines + b"\r\nok").content == b"ok"
+    assert read_by_both(raw_server, TWO + lines + b"\r\nok").content == b"ok"
 
 
-def test_early_hints_are_not_the_answer(raw_server: RawServers) -> None:
-    """RFC 8297. httplib2 takes them for it."""
+def test_early_hints_are_not_taken_for_answer(raw_server: RawServers) -> None:
+    """RFC 8297. httplib2 returns the 103 as the answer."""
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
     _, ours = both(raw_server, [record, send(hints + TWO + b"\r\nok")])
     assert (ours.outcome.status, ours.outcome.content) == (200, b"ok")
     assert "link" not in (ours.outcome.fields or {})
 
 
-def test_folded_fields_are_unfolded(raw_server: RawServers) -> None:
+def test_folded_header_fields_are_unfolded(raw_server: RawServers) -> None:
     """RFC 9112, 5.2. httplib2 leaves the line breaks in the values."""
     _, ours = both(raw_server, [record, send(TWO + b"X: 1\r\n  2\r\n\t3\r\nY: 4\r\n\r\nok")])
     fields = ours.outcome.fields or {}
     assert (fields["x"].split(), fields["y"]) == (["1", "2", "3"], "4")
 
 
-def test_more_fields_than_httplib2_takes(raw_server: RawServers) -> None:
+def test_thousand_header_fields_are_accepted(raw_server: RawServers) -> None:
     fields = b"".join(b"X-%d: %d\r\n" % (number, number) for number in range(1000))
     _, ours = both(raw_server, [record, send(TWO + fields + b"\r\nok")])
     assert (ours.outcome.fields or {})["x-999"] == "999"
@@ -98,11 +100,11 @@ def test_more_fields_than_httplib2_takes(raw_server: RawServers) -> None:
 # Bodies
 
 BODIES = {
-    "until it closes": (b"HTTP/1.1 200 OK\r\n\r\nall of it", b"all of it"),
-    "empty until it closes": (b"HTTP/1.1 200 OK\r\n\r\n", b""),
+    "until close": (b"HTTP/1.1 200 OK\r\n\r\nall of it", b"all of it"),
+    "empty until close": (b"HTTP/1.1 200 OK\r\n\r\n", b""),
     "empty": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b""),
-    "more than it says": (TWO + b"\r\nok and more", b"ok"),
-    "another answer": (TWO + b"\r\nok" + OK, b"ok"),
+    "more than Content-Length": (TWO + b"\r\nok and more", b"ok"),
+    "a second answer": (TWO + b"\r\nok" + OK, b"ok"),
     "in chunks": (CHUNKED + b"2\r\nok\r\n3\r\n ok\r\n0\r\n\r\n", b"ok ok"),
     "no chunks": (CHUNKED + b"0\r\n\r\n", b""),
     "long hexadecimals": (CHUNKED + b"0000000A\r\n0123456789\r\n00\r\n\r\n", b"0123456789"),
@@ -129,9 +131,9 @@ BODIES = {
 
 
 @pytest.mark.parametrize("kind", BODIES)
-def test_every_kind_of_body(raw_server: RawServers, kind: str) -> None:
+def test_body_is_read_like_httplib2(raw_server: RawServers, kind: str) -> None:
     answer, content = BODIES[kind]
-    assert read(raw_server, answer).content == content
+    assert read_by_both(raw_server, answer).content == content
 
 
 HEAD_ANSWERS = {
@@ -143,7 +145,7 @@ HEAD_ANSWERS = {
 
 
 @pytest.mark.parametrize("kind", HEAD_ANSWERS)
-def test_head(raw_server: RawServers, kind: str) -> None:
+def test_answer_to_head_has_no_content(raw_server: RawServers, kind: str) -> None:
     script = [record, send(HEAD_ANSWERS[kind]), until_closed]
     story = same(raw_server, script, lambda http, url: http.request(url("/"), "HEAD"))
     assert story.outcome.content == b""
@@ -151,7 +153,7 @@ def test_head(raw_server: RawServers, kind: str) -> None:
 
 @pytest.mark.parametrize("chunked", ["", "?chunked=1"])
 @pytest.mark.parametrize("count", [0, 1, 65_536, 20_000_000])
-def test_so_many_bytes(server: WebServer, count: int, chunked: str) -> None:
+def test_content_has_exactly_the_sent_bytes(server: WebServer, count: int, chunked: str) -> None:
     with Http() as http:
         content = http.request(server.url(f"/bytes/{count}{chunked}"))[1]
         assert bytes(content) == pattern(0, count)
@@ -160,7 +162,7 @@ def test_so_many_bytes(server: WebServer, count: int, chunked: str) -> None:
 # Connections
 
 
-def test_a_connection_is_used_again(server: WebServer) -> None:
+def test_sequential_requests_share_one_connection(server: WebServer) -> None:
     with Http() as http:
         for method in ("GET", "POST", "HEAD", "GET", "DELETE"):
             http.request(server.url(), method).result()
@@ -169,7 +171,7 @@ def test_a_connection_is_used_again(server: WebServer) -> None:
     assert len({each.port for each in server.received}) == 1
 
 
-def test_so_many_connections_as_there_are_requests_at_once(server: WebServer) -> None:
+def test_simultaneous_requests_have_one_connection_each(server: WebServer) -> None:
     with Http(max_workers=4) as http:
         for _ in range(3):
             gate = server.gate()
@@ -187,9 +189,9 @@ def test_so_many_connections_as_there_are_requests_at_once(server: WebServer) ->
         b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\n\r\nok",
     ],
-    ids=["says so", "HTTP/1.0", "ends the body"],
+    ids=["Connection: close", "HTTP/1.0", "body until close"],
 )
-def test_a_connection_that_is_over_is_not_used_again(raw_server: RawServers, last: bytes) -> None:
+def test_ended_connection_is_not_used_again(raw_server: RawServers, last: bytes) -> None:
     server = raw_server([head, send(last)], [head, send(OK)])
     with Http() as http:
         for _ in range(2):
@@ -198,8 +200,8 @@ def test_a_connection_that_is_over_is_not_used_again(raw_server: RawServers, las
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-def test_a_connection_that_closes_under_a_request(raw_server: RawServers, method: str) -> None:
-    """It was idle for too long; the request goes out again on another, as with httplib2."""
+def test_request_is_resent_if_idle_connection_closes(raw_server: RawServers, method: str) -> None:
+    """The server closes while the request is written; httplib2 sends again, too."""
     body = b"again" if method in ("POST", "PUT") else None
     server = raw_server([record, send(OK), record], [record, send(OK)])
     with Http() as http:
@@ -210,8 +212,8 @@ def test_a_connection_that_closes_under_a_request(raw_server: RawServers, method
     assert list(server.bodies)[1:] == [body or b""] * 2
 
 
-def test_a_connection_that_was_closed_while_idle(raw_server: RawServers) -> None:
-    """Where it closes as a request goes out, libcurl makes one more, on which nothing is sent."""
+def test_connection_closed_while_idle_is_replaced(raw_server: RawServers) -> None:
+    """If the close races with the request, libcurl opens one more connection and sends nothing."""
     server = raw_server([record, send(OK)], [record, send(OK)])
     with Http() as http:
         for _ in range(2):
@@ -219,8 +221,8 @@ def test_a_connection_that_was_closed_while_idle(raw_server: RawServers) -> None
     assert len(server.heads) == 2
 
 
-def test_answers_are_not_mixed_up(server: WebServer) -> None:
-    """Many at once, on connections and handles that are used again and again."""
+def test_concurrent_answers_are_not_mixed_up(server: WebServer) -> None:
+    """Connections and handles are used again and again by 400 requests."""
     with Http(max_workers=8) as http:
         promises = [
             http.request(server.url(f"/text/utf-8?text={number}"), callback=lambda _: None)
@@ -229,7 +231,7 @@ def test_answers_are_not_mixed_up(server: WebServer) -> None:
         assert [int(promise.content) for promise in promises] == list(range(400))
 
 
-def test_what_comes_unasked_is_not_taken_for_an_answer(raw_server: RawServers) -> None:
+def test_unrequested_answer_on_connection_is_discarded(raw_server: RawServers) -> None:
     evil = OK.replace(b"ok", b"NO")
     server = raw_server([record, send(OK + evil), until_closed], [answers(OK)])
     with Http() as http:

@@ -1,7 +1,7 @@
-"""Authentication: what httplib2 lacks, and what is refused. Many requests at once: test_policies.
+"""Authentication: schemes and details missing in httplib2, and refused schemes.
 
-Against httpbin, which knows nothing of httplib2; that the rest is httplib2's is shown by
-test_differential and by httplib2's own tests.
+The server is httpbin, which is independent of httplib2. test_differential and httplib2's own tests
+compare everything else with httplib2; test_policies has many requests at once.
 """
 
 import base64
@@ -28,18 +28,18 @@ from tests.servers.raw import RawServer
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-class _Server(ThreadingMixIn, WSGIServer):
+class _ThreadingServer(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
 
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's
+class _QuietHandler(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # from the base class
         pass
 
 
 @pytest.fixture(scope="module")
 def bin_url() -> Iterator[str]:
-    with make_server("127.0.0.1", 0, httpbin.app, _Server, _Quiet) as server:
+    with make_server("127.0.0.1", 0, httpbin.app, _ThreadingServer, _QuietHandler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -58,7 +58,7 @@ def http() -> Iterator[Http]:
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
-def test_digest(http: Http, bin_url: str, algorithm: str) -> None:
+def test_digest_accepts_only_right_password(http: Http, bin_url: str, algorithm: str) -> None:
     url = f"{bin_url}/digest-auth/auth/name/password/{algorithm}"
     assert http.request(url).response.status == 200
     http.clear_credentials()
@@ -66,34 +66,34 @@ def test_digest(http: Http, bin_url: str, algorithm: str) -> None:
     assert http.request(url).response.status == 401
 
 
-def asks(challenge: str) -> bytes:
+def unauthorized(challenge: str) -> bytes:
     return f"HTTP/1.1 401 No\r\nContent-Length: 0\r\nWWW-Authenticate: {challenge}\r\n\r\n".encode()
 
 
-def nonces(server: RawServer) -> list[tuple[str, str]]:
-    """The nonces that were used, each with its count."""
+def sent_nonces(server: RawServer) -> list[tuple[str, str]]:
+    """Each sent nonce with its count."""
     found = (re.search(r'nonce="(\w+)".* nc=(\w+)', each.decode()) for each in server.heads)
     return [(each[1], str(int(each[2], 16))) for each in found if each]
 
 
-def test_a_nonce_that_is_stale_is_replaced(http: Http, raw_server: RawServers) -> None:
+def test_stale_digest_nonce_is_replaced(http: Http, raw_server: RawServers) -> None:
     """RFC 7616, 3.3."""
-    first = asks('Digest realm="here", nonce="one", qop="auth"')
-    stale = asks('Digest realm="here", nonce="two", qop="auth", stale=true')
+    first = unauthorized('Digest realm="here", nonce="one", qop="auth"')
+    stale = unauthorized('Digest realm="here", nonce="two", qop="auth", stale=true')
     server = raw_server([answers(first, OK, stale, OK)])
     for _ in range(3):
         assert http.request(server.url()).response.status == 200
-    assert nonces(server) == [("one", "1"), ("one", "2"), ("two", "1"), ("two", "2")]
+    assert sent_nonces(server) == [("one", "1"), ("one", "2"), ("two", "1"), ("two", "2")]
 
 
-def test_the_next_nonce_is_taken(http: Http, raw_server: RawServers) -> None:
+def test_digest_nextnonce_is_used(http: Http, raw_server: RawServers) -> None:
     """RFC 7616, 3.5."""
-    first = asks('Digest realm="here", nonce="one", qop="auth"')
+    first = unauthorized('Digest realm="here", nonce="one", qop="auth"')
     news = OK.replace(b"\r\n", b'\r\nAuthentication-Info: nextnonce="two"\r\n', 1)
     server = raw_server([answers(first, news, OK)])
     for _ in range(3):
         assert http.request(server.url()).response.status == 200
-    assert nonces(server) == [("one", "1"), ("two", "1"), ("two", "2")]
+    assert sent_nonces(server) == [("one", "1"), ("two", "1"), ("two", "2")]
 
 
 def response(challenge: str) -> Response:
@@ -104,7 +104,7 @@ def digest(challenge: str, credentials: tuple[str, str], uri: str = "/dir/index.
     return Digest(credentials, "host", uri, {}, response(challenge), b"", None)
 
 
-# The examples of RFC 7616, 3.9.1.
+# The examples of RFC 7616, 3.9.1
 EXAMPLE = (
     'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm={},'
     ' nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",'
@@ -120,7 +120,7 @@ CNONCE = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
         ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
     ],
 )
-def test_the_examples_of_the_rfc(algorithm: str, proof: str) -> None:
+def test_digest_matches_rfc_examples(algorithm: str, proof: str) -> None:
     headers: dict[str, str] = {}
     digest(EXAMPLE.format(algorithm), ("Mufasa", "Circle of Life")).request(
         "GET", "/dir/index.html", headers, None, CNONCE
@@ -129,7 +129,7 @@ def test_the_examples_of_the_rfc(algorithm: str, proof: str) -> None:
     assert 'opaque="FQhe' in headers["authorization"]
 
 
-def test_the_first_challenge_that_is_known_is_taken() -> None:
+def test_first_known_digest_algorithm_is_chosen() -> None:
     challenges = ", ".join(EXAMPLE.format(name) for name in ("SHA-512", "SHA-256", "MD5"))
     assert digest(challenges, ("a", "b")).challenge["algorithm"] == "SHA-256"
 
@@ -141,32 +141,32 @@ def test_the_first_challenge_that_is_known_is_taken() -> None:
         'Digest realm="x", nonce="n", qop="auth-int"',
     ],
 )
-def test_a_challenge_that_nobody_knows(challenge: str) -> None:
+def test_unknown_digest_options_are_refused(challenge: str) -> None:
     with pytest.raises(httplib2.UnimplementedDigestAuthOptionError, match="are known"):
         digest(challenge, ("a", "b"))
 
 
-# The others
+# Other schemes
 
 
-def test_basic(http: Http, bin_url: str) -> None:
+def test_basic_accepts_only_right_password(http: Http, bin_url: str) -> None:
     assert http.request(f"{bin_url}/basic-auth/name/password").response.status == 200
     assert http.request(f"{bin_url}/basic-auth/name/other").response.status == 401
 
 
-def test_the_log_tells_it_from_a_redirect(
+def test_log_distinguishes_authentication_from_redirect(
     http: Http, bin_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("DEBUG", "asynchttp"):
         http.request(f"{bin_url}/basic-auth/name/password").result()
-        http.close()  # all has been written
+        http.close()  # all log records are written
     assert f"sent again to {bin_url}/basic-auth/name/password" in caplog.text
     assert "redirected" not in caplog.text
 
 
-def test_hmac_digest(http: Http, raw_server: RawServers) -> None:
-    """httplib2 means to answer so, but fails."""
-    challenge = asks('HMACDigest realm="here", snonce="s", salt="t"')
+def test_hmac_digest_response_is_correct(http: Http, raw_server: RawServers) -> None:
+    """httplib2 tries HMACDigest, but fails."""
+    challenge = unauthorized('HMACDigest realm="here", snonce="s", salt="t"')
     server = raw_server([answers(challenge, OK)])
     assert http.request(server.url("/path"), headers={"x-mine": "yes"}).response.status == 200
     sent = server.heads[1].decode()
@@ -182,14 +182,14 @@ def test_hmac_digest(http: Http, raw_server: RawServers) -> None:
     assert fields["response"] == hmac.new(key, asked, "sha1").hexdigest()
 
 
-def test_google_login_is_refused(http: Http, raw_server: RawServers) -> None:
-    challenge = asks("GoogleLogin realm=x")
+def test_google_login_challenge_is_refused(http: Http, raw_server: RawServers) -> None:
+    challenge = unauthorized("GoogleLogin realm=x")
     server = raw_server([answers(challenge)])
     with pytest.raises(httplib2.HttpLib2Error, match="GoogleLogin: its service ended"):
         http.request(server.url()).result()
 
 
-def test_a_program_may_answer_in_its_own_way(
+def test_registered_auth_scheme_class_is_used(
     http: Http, raw_server: RawServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Token(httplib2.BasicAuthentication):
@@ -199,29 +199,29 @@ def test_a_program_may_answer_in_its_own_way(
             headers["authorization"] = "Token mine"
 
     monkeypatch.setitem(asynchttp.AUTH_SCHEME_CLASSES, "basic", Token)
-    challenge = asks("Basic realm=x")
+    challenge = unauthorized("Basic realm=x")
     server = raw_server([answers(challenge, OK)])
     assert http.request(server.url()).response.status == 200
     assert b"authorization: Token mine" in server.heads[1]
 
 
 @pytest.mark.parametrize("forward", [False, True])
-def test_credentials_do_not_go_along_with_a_redirect(
+def test_redirect_to_other_host_drops_credentials(
     http: Http, raw_server: RawServers, forward: bool
 ) -> None:
     http.forward_authorization_headers = forward
     http.follow_redirects = True
     other = raw_server([answers(OK)])
     moved = b"HTTP/1.1 302 F\r\nContent-Length: 0\r\nLocation: %s\r\n\r\n" % other.url().encode()
-    challenge = asks("WSSE realm=x")
+    challenge = unauthorized("WSSE realm=x")
     server = raw_server([answers(challenge, moved)])
     assert http.request(server.url()).response.status == 200
     sent = other.heads[0].lower()
     assert (b"\nauthorization:" in sent, b"\nx-wsse:" in sent) == (forward, forward)
 
 
-def test_what_was_accepted_is_sent_along_from_then_on(http: Http, raw_server: RawServers) -> None:
-    challenge = asks("Basic realm=x")
+def test_accepted_credentials_are_sent_preemptively(http: Http, raw_server: RawServers) -> None:
+    challenge = unauthorized("Basic realm=x")
     server = raw_server([answers(challenge, OK)])
     for path in ("/a/", "/a/b", "/a/"):
         assert http.request(server.url(path)).response.status == 200

@@ -119,7 +119,7 @@ GOALS: dict[str, dict[str, Goal]] = {
 
 WITHOUT_PLACEMENTS = {"memory", "import_time", "instructions"}
 BELOW_ZERO = {"overhead of one request over a blocking perform()"}
-"""The difference of two times may be less than nothing."""
+"""The difference of two times may be negative."""
 MAY_BE_ZERO = {"%", "bodies", "of the rate", "requests/s"}
 """The units of figures that may be 0 in so small a run: the server's clock shows no time, the
 memory is there already, and no request ends while the main thread computes."""
@@ -127,15 +127,15 @@ memory is there already, and no request ends while the main thread computes."""
 
 @pytest.fixture(scope="module", autouse=True)
 def _nginx() -> None:
-    """Found once, for all programs that the tests start."""
+    """Look for nginx once, for all programs started by the tests."""
     find_nginx()
 
 
-# The clients.
+# The clients
 
 MORE_CONNECTIONS = {
-    "asynchttp_blocking": 1,  # a single caller has a connection of his own
-    # While a connection is on its way back to the idle ones, pyreqwest makes another.
+    "asynchttp_blocking": 1,  # a single caller has a separate connection
+    # While a connection is on the way back to the idle connections, pyreqwest makes a new one.
     "pyreqwest": 4,
     "pyreqwest_futures": 4,
     "pyreqwest_json": 4,
@@ -144,9 +144,7 @@ MORE_CONNECTIONS = {
 
 
 @pytest.mark.parametrize("name", CONTENDERS)
-def test_a_client_fetches_as_often_as_asked_and_keeps_its_connections(
-    name: str, server: WebServer
-) -> None:
+def test_client_makes_every_fetch_on_kept_connections(name: str, server: WebServer) -> None:
     numbers = map(str, (4, 20, 10, 3))
     command = [sys.executable, "-m", "bench.trial", name, server.url(RIGHT), "", *numbers]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
@@ -161,21 +159,21 @@ def test_a_client_fetches_as_often_as_asked_and_keeps_its_connections(
 
 @pytest.mark.parametrize("name", CONTENDERS)
 @pytest.mark.parametrize("path", [WRONG, "/status/404"])
-def test_a_client_looks_at_every_answer(name: str, path: str, server: WebServer) -> None:
+def test_client_notices_every_wrong_answer(name: str, path: str, server: WebServer) -> None:
     client = load_contender(name)(Load(server.url(path), 1))
     with client as fetch, pytest.raises((WrongAnswerError, ExceptionGroup)) as caught:
         fetch(1)
-    assert wrong_answer(caught.value)
+    assert has_wrong_answer_error(caught.value)
 
 
-def wrong_answer(error: BaseException) -> bool:
-    """Whether the error, or an error in the group of a task, is a WrongAnswerError."""
+def has_wrong_answer_error(error: BaseException) -> bool:
+    """Whether `error`, or an error in the group of a task, is a WrongAnswerError."""
     if isinstance(error, BaseExceptionGroup):
         return error.subgroup(WrongAnswerError) is not None
     return isinstance(error, WrongAnswerError)
 
 
-# The clients in the background.
+# The clients in the background
 
 BACKGROUNDS = [
     "asynchttp",
@@ -187,7 +185,7 @@ BACKGROUNDS = [
 
 
 @pytest.mark.parametrize("name", BACKGROUNDS)
-def test_background_client_fetches_and_looks(name: str, server: WebServer) -> None:
+def test_background_client_fetches_all_and_looks(name: str, server: WebServer) -> None:
     with load_background(name)(Load(server.url(RIGHT), 4)) as client:
         pending = client.ask(20)
         for each in pending:
@@ -212,18 +210,18 @@ def test_background_client_cancels_pending_requests_at_end(name: str, server: We
     assert len(server.received) < 2000
 
 
-def test_cache_contender_asks_for_no_url_twice(server: WebServer) -> None:
+def test_cache_contender_requests_each_url_once(server: WebServer) -> None:
     with load_contender("asynchttp_cache")(Load(server.url(RIGHT), 4)) as fetch:
         fetch(10)
         fetch(10)
     assert len({request.target for request in server.received}) == 20
 
 
-# The pastimes of the main thread.
+# The pastimes of the main thread
 
 
-class InTurn:
-    """A client that completes a fixed number of requests during each pastime of the main thread."""
+class ScriptedClient:
+    """Completes a fixed number of requests during each pastime of the main thread."""
 
     def __init__(self, during_pastime: int) -> None:
         self.asked: list[int] = []
@@ -245,33 +243,33 @@ class InTurn:
 
 @dataclass
 class NumberedRequest:
-    client: InTurn
+    client: ScriptedClient
     number: int
 
     def done(self) -> bool:
         return self.number < self.client.completed
 
 
-def test_only_completed_requests_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_meanwhile_looks_only_at_completed_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meanwhile, "_warm_up", lambda *_: 10.0)
-    client = InTurn(during_pastime=7)
+    client = ScriptedClient(during_pastime=7)
     background = Background(client.ask, client.look)
     assert meanwhile.measure(background, 2, client.pass_time, 1) > 0
     assert client.asked == [42]
     assert client.looked_at == [*range(7)]
 
 
-def test_more_requests_are_asked_for_if_all_were_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_meanwhile_asks_for_more_if_all_completed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meanwhile, "_warm_up", lambda *_: 1.0)
-    client = InTurn(during_pastime=10)
+    client = ScriptedClient(during_pastime=10)
     background = Background(client.ask, client.look)
     assert meanwhile.measure(background, 2, client.pass_time, 1) > 0
     assert client.asked == [6, 12]
 
 
-def test_too_few_requests_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_meanwhile_raises_if_requests_run_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meanwhile, "_warm_up", lambda *_: 1.0)
-    client = InTurn(during_pastime=1000)
+    client = ScriptedClient(during_pastime=1000)
     background = Background(client.ask, client.look)
     with pytest.raises(meanwhile.NotEnoughError, match="48 requests were too few for 1 s"):
         meanwhile.measure(background, 2, client.pass_time, 1)
@@ -279,7 +277,7 @@ def test_too_few_requests_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("main_thread", ["sleeps", "computes"])
 @pytest.mark.parametrize("name", ["asynchttp", "httplib2"])
-def test_pastime_is_measured_in_process_of_its_own(
+def test_pastime_is_measured_in_separate_process(
     name: str, main_thread: Literal["sleeps", "computes"], server: WebServer
 ) -> None:
     running = Server(server.url(RIGHT), psutil.Process(), CORES)
@@ -289,7 +287,7 @@ def test_pastime_is_measured_in_process_of_its_own(
     assert len(server.received) >= 2 * 25 * AT_ONCE
 
 
-def test_callbacks_compute_and_answers_are_looked_at(server: WebServer) -> None:
+def test_callbacks_program_notices_wrong_answer(server: WebServer) -> None:
     found = measured("bench.callbacks", server.url(RIGHT), 2, 10, cores=CORES)
     assert found["each"] >= 1
     assert len(server.received) == 2 * 25 + 10
@@ -297,7 +295,7 @@ def test_callbacks_compute_and_answers_are_looked_at(server: WebServer) -> None:
         measured("bench.callbacks", server.url("/status/404"), 2, 1, cores=CORES)
 
 
-# The placements.
+# The placements
 
 
 def test_pinned_placement_has_one_core_for_each_side() -> None:
@@ -310,7 +308,7 @@ def cores_and_rounds(placement: Placement, scale: Scale) -> list[Figure]:
     return [Figure("cores", [len(placement.clients)] * scale.rounds, "", at_least(1))]
 
 
-def test_pinned_values_stand_beside_the_free_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pinned_values_stand_beside_free_values(monkeypatch: pytest.MonkeyPatch) -> None:
     two = frozenset({0, 1})
     monkeypatch.setattr("bench.placements.free", lambda: Placement(two, two))
     alone = Placement(frozenset({0}), frozenset({1}))
@@ -324,7 +322,7 @@ def test_pinned_values_stand_beside_the_free_ones(monkeypatch: pytest.MonkeyPatc
     assert measure_both(cores_and_rounds, Scale(rounds=3))[0].pinned is None
 
 
-def test_only_the_same_figures_stand_beside_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_placements_with_different_figures_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.placements.free", lambda: Placement(CORES, frozenset({0, 1})))
 
     def differ(placement: Placement, _: Scale) -> list[Figure]:
@@ -334,17 +332,17 @@ def test_only_the_same_figures_stand_beside_each_other(monkeypatch: pytest.Monke
         measure_both(differ, Scale())
 
 
-# The rounds.
+# The rounds
 
 
-def test_sides_take_turns() -> None:
+def test_rounds_interleave_the_sides() -> None:
     turns: list[str] = []
     sides = {"one": lambda: turns.append("one"), "other": lambda: turns.append("other")}
     assert interleave(sides, 2) == {"one": [None, None], "other": [None, None]}
     assert turns == ["one", "other", "one", "other"]
 
 
-def test_ratios_are_taken_within_a_round() -> None:
+def test_ratios_compare_trials_of_same_round() -> None:
     fast = [Trial(rate, 10, 0.5) for rate in (100, 20, 300)]
     slow = [Trial(rate, 10, 0.5) for rate in (50, 10, 60)]
     assert speedup("", fast, slow, at_least(2)) == Figure("", [2, 2, 5], "times", at_least(2))
@@ -358,23 +356,23 @@ def test_ratio_to_a_side_that_got_nothing_done_is_infinite() -> None:
     assert ratios([1, 2], [0, 1]) == [math.inf, 2]
 
 
-def test_a_race_counts_what_the_server_needs(server: WebServer) -> None:
+def test_race_measures_busy_time_of_server(server: WebServer) -> None:
     running = Server(server.url(RIGHT), psutil.Process(), CORES)
     trials = race({"floor": Entry("bare", 2, 10, batches=2)}, running, rounds=2)
     assert [trial.rate > 0 and trial.busy >= 0 for trial in trials["floor"]] == [True, True]
     assert len(server.received) == 2 * (10 + 2 * 10)
 
 
-def test_a_client_that_fails_is_named(refused: str) -> None:
+def test_race_names_failed_client(refused: str) -> None:
     running = Server(refused, psutil.Process(), CORES)
     with pytest.raises(MeasurementError, match=r"(?s)bench.trial bare .*onnect"):
         race({"floor": Entry("bare", 1, 1)}, running, rounds=1)
 
 
-# Figures and goals.
+# Figures and goals
 
 
-def test_a_figure_is_the_median_of_its_rounds() -> None:
+def test_figure_is_median_of_its_rounds() -> None:
     figure = Figure("speed", [3, 1, 2], "requests/s")
     assert figure.value == 2
     assert figure.met is None
@@ -390,13 +388,13 @@ def test_a_figure_is_the_median_of_its_rounds() -> None:
         (at_most(0.1), 0.11, False),
     ],
 )
-def test_a_goal_is_met_or_missed(goal: Goal, value: float, met: bool) -> None:
+def test_figure_says_if_goal_is_met(goal: Goal, value: float, met: bool) -> None:
     figure = Figure("this", [value], goal=goal)
     assert figure.met is met
     assert str(figure).endswith(f"goal {goal}: {'met' if met else 'missed'}")
 
 
-def test_a_scale_leaves_enough_to_measure() -> None:
+def test_scale_keeps_minimum_to_measure() -> None:
     assert Scale().of(20_000) == 20_000
     assert Scale(size=0.1).of(20_000, least=5_000) == 5_000
     assert Scale(size=0.0001).of(100) == 1
@@ -406,17 +404,17 @@ def test_a_scale_leaves_enough_to_measure() -> None:
     ("value", "text"),
     [(0.0123456, "0.0123"), (1.2345, "1.23"), (99.96, "100"), (12345.6, "12,346")],
 )
-def test_numbers_are_rounded_to_what_counts(value: float, text: str) -> None:
+def test_numbers_are_rounded_to_three_digits(value: float, text: str) -> None:
     assert number(value) == text
 
 
-def test_figures_are_read_as_they_were_written(tmp_path: Path) -> None:
+def test_saved_figures_are_loaded_unchanged(tmp_path: Path) -> None:
     figures = [Figure("this", [1.5, 2], "ms", at_most(3), pinned=[1]), Figure("that", [1])]
     save(tmp_path / "new" / "row.json", figures)
     assert load(tmp_path / "new" / "row.json") == figures
 
 
-def test_a_page_has_the_results_between_its_marks(tmp_path: Path) -> None:
+def test_results_are_written_between_page_marks(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text((PROJECT / "docs" / "benchmarks.md").read_text("utf-8"), "utf-8")
     for value in (1, 2):
@@ -433,7 +431,7 @@ def test_a_page_has_the_results_between_its_marks(tmp_path: Path) -> None:
     assert written.endswith("puts the results here.\n")
 
 
-# The rows' programs, and all together.
+# The rows' programs, and the whole benchmark
 
 
 VALGRIND = """#!/bin/sh
@@ -454,7 +452,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_a_row_finds_what_it_promises(
+def test_row_measures_every_promised_figure(
     row: str, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     output = tmp_path / "figures.json"
@@ -484,10 +482,10 @@ def test_instructions_row_is_empty_without_valgrind(
     assert "Skipped" in capsys.readouterr().out
 
 
-def test_the_benchmark(
+def test_benchmark_reports_failed_row_and_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A row that fails is named as failed; the results of the others are there."""
+    """The failed row is named; the results of the other rows are saved."""
     quick = Scale(rounds=1, size=0.001, free_only=True)
     monkeypatch.setattr("bench.__main__._QUICK", quick)
     monkeypatch.setattr("bench.__main__.ROWS", ["absent", "json_callback", "instructions"])
@@ -501,14 +499,14 @@ def test_the_benchmark(
     assert "absent" in printed
 
 
-def test_an_unknown_row_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_row_is_named_and_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["throughput", "wget"])
     assert ended.value.code == 2
     assert "wget is no row" in capsys.readouterr().err
 
 
-def test_every_package_is_named_once() -> None:
+def test_machine_description_names_packages_once() -> None:
     packages = describe()["packages"].split(", ")
     assert len(packages) == len(set(packages))
     assert {"asynchttp", "pycurl", "isal", "aiohttp"} <= {each.split()[0] for each in packages}

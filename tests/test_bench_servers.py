@@ -41,7 +41,7 @@ SIZES = [0, 1, 1_000_000, 2_500_001]
 
 @pytest.fixture(scope="module", params=["nginx", "granian"])
 def all_documents(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """All documents but late ones, by nginx and by its substitute."""
+    """All documents except late documents, served by nginx and by granian."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "granian":
             patch.setenv("BENCH_NGINX", "")
@@ -64,15 +64,15 @@ def get(url: str) -> bytes:
     return content
 
 
-# The documents.
+# The documents
 
 
-def test_small_document(all_documents: Server, late_documents: Server) -> None:
+def test_small_document_is_served_by_all(all_documents: Server, late_documents: Server) -> None:
     assert get(all_documents.url) == get(late_documents.url) == CONTENT
 
 
 @pytest.mark.parametrize(("path", "size"), [(FEW_ROUTES_PATH, 2_000), (ROUTES_PATH, 100_000)])
-def test_compressed_documents(path: str, size: int, all_documents: Server) -> None:
+def test_json_documents_are_served_as_gzip(path: str, size: int, all_documents: Server) -> None:
     with urlopen(all_documents.at(path).url) as answer:
         compressed = answer.read()
         assert answer.headers["content-encoding"] == "gzip"
@@ -81,24 +81,24 @@ def test_compressed_documents(path: str, size: int, all_documents: Server) -> No
     assert len(GZIPPED[path]) == pytest.approx(size, rel=0.05)
 
 
-def test_a_query_makes_no_difference(all_documents: Server) -> None:
+def test_query_does_not_change_document(all_documents: Server) -> None:
     assert get(f"{all_documents.url}?number=17") == CONTENT
 
 
-def test_late_document_is_late(late_documents: Server) -> None:
+def test_late_document_arrives_late(late_documents: Server) -> None:
     began = time.monotonic()
     assert get(late_documents.at(late_path(0.25)).url) == CONTENT
     assert time.monotonic() - began >= 0.25
 
 
 def test_late_documents_do_not_wait_for_each_other(late_documents: Server) -> None:
-    """In turn 300 answers after 2 seconds would take ten minutes, and a test has three."""
+    """In sequence, 300 answers after 2 seconds would take ten minutes; a test has three."""
     load = Load(late_documents.at(late_path(2)).url, 300)
     with load_contender("asynchttp")(load) as fetch:
         fetch(300)
 
 
-def test_late_server_survives_a_client_that_leaves(late_documents: Server) -> None:
+def test_late_server_survives_client_disconnect(late_documents: Server) -> None:
     port = int(Request(late_documents.url).host.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(f"GET {late_path(0.01)} HTTP/1.1\r\n".encode())
@@ -108,13 +108,13 @@ def test_late_server_survives_a_client_that_leaves(late_documents: Server) -> No
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_archive_has_its_size(size: int, all_documents: Server) -> None:
+def test_archive_has_requested_size(size: int, all_documents: Server) -> None:
     body = get(all_documents.at(archive_path(size)).url)
     assert len(body) == size
     assert body == archive(size)
 
 
-def test_other_paths_are_not_found(all_documents: Server, late_documents: Server) -> None:
+def test_unknown_paths_are_not_found(all_documents: Server, late_documents: Server) -> None:
     for server in (all_documents, late_documents):
         with pytest.raises(HTTPError, match="404"):
             get(server.at("/other").url)
@@ -134,12 +134,12 @@ def test_nginx_is_looked_for_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert server_name().startswith("granian/")
 
 
-# HTTPS.
+# HTTPS
 
 
 @pytest.mark.parametrize(("http", "fewest", "most"), [(1, 2, 10), (2, 1, 1)])
 @pytest.mark.parametrize("name", ["asynchttp", "bare"])
-def test_only_http2_has_one_connection_for_all(
+def test_only_http2_shares_one_connection(
     name: str, http: Literal[1, 2], fewest: int, most: int
 ) -> None:
     with serving_https(free(), http) as server:
@@ -147,16 +147,16 @@ def test_only_http2_has_one_connection_for_all(
         with load_contender(name)(load) as fetch:
             fetch(50)
             fetch(50)
-            assert fewest <= connections_to(server) <= most
+            assert fewest <= count_connections_to(server) <= most
 
 
-def connections_to(server: Server) -> int:
+def count_connections_to(server: Server) -> int:
     port = Request(server.url).host.rpartition(":")[2]
     mine = psutil.Process().net_connections()
     return sum(bool(one.raddr) and str(one.raddr.port) == port for one in mine)
 
 
-def test_a_certificate_is_needed() -> None:
+def test_https_server_needs_trusted_certificate() -> None:
     with serving_https(free(), 1) as server:
         with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
             get(server.url)
@@ -165,28 +165,28 @@ def test_a_certificate_is_needed() -> None:
             assert answer.read() == CONTENT
 
 
-# The programs that measure, where the answer is wrong.
+# Measuring programs, given a wrong answer
 
 
 @pytest.mark.parametrize("client", ["asynchttp", "pycurl"])
-def test_a_wrong_body_is_noticed(client: str, all_documents: Server) -> None:
+def test_download_program_notices_wrong_body(client: str, all_documents: Server) -> None:
     url = all_documents.at(archive_path(1_000_000)).url
     with pytest.raises(MeasurementError, match="WrongAnswerError: status 200"):
         measured("bench.download", client, url, 1_000_001, cores=CORES)
 
 
-def test_a_wrong_answer_in_the_crowd_is_noticed(server: WebServer) -> None:
+def test_crowd_program_notices_wrong_answer(server: WebServer) -> None:
     with pytest.raises(MeasurementError, match="WrongAnswerError: status 404"):
         measured("bench.crowd", server.url("/status/404"), 2, cores=CORES)
 
 
 @pytest.mark.parametrize("state", ["queued", "finished", "in_flight"])
-def test_a_wrong_answer_has_no_footprint(state: str, server: WebServer) -> None:
+def test_footprint_program_notices_wrong_answer(state: str, server: WebServer) -> None:
     with pytest.raises(MeasurementError, match="WrongAnswerError: status 404"):
         measured("bench.footprint", state, server.url("/status/404"), 2, cores=CORES)
 
 
-def test_the_peak_stays_when_memory_is_given_back() -> None:
+def test_peak_memory_stays_after_release() -> None:
     now, before = resident(), peak()
     assert 0 < now <= before
     bytearray(before)[:] = b"x" * before

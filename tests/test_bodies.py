@@ -1,7 +1,7 @@
-"""What a request carries: every kind of body arrives as httplib2 would send it, and is taken at the
-call, so that the caller may do what he likes after.
+"""Bodies of requests: every kind arrives as httplib2 would send it, and is taken at the call, so
+that callers may change the object afterwards.
 
-Rule: httplib2 is asked the same (`tests.oracle`), with a body of its own where it can be read once.
+Rule: httplib2 sends an equal body (`tests.oracle`), made anew where a body can be read only once.
 """
 
 import array
@@ -33,7 +33,7 @@ Give: TypeAlias = Callable[[bytes | None], None]
 
 
 class Reader:
-    """No file of any kind, but it can be read."""
+    """Has `read`, but is no file of any kind."""
 
     def __init__(self, *pieces: bytes | str) -> None:
         self._pieces = list(pieces)
@@ -52,14 +52,14 @@ def generate() -> Iterator[bytes]:
     yield b"two"
 
 
-def positioned(file: IO[bytes]) -> IO[bytes]:
+def at_third_byte(file: IO[bytes]) -> IO[bytes]:
     file.seek(2)
     return file
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A file with a small content."""
+    """A file with small content."""
     path = tmp_path / "body"
     path.write_bytes(b"0123456789")
     return path
@@ -68,11 +68,11 @@ def path(tmp_path: Path) -> Path:
 def posting(
     make: Callable[[], object], method: str = "POST", headers: dict[str, str] | None = None
 ) -> Ask:
-    """Makes a body, and posts it."""
+    """Make a body, and post it."""
     return lambda http, url: http.request(url("/"), method, make(), headers)
 
 
-def posted(story: Story) -> bytes:
+def only_body(story: Story) -> bytes:
     assert len(story.requests) == 1
     return story.requests[0].body
 
@@ -87,7 +87,7 @@ IN_MEMORY: dict[str, tuple[Callable[[], object], bytes]] = {
     "bytearray": (lambda: bytearray(b"abc"), b"abc"),
     "memoryview": (lambda: memoryview(b"abcd")[1:3], b"bc"),
     "array": (lambda: array.array("H", [258]), array.array("H", [258]).tobytes()),
-    "BytesIO": (lambda: positioned(io.BytesIO(b"abcd")), b"cd"),
+    "BytesIO": (lambda: at_third_byte(io.BytesIO(b"abcd")), b"cd"),
     "StringIO": (lambda: io.StringIO("caf\xe9"), b"caf\xe9"),
     "GzipFile": (lambda: gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(b"abc"))), b"abc"),
     "reader": (lambda: Reader(b"ab", b"c"), b"abc"),
@@ -101,10 +101,12 @@ IN_MEMORY: dict[str, tuple[Callable[[], object], bytes]] = {
 
 @pytest.mark.parametrize("kind", IN_MEMORY)
 @pytest.mark.parametrize("method", ["POST", "PUT", "GET", "DELETE", "PROPFIND"])
-def test_every_kind(raw_server: RawServers, kind: str, method: str) -> None:
+def test_body_of_any_type_is_sent_like_httplib2(
+    raw_server: RawServers, kind: str, method: str
+) -> None:
     make, content = IN_MEMORY[kind]
     story = same(raw_server, [answers(OK)], posting(make, method))
-    assert posted(story) == content
+    assert only_body(story) == content
 
 
 OPENED: dict[str, Callable[[Path], IO[bytes] | IO[str]]] = {
@@ -117,19 +119,21 @@ OPENED: dict[str, Callable[[Path], IO[bytes] | IO[str]]] = {
 
 @pytest.mark.parametrize("position", [0, 3, 10])
 @pytest.mark.parametrize("how", OPENED)
-def test_every_kind_of_file(raw_server: RawServers, path: Path, how: str, position: int) -> None:
+def test_open_file_is_sent_from_its_position(
+    raw_server: RawServers, path: Path, how: str, position: int
+) -> None:
     def ask(http: httplib2.Http, url: Url) -> Pair:
         with OPENED[how](path) as file:
             file.seek(position)
             return tuple(http.request(url("/"), "POST", file))
 
     story = same(raw_server, [answers(OK)], ask)
-    assert posted(story) == b"0123456789"[position:]
+    assert only_body(story) == b"0123456789"[position:]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "post", "put"])
-def test_no_body(raw_server: RawServers, method: str) -> None:
-    """With POST, PUT and PATCH a server expects to be told that there is none."""
+def test_missing_body_is_sent_like_httplib2(raw_server: RawServers, method: str) -> None:
+    """With POST, PUT and PATCH, servers expect a length of 0."""
     answer = OK.removesuffix(b"ok") if method == "HEAD" else OK
     story = same(raw_server, [answers(answer)], posting(lambda: None, method))
     expects = method.upper() in ("POST", "PUT", "PATCH")
@@ -137,16 +141,16 @@ def test_no_body(raw_server: RawServers, method: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["bytes", "empty bytes", "BytesIO", "generator"])
-def test_head_carries_nothing(raw_server: RawServers, kind: str) -> None:
-    """RFC 9110, 9.3.2. httplib2 sends it along."""
+def test_body_is_not_sent_with_head(raw_server: RawServers, kind: str) -> None:
+    """RFC 9110, 9.3.2. httplib2 sends the body."""
     make, _ = IN_MEMORY[kind]
     theirs, ours = both(raw_server, [answers(OK.removesuffix(b"ok"))], posting(make, "HEAD"))
     assert ours.outcome == theirs.outcome
-    assert posted(ours) == b""
+    assert only_body(ours) == b""
 
 
-def test_head_carries_nothing_however_often(raw_server: RawServers) -> None:
-    """The first request of a kind shows the way to those that follow."""
+def test_body_is_never_sent_with_repeated_head(raw_server: RawServers) -> None:
+    """The core reuses the settings of the first request for similar requests."""
     answered = [head, send(OK.removesuffix(b"ok"))]
     server = raw_server(answered * 3 + [until_closed])
     with Http() as http:
@@ -157,37 +161,37 @@ def test_head_carries_nothing_however_often(raw_server: RawServers) -> None:
     assert len(server.accepted) == 1
 
 
-def test_text_may_come_in_pieces(raw_server: RawServers) -> None:
-    """Where httplib2 raises a TypeError, having sent half of the request."""
+def test_iterator_of_text_is_sent(raw_server: RawServers) -> None:
+    """httplib2 raises a TypeError after half of the request."""
     _, ours = both(raw_server, [answers(OK)], posting(lambda: iter("caf\xe9")))
-    assert posted(ours) == b"caf\xe9"
+    assert only_body(ours) == b"caf\xe9"
 
 
-# With a length that the caller gives
+# With a length given by the caller
 
 
 @pytest.mark.parametrize("name", ["Content-Length", "content-length", "CONTENT-LENGTH"])
-def test_a_file_of_a_given_length(raw_server: RawServers, path: Path, name: str) -> None:
-    """It goes out with that length, and not in chunks."""
-
+def test_file_with_given_length_is_not_chunked(
+    raw_server: RawServers, path: Path, name: str
+) -> None:
     def ask(http: httplib2.Http, url: Url) -> Pair:
         with path.open("rb") as file:
             return tuple(http.request(url("/"), "PUT", file, {name: "10"}))
 
     story = same(raw_server, [answers(OK)], ask)
-    assert posted(story) == b"0123456789"
+    assert only_body(story) == b"0123456789"
     assert story.requests[0].header("transfer-encoding") is None
 
 
 @pytest.mark.parametrize("kind", ["bytes", "bytearray", "BytesIO", "reader", "generator"])
-def test_others_of_a_given_length(raw_server: RawServers, kind: str) -> None:
+def test_body_with_given_length_is_sent_whole(raw_server: RawServers, kind: str) -> None:
     make, content = IN_MEMORY[kind]
     headers = {"Content-Length": str(len(content))}
     story = same(raw_server, [answers(OK)], posting(make, "PUT", headers))
-    assert posted(story) == content
+    assert only_body(story) == content
 
 
-def test_the_next_file_has_its_own_length(raw_server: RawServers, path: Path) -> None:
+def test_given_length_counts_for_one_request(raw_server: RawServers, path: Path) -> None:
     server = raw_server([answers(OK)])
     with Http() as http, path.open("rb") as file:
         for headers in ({"Content-Length": "10"}, {}, {"Content-Length": "10"}):
@@ -197,8 +201,8 @@ def test_the_next_file_has_its_own_length(raw_server: RawServers, path: Path) ->
     assert list(server.bodies) == [b"0123456789"] * 3
 
 
-def test_a_file_shorter_than_it_says(raw_server: RawServers, path: Path) -> None:
-    """The server would wait for the rest for ever."""
+def test_file_shorter_than_given_length_fails(raw_server: RawServers, path: Path) -> None:
+    """Otherwise, the server would wait for the missing byte for ever."""
     server = raw_server([head, until_closed])
     with Http() as http, path.open("rb") as file:
         promise = http.request(server.url("/"), "PUT", file, {"Content-Length": "11"})
@@ -206,7 +210,7 @@ def test_a_file_shorter_than_it_says(raw_server: RawServers, path: Path) -> None
 
 
 @pytest.mark.parametrize("kind", ["bytes", "generator"])
-def test_chunked_is_said_once(raw_server: RawServers, kind: str) -> None:
+def test_given_chunked_header_is_sent_once(raw_server: RawServers, kind: str) -> None:
     make, content = IN_MEMORY[kind]
     server = raw_server([answers(OK)])
     with Http() as http:
@@ -218,11 +222,11 @@ def test_chunked_is_said_once(raw_server: RawServers, kind: str) -> None:
 # Taken at the call
 
 
-def test_what_changes_after_the_call_is_not_sent(server: WebServer, path: Path) -> None:
+def test_changes_after_call_do_not_change_body(server: WebServer, path: Path) -> None:
     gate = server.gate()
     body = bytearray(b"then")
     with Http(max_workers=1) as http:
-        first = http.request(gate.url())  # the others have to wait until it is over
+        first = http.request(gate.url())  # occupies the only slot
         from_memory = http.request(server.url(), "POST", body)
         with path.open("rb") as file:
             file.seek(5)
@@ -235,7 +239,7 @@ def test_what_changes_after_the_call_is_not_sent(server: WebServer, path: Path) 
     assert [each.body for each in server.received] == [b"", b"then", b"56789"]
 
 
-def test_what_was_written_to_a_file_is_sent(server: WebServer, path: Path) -> None:
+def test_unflushed_content_of_file_is_sent(server: WebServer, path: Path) -> None:
     with Http() as http, path.open("w+b") as file:
         file.write(b"in the buffer")
         file.seek(0)
@@ -243,7 +247,7 @@ def test_what_was_written_to_a_file_is_sent(server: WebServer, path: Path) -> No
     assert server.received[0].body == b"in the buffer"
 
 
-def test_one_file_for_many(server: WebServer, path: Path) -> None:
+def test_file_serves_many_requests(server: WebServer, path: Path) -> None:
     with Http() as http, path.open("rb") as file:
         file.seek(1)
         promises = [http.request(server.url(), "PUT", file) for _ in range(20)]
@@ -251,7 +255,7 @@ def test_one_file_for_many(server: WebServer, path: Path) -> None:
     assert [each.body for each in server.received] == [b"123456789"] * 20
 
 
-# Large ones
+# Large bodies
 
 
 @pytest.fixture(scope="module")
@@ -263,7 +267,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("which", ["server", "tls_server", "tls_h1_server"])
 @pytest.mark.parametrize("headers", [{}, {"Content-Length": str(LARGE)}])
-def test_a_large_file_arrives_whole(
+def test_large_file_is_sent_whole(
     request: pytest.FixtureRequest,
     large: Path,
     authority_file: str,
@@ -280,7 +284,7 @@ def test_a_large_file_arrives_whole(
     assert digest(received) == digest(large.read_bytes())
 
 
-def test_large_bytes_arrive_whole(server: WebServer) -> None:
+def test_large_bytes_are_sent_whole(server: WebServer) -> None:
     body = pattern(0, LARGE)
     with Http(timeout=PATIENCE) as http:
         assert http.request(server.url("/status/200"), "PUT", body).response.status == 200
@@ -291,7 +295,7 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def test_an_upload_that_is_stuck_holds_up_nobody(
+def test_stuck_upload_does_not_delay_other_requests(
     raw_server: RawServers, server: WebServer, large: Path
 ) -> None:
     may_read = threading.Event()
@@ -307,7 +311,7 @@ def test_an_upload_that_is_stuck_holds_up_nobody(
 
 
 def read_chunked(count: int) -> Callable[[Peer], None]:
-    """Reads until the last chunk, and sees that so many bytes were in all of them."""
+    """Read until the last chunk, and check the total size."""
 
     def step(peer: Peer) -> None:
         found = 0
@@ -320,8 +324,8 @@ def read_chunked(count: int) -> Callable[[Peer], None]:
     return step
 
 
-def test_an_answer_before_the_end_of_the_upload(raw_server: RawServers, large: Path) -> None:
-    """A server that wants no more of it says so, and closes when the client has."""
+def test_early_answer_ends_large_upload(raw_server: RawServers, large: Path) -> None:
+    """A server may refuse the rest of an upload, and close after the client has closed."""
     no = b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno"
     server = raw_server([head, send(no), until_closed])
     with Http(timeout=PATIENCE) as http, large.open("rb") as file:
@@ -329,10 +333,8 @@ def test_an_answer_before_the_end_of_the_upload(raw_server: RawServers, large: P
         assert (response.status, content) == (413, b"no")
 
 
-def test_an_upload_on_a_connection_that_has_just_been_closed(
-    raw_server: RawServers, large: Path
-) -> None:
-    """It goes out again, from its beginning, on another one."""
+def test_upload_is_resent_if_idle_connection_closes(raw_server: RawServers, large: Path) -> None:
+    """The second upload begins with the first byte."""
     server = raw_server([record, send(OK), head], [record, send(OK)])
     with Http(timeout=PATIENCE) as http, large.open("rb") as file:
         assert http.request(server.url("/")).response.status == 200
@@ -340,13 +342,13 @@ def test_an_upload_on_a_connection_that_has_just_been_closed(
     assert digest(server.bodies[1]) == digest(large.read_bytes())
 
 
-def test_a_piece_that_was_read_for_the_first_sending_is_not_for_the_second(
+def test_late_piece_of_first_sending_is_discarded(
     raw_server: RawServers, large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A disk may be so slow that the request is sent again before the first piece is there."""
+    """A disk may be so slow that the upload is sent again before the first piece is read."""
     uploads: list[Upload] = []
-    the_first_is_read_for, late_piece_was_given = threading.Event(), threading.Event()
-    the_second_is_under_way = threading.Event()
+    first_is_being_read, late_piece_arrived = threading.Event(), threading.Event()
+    second_is_under_way = threading.Event()
     fetch_elsewhere, next_piece = Upload.fetch_elsewhere, Upload.next_piece
 
     def fetch(upload: Upload, give: Give, run: Callable[[Callable[[], None]], None]) -> None:
@@ -355,45 +357,45 @@ def test_a_piece_that_was_read_for_the_first_sending_is_not_for_the_second(
         def give_and_tell(piece: bytes | None) -> None:
             give(piece)
             if upload is uploads[0]:
-                late_piece_was_given.set()
+                late_piece_arrived.set()
 
         fetch_elsewhere(upload, give_and_tell, run)
 
     def read(upload: Upload) -> bytes | None:
         if upload is uploads[0]:
-            the_first_is_read_for.set()
-            assert the_second_is_under_way.wait(PATIENCE)
+            first_is_being_read.set()
+            assert second_is_under_way.wait(PATIENCE)
         elif len(uploads) == 5:
-            the_second_is_under_way.set()
-            assert late_piece_was_given.wait(PATIENCE)
+            second_is_under_way.set()
+            assert late_piece_arrived.wait(PATIENCE)
         return next_piece(upload)
 
     monkeypatch.setattr(Upload, "fetch_elsewhere", fetch)
     monkeypatch.setattr(Upload, "next_piece", read)
-    server = raw_server([record, send(OK), head, wait(the_first_is_read_for)], [record, send(OK)])
+    server = raw_server([record, send(OK), head, wait(first_is_being_read)], [record, send(OK)])
     with Http(timeout=PATIENCE) as http, large.open("rb") as file:
         assert http.request(server.url("/")).response.status == 200
         assert http.request(server.url("/"), "PUT", file).response.status == 200
     assert digest(server.bodies[1]) == digest(large.read_bytes())
 
 
-# Those that cannot be sent
+# Bodies that cannot be sent
 
 
 @pytest.mark.parametrize("body", [5, 0, False, object, 1.5, len, "\N{SNOWMAN}"], ids=repr)
-def test_what_is_no_body(raw_server: RawServers, body: object) -> None:
-    """httplib2 has sent the head when it finds out."""
+def test_object_of_wrong_type_is_refused(raw_server: RawServers, body: object) -> None:
+    """httplib2 raises the same error, but only after sending the head."""
     theirs, ours = both(raw_server, [record], posting(lambda: body))
     assert ours.outcome.error is theirs.outcome.error
     assert ours.requests == []
 
 
-def closed(file: IO[bytes]) -> IO[bytes]:
+def close_file(file: IO[bytes]) -> IO[bytes]:
     file.close()
     return file
 
 
-def failing() -> Iterator[bytes]:
+def yield_and_fail() -> Iterator[bytes]:
     yield b"some"
     raise LookupError("no more")
 
@@ -404,9 +406,9 @@ class FailingReader:
 
 
 UNUSABLE: dict[str, tuple[Callable[[], object], type[Exception]]] = {
-    "closed reader": (lambda: closed(io.BytesIO(b"x")), ValueError),
-    "closed file": (lambda: closed(Path(__file__).open("rb")), ValueError),  # noqa: SIM115
-    "failing generator": (failing, LookupError),
+    "closed reader": (lambda: close_file(io.BytesIO(b"x")), ValueError),
+    "closed file": (lambda: close_file(Path(__file__).open("rb")), ValueError),  # noqa: SIM115
+    "failing generator": (yield_and_fail, LookupError),
     "failing reader": (FailingReader, LookupError),
     "list with a number": (lambda: [b"a", 5], TypeError),
     "list with None": (lambda: [b"a", None], TypeError),
@@ -415,7 +417,7 @@ UNUSABLE: dict[str, tuple[Callable[[], object], type[Exception]]] = {
 
 
 @pytest.mark.parametrize("kind", UNUSABLE)
-def test_what_cannot_be_read(raw_server: RawServers, kind: str) -> None:
+def test_unreadable_body_fails_before_sending(raw_server: RawServers, kind: str) -> None:
     make, error = UNUSABLE[kind]
     server = raw_server([answers(OK)])
     with Http() as http:
@@ -426,12 +428,12 @@ def test_what_cannot_be_read(raw_server: RawServers, kind: str) -> None:
     assert list(server.bodies) == [b"fine"]
 
 
-UNREADABLE = Path("/proc/self/mem")  # a regular file whose first page cannot be read
+UNREADABLE = Path("/proc/self/mem")  # a regular file with an unreadable first page
 
 
 @pytest.mark.skipif(not UNREADABLE.exists(), reason="takes Linux")
 @pytest.mark.parametrize("headers", [{}, {"Content-Length": "10"}])
-def test_a_file_that_fails_when_it_is_read(raw_server: RawServers, headers: dict[str, str]) -> None:
+def test_read_error_of_file_fails_promise(raw_server: RawServers, headers: dict[str, str]) -> None:
     server = raw_server([head, until_closed], [answers(OK)])
     with Http(timeout=PATIENCE) as http, UNREADABLE.open("rb", buffering=0) as file:
         promise = http.request(server.url("/"), "POST", file, headers)
@@ -440,30 +442,30 @@ def test_a_file_that_fails_when_it_is_read(raw_server: RawServers, headers: dict
         assert http.request(server.url("/"), "POST", b"fine").response.status == 200
 
 
-# Nothing is left behind
+# Descriptors
 
 
-def descriptors_of(path: Path) -> int:
-    """How many this process has open on the file."""
+def count_descriptors(path: Path) -> int:
+    """How many descriptors of this process are open on the file."""
     found = 0
-    for name in os.listdir("/dev/fd"):  # noqa: PTH208 - names, of which one is gone when listed
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208 - names; the listing's own is gone by then
         with suppress(OSError):
             found += os.path.samestat(os.fstat(int(name)), path.stat())
     return found
 
 
 @pytest.mark.parametrize("fate", ["sent", "refused", "reset", "cancelled"])
-def test_descriptors_are_given_back(raw_server: RawServers, path: Path, fate: str) -> None:
+def test_descriptors_of_body_are_closed(raw_server: RawServers, path: Path, fate: str) -> None:
     scripts = {"reset": [head, reset], "cancelled": [head, until_closed]}
     server = raw_server(scripts.get(fate, [answers(OK)]))
     uri = server.url("/") if fate != "refused" else "nonsense"
     with closing(Http(max_workers=1)) as http:
         with path.open("rb") as file:
             promises = [http.request(uri, "PUT", file) for _ in range(5)]
-        if fate == "cancelled":  # the first on its way, the others in the queue
+        if fate == "cancelled":  # a request is on the way, four are queued
             server.heads.wait_for(1)
-            assert descriptors_of(path) == 5
+            assert count_descriptors(path) == 5
             http.close(cancel_futures=True)
         for promise in promises:
             promise.wait()
-    assert descriptors_of(path) == 0
+    assert count_descriptors(path) == 0

@@ -1,6 +1,6 @@
-"""The cache where httplib2 has nothing to say: entries that are broken, many threads and processes,
-processes that are killed; requests that are the same at the same time: test_coalescing. That the
-cache is httplib2's otherwise is shown by test_differential and by httplib2's own tests.
+"""The cache beyond httplib2's own tests: broken entries, many threads and processes, killed
+processes. test_coalescing has equal requests at the same time; test_differential and httplib2's own
+tests compare the rest with httplib2.
 """
 
 import concurrent.futures as cf
@@ -29,7 +29,7 @@ def http(tmp_path: Path) -> Iterator[Http]:
         yield http
 
 
-def entries(tmp_path: Path) -> list[Path]:
+def cache_files(tmp_path: Path) -> list[Path]:
     return sorted((tmp_path / "cache").iterdir())
 
 
@@ -41,7 +41,7 @@ def answer(content: bytes, *fields: str) -> Step:
 # Entries
 
 
-def test_what_varies_is_an_answer_to_the_same_request_only(http: Http, server: WebServer) -> None:
+def test_vary_limits_entry_to_equal_requests(http: Http, server: WebServer) -> None:
     """RFC 9111, 4.1."""
     url = server.url(f"{FRESH}&Vary=Accept")
     accepted = ["a", "a", "b", "b", "a"]
@@ -49,7 +49,7 @@ def test_what_varies_is_an_answer_to_the_same_request_only(http: Http, server: W
     assert [each.fromcache for each in answers] == [False, True, False, True, False]
 
 
-def test_httplib2_uses_ours(http: Http, server: WebServer, tmp_path: Path) -> None:
+def test_httplib2_reads_our_cache_entries(http: Http, server: WebServer, tmp_path: Path) -> None:
     http.request(server.url(FRESH)).result()
     with closing(httplib2.Http(str(tmp_path / "cache"))) as theirs:
         response, _ = theirs.request(server.url(FRESH))
@@ -57,7 +57,7 @@ def test_httplib2_uses_ours(http: Http, server: WebServer, tmp_path: Path) -> No
     assert len(server.received) == 1
 
 
-def test_we_use_httplib2s(http: Http, server: WebServer, tmp_path: Path) -> None:
+def test_our_cache_reads_httplib2_entries(http: Http, server: WebServer, tmp_path: Path) -> None:
     with closing(httplib2.Http(str(tmp_path / "cache"))) as theirs:
         theirs.request(server.url(FRESH))
     assert http.request(server.url(FRESH)).response.fromcache
@@ -65,13 +65,13 @@ def test_we_use_httplib2s(http: Http, server: WebServer, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("cut", [0, 1, 10, 60, -1])
-def test_an_entry_that_is_cut_is_fetched_anew(
+def test_truncated_entry_is_fetched_anew(
     http: Http, server: WebServer, tmp_path: Path, cut: int
 ) -> None:
-    """As a process leaves it that is killed while httplib2 writes."""
+    """A process killed while httplib2 writes leaves a truncated entry."""
     url = server.url("/bytes/100?Cache-Control=max-age%3D1000")
     whole = http.request(url).result()[1]
-    (entry,) = entries(tmp_path)
+    (entry,) = cache_files(tmp_path)
     entry.write_bytes(entry.read_bytes()[:cut])
     assert http.request(url).content == whole
     assert len(server.received) == 2
@@ -82,25 +82,27 @@ def test_an_entry_that_is_cut_is_fetched_anew(
     [b"\0", b"\r\n\r\n", b"status: none\r\n\r\nx", b"x: y\r\n\r\nx", b"\xff" * 1000],
     ids=range(5),
 )
-def test_an_entry_of_nonsense_is_fetched_anew(
+def test_nonsense_entry_is_fetched_anew(
     http: Http, server: WebServer, tmp_path: Path, nonsense: bytes
 ) -> None:
     http.request(server.url(FRESH)).result()
-    (entry,) = entries(tmp_path)
+    (entry,) = cache_files(tmp_path)
     entry.write_bytes(nonsense)
     assert http.request(server.url(FRESH)).response.fromcache is False
     assert http.request(server.url(FRESH)).response.fromcache is True
 
 
-def test_an_entry_of_a_head_is_no_answer_to_a_get(http: Http, raw_server: RawServers) -> None:
-    """httplib2 answers with nothing."""
+def test_entry_of_head_does_not_answer_get(http: Http, raw_server: RawServers) -> None:
+    """httplib2 answers with empty content."""
     fields = "Cache-Control: max-age=1000", "Date: Fri, 01 Jan 2100 00:00:00 GMT"
     server = raw_server([head, answer(b"", *fields)], [head, answer(b"content", *fields)])
     http.request(server.url(), "HEAD").result()
     assert http.request(server.url()).content == b"content"
 
 
-def test_nor_is_one_that_httplib2_kept(http: Http, raw_server: RawServers, tmp_path: Path) -> None:
+def test_httplib2_entry_of_head_does_not_answer_get(
+    http: Http, raw_server: RawServers, tmp_path: Path
+) -> None:
     fields = "Cache-Control: max-age=1000", "Date: Fri, 01 Jan 2100 00:00:00 GMT"
     whole = answer(b"content", *fields)
     server = raw_server([head, whole], [head, whole])
@@ -109,7 +111,7 @@ def test_nor_is_one_that_httplib2_kept(http: Http, raw_server: RawServers, tmp_p
     assert http.request(server.url()).content == b"content"
 
 
-def test_a_cache_that_cannot_be_read(server: WebServer) -> None:
+def test_unreadable_cache_does_not_fail_request(server: WebServer) -> None:
     class Broken(dict[str, bytes]):
         def __bool__(self) -> bool:
             return True
@@ -124,7 +126,7 @@ def test_a_cache_that_cannot_be_read(server: WebServer) -> None:
         assert http.request(server.url(FRESH)).response.status == 200
 
 
-def test_any_object_that_has_the_methods(server: WebServer) -> None:
+def test_any_object_with_cache_methods_works(server: WebServer) -> None:
     kept: dict[str, bytes] = {}
     threads: list[str] = []
 
@@ -147,10 +149,10 @@ def test_any_object_that_has_the_methods(server: WebServer) -> None:
     assert set(threads) == {"asynchttp worker"}  # never the I/O thread
 
 
-def test_many_threads_and_processes_that_write_the_same(
+def test_concurrent_writers_leave_whole_entry(
     http: Http, server: WebServer, tmp_path: Path
 ) -> None:
-    """Whoever reads sees a whole entry."""
+    """Every reader sees a whole entry."""
     url = server.url("/bytes/200000")
     program = """
         http = Http(sys.argv[2])
@@ -164,11 +166,11 @@ def test_many_threads_and_processes_that_write_the_same(
             promises = [http.request(url, headers={"x": str(number)}) for number in range(5)]
             assert [len(promise.content) for promise in promises] == [200000] * 5
         assert [process.result().fine() for process in processes] == [[], []]
-    assert len(entries(tmp_path)) == 1
+    assert len(cache_files(tmp_path)) == 1
 
 
-def test_a_process_that_is_killed_leaves_no_half_entry(server: WebServer, tmp_path: Path) -> None:
-    """Killed again and again in the middle of writing."""
+def test_killed_writer_leaves_whole_entry(server: WebServer, tmp_path: Path) -> None:
+    """Five processes are killed in the middle of writing."""
     program = """
         import os, signal
         from asynchttp.filecache import SafeFileCache
@@ -186,19 +188,17 @@ def test_a_process_that_is_killed_leaves_no_half_entry(server: WebServer, tmp_pa
         assert len(kept) == 5_000_005
 
 
-def test_a_change_of_the_cache_counts_for_what_comes_after(
+def test_changed_cache_counts_for_later_requests(
     http: Http, server: WebServer, tmp_path: Path
 ) -> None:
     http.request(server.url(FRESH)).result()
-    http.cache = None  # type: ignore[assignment]  # as it is when none is given
+    http.cache = None  # type: ignore[assignment]  # None: no cache is given
     assert http.request(server.url(FRESH)).response.fromcache is False
     http.cache = httplib2.FileCache(str(tmp_path / "cache"))
     assert http.request(server.url(FRESH)).response.fromcache is True
 
 
-def test_a_304_does_not_change_the_length_of_what_is_kept(
-    http: Http, raw_server: RawServers
-) -> None:
+def test_304_does_not_change_stored_length(http: Http, raw_server: RawServers) -> None:
     """RFC 9111, 3.2."""
     unchanged = send(b'HTTP/1.1 304 N\r\nETag: "a"\r\nContent-Length: 0\r\n\r\n')
     scripts = [[head, answer(b"content", 'ETag: "a"')], *[[head, unchanged] for _ in range(3)]]
@@ -209,10 +209,8 @@ def test_a_304_does_not_change_the_length_of_what_is_kept(
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, ValueError])
-def test_whatever_a_cache_raises_is_the_promises(
-    server: WebServer, error: type[BaseException]
-) -> None:
-    """When it is to keep something; no slot is lost."""
+def test_error_while_storing_fails_promise(server: WebServer, error: type[BaseException]) -> None:
+    """No slot is lost."""
 
     class Broken:
         def get(self, key: str) -> None:

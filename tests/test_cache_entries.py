@@ -1,4 +1,4 @@
-"""Entries of the cache: whatever the fields are, they are the bytes that httplib2 stores."""
+"""Entries of the cache are the same bytes as httplib2 stores, whatever the header fields are."""
 
 import random
 from typing import Any
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from asynchttp.messages.response import Response
 from asynchttp.policy.cache_entry import store
 
-_httplib2: Any = httplib2  # Any: its stubs leave the function out
+_httplib2: Any = httplib2  # Any: httplib2's stubs leave the function out
 
 NAMES = st.sampled_from(
     ["date", "etag", "vary", "content-type", "cache-control", "status", "transfer-encoding", "x"]
@@ -28,7 +28,7 @@ REQUEST = st.dictionaries(st.sampled_from(["accept", "x-two", "cache-control"]),
 
 
 class Recorder:
-    """A cache that notes what is done to it."""
+    """A cache that records calls."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, ...] | tuple[str, str, bytes]] = []
@@ -55,14 +55,14 @@ def response_of(fields: dict[str, str], status: int) -> Response:
 @example({}, {"etag": "a  b"}, 200, b"")
 @example({"accept": "b " * 40}, {"vary": "accept"}, 200, b"")
 @example({}, {"content-type": " Multipart/mixed"}, 200, b"")
-def test_entries_are_those_of_httplib2(
+def test_stored_entries_equal_entries_of_httplib2(
     request: dict[str, str], fields: dict[str, str], status: int, content: bytes
 ) -> None:
     response, ours, theirs = response_of(fields, status), Recorder(), Recorder()
     random.seed(1)  # `email` draws the boundary of a multipart content
     try:
         _httplib2._updateCache(request, response, content, theirs, "key")
-    except Exception as error:  # noqa: BLE001  # whatever it is: ours has to be the same
+    except Exception as error:  # noqa: BLE001  # any error: ours has to be the same
         with pytest.raises(type(error)):
             store(request, response, content, ours, "key")
     else:

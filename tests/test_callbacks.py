@@ -1,5 +1,6 @@
-"""Callbacks: they run on a worker, with everything there; what they do is what the caller sees, and
-he sees nothing before they have ended; whatever they raise reaches him, unless the request failed.
+"""Callbacks run on a worker, when all of the answer is there. The caller sees a callback's changes,
+and nothing before the callback has ended. Errors of a callback reach the caller, unless the request
+failed.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ def http() -> Iterator[Http]:
 
 @pytest.fixture
 def url(server: WebServer) -> str:
-    """Answers with the five bytes 0, 1, 2, 3, 4."""
+    """A URL that answers with the bytes 0, 1, 2, 3, 4."""
     return server.url("/bytes/5")
 
 
@@ -45,17 +46,17 @@ any_look = pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
 
 
 def outcome(look: Callable[[], object]) -> object:
-    """What a look gives, or the exception that it raises."""
+    """The result of a look, or the exception raised."""
     try:
         return look()
-    except BaseException as error:  # noqa: BLE001  # whatever it is, it is what is compared
+    except BaseException as error:  # noqa: BLE001  # any error is compared
         return error
 
 
-# What it is given
+# The promise given to a callback
 
 
-def test_it_runs_on_a_worker_and_everything_is_there(http: Http, url: str) -> None:
+def test_callback_runs_on_worker_with_whole_answer(http: Http, url: str) -> None:
     def call_back(promise: Promise) -> None:
         promise.seen = (  # type: ignore[attr-defined]  # an attribute of the callback's own
             threading.current_thread().name,
@@ -72,7 +73,7 @@ def test_it_runs_on_a_worker_and_everything_is_there(http: Http, url: str) -> No
     assert promise.seen == expected  # type: ignore[attr-defined]  # set by the callback
 
 
-def test_each_runs_once(http: Http, url: str) -> None:
+def test_each_callback_runs_once(http: Http, url: str) -> None:
     called: list[str] = []
     urls = [f"{url}?{number}" for number in range(500)]
     promises = [
@@ -84,7 +85,7 @@ def test_each_runs_once(http: Http, url: str) -> None:
 
 
 @any_look
-def test_the_callers_own_promise_answers_in_its_callback(
+def test_promise_of_caller_answers_in_callback(
     http: Http, server: WebServer, look: Callable[[Promise], object]
 ) -> None:
     gate = server.gate()
@@ -96,8 +97,8 @@ def test_the_callers_own_promise_answers_in_its_callback(
 
 
 @pytest.mark.parametrize("which", ["the caller's", "the callback's"])
-def test_a_promise_that_is_kept_answers_later(http: Http, url: str, which: str) -> None:
-    """Whichever of the two is looked at first."""
+def test_promises_of_caller_and_callback_answer_later(http: Http, url: str, which: str) -> None:
+    """Both promises give the same answer, whichever is looked at first."""
     kept: list[Promise] = []
     promise = http.request(url, callback=kept.append)
     assert promise.wait(PATIENCE)
@@ -108,7 +109,7 @@ def test_a_promise_that_is_kept_answers_later(http: Http, url: str, which: str) 
 
 
 @any_look
-def test_the_callers_own_promise_raises_in_its_callback(
+def test_promise_of_caller_raises_in_callback(
     http: Http, refused: str, look: Callable[[Promise], object]
 ) -> None:
     made = threading.Event()
@@ -125,29 +126,31 @@ def test_the_callers_own_promise_raises_in_its_callback(
     assert seen == [failure]
 
 
-# Other threads
+# Looks in other threads
 
 
-def in_a_thread(look: Callable[[], object]) -> object:
+def look_in_thread(look: Callable[[], object]) -> object:
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(outcome, look).result(PATIENCE)
 
 
-def in_many_threads(look: Callable[[], object]) -> object:
+def look_in_many_threads(look: Callable[[], object]) -> object:
     with ThreadPoolExecutor(20) as threads:
         first, *others = threads.map(lambda _: outcome(look), range(20), timeout=PATIENCE)
     assert [other == first for other in others] == [True] * 19
     return first
 
 
-def in_a_thread_of_asyncio(look: Callable[[], object]) -> object:
+def look_in_asyncio_thread(look: Callable[[], object]) -> object:
     return asyncio.run(asyncio.to_thread(outcome, look))
 
 
 @any_look
-@pytest.mark.parametrize("elsewhere", [in_a_thread, in_many_threads, in_a_thread_of_asyncio])
+@pytest.mark.parametrize(
+    "elsewhere", [look_in_thread, look_in_many_threads, look_in_asyncio_thread]
+)
 @pytest.mark.parametrize("where", ["url", "refused"])
-def test_it_may_hand_its_promise_to_other_threads_and_wait_for_them(
+def test_callback_may_wait_for_looks_in_other_threads(
     request: pytest.FixtureRequest,
     look: Callable[[Promise], object],
     elsewhere: Callable[[Callable[[], object]], object],
@@ -164,12 +167,12 @@ def test_it_may_hand_its_promise_to_other_threads_and_wait_for_them(
         assert seen == [outcome(lambda: look(promise))]
 
 
-# What the caller sees
+# The caller's view
 
 
-def test_the_caller_sees_what_it_set(http: Http, url: str) -> None:
+def test_caller_sees_attributes_set_by_callback(http: Http, url: str) -> None:
     def call_back(promise: Promise) -> None:
-        promise.total = sum(promise.content)  # type: ignore[attr-defined]  # its own
+        promise.total = sum(promise.content)  # type: ignore[attr-defined]  # a new one
         promise.response.total = sum(promise.content)
         promise.response["x-total"] = str(sum(promise.content))
 
@@ -180,7 +183,7 @@ def test_the_caller_sees_what_it_set(http: Http, url: str) -> None:
     assert promise.result()[0].total == 10
 
 
-def test_it_sees_what_the_caller_set_before(server: WebServer) -> None:
+def test_callback_sees_attributes_set_by_caller(server: WebServer) -> None:
     gate = server.gate()
     seen: list[object] = []
     with Http(max_workers=1) as http:
@@ -194,7 +197,7 @@ def test_it_sees_what_the_caller_set_before(server: WebServer) -> None:
 
 
 @any_look
-def test_the_caller_sees_nothing_before_it_has_ended(
+def test_looks_of_caller_wait_until_callback_ends(
     http: Http, url: str, look: Callable[[Promise], object]
 ) -> None:
     begun, go_on = threading.Event(), threading.Event()
@@ -211,7 +214,7 @@ def test_the_caller_sees_nothing_before_it_has_ended(
         return seen
 
     promise = http.request(url, callback=call_back)
-    promise.response, promise.content  # noqa: B018  # both are made now
+    promise.response, promise.content  # noqa: B018  # makes both objects before the callback ends
     with ThreadPoolExecutor(1) as thread:
         assert begun.wait(PATIENCE)
         looking = thread.submit(look_and_tell)
@@ -223,7 +226,7 @@ def test_the_caller_sees_nothing_before_it_has_ended(
     assert told == ["ended", "looked"]
 
 
-def test_those_who_are_told_when_it_is_done_are_told_after_it(http: Http, url: str) -> None:
+def test_done_callbacks_and_then_run_after_callback(http: Http, url: str) -> None:
     go_on = threading.Event()
     told: Seen[str] = Seen()
 
@@ -240,18 +243,18 @@ def test_those_who_are_told_when_it_is_done_are_told_after_it(http: Http, url: s
     assert list(told) == ["callback", "done: of the callback", "then: of the callback"]
 
 
-# What it raises
+# Errors of callbacks
 
 
 class OddError(Exception):
-    """One that takes no notes."""
+    """Has unchangeable notes."""
 
-    __notes__ = ()  # type: ignore[assignment]  # that is odd
+    __notes__ = ()  # type: ignore[assignment]  # a tuple, on purpose
 
 
 @dataclasses.dataclass(frozen=True)
 class FrozenError(Exception):
-    """One that nothing can be written to."""
+    """Has unchangeable attributes."""
 
     number: int
 
@@ -279,7 +282,7 @@ def raising(error: BaseException) -> Callable[[Promise], None]:
 
 @any_error
 @any_look
-def test_what_it_raises_is_raised_at_every_look(
+def test_every_look_raises_error_of_callback(
     http: Http, url: str, error: BaseException, look: Callable[[Promise], object]
 ) -> None:
     promise = http.request(url, callback=raising(error))
@@ -289,7 +292,7 @@ def test_what_it_raises_is_raised_at_every_look(
 
 @any_error
 @any_look
-def test_the_failure_of_the_request_stays_whatever_it_raises(
+def test_failure_of_request_outlasts_error_of_callback(
     http: Http, refused: str, error: BaseException, look: Callable[[Promise], object]
 ) -> None:
     seen: list[object] = []
@@ -306,25 +309,25 @@ def test_the_failure_of_the_request_stays_whatever_it_raises(
 
 
 @any_look
-def test_it_may_let_the_failure_pass(
+def test_callback_may_raise_failure_of_request(
     http: Http, refused: str, look: Callable[[Promise], object]
 ) -> None:
     promise = http.request(refused, callback=look)
     assert isinstance(promise.exception(PATIENCE), ConnectionRefusedError)
 
 
-def test_what_it_raises_says_where_the_request_was_made(http: Http, url: str) -> None:
+def test_error_of_callback_notes_call_site(http: Http, url: str) -> None:
     promise = http.request(url, callback=raising(ValueError("no")))
     error = promise.exception(PATIENCE)
     assert error is not None
     [note] = error.__notes__
     assert str(promise.request) in note
     assert "callback" in note
-    assert "test_what_it_raises_says_where" in note
+    assert "test_error_of_callback_notes" in note
     assert str(error) == "no"
 
 
-def test_after_one_that_raised_the_next_runs(url: str) -> None:
+def test_callback_runs_after_failed_callbacks(url: str) -> None:
     called: list[bytes] = []
     with Http(max_workers=1) as http:
         errors = [make() for make in RAISED]
@@ -335,20 +338,18 @@ def test_after_one_that_raised_the_next_runs(url: str) -> None:
     assert called == [BODY]
 
 
-def test_it_cannot_be_cancelled_by_itself(http: Http, url: str) -> None:
+def test_callback_cannot_cancel_its_own_promise(http: Http, url: str) -> None:
     seen: list[object] = []
     promise = http.request(url, callback=lambda promise: seen.append(promise.cancel()))
     promise.result(PATIENCE)
     assert seen == [False]
 
 
-# Functions for when it is done
+# Done-callbacks, and the end of callbacks
 
 
 @any_error
-def test_a_done_callback_that_raises_stops_neither_the_others_nor_the_next_request(
-    server: WebServer, error: BaseException
-) -> None:
+def test_failing_done_callback_stops_nothing(server: WebServer, error: BaseException) -> None:
     gate, called = server.gate(), Seen[None]()
 
     def fail(_future: object) -> None:
@@ -365,10 +366,10 @@ def test_a_done_callback_that_raises_stops_neither_the_others_nor_the_next_reque
 
 
 @pytest.mark.usefixtures("idle_workers_end")
-def test_what_a_callback_leaves_behind_goes_on_a_worker(
+def test_callback_is_finalized_on_worker_without_role(
     server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However slowly who has the dispatcher's role lets go of what the event was about."""
+    """Even if the dispatcher keeps the subject of the event for long."""
     handle, gone = workers.handle, Seen[tuple[str, bool]]()
     called, mine_alone = threading.Event(), threading.Event()
     early: list[bool] = []
@@ -391,14 +392,14 @@ def test_what_a_callback_leaves_behind_goes_on_a_worker(
     monkeypatch.setattr(workers, "handle", handle_slowly)
     with Http() as http:
         http.request(server.url(), callback=Callback())
-        mine_alone.set()  # who has asked has let go of it
+        mine_alone.set()  # the caller has dropped the callback
         gone.wait_for(1)
     assert list(gone) == [("asynchttp worker", False)]
 
 
-def test_the_callback_of_what_is_cancelled_goes_with_it(server: WebServer) -> None:
+def test_cancel_releases_callback(server: WebServer) -> None:
     gate = server.gate()
-    callback = lambda promise: None  # noqa: E731  # it is to have one owner
+    callback = lambda promise: None  # noqa: E731  # with a single owner
     gone = weakref.ref(callback)
     with Http() as http:
         promise = http.request(gate.url(), callback=callback)
@@ -408,9 +409,7 @@ def test_the_callback_of_what_is_cancelled_goes_with_it(server: WebServer) -> No
         assert gone() is None
 
 
-def test_what_a_callback_leaves_behind_may_take_long_to_go(server: WebServer) -> None:
-    """It keeps no other callback from running."""
-
+def test_slow_finalizer_of_callback_delays_no_callback(server: WebServer) -> None:
     class Slow:
         def __call__(self, promise: Promise) -> None:
             assert mine_alone.wait(PATIENCE)
@@ -425,7 +424,7 @@ def test_what_a_callback_leaves_behind_may_take_long_to_go(server: WebServer) ->
         idle = [http.request(server.url(), callback=lambda _: both.wait(PATIENCE)) for _ in "ab"]
         assert all(promise.wait(PATIENCE) for promise in idle)
         http.request(server.url(), callback=Slow())
-        mine_alone.set()  # who has asked has let go of it
+        mine_alone.set()  # the caller has dropped the callback
         assert goes.wait(PATIENCE)
         others = [http.request(server.url(), callback=lambda p: p.response) for _ in range(10)]
         ended = [promise.wait(PATIENCE / 2) for promise in others]
@@ -433,8 +432,8 @@ def test_what_a_callback_leaves_behind_may_take_long_to_go(server: WebServer) ->
     assert all(ended)
 
 
-class Resource:
-    """Is given back by a request, when nobody has it any more."""
+class ReleasedByRequest:
+    """Makes a request when finalized, and waits for the answer."""
 
     def __init__(self, http: Http, url: str, mine_alone: threading.Event) -> None:
         self._http, self._url, self._mine_alone = http, url, mine_alone
@@ -446,21 +445,21 @@ class Resource:
         self._http.request(self._url).result()
 
 
-USES: dict[str, Callable[[Http, str, Resource], object]] = {
+USES: dict[str, Callable[[Http, str, ReleasedByRequest], object]] = {
     "in a callback": lambda http, url, resource: http.request(url, callback=resource.use),
-    "in a function that follows": lambda http, url, resource: http.request(url).then(resource.use),
+    "in then": lambda http, url, resource: http.request(url).then(resource.use),
     "in a call": lambda http, url, resource: http.submit(resource.use),
 }
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
-def test_what_goes_with_a_callback_may_make_requests_and_wait(
-    use: Callable[[Http, str, Resource], object], server: WebServer
+def test_finalizer_of_callback_may_request_and_wait(
+    use: Callable[[Http, str, ReleasedByRequest], object], server: WebServer
 ) -> None:
-    """In its slot, with one worker and others in the queue."""
+    """In the callback's slot, with one worker and a queue."""
     mine_alone = threading.Event()
     with Http(max_workers=1) as http:
-        use(http, server.url(), Resource(http, server.url("/bytes/5"), mine_alone))
+        use(http, server.url(), ReleasedByRequest(http, server.url("/bytes/5"), mine_alone))
         others = [http.submit(str) for _ in range(2)]
         mine_alone.set()
         assert not cf.wait(others, PATIENCE).not_done
