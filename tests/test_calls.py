@@ -1,6 +1,4 @@
-"""What else runs on workers: functions given to `submit`, other clients, and what blocks on
-purpose.
-"""
+"""Other uses of workers: functions given to `submit`, replaced clients, and blocking on purpose."""
 
 import _thread
 import concurrent.futures as cf
@@ -41,23 +39,23 @@ def thread_name() -> str:
 # submit
 
 
-def test_a_function_runs_on_a_worker(http: Http) -> None:
+def test_submitted_function_runs_on_worker(http: Http) -> None:
     assert http.submit(thread_name).result(PATIENCE) == "asynchttp worker"
 
 
-def test_with_its_arguments(http: Http) -> None:
+def test_submitted_function_gets_its_arguments(http: Http) -> None:
     assert http.submit(divmod, 7, 2).result(PATIENCE) == (3, 1)
     assert http.submit(sorted, [1, 3, 2], reverse=True).result(PATIENCE) == [3, 2, 1]
 
 
-def test_what_it_raises_says_where_it_was_called(http: Http) -> None:
+def test_error_of_submitted_function_notes_call_site(http: Http) -> None:
     call = http.submit(int, "none")
     with pytest.raises(ValueError, match="none") as raised:
         call.result(PATIENCE)
-    assert "test_what_it_raises_says_where_it_was_called" in raised.value.__notes__[0]
+    assert "test_error_of_submitted_function_notes_call_site" in raised.value.__notes__[0]
 
 
-def test_no_more_at_once_than_max_workers(http: Http) -> None:
+def test_submitted_functions_keep_to_max_workers(http: Http) -> None:
     inside, most, lock = 0, 0, threading.Lock()
     full = threading.Barrier(4)
 
@@ -76,7 +74,7 @@ def test_no_more_at_once_than_max_workers(http: Http) -> None:
     assert most == 4
 
 
-def test_one_that_waits_can_be_cancelled(http: Http) -> None:
+def test_only_queued_submitted_function_can_be_cancelled(http: Http) -> None:
     begun, end = threading.Semaphore(0), threading.Event()
 
     def wait() -> bool:
@@ -94,14 +92,14 @@ def test_one_that_waits_can_be_cancelled(http: Http) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2])
-def test_it_may_make_requests_and_wait_for_them(server: WebServer, limit: int) -> None:
-    """Its slot is lent."""
+def test_submitted_function_may_request_and_wait(server: WebServer, limit: int) -> None:
+    """The slot of a waiting function is lent to its requests."""
     with Http(max_workers=limit) as http:
         calls = [http.submit(lambda: http.request(server.url()).result()) for _ in range(10)]
         assert [call.result(PATIENCE)[0].status for call in calls] == [200] * 10
 
 
-def test_close_waits_for_it() -> None:
+def test_close_waits_for_submitted_function() -> None:
     http, end = Http(), threading.Event()
     call = http.submit(end.wait, PATIENCE)
     threading.Timer(0.01, end.set).start()
@@ -109,8 +107,8 @@ def test_close_waits_for_it() -> None:
     assert call.done()
 
 
-def test_c_code_may_call_it(http: Http, server: WebServer) -> None:
-    """There is no frame that called."""
+def test_submit_and_request_work_without_python_caller(http: Http, server: WebServer) -> None:
+    """A new thread calls both from C, so that no Python frame is the call site."""
     ran, asked = threading.Event(), threading.Event()
     _thread.start_new_thread(http.submit, (ran.set,))
     callback = {"callback": lambda promise: asked.set()}
@@ -119,7 +117,7 @@ def test_c_code_may_call_it(http: Http, server: WebServer) -> None:
     assert asked.wait(PATIENCE)
 
 
-def test_so_may_the_end_of_a_program() -> None:
+def test_submit_works_in_exit_handler() -> None:
     program = """
         import atexit
         atexit.register(Http().submit, say, "submitted")
@@ -127,10 +125,10 @@ def test_so_may_the_end_of_a_program() -> None:
     assert run(program).fine() == ["submitted"]
 
 
-# blocking
+# Blocking on purpose
 
 
-def test_blocking_gives_what_httplib2_gives(server: WebServer) -> None:
+def test_blocking_request_returns_response_and_bytes(server: WebServer) -> None:
     with Http(blocking=True) as http:
         response, content = http.request(server.url("/bytes/5"))
     assert type(response) is Response
@@ -138,12 +136,12 @@ def test_blocking_gives_what_httplib2_gives(server: WebServer) -> None:
     assert (response.status, content) == (200, bytes(range(5)))
 
 
-def test_blocking_raises_in_place(refused: str) -> None:
+def test_blocking_request_raises_at_the_call(refused: str) -> None:
     with Http(blocking=True) as http, pytest.raises(ConnectionRefusedError):
         http.request(refused)
 
 
-def test_blocking_is_for_any_number_of_threads(server: WebServer) -> None:
+def test_blocking_http_serves_many_threads(server: WebServer) -> None:
     def ask(number: int) -> int:
         return len(shared.request(server.url(f"/bytes/{number}"))[1])
 
@@ -151,7 +149,7 @@ def test_blocking_is_for_any_number_of_threads(server: WebServer) -> None:
         assert list(threads.map(ask, range(200))) == list(range(200))
 
 
-def test_blocking_runs_the_callback_first(server: WebServer) -> None:
+def test_blocking_request_runs_callback_before_returning(server: WebServer) -> None:
     def mark(promise: Promise) -> None:
         promise.response.mark = thread_name()
 
@@ -160,48 +158,50 @@ def test_blocking_runs_the_callback_first(server: WebServer) -> None:
     assert response.mark == "asynchttp worker"
 
 
-# Other clients
+# Replaced clients
 
 
-class Client(httplib2.Http):
-    """Notes who asks."""
+class RecordingClient(httplib2.Http):
+    """Records instances and calling threads."""
 
-    made: ClassVar[list["Client"]] = []
+    made: ClassVar[list["RecordingClient"]] = []
     threads: ClassVar[set[str]] = set()
 
     def __init__(self) -> None:
         super().__init__()
-        Client.made.append(self)
+        RecordingClient.made.append(self)
 
-    # Any: httplib2's own arguments.
+    # Any: httplib2's own arguments
     def request(self, *arguments: Any, **named: Any) -> Any:
-        Client.threads.add(thread_name())
+        RecordingClient.threads.add(thread_name())
         return super().request(*arguments, **named)
 
 
 @pytest.fixture
-def client() -> type[Client]:
-    Client.made, Client.threads = [], set()
-    return Client
+def client() -> type[RecordingClient]:
+    RecordingClient.made, RecordingClient.threads = [], set()
+    return RecordingClient
 
 
-def test_a_client_makes_the_requests(server: WebServer, client: type[Client]) -> None:
+def test_replaced_client_makes_requests_on_workers(
+    server: WebServer, client: type[RecordingClient]
+) -> None:
     gate = server.gate()
     with Http(max_workers=1) as http:
         http.Client = client
         first = http.request(gate.url())
-        gate.arrived.wait_for(1)  # so that no other thread finds the slot free
+        gate.arrived.wait_for(1)  # the only slot is occupied from here on
         promises = [http.request(server.url(f"/bytes/{size}")) for size in range(20)]
         gate.open()
         assert first.response.status == 200
         assert [len(promise.content) for promise in promises] == list(range(20))
     assert client.threads == {"asynchttp worker"}
-    assert len(client.made) <= 3  # one on each worker that came to it
+    assert len(client.made) <= 3  # a client for each worker with a request
 
 
 @pytest.mark.parametrize("size", [0, 5, PIECE + 5])
-def test_a_client_sends_bodies_of_all_kinds(
-    http: Http, server: WebServer, client: type[Client], tmp_path: Path, size: int
+def test_replaced_client_sends_all_kinds_of_bodies(
+    http: Http, server: WebServer, client: type[RecordingClient], tmp_path: Path, size: int
 ) -> None:
     http.Client = client
     path = tmp_path / "body"
@@ -213,8 +213,8 @@ def test_a_client_sends_bodies_of_all_kinds(
     assert [each.body for each in server.received] == [pattern(0, size)] * 3
 
 
-def test_requests_made_on_a_worker_return_at_once_too(
-    server: WebServer, client: type[Client]
+def test_request_in_callback_returns_at_once(
+    server: WebServer, client: type[RecordingClient]
 ) -> None:
     gate = server.gate()
     with Http(max_workers=4) as http:
@@ -230,7 +230,7 @@ def test_requests_made_on_a_worker_return_at_once_too(
         assert [promise.exception(PATIENCE) for promise in more] == [None] * 3
 
 
-def test_close_closes_the_clients(server: WebServer, client: type[Client]) -> None:
+def test_close_closes_replaced_clients(server: WebServer, client: type[RecordingClient]) -> None:
     with Http() as http:
         http.Client = client
         assert http.request(server.url()).response.status == 200
@@ -239,8 +239,8 @@ def test_close_closes_the_clients(server: WebServer, client: type[Client]) -> No
     assert made.connections == {}
 
 
-def test_with_the_attributes_of_the_http(
-    http: Http, server: WebServer, client: type[Client]
+def test_replaced_client_gets_attributes_of_http(
+    http: Http, server: WebServer, client: type[RecordingClient]
 ) -> None:
     http.Client = client
     http.follow_redirects = False
@@ -249,7 +249,9 @@ def test_with_the_attributes_of_the_http(
     assert http.request(server.url("/hops/1")).response.status == 200
 
 
-def test_its_errors_come_when_looked_at(http: Http, refused: str, client: type[Client]) -> None:
+def test_look_raises_error_of_replaced_client(
+    http: Http, refused: str, client: type[RecordingClient]
+) -> None:
     http.Client = client
     promise = http.request(refused)
     with pytest.raises(ConnectionRefusedError) as raised:
@@ -257,7 +259,9 @@ def test_its_errors_come_when_looked_at(http: Http, refused: str, client: type[C
     assert refused in raised.value.__notes__[0]
 
 
-def test_its_callbacks_and_bodies(http: Http, server: WebServer, client: type[Client]) -> None:
+def test_replaced_client_supports_body_and_callback(
+    http: Http, server: WebServer, client: type[RecordingClient]
+) -> None:
     http.Client = client
     sent: list[bytes] = []
     promise = http.request(
@@ -269,11 +273,11 @@ def test_its_callbacks_and_bodies(http: Http, server: WebServer, client: type[Cl
 
 
 @pytest.mark.parametrize("kind", [bytearray, lambda content: content.decode(), memoryview])
-def test_whatever_it_has_for_bytes(
+def test_content_of_replaced_client_becomes_bytes(
     http: Http, server: WebServer, kind: Callable[[bytes], object]
 ) -> None:
     class Other(httplib2.Http):
-        # Any: httplib2's own arguments.
+        # Any: httplib2's own arguments
         def request(self, *arguments: Any, **named: Any) -> Any:
             response, content = super().request(*arguments, **named)
             return response, kind(content)
@@ -286,15 +290,15 @@ def test_whatever_it_has_for_bytes(
     assert type(http.request(server.url("/bytes/5")).result()[1]) is bytes
 
 
-def test_an_asynchttp_may_be_the_client(http: Http, server: WebServer) -> None:
+def test_asynchttp_may_be_the_replaced_client(http: Http, server: WebServer) -> None:
     http.Client = Http
     response, content = http.request(server.url("/text/ascii?text=ok, yes"))
     assert (response.status, content.upper()) == (200, b"OK, YES")
     assert type(http.request(server.url("/bytes/5")).result()[1]) is bytes
 
 
-def test_its_end_is_not_the_end_of_the_credentials(
-    http: Http, server: WebServer, client: type[Client]
+def test_end_of_replaced_client_keeps_credentials(
+    http: Http, server: WebServer, client: type[RecordingClient]
 ) -> None:
     http.add_credentials("name", "password")
     http.add_certificate("key", "cert", "elsewhere")
@@ -306,7 +310,7 @@ def test_its_end_is_not_the_end_of_the_credentials(
     assert len(http.certificates.credentials) == 1
 
 
-def test_a_connection_type_is_httplib2s_business(http: Http, raw_server: RawServers) -> None:
+def test_connection_type_is_used_on_worker(http: Http, raw_server: RawServers) -> None:
     made: list[str] = []
 
     class Connection(httplib2.HTTPConnectionWithTimeout):
@@ -320,7 +324,7 @@ def test_a_connection_type_is_httplib2s_business(http: Http, raw_server: RawServ
     assert made == ["asynchttp worker"]
 
 
-def test_even_where_asynchttp_stands_in_for_httplib2(
+def test_connection_type_works_if_httplib2_is_replaced(
     http: Http, raw_server: RawServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(httplib2, "Http", Http)
@@ -336,16 +340,16 @@ NAMES = [name for name, value in vars(httplib2).items() if not isinstance(value,
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("__")])
-def test_every_name_of_httplib2_is_there(name: str) -> None:
+def test_every_name_of_httplib2_is_exported(name: str) -> None:
     assert getattr(asynchttp, name) is getattr(httplib2, name) or name in asynchttp.__all__
 
 
-def test_a_name_that_nobody_has() -> None:
+def test_unknown_name_of_module_raises_attribute_error() -> None:
     with pytest.raises(AttributeError, match="nonsense"):
-        asynchttp.nonsense  # noqa: B018  # it is what is tested
+        asynchttp.nonsense  # noqa: B018  # the lookup is under test
 
 
-def test_it_is_pickled_with_its_attributes(tmp_path: Path, server: WebServer) -> None:
+def test_http_is_pickled_with_its_attributes(tmp_path: Path, server: WebServer) -> None:
     http = Http(str(tmp_path), timeout=7, max_workers=3, blocking=True)
     http.follow_redirects = False
     http.add_credentials("name", "password")
@@ -355,7 +359,7 @@ def test_it_is_pickled_with_its_attributes(tmp_path: Path, server: WebServer) ->
         assert copy.request(server.url("/hops/1"))[0].status == 302
 
 
-def test_debuglevel_prints_what_goes_over_the_wire(
+def test_debuglevel_prints_request_and_answer(
     server: WebServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(httplib2, "debuglevel", 1)
@@ -368,7 +372,7 @@ def test_debuglevel_prints_what_goes_over_the_wire(
     assert "\nheader: content-length: 5\n" in out
 
 
-def test_values_of_a_header_that_comes_several_times(server: WebServer) -> None:
+def test_getall_returns_each_value_of_repeated_header(server: WebServer) -> None:
     url = server.url("/status/200?Set-Cookie=a%3D1,x&Set-Cookie=b%3D2&X=y")
     with Http() as http:
         response = http.request(url).response

@@ -1,7 +1,7 @@
-"""Cancelling at each stage: queued, under way, answered and not yet seen to, in the callback, done.
+"""Cancelling at each stage: queued, under way, answered but not handled, in the callback, done.
 
-Each time exactly one slot is free afterwards, and whoever waits is told. That a server sees an
-aborted transfer is shown in test_cancel_on_wire.
+Afterwards, exactly one slot is free, and every waiter is woken. test_cancel_on_wire shows that
+servers see the aborted transfer.
 """
 
 import concurrent.futures as cf
@@ -27,14 +27,14 @@ LOOKS: list[Callable[[Promise], object]] = [
 
 @pytest.fixture
 def http(scripted: ScriptedServer) -> Iterator[ScriptedHttp]:
-    """Afterwards all slots are free."""
+    """An Http, with all slots free after the test."""
     with scripted.http(max_workers=LIMIT) as http:
         yield http
         assert_all_slots_are_free(http, scripted)
 
 
 def assert_all_slots_are_free(http: ScriptedHttp, scripted: ScriptedServer) -> None:
-    """As many requests begin as may: no slot is lost, and none was given back twice."""
+    """Exactly LIMIT requests begin at once: no slot is lost or released twice."""
     http._dispatcher.account.wait(PATIENCE)
     assert http.pending == 0
     for _ in range(2 * LIMIT):
@@ -46,14 +46,14 @@ def assert_all_slots_are_free(http: ScriptedHttp, scripted: ScriptedServer) -> N
 
 def assert_cancelled(promise: Promise) -> None:
     assert (promise.done(), promise.cancelled(), promise.running()) == (True, True, False)
-    assert promise.cancel()  # it is, again
+    assert promise.cancel()  # a second time
     for look in LOOKS * 2:
         with pytest.raises(CancelledError):
             look(promise)
 
 
 called: list[Promise] = []
-"""By `call_back`, which no test lets run."""
+"""Promises given to `call_back`, which no test lets run."""
 
 call_back = called.append
 
@@ -71,7 +71,7 @@ def no_callback_runs() -> Iterator[None]:
 
 
 @observed
-def test_queued_request_never_begins(
+def test_cancelled_queued_request_never_begins(
     scripted: ScriptedServer, http: ScriptedHttp, callback: Callback | None
 ) -> None:
     others = [http.request(f"{HOST}/{number}") for number in range(LIMIT)]
@@ -89,20 +89,22 @@ def test_queued_request_never_begins(
 
 
 @observed
-def test_request_under_way_is_stopped(
+def test_cancelled_transfer_is_stopped(
     scripted: ScriptedServer, http: ScriptedHttp, callback: Callback | None
 ) -> None:
     promise = http.request(HOST, callback=callback)
     transfer = scripted.next()
     assert promise.running()
     assert promise.cancel()
-    transfer.answer()  # too late, or the core comes to know of both at once
+    transfer.answer()  # too late, or the core handles answer and cancellation at once
     assert_cancelled(promise)
     scripted.catch_up()
     assert not transfer.answer()
 
 
-def test_request_under_way_makes_room_for_one(scripted: ScriptedServer, http: ScriptedHttp) -> None:
+def test_cancelled_transfer_frees_exactly_one_slot(
+    scripted: ScriptedServer, http: ScriptedHttp
+) -> None:
     promises = [http.request(f"{HOST}/{number}") for number in range(LIMIT + 2)]
     scripted.wait_for(LIMIT)
     assert promises[1].cancel()
@@ -114,10 +116,8 @@ def test_request_under_way_makes_room_for_one(scripted: ScriptedServer, http: Sc
         scripted.catch_up()
 
 
-def test_answer_that_nobody_has_seen_to_is_dropped(
-    scripted: ScriptedServer, http: ScriptedHttp
-) -> None:
-    """The core has the answer, and the worker who would see to the event has other things to do."""
+def test_cancel_drops_unhandled_answer(scripted: ScriptedServer, http: ScriptedHttp) -> None:
+    """The core has the answer, but the worker that would handle the event is busy."""
     promise, plain = http.request(HOST, callback=call_back), http.request(HOST)
     transfer, plain_transfer = scripted.wait_for(2)
     is_busy, may_go_on = threading.Event(), threading.Event()
@@ -131,16 +131,16 @@ def test_answer_that_nobody_has_seen_to_is_dropped(
     assert is_busy.wait(PATIENCE)
     assert transfer.answer()
     assert plain_transfer.answer()
-    assert plain.wait(PATIENCE)  # so the core has had the answer before, too
+    assert plain.wait(PATIENCE)  # the core has handled the earlier answer, too
     assert (promise.done(), promise.running()) == (False, True)
     assert promise.cancel()
-    assert http.pending == 2  # whoever takes the event has the slot
+    assert http.pending == 2  # the slot is free after the event is handled
     may_go_on.set()
     assert_cancelled(promise)
     assert busy.cancel()
 
 
-def test_request_cancelled_between_two_transfers_makes_no_other(
+def test_cancelled_redirect_makes_no_further_transfer(
     scripted: ScriptedServer, http: ScriptedHttp
 ) -> None:
     scripted.on("GET", "/moved", lambda transfer: transfer.answer(302, "Location: /next"))
@@ -155,7 +155,7 @@ def test_request_cancelled_between_two_transfers_makes_no_other(
 
 
 class SlowCache:
-    """A cache that answers when the test says so."""
+    """A cache with a lookup that lasts until `may_answer` is set."""
 
     def __init__(self) -> None:
         self.is_asked, self.may_answer = threading.Event(), threading.Event()
@@ -171,7 +171,7 @@ class SlowCache:
         pass
 
 
-def test_request_cancelled_in_the_cache_is_never_sent(scripted: ScriptedServer) -> None:
+def test_request_cancelled_during_cache_lookup_is_never_sent(scripted: ScriptedServer) -> None:
     cache = SlowCache()
     with scripted.http(cache=cache, max_workers=LIMIT) as http:
         promise = http.request(HOST + "/cancelled", callback=call_back)
@@ -180,16 +180,16 @@ def test_request_cancelled_in_the_cache_is_never_sent(scripted: ScriptedServer) 
         cache.may_answer.set()
         assert_cancelled(promise)
         http.close()
-        http.cache = None  # type: ignore[assignment]  # as it is when none is given
+        http.cache = None  # type: ignore[assignment]  # None: no cache is given
         assert_all_slots_are_free(http, scripted)
     assert "/cancelled" not in scripted.paths
 
 
-# When it is too late
+# After the end
 
 
 @pytest.mark.parametrize("status", [200, 404])
-def test_answered_request_stays_answered(
+def test_cancel_does_not_change_answered_request(
     scripted: ScriptedServer, http: ScriptedHttp, status: int
 ) -> None:
     promise = http.request(HOST)
@@ -200,7 +200,7 @@ def test_answered_request_stays_answered(
 
 
 @pytest.mark.parametrize("uri", [HOST, "/relative"])
-def test_failed_request_stays_failed(
+def test_cancel_does_not_change_failed_request(
     scripted: ScriptedServer, http: ScriptedHttp, uri: str
 ) -> None:
     scripted.on("GET", "/", lambda transfer: transfer.fail(REFUSED))
@@ -220,9 +220,7 @@ def test_callback_cannot_cancel_its_own_request(
     assert promise.response.status == 200
 
 
-def test_request_whose_callback_runs_cannot_be_cancelled(
-    scripted: ScriptedServer, http: ScriptedHttp
-) -> None:
+def test_running_callback_prevents_cancel(scripted: ScriptedServer, http: ScriptedHttp) -> None:
     runs, may_end = threading.Event(), threading.Event()
 
     def run(_: Promise) -> None:
@@ -237,10 +235,10 @@ def test_request_whose_callback_runs_cannot_be_cancelled(
     assert promise.response.status == 200
 
 
-# Who cancels
+# Callers of cancel()
 
 
-def test_callback_may_cancel_others(scripted: ScriptedServer, http: ScriptedHttp) -> None:
+def test_callback_may_cancel_another_request(scripted: ScriptedServer, http: ScriptedHttp) -> None:
     other = http.request(HOST + "/other")
     scripted.next()
     promise = http.request(HOST, callback=lambda _: other.cancel())
@@ -249,15 +247,13 @@ def test_callback_may_cancel_others(scripted: ScriptedServer, http: ScriptedHttp
     assert_cancelled(other)
 
 
-def test_callback_may_cancel_what_it_asked_for(
-    scripted: ScriptedServer, http: ScriptedHttp
-) -> None:
+def test_callback_may_cancel_its_own_requests(scripted: ScriptedServer, http: ScriptedHttp) -> None:
     inner: list[Promise] = []
 
     def run(_: Promise) -> None:
         inner.extend(http.request(HOST + "/inner") for _ in range(2 * LIMIT))
         inner_begins.wait(PATIENCE)
-        assert all([promise.cancel() for promise in inner])  # noqa: C419  # every one of them
+        assert all([promise.cancel() for promise in inner])  # noqa: C419  # cancel all of them
 
     inner_begins = threading.Event()
     scripted.on("GET", "/inner", lambda _: inner_begins.set())
@@ -268,7 +264,9 @@ def test_callback_may_cancel_what_it_asked_for(
         assert_cancelled(each)
 
 
-def test_many_threads_may_cancel_the_same(scripted: ScriptedServer, http: ScriptedHttp) -> None:
+def test_many_threads_may_cancel_same_promises(
+    scripted: ScriptedServer, http: ScriptedHttp
+) -> None:
     promises = [http.request(HOST) for _ in range(50)]
     scripted.wait_for(LIMIT)
     ready = threading.Barrier(4)
@@ -284,18 +282,18 @@ def test_many_threads_may_cancel_the_same(scripted: ScriptedServer, http: Script
         assert_cancelled(promise)
 
 
-def test_close_may_cancel_all(scripted: ScriptedServer, http: ScriptedHttp) -> None:
+def test_close_may_cancel_all_requests(scripted: ScriptedServer, http: ScriptedHttp) -> None:
     promises = [http.request(f"{HOST}/{number}", callback=call_back) for number in range(10)]
     scripted.wait_for(LIMIT)
     http.close(cancel_futures=True)
     assert all(promise.cancelled() for promise in promises)
-    assert scripted.paths == ["/0", "/1", "/2"]  # what is queued gets no slot of the others
+    assert scripted.paths == ["/0", "/1", "/2"]  # no queued request gets a freed slot
 
 
-# Who is told
+# Waiters
 
 
-def test_threads_that_wait_are_told(scripted: ScriptedServer, http: ScriptedHttp) -> None:
+def test_cancel_wakes_waiting_threads(scripted: ScriptedServer, http: ScriptedHttp) -> None:
     promise = http.request(HOST)
     scripted.next()
     with ThreadPoolExecutor(len(LOOKS)) as threads:
@@ -305,7 +303,7 @@ def test_threads_that_wait_are_told(scripted: ScriptedServer, http: ScriptedHttp
     assert [type(error) for error in errors] == [CancelledError] * len(LOOKS)
 
 
-def test_waiters_of_concurrent_futures_are_told(
+def test_cancel_wakes_waiters_of_concurrent_futures(
     scripted: ScriptedServer, http: ScriptedHttp
 ) -> None:
     promise = http.request(HOST)
@@ -319,9 +317,7 @@ def test_waiters_of_concurrent_futures_are_told(
     assert done.result(PATIENCE) is promise
 
 
-def test_future_of_then_is_cancelled_with_the_request(
-    scripted: ScriptedServer, http: ScriptedHttp
-) -> None:
+def test_cancel_also_cancels_future_of_then(scripted: ScriptedServer, http: ScriptedHttp) -> None:
     promise = http.request(HOST)
     following = promise.then(lambda response, content: called.append(promise))
     assert promise.cancel()
@@ -329,7 +325,7 @@ def test_future_of_then_is_cancelled_with_the_request(
         following.result(PATIENCE)
 
 
-def test_request_goes_on_when_what_follows_is_cancelled(
+def test_cancelling_future_of_then_keeps_request(
     scripted: ScriptedServer, http: ScriptedHttp
 ) -> None:
     promise = http.request(HOST)

@@ -1,6 +1,7 @@
-"""`cancel()` aborts a transfer where it is: the server sees that. Other stages: test_cancel.
+"""`cancel()` aborts a transfer at any stage on the wire, and the server sees the abort. test_cancel
+has the other stages.
 
-Rule: what the server saw is the proof; and afterwards the Http works as if nothing had been.
+Rule: the server's record is the proof, and afterwards the Http works as before.
 """
 
 import random
@@ -40,21 +41,23 @@ LOOKS: list[Callable[[Promise], object]] = [
 
 def assert_cancelled(promise: Promise) -> None:
     assert (promise.done(), promise.cancelled(), promise.running()) == (True, True, False)
-    assert promise.cancel()  # it is, again
+    assert promise.cancel()  # a second time
     for look in LOOKS * 2:
         with pytest.raises(CancelledError):
             look(promise)
 
 
-# Where it is
+# Stages on the wire
 
 
 @pytest.mark.parametrize(
     "steps",
     [[], [head], [head, send(b"HTTP/1.1 200 O")], [head, send(LONG)]],
-    ids=["before it is read", "before the answer", "in the head", "in the body"],
+    ids=["before the request is read", "before the answer", "in the head", "in the body"],
 )
-def test_on_the_wire(raw_server: RawServers, http: Http, steps: list[Step]) -> None:
+def test_cancel_closes_connection_at_any_stage(
+    raw_server: RawServers, http: Http, steps: list[Step]
+) -> None:
     so_far = threading.Event()
     server = raw_server([*steps, lambda _: so_far.set(), until_closed])
     promise = http.request(server.url())
@@ -65,8 +68,10 @@ def test_on_the_wire(raw_server: RawServers, http: Http, steps: list[Step]) -> N
 
 
 @pytest.mark.parametrize("sent", [None, 3])
-def test_over_every_protocol(http: Http, any_server: WebServer, sent: int | None) -> None:
-    """Before the head has come, and in the middle of the body."""
+def test_cancel_aborts_transfer_over_every_protocol(
+    http: Http, any_server: WebServer, sent: int | None
+) -> None:
+    """Before the head arrives, and in the middle of the body."""
     gate = any_server.gate()
     promise = http.request(gate.url("cancelled", sent))
     gate.arrived.wait_for(1)
@@ -76,8 +81,7 @@ def test_over_every_protocol(http: Http, any_server: WebServer, sent: int | None
     assert http.request(any_server.url("/status/200")).response.status == 200
 
 
-def test_one_of_many_on_one_connection(http: Http, tls_server: WebServer) -> None:
-    """Its stream of HTTP/2 is reset, and nothing else."""
+def test_cancel_resets_only_its_http2_stream(http: Http, tls_server: WebServer) -> None:
     gate = tls_server.gate()
     promises = [http.request(gate.url(str(number), sent=0)) for number in range(10)]
     gate.arrived.wait_for(10)
@@ -89,7 +93,7 @@ def test_one_of_many_on_one_connection(http: Http, tls_server: WebServer) -> Non
     assert len({each.port for each in tls_server.received}) == 1
 
 
-def test_without_a_connection(http: Http, black_hole: str) -> None:
+def test_cancel_while_connecting_ends_request(http: Http, black_hole: str) -> None:
     for scheme in ("http:", "https:"):
         promise = http.request(black_hole.replace("http:", scheme))
         wait_until_running(promise)
@@ -98,14 +102,14 @@ def test_without_a_connection(http: Http, black_hole: str) -> None:
 
 
 def wait_until_running(promise: Promise) -> None:
-    """There is nothing to wait on but the promise, and that has no end yet."""
+    """Poll the promise: no server takes part, and the promise never ends."""
     until = time.monotonic() + PATIENCE
     while not promise.running():
         assert time.monotonic() < until
         time.sleep(0)
 
 
-def test_in_the_middle_of_a_handshake(http: Http, raw_server: RawServers) -> None:
+def test_cancel_during_handshake_closes_connection(http: Http, raw_server: RawServers) -> None:
     server = raw_server([until_closed])
     promise = http.request(server.url().replace("http:", "https:"))
     server.accepted.wait_for(1)
@@ -115,10 +119,10 @@ def test_in_the_middle_of_a_handshake(http: Http, raw_server: RawServers) -> Non
 
 
 @pytest.mark.parametrize("as_file", [True, False])
-def test_in_the_middle_of_an_upload(
+def test_cancel_during_upload_closes_connection(
     http: Http, raw_server: RawServers, tmp_path: Path, as_file: bool
 ) -> None:
-    """The next one begins at its beginning."""
+    """The next upload of the same body begins at the first byte."""
     may_read = threading.Event()
     server = raw_server([head, wait_for(may_read), until_closed], [record, send(OK)])
     path = tmp_path / "body"
@@ -135,7 +139,7 @@ def test_in_the_middle_of_an_upload(
     assert server.bodies[0] == pattern(0, 10_000_000)
 
 
-def test_between_redirects(http: Http, raw_server: RawServers) -> None:
+def test_cancel_after_redirect_closes_connection(http: Http, raw_server: RawServers) -> None:
     moved = b"HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n"
     server = raw_server([head, send(moved), head, until_closed])
     promise = http.request(server.url())
@@ -145,14 +149,14 @@ def test_between_redirects(http: Http, raw_server: RawServers) -> None:
     assert_cancelled(promise)
 
 
-# In a hurry
+# Races
 
 
 @pytest.mark.parametrize("which", ["server", "tls_server"])
-def test_racing_against_the_answer(
+def test_cancel_racing_answer_loses_no_slot(
     request: pytest.FixtureRequest, authority_file: str, which: str
 ) -> None:
-    """Nothing hangs, each promise is one or the other, and no slot is lost."""
+    """Each promise ends as cancelled or answered."""
     server: WebServer = request.getfixturevalue(which)
     dice = random.Random(0)
     with Http(ca_certs=authority_file, max_workers=4) as http:
@@ -161,7 +165,7 @@ def test_racing_against_the_answer(
             promises += [http.request(server.url("/hops/1")) for _ in range(4)]
             for promise in dice.sample(promises[-4:], 3):
                 for _ in range(dice.randrange(200)):
-                    promise.done()  # a while of some microseconds to a hundred
+                    promise.done()  # up to about 100 microseconds in all
                 promise.cancel()
         for promise in promises:
             assert promise.wait(PATIENCE)
@@ -179,8 +183,8 @@ def assert_all_slots_are_free(http: Http, server: WebServer, count: int) -> None
     assert gate.most_inside == count
 
 
-def test_racing_against_workers(server: WebServer) -> None:
-    """Where large bodies are decoded and callbacks run, on threads of their own."""
+def test_cancel_racing_callback_loses_no_slot(server: WebServer) -> None:
+    """The core decodes large bodies, and workers run callbacks."""
     dice = random.Random(0)
     with Http(max_workers=3) as http:
         promises = [

@@ -1,8 +1,8 @@
-"""Client certificates and versions of TLS: sent, refused and limited as httplib2 does it.
+"""Client certificates and TLS versions are sent, refused and limited as by httplib2.
 
-Rules: httplib2 is right, at the time when the test runs. Who came, and over which TLS, is said by
-the server. Of an error, type, errno, `reason` and `library` are compared; OpenSSL's wording where
-it is that of another version.
+Rules: httplib2 is right, at the time of the test. The server says who came, and over which version
+of TLS. Of errors, we compare type, errno, `reason` and `library`; OpenSSL's wording differs between
+versions.
 """
 
 import errno
@@ -42,13 +42,13 @@ LIMITED = [TLSVersion.TLSv1_2, TLSVersion.TLSv1_3]
 
 @pytest.fixture(params=[httplib2.Http, Http], ids=["httplib2", "asynchttp"])
 def client(request: pytest.FixtureRequest) -> Client:
-    """Either: what asynchttp has to do, httplib2 does."""
+    """Each client in turn: httplib2 does all that asynchttp has to do."""
     made: Client = request.param
     return made
 
 
 class Identity(NamedTuple):
-    """Files with a private key, with the same encrypted, with its certificate, and with both."""
+    """Files: a private key, the key encrypted, the key's certificate, and key with certificate."""
 
     key: str
     encrypted: str
@@ -56,8 +56,8 @@ class Identity(NamedTuple):
     both: str
 
 
-def identity(pem: Path) -> Identity:
-    """Takes apart a file with both."""
+def split_identity(pem: Path) -> Identity:
+    """Split a file of key and certificate."""
     text = pem.read_text()
     begin = text.index("-----BEGIN CERTIFICATE")
     encryption = serialization.BestAvailableEncryption(PASSWORD.encode())
@@ -75,32 +75,32 @@ def identity(pem: Path) -> Identity:
 
 @pytest.fixture(scope="module")
 def known(authority: Authority) -> Identity:
-    return identity(authority.sign("known.test"))
+    return split_identity(authority.sign("known.test"))
 
 
 @pytest.fixture(scope="module")
 def other(authority: Authority) -> Identity:
-    return identity(authority.sign("other.test"))
+    return split_identity(authority.sign("other.test"))
 
 
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Identity:
     """Signed by an authority that the servers do not trust."""
-    return identity(Authority(tmp_path_factory.mktemp("stranger")).sign("stranger.test"))
+    return split_identity(Authority(tmp_path_factory.mktemp("stranger")).sign("stranger.test"))
 
 
-def asks_who(peer: Peer) -> None:
-    """Records who the client is: the name in its certificate, or nobody."""
+def record_identity(peer: Peer) -> None:
+    """Record the name in the client's certificate, or NOBODY."""
     certificate: Any = peer.socket.getpeercert()  # type: ignore[attr-defined]  # Any: as in ssl
     names = certificate["subjectAltName"][0][1].encode() if certificate else NOBODY
     peer.server.bodies.add(names)
 
 
-ONE_ANSWER: list[Step] = [head, asks_who, send(OK)]
+ONE_ANSWER: list[Step] = [head, record_identity, send(OK)]
 
 
 class Servers:
-    """Makes servers that take a client's certificate, if it has one, or that demand it."""
+    """Makes TLS servers; with `verify=ssl.CERT_REQUIRED`, a client certificate is demanded."""
 
     def __init__(self, authority: Authority, stack: ExitStack) -> None:
         self._authority = authority
@@ -128,12 +128,12 @@ def servers(authority: Authority) -> Iterator[Servers]:
 
 @pytest.fixture
 def settings(authority_file: str) -> dict[str, Any]:
-    """What all clients are made with. Any: what the constructor takes."""
+    """The arguments of all clients. Any: as the constructor takes them."""
     return {"ca_certs": authority_file, "timeout": PATIENCE, "proxy_info": None}
 
 
 def domain(server: RawServer) -> str:
-    """As a certificate is added for it: with the port."""
+    """The server as `add_certificate` takes a domain: with the port."""
     return f"localhost:{server.port}"
 
 
@@ -142,7 +142,7 @@ def ask(http: httplib2.Http, uri: str) -> bytes:
 
 
 class Failure(NamedTuple):
-    """What callers look at in such an error."""
+    """The parts of an error that callers look at."""
 
     kind: type[BaseException]
     errno: int | None = None
@@ -151,34 +151,34 @@ class Failure(NamedTuple):
 
 
 def outcome(client: Client, uri: str, *added: Adding, **settings: Any) -> bytes | Failure:
-    """The content, or the error. Any: what the constructor takes."""
+    """The content, or the error. Any: as the constructor takes them."""
     with closing(client(**settings)) as http:
         for each in added:
             http.add_certificate(*each)
         try:
             return ask(http, uri)
-        except Exception as error:  # noqa: BLE001 - it is what is compared
-            forget_sockets(error)
+        except Exception as error:  # noqa: BLE001 - any error is compared
+            close_leaked_sockets(error)
             return failure_of(error)
 
 
-def failure_of(error: Any) -> Failure:  # Any: of any kind, and so with any attributes
+def failure_of(error: Any) -> Failure:  # Any: errors of any type, with any attributes
     number, reason, library = (
         getattr(error, name, None) for name in ("errno", "reason", "library")
     )
-    alert = re.search("ALERT_.*", reason or "")  # before that comes what OpenSSL calls TLS by now
+    alert = re.search("ALERT_.*", reason or "")  # the words before depend on OpenSSL's version
     return Failure(type(error), number, alert[0] if alert else reason, library)
 
 
-def forget_sockets(error: Exception) -> None:
-    """httplib2 leaves them open when it fails, in frames that its error holds on to."""
+def close_leaked_sockets(error: Exception) -> None:
+    """A failed httplib2 leaves sockets open, held by the frames of its error."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         traceback.clear_frames(error.__traceback__)
 
 
-def ends_alike(uri: str, *added: Adding, **settings: Any) -> bytes | Failure:
-    """What becomes of a request with either client. Any: as above."""
+def same_outcome(uri: str, *added: Adding, **settings: Any) -> bytes | Failure:
+    """The outcome of a request, the same with both clients. Any: as the constructor takes them."""
     theirs = outcome(httplib2.Http, uri, *added, **settings)
     ours = outcome(Http, uri, *added, **settings)
     assert ours == theirs
@@ -196,15 +196,20 @@ GOOD: dict[str, Callable[[Identity, str], Adding]] = {
     "capitals": lambda me, here: (me.key, me.certificate, here.upper()),
     "password": lambda me, here: (me.encrypted, me.certificate, here, PASSWORD),
     "password of bytes": lambda me, here: (me.encrypted, me.certificate, here, PASSWORD.encode()),
-    "password asked for": lambda me, here: (me.encrypted, me.certificate, here, lambda: PASSWORD),
-    "password for nothing": lambda me, here: (me.key, me.certificate, here, PASSWORD),
+    "password from function": lambda me, here: (
+        me.encrypted,
+        me.certificate,
+        here,
+        lambda: PASSWORD,
+    ),
+    "needless password": lambda me, here: (me.key, me.certificate, here, PASSWORD),
     "no password": lambda me, here: (me.key, me.certificate, here, None),
 }
 
 
 @pytest.mark.parametrize("version", LIMITED)
 @pytest.mark.parametrize("good", GOOD)
-def test_a_server_that_demands_one(
+def test_demanded_certificate_is_sent(
     client: Client,
     servers: Servers,
     settings: dict[str, Any],
@@ -220,11 +225,11 @@ def test_a_server_that_demands_one(
 
 DOMAINS: dict[str, Callable[[int], str]] = {
     "any": lambda port: "",
-    "this": lambda port: f"localhost:{port}",
+    "host and port": lambda port: f"localhost:{port}",
     "no port": lambda port: "localhost",
-    "another port": lambda port: f"localhost:{port}0",
-    "another name of this": lambda port: f"127.0.0.1:{port}",
-    "another": lambda port: "elsewhere.test",
+    "wrong port": lambda port: f"localhost:{port}0",
+    "other name of host": lambda port: f"127.0.0.1:{port}",
+    "wrong host": lambda port: "elsewhere.test",
     "a part": lambda port: f"host:{port}",
     "every": lambda port: "*",
     "with scheme": lambda port: f"https://localhost:{port}",
@@ -233,7 +238,7 @@ DOMAINS: dict[str, Callable[[int], str]] = {
 
 @pytest.mark.parametrize("host", ["localhost", "LocalHost", "127.0.0.1"])
 @pytest.mark.parametrize("where", DOMAINS)
-def test_for_whom_one_is(
+def test_certificate_is_sent_to_its_domain_only(
     servers: Servers, settings: dict[str, Any], known: Identity, where: str, host: str
 ) -> None:
     came = []
@@ -247,7 +252,7 @@ def test_for_whom_one_is(
 
 
 @pytest.mark.parametrize("certificate", [None, ""])
-def test_a_key_without_a_certificate(
+def test_key_without_certificate_is_not_sent(
     client: Client,
     servers: Servers,
     settings: dict[str, Any],
@@ -260,7 +265,7 @@ def test_a_key_without_a_certificate(
     assert list(server.bodies) == [NOBODY]
 
 
-def test_the_first_that_fits_is_sent(
+def test_first_matching_certificate_is_sent(
     client: Client, servers: Servers, settings: dict[str, Any], known: Identity, other: Identity
 ) -> None:
     server = servers()
@@ -277,18 +282,18 @@ def moved_to(server: RawServer) -> bytes:
     return b"HTTP/1.1 302 F\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % server.url().encode()
 
 
-def test_a_redirect_takes_it_to_nobody_else(
+def test_redirect_does_not_take_certificate_elsewhere(
     client: Client, servers: Servers, settings: dict[str, Any], known: Identity
 ) -> None:
     second = servers()
-    first = servers([head, asks_who, send(moved_to(second))])
+    first = servers([head, record_identity, send(moved_to(second))])
     added = known.key, known.certificate, domain(first)
     assert outcome(client, first.url(), added, **settings) == b"ok"
     assert list(first.bodies) == [b"known.test"]
     assert list(second.bodies) == [NOBODY]
 
 
-def test_through_a_proxy(
+def test_certificate_is_sent_through_proxy(
     client: Client,
     raw_server: RawServers,
     authority: Authority,
@@ -307,14 +312,14 @@ def test_through_a_proxy(
 
 
 @pytest.mark.parametrize("version", LIMITED)
-def test_the_next_request_takes_the_new_one(
+def test_changed_certificate_counts_for_next_request(
     servers: Servers,
     settings: dict[str, Any],
     known: Identity,
     other: Identity,
     version: TLSVersion,
 ) -> None:
-    """Neither a connection nor a session of TLS goes on as somebody else."""
+    """No connection and no TLS session goes on with another identity."""
     server = servers([*ONE_ANSWER, *ONE_ANSWER], version=version)
     with Http(**settings) as http:
         for each in (None, known, other, None):
@@ -325,7 +330,7 @@ def test_the_next_request_takes_the_new_one(
     assert list(server.bodies) == [NOBODY, b"known.test", b"other.test", NOBODY]
 
 
-def test_forgotten_passwords_are_not_certificates(
+def test_clear_credentials_keeps_certificates(
     client: Client, servers: Servers, settings: dict[str, Any], known: Identity
 ) -> None:
     server = servers()
@@ -339,24 +344,28 @@ def test_forgotten_passwords_are_not_certificates(
 # Certificates that are refused
 
 
-def test_a_server_that_demands_one_gets_none(servers: Servers, settings: dict[str, Any]) -> None:
+def test_missing_demanded_certificate_fails_like_httplib2(
+    servers: Servers, settings: dict[str, Any]
+) -> None:
     server = servers(verify=ssl.CERT_REQUIRED, version=TLSVersion.TLSv1_2)
-    failed = ends_alike(server.url(), **settings)
+    failed = same_outcome(server.url(), **settings)
     assert isinstance(failed, Failure)
     assert failed.kind is ssl.SSLError
 
 
-def test_a_stranger(servers: Servers, settings: dict[str, Any], stranger: Identity) -> None:
+def test_untrusted_certificate_fails_like_httplib2(
+    servers: Servers, settings: dict[str, Any], stranger: Identity
+) -> None:
     server = servers(verify=ssl.CERT_REQUIRED, version=TLSVersion.TLSv1_2)
-    failed = ends_alike(server.url(), (stranger.key, stranger.certificate, ""), **settings)
+    failed = same_outcome(server.url(), (stranger.key, stranger.certificate, ""), **settings)
     assert isinstance(failed, Failure)
     assert failed.kind is ssl.SSLError
 
 
-def test_refused_after_the_handshake(
+def test_certificate_refused_after_handshake_fails(
     client: Client, servers: Servers, settings: dict[str, Any], stranger: Identity
 ) -> None:
-    """In TLS 1.3, where what is seen may be the refusal, or only that the server has gone."""
+    """In TLS 1.3, a client sees the refusal, or only the end of the connection."""
     server = servers(verify=ssl.CERT_REQUIRED, version=TLSVersion.TLSv1_3)
     for added in ([], [(stranger.key, stranger.certificate, "")]):
         failed = outcome(client, server.url(), *added, **settings)
@@ -365,12 +374,17 @@ def test_refused_after_the_handshake(
     assert list(server.heads) == []
 
 
-# Files that do not do
+# Unusable files
 
 BAD: dict[str, Callable[[Identity, str], Adding]] = {
     "wrong password": lambda me, odd: (me.encrypted, me.certificate, "", "wrong"),
     "wrong password of bytes": lambda me, odd: (me.encrypted, me.certificate, "", b"wrong"),
-    "wrong password asked for": lambda me, odd: (me.encrypted, me.certificate, "", lambda: "wrong"),
+    "wrong password from function": lambda me, odd: (
+        me.encrypted,
+        me.certificate,
+        "",
+        lambda: "wrong",
+    ),
     "empty password": lambda me, odd: (me.encrypted, me.certificate, "", ""),
     "password of no type": lambda me, odd: (me.encrypted, me.certificate, "", 7),
     "no key file": lambda me, odd: (odd + "/missing", me.certificate, ""),
@@ -380,7 +394,7 @@ BAD: dict[str, Callable[[Identity, str], Adding]] = {
     "no key in one file": lambda me, odd: (None, me.certificate, ""),
     "no key in the key file": lambda me, odd: (me.certificate, me.certificate, ""),
     "no certificate in its file": lambda me, odd: (me.key, me.key, ""),
-    "neither in them": lambda me, odd: (__file__, __file__, ""),
+    "no key, no certificate": lambda me, odd: (__file__, __file__, ""),
     "empty key": lambda me, odd: ("/dev/null", me.certificate, ""),
     "empty certificate": lambda me, odd: (me.key, "/dev/null", ""),
     "files of no type": lambda me, odd: (7.5, me.certificate, ""),
@@ -388,49 +402,49 @@ BAD: dict[str, Callable[[Identity, str], Adding]] = {
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_files_that_do_not_do(
+def test_unusable_certificate_files_fail_like_httplib2(
     servers: Servers, settings: dict[str, Any], known: Identity, bad: str, tmp_path: Path
 ) -> None:
     server = servers()
-    failed = ends_alike(server.url(), BAD[bad](known, str(tmp_path)), **settings)
+    failed = same_outcome(server.url(), BAD[bad](known, str(tmp_path)), **settings)
     assert isinstance(failed, Failure)
     assert list(server.heads) == []
 
 
-def test_the_key_of_another(
+def test_key_of_other_certificate_fails_like_httplib2(
     servers: Servers, settings: dict[str, Any], known: Identity, other: Identity
 ) -> None:
     server = servers()
-    failed = ends_alike(server.url(), (other.key, known.certificate, ""), **settings)
+    failed = same_outcome(server.url(), (other.key, known.certificate, ""), **settings)
     assert isinstance(failed, Failure)
     assert failed.kind is ssl.SSLError
     assert list(server.heads) == []
 
 
 @pytest.mark.parametrize("added", [("/missing", "/missing", "elsewhere.test")])
-def test_bad_files_that_are_not_used(
+def test_unusable_files_of_other_domain_are_ignored(
     client: Client, servers: Servers, settings: dict[str, Any], added: Adding
 ) -> None:
     server = servers()
     assert outcome(client, server.url(), added, **settings) == b"ok"
 
 
-def test_bad_files_where_there_is_no_tls(
+def test_unusable_files_are_ignored_without_tls(
     client: Client, raw_server: RawServers, settings: dict[str, Any]
 ) -> None:
     server = raw_server([head, send(OK)])
     assert outcome(client, server.url(), ("/missing", "/missing", ""), **settings) == b"ok"
 
 
-def test_bad_files_before_a_bad_address(settings: dict[str, Any], known: Identity) -> None:
+def test_unusable_files_fail_before_connecting(settings: dict[str, Any], known: Identity) -> None:
     with refused_port() as port:
         added = known.encrypted, known.certificate, "", "wrong"
-        failed = ends_alike(f"https://localhost:{port}/", added, **settings)
+        failed = same_outcome(f"https://localhost:{port}/", added, **settings)
     assert isinstance(failed, Failure)
     assert failed.kind is ssl.SSLError
 
 
-def test_one_bad_file_fails_one_request(
+def test_wrong_password_fails_only_its_request(
     servers: Servers, settings: dict[str, Any], known: Identity
 ) -> None:
     good, bad = servers(), servers()
@@ -442,7 +456,7 @@ def test_one_bad_file_fails_one_request(
         assert promises[1].content == b"ok"
 
 
-def test_the_password_is_in_no_log_and_no_error(
+def test_password_is_in_no_log_and_no_error(
     servers: Servers,
     settings: dict[str, Any],
     known: Identity,
@@ -463,13 +477,13 @@ def test_the_password_is_in_no_log_and_no_error(
 # Versions of TLS
 
 
-def asks_version(peer: Peer) -> None:
+def record_version(peer: Peer) -> None:
     version: str = peer.socket.version()  # type: ignore[attr-defined]
     peer.server.bodies.add(version.encode())
 
 
-VERSIONED: list[Step] = [head, asks_version, send(OK)]
-RANGES: list[dict[str, Any]] = [  # Any: what the constructor takes
+VERSIONED: list[Step] = [head, record_version, send(OK)]
+RANGES: list[dict[str, Any]] = [  # Any: as the constructor takes them
     {},
     {"tls_maximum_version": "TLSv1_2"},
     {"tls_maximum_version": TLSVersion.TLSv1_2},
@@ -511,7 +525,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarnin
 
 @pytest.mark.parametrize("version", [None, *LIMITED])
 @pytest.mark.parametrize("limits", RANGES, ids=str)
-def test_which_version_is_spoken(
+def test_tls_version_is_chosen_like_httplib2(
     servers: Servers,
     settings: dict[str, Any],
     limits: dict[str, Any],
@@ -526,7 +540,7 @@ def test_which_version_is_spoken(
 
 
 @pytest.mark.parametrize("limits", [RANGES[1], RANGES[8]], ids=str)
-def test_whether_or_not_it_is_checked(
+def test_tls_limits_work_without_validation(
     servers: Servers, settings: dict[str, Any], limits: dict[str, Any]
 ) -> None:
     results = []
@@ -539,32 +553,34 @@ def test_whether_or_not_it_is_checked(
 
 
 @pytest.mark.parametrize("limits", WRONG, ids=str)
-def test_versions_that_there_are_not(
+def test_unknown_tls_versions_fail_like_httplib2(
     servers: Servers, settings: dict[str, Any], limits: dict[str, Any]
 ) -> None:
-    failed = ends_alike(servers().url(), **settings, **limits)
+    failed = same_outcome(servers().url(), **settings, **limits)
     assert isinstance(failed, Failure)
     with refused_port() as port:
-        assert ends_alike(f"https://localhost:{port}/", **settings, **limits) == failed
+        assert same_outcome(f"https://localhost:{port}/", **settings, **limits) == failed
 
 
-def test_a_range_with_nothing_in_it(settings: dict[str, Any]) -> None:
-    """That comes out in the handshake: first there has to be somebody."""
+def test_empty_range_of_tls_versions_fails_at_handshake(settings: dict[str, Any]) -> None:
+    """Without a server, the error is the refused connection."""
     limits = {"tls_minimum_version": "TLSv1_3", "tls_maximum_version": "TLSv1_2"}
     with refused_port() as port:
-        failed = ends_alike(f"https://localhost:{port}/", **settings, **limits)
+        failed = same_outcome(f"https://localhost:{port}/", **settings, **limits)
     assert failed == Failure(ConnectionRefusedError, errno.ECONNREFUSED)
 
 
 @pytest.mark.parametrize("limits", [*WRONG, RANGES[16]], ids=str)
-def test_versions_where_there_is_no_tls(
+def test_unknown_tls_versions_are_ignored_without_tls(
     client: Client, raw_server: RawServers, settings: dict[str, Any], limits: dict[str, Any]
 ) -> None:
     server = raw_server([head, send(OK)])
     assert outcome(client, server.url(), **settings, **limits) == b"ok"
 
 
-def test_the_next_request_has_the_new_version(servers: Servers, settings: dict[str, Any]) -> None:
+def test_changed_tls_version_counts_for_next_request(
+    servers: Servers, settings: dict[str, Any]
+) -> None:
     server = servers([*VERSIONED, *VERSIONED])
     with Http(**settings) as http:
         for version in (None, "TLSv1_2", None):
@@ -576,7 +592,7 @@ def test_the_next_request_has_the_new_version(servers: Servers, settings: dict[s
 
 
 @pytest.mark.parametrize("limits", [RANGES[1], RANGES[8]], ids=str)
-def test_versions_are_those_of_the_target_behind_a_proxy(
+def test_tls_limits_hold_for_target_behind_proxy(
     raw_server: RawServers,
     authority: Authority,
     settings: dict[str, Any],

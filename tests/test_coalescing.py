@@ -1,7 +1,7 @@
-"""With a cache, GETs that are the same at the same time are one transfer (RFC 9111, 4).
+"""With a cache, equal GETs at the same time become one transfer (RFC 9111, 4).
 
-Whoever waits for another's answer is told when that is there, fails, is cancelled, or may not be
-used for another; and holds no worker meanwhile.
+A coalesced request ends when the transfer is answered, fails, is cancelled, or has an answer that
+must not be shared. Waiting occupies no worker.
 """
 
 import concurrent.futures as cf
@@ -20,10 +20,10 @@ def http(scripted: ScriptedServer) -> Iterator[ScriptedHttp]:
         yield http
 
 
-def ask_at_once(
+def make_equal_requests(
     scripted: ScriptedServer, http: ScriptedHttp, count: int, **headers: str
 ) -> list[Promise]:
-    """The first is under way before the others are made, which have begun, too."""
+    """Make `count` requests: the first is under way before the rest begin."""
     first = http.request(HOST, headers=headers)
     scripted.next()
     others = [http.request(HOST, headers=headers) for _ in range(count - 1)]
@@ -31,12 +31,12 @@ def ask_at_once(
     return [first, *others]
 
 
-def assert_ended(promises: list[Promise]) -> None:
+def assert_all_end(promises: list[Promise]) -> None:
     assert cf.wait(promises, PATIENCE).not_done == set()
 
 
-def test_same_requests_are_one_transfer(scripted: ScriptedServer, http: ScriptedHttp) -> None:
-    promises = ask_at_once(scripted, http, 20)
+def test_equal_requests_share_one_transfer(scripted: ScriptedServer, http: ScriptedHttp) -> None:
+    promises = make_equal_requests(scripted, http, 20)
     assert len(scripted.arrived) == 1
     scripted.waiting[0].answer(content=b"content")
     assert {promise.content for promise in promises} == {b"content"}
@@ -44,8 +44,8 @@ def test_same_requests_are_one_transfer(scripted: ScriptedServer, http: Scripted
     assert len(scripted.arrived) == 1
 
 
-def test_later_request_is_another_transfer(scripted: ScriptedServer, http: ScriptedHttp) -> None:
-    """Nothing is kept of an answer that is not to be stored."""
+def test_later_request_is_a_new_transfer(scripted: ScriptedServer, http: ScriptedHttp) -> None:
+    """The earlier answer must not be stored."""
     first = http.request(HOST)
     scripted.next().answer()
     assert first.response.status == 200
@@ -54,15 +54,19 @@ def test_later_request_is_another_transfer(scripted: ScriptedServer, http: Scrip
     assert (later.response.status, later.response.fromcache) == (404, False)
 
 
-def test_each_has_a_response_of_its_own(scripted: ScriptedServer, http: ScriptedHttp) -> None:
-    one, other = ask_at_once(scripted, http, 2)
+def test_coalesced_requests_have_separate_responses(
+    scripted: ScriptedServer, http: ScriptedHttp
+) -> None:
+    one, other = make_equal_requests(scripted, http, 2)
     scripted.waiting[0].answer()
     one.response["x-mine"] = "yes"
     assert "x-mine" not in other.response
     assert one.content == other.content
 
 
-def test_other_headers_make_another_request(scripted: ScriptedServer, http: ScriptedHttp) -> None:
+def test_requests_with_different_headers_are_not_coalesced(
+    scripted: ScriptedServer, http: ScriptedHttp
+) -> None:
     promises = [http.request(HOST, headers={"accept": kind}) for kind in "ab"]
     accepted = {transfer.headers["accept"] for transfer in scripted.wait_for(2)}
     assert accepted == {"a", "b"}
@@ -70,7 +74,9 @@ def test_other_headers_make_another_request(scripted: ScriptedServer, http: Scri
     assert [promise.response.fromcache for promise in promises] == [False, False]
 
 
-def test_other_settings_make_another_request(scripted: ScriptedServer, http: ScriptedHttp) -> None:
+def test_requests_with_different_settings_are_not_coalesced(
+    scripted: ScriptedServer, http: ScriptedHttp
+) -> None:
     http.request(HOST)
     scripted.next()
     http.follow_redirects = False
@@ -82,7 +88,7 @@ def test_other_settings_make_another_request(scripted: ScriptedServer, http: Scr
 
 
 @pytest.mark.parametrize("directive", ["no-store", "no-cache"])
-def test_request_may_want_an_answer_of_its_own(
+def test_no_store_requests_are_not_coalesced(
     scripted: ScriptedServer, http: ScriptedHttp, directive: str
 ) -> None:
     headers = {"cache-control": directive}
@@ -93,29 +99,31 @@ def test_request_may_want_an_answer_of_its_own(
 
 
 @pytest.mark.parametrize("directive", ["no-store", "no-cache"])
-def test_answer_that_is_for_one_is_not_given_to_others(
+def test_unshareable_answer_makes_waiting_requests_transfer(
     scripted: ScriptedServer, http: ScriptedHttp, directive: str
 ) -> None:
-    """Those who waited ask themselves, all at once (RFC 9111, 5.2.2)."""
-    promises = ask_at_once(scripted, http, 3)
+    """The waiting requests begin transfers all at once (RFC 9111, 5.2.2)."""
+    promises = make_equal_requests(scripted, http, 3)
     scripted.waiting[0].answer(200, f"Cache-Control: {directive}", content=b"0")
     for number, transfer in enumerate(scripted.wait_for(2), 1):
         transfer.answer(200, f"Cache-Control: {directive}", content=b"%d" % number)
     assert {bytes(each.content) for each in promises} == {b"0", b"1", b"2"}
 
 
-def test_when_the_first_is_cancelled_the_next_asks(
+def test_second_request_takes_over_after_cancel(
     scripted: ScriptedServer, http: ScriptedHttp
 ) -> None:
-    first, second, third = ask_at_once(scripted, http, 3)
+    first, second, third = make_equal_requests(scripted, http, 3)
     assert first.cancel()
     scripted.next().answer()
     assert (second.response.fromcache, third.response.fromcache) == (False, True)
     assert len(scripted.arrived) == 2
 
 
-def test_when_the_first_fails_the_others_ask(scripted: ScriptedServer, http: ScriptedHttp) -> None:
-    first, *others = ask_at_once(scripted, http, 3)
+def test_waiting_requests_transfer_after_failure(
+    scripted: ScriptedServer, http: ScriptedHttp
+) -> None:
+    first, *others = make_equal_requests(scripted, http, 3)
     scripted.waiting[0].fail(CUT_SHORT)
     for transfer in scripted.wait_for(2):
         transfer.answer(content=b"fine")
@@ -124,17 +132,17 @@ def test_when_the_first_fails_the_others_ask(scripted: ScriptedServer, http: Scr
 
 
 @pytest.mark.parametrize("ask_again", ["callback", "done"])
-def test_who_failed_may_ask_again_and_wait(
+def test_callback_of_failed_request_may_retry(
     scripted: ScriptedServer, http: ScriptedHttp, ask_again: str
 ) -> None:
     contents: list[bytes] = []
 
-    def again(_: object) -> None:
+    def retry(_: object) -> None:
         contents.append(bytes(http.request(HOST).content))
 
-    promise = http.request(HOST, callback=again if ask_again == "callback" else None)
+    promise = http.request(HOST, callback=retry if ask_again == "callback" else None)
     if ask_again == "done":
-        promise.add_done_callback(again)
+        promise.add_done_callback(retry)
     scripted.next().fail(CUT_SHORT)
     scripted.next().answer(content=b"fine")
     assert promise.exception(PATIENCE) is not None
@@ -142,10 +150,8 @@ def test_who_failed_may_ask_again_and_wait(
     assert contents == [b"fine"]
 
 
-def test_request_that_waits_for_another_can_be_cancelled(
-    scripted: ScriptedServer, http: ScriptedHttp
-) -> None:
-    first, second, third = ask_at_once(scripted, http, 3)
+def test_coalesced_request_can_be_cancelled(scripted: ScriptedServer, http: ScriptedHttp) -> None:
+    first, second, third = make_equal_requests(scripted, http, 3)
     assert second.cancel()
     scripted.waiting[0].answer()
     assert {first.response.status, third.response.status} == {200}
@@ -153,15 +159,17 @@ def test_request_that_waits_for_another_can_be_cancelled(
     assert http.pending == 0
 
 
-def test_waiting_for_another_takes_no_more_slots_than_there_are(scripted: ScriptedServer) -> None:
+def test_more_coalesced_requests_than_slots_all_end(scripted: ScriptedServer) -> None:
     with scripted.http(cache=MemoryCache(), max_workers=2) as http:
-        promises = ask_at_once(scripted, http, 20)
+        promises = make_equal_requests(scripted, http, 20)
         scripted.answer_rest()
-        assert_ended(promises)
+        assert_all_end(promises)
         assert {promise.response.status for promise in promises} == {200}
 
 
-def test_all_that_share_are_called_back(scripted: ScriptedServer, http: ScriptedHttp) -> None:
+def test_callbacks_of_all_coalesced_requests_run(
+    scripted: ScriptedServer, http: ScriptedHttp
+) -> None:
     lengths: list[int] = []
     promises = [
         http.request(HOST, callback=lambda promise: lengths.append(len(promise.content)))
@@ -169,11 +177,11 @@ def test_all_that_share_are_called_back(scripted: ScriptedServer, http: Scripted
     ]
     scripted.catch_up()
     scripted.next().answer(content=b"content")
-    assert_ended(promises)
+    assert_all_end(promises)
     assert (lengths, len(scripted.arrived)) == ([7] * 10, 1)
 
 
-def test_change_divides_what_is_asked_before_and_after(
+def test_requests_around_change_are_not_coalesced(
     scripted: ScriptedServer, http: ScriptedHttp
 ) -> None:
     before = http.request(HOST)

@@ -1,8 +1,8 @@
-"""Content is decoded within httplib2's limits: as by httplib2, and as RFC 9110 (8.4.1) and RFC 1952
-say where httplib2 loses content.
+"""Content is decoded within httplib2's limits: as by httplib2, and by RFC 9110 (8.4.1) and RFC 1952
+where httplib2 loses content.
 
-Rule: both clients meet the same server (`tests.oracle`). Content that httplib2 refuses has to be
-refused too; where the two differ on purpose, the test that shows the difference says why.
+Rule: both clients meet the same server (`tests.oracle`). asynchttp must refuse whatever httplib2
+refuses; where the two differ on purpose, the test of the difference says why.
 """
 
 import gzip
@@ -32,7 +32,7 @@ REFUSED = httplib2.FailedToDecompressContent
 
 
 def gzipped(content: bytes) -> bytes:
-    """The same at any time: the format has room for the time of day."""
+    """`content`, always packed to the same bytes: without a time of day."""
     return gzip.compress(content, mtime=0)
 
 
@@ -73,10 +73,10 @@ def fields(story: Story) -> dict[str, str]:
 
 @each_packing
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "zlib"])
-def test_every_packing_is_decoded_under_every_name(
+def test_any_packing_is_decoded_under_any_name(
     raw_server: RawServers, coding: str, pack: Pack
 ) -> None:
-    """Servers mix them up."""
+    """Some servers confuse the names."""
     story = same(raw_server, [answers(coded(pack(PLAIN), coding))])
     assert story.outcome.content == PLAIN
     assert fields(story)["-content-encoding"] == coding
@@ -98,14 +98,14 @@ def test_every_packing_is_decoded_under_every_name(
         "gzipped",
     ],
 )
-def test_content_of_other_codings_stays_as_it_is(raw_server: RawServers, coding: str) -> None:
+def test_content_of_unknown_coding_stays_packed(raw_server: RawServers, coding: str) -> None:
     packed = gzipped(PLAIN)
     story = same(raw_server, [answers(coded(packed, coding))])
     assert story.outcome.content == packed
     assert fields(story)["content-encoding"] == coding
 
 
-def test_more_codings_than_any_server_needs_stay(raw_server: RawServers) -> None:
+def test_content_of_six_codings_stays_packed(raw_server: RawServers) -> None:
     packed = PLAIN
     for _ in range(6):
         packed = gzipped(packed)
@@ -134,10 +134,10 @@ def twice(content: bytes) -> bytes:
         ("gzip, gzip, gzip, gzip, gzip", lambda content: twice(twice(gzipped(content)))),
     ],
 )
-def test_names_and_lists_of_codings_are_understood(
+def test_lists_and_aliases_of_codings_are_decoded(
     raw_server: RawServers, coding: str, pack: Pack
 ) -> None:
-    """RFC 9110, 8.4.1 and 5.6.1. httplib2 hands out packed content."""
+    """RFC 9110, 8.4.1 and 5.6.1. httplib2 returns packed content."""
     theirs, ours = both(raw_server, [answers(coded(pack(PLAIN), coding))])
     assert theirs.outcome.content == pack(PLAIN)
     assert ours.outcome.content == PLAIN
@@ -147,7 +147,7 @@ def test_names_and_lists_of_codings_are_understood(
 
 
 @pytest.mark.parametrize("status", ["203 Second", "206 Partial", "301 M", "404 Not Found", "500 E"])
-def test_content_is_decoded_whatever_the_status(raw_server: RawServers, status: str) -> None:
+def test_content_is_decoded_with_any_status(raw_server: RawServers, status: str) -> None:
     same(raw_server, [answers(coded(gzipped(PLAIN), "gzip", status))])
 
 
@@ -158,8 +158,8 @@ def test_content_in_chunks_of_one_byte_is_decoded(raw_server: RawServers) -> Non
 
 
 @pytest.mark.parametrize("count", [2, 3, 100])
-def test_all_members_of_a_gzip_file_are_decoded(raw_server: RawServers, count: int) -> None:
-    """RFC 1952, 2.2. httplib2 drops all but the first."""
+def test_all_gzip_members_are_decoded(raw_server: RawServers, count: int) -> None:
+    """RFC 1952, 2.2. httplib2 drops all members but the first."""
     members = [b"%d " % number for number in range(count)]
     packed = b"".join(map(gzipped, members))
     theirs, ours = both(raw_server, [answers(coded(packed, "gzip"))])
@@ -170,12 +170,14 @@ def test_all_members_of_a_gzip_file_are_decoded(raw_server: RawServers, count: i
 
 @pytest.mark.parametrize("tail", [bytes(1000), b"garbage", b"\x1f", b"\x1f\x8a" * 10])
 @each_packing
-def test_bytes_after_the_end_are_ignored(raw_server: RawServers, pack: Pack, tail: bytes) -> None:
+def test_bytes_after_packed_content_are_ignored(
+    raw_server: RawServers, pack: Pack, tail: bytes
+) -> None:
     story = same(raw_server, [answers(coded(pack(PLAIN) + tail, "gzip"))])
     assert story.outcome.content == PLAIN
 
 
-def test_answer_to_head_has_nothing_to_decode(raw_server: RawServers) -> None:
+def test_answer_to_head_is_not_decoded(raw_server: RawServers) -> None:
     packed = gzipped(PLAIN)
     without = coded(packed, "gzip").removesuffix(packed)
     story = same(raw_server, [answers(without)], lambda http, url: http.request(url("/"), "HEAD"))
@@ -184,8 +186,8 @@ def test_answer_to_head_has_nothing_to_decode(raw_server: RawServers) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("status", ["200 OK", "204 No Content", "304 Not Modified"])
-def test_no_bytes_are_empty_content(raw_server: RawServers, status: str, method: str) -> None:
-    """Where httplib2 0.32 raises a ValueError of range()."""
+def test_empty_packed_content_is_empty(raw_server: RawServers, status: str, method: str) -> None:
+    """httplib2 0.32 raises a ValueError of range()."""
     _, ours = both(
         raw_server,
         [answers(coded(b"", "gzip", status))],
@@ -209,15 +211,15 @@ def test_large_content_is_decoded_over_every_protocol(
             assert content == b"abc" + bytes(1_000_000)
 
 
-def test_folded_name_of_a_coding_is_understood(raw_server: RawServers) -> None:
-    """httplib2 hands on packed content."""
+def test_folded_content_encoding_is_decoded(raw_server: RawServers) -> None:
+    """httplib2 returns packed content."""
     packed = gzipped(PLAIN)
     folded = coded(packed, "gzip").replace(b"Encoding: ", b"Encoding:\r\n ")
     _, ours = both(raw_server, [answers(folded)])
     assert ours.outcome.content == PLAIN
 
 
-def test_coding_of_an_interim_answer_does_not_count(raw_server: RawServers) -> None:
+def test_coding_of_interim_answer_is_ignored(raw_server: RawServers) -> None:
     hints = b"HTTP/1.1 103 Early Hints\r\nContent-Encoding: gzip\r\n\r\n"
     with Http() as http:
         response, content = http.request(raw_server([answers(hints + OK)]).url())
@@ -237,25 +239,23 @@ def test_damaged_content_is_refused(raw_server: RawServers, coding: str, content
     assert story.outcome.error is REFUSED
 
 
-def frayed(content: bytes) -> Iterator[bytes]:
-    """Beginnings of the content: within the format's head, its body, its checksum."""
+def cut_off(content: bytes) -> Iterator[bytes]:
+    """Beginnings of the content, cut within the format's head, body and checksum."""
     for size in {1, 2, 3, 5, 9, 10, 11, len(content) // 2, len(content) - 8, len(content) - 1}:
         yield content[:size]
 
 
 @each_packing
-def test_content_that_is_cut_off_is_refused(raw_server: RawServers, pack: Pack) -> None:
-    """httplib2 hands out the part that came, or b""."""
-    for beginning in frayed(pack(PLAIN)):
+def test_truncated_content_is_refused(raw_server: RawServers, pack: Pack) -> None:
+    """httplib2 returns the received part, or b""."""
+    for beginning in cut_off(pack(PLAIN)):
         theirs, ours = both(raw_server, [answers(coded(beginning, "gzip"))])
         assert theirs.outcome.error in (None, REFUSED)
         assert ours.outcome.error is REFUSED
 
 
 @pytest.mark.parametrize("close", [b"Connection: close\r\n", b""])
-def test_content_that_is_cut_off_by_the_end_of_the_connection(
-    raw_server: RawServers, close: bytes
-) -> None:
+def test_content_truncated_by_close_is_refused(raw_server: RawServers, close: bytes) -> None:
     fields = b"HTTP/1.1 200 OK\r\n" + close + b"Content-Encoding: gzip\r\n\r\n"
     for beginning in (gzipped(PLAIN)[:-1], gzipped(PLAIN)[:20]):
         server = raw_server([head, send(fields + beginning)])
@@ -263,14 +263,14 @@ def test_content_that_is_cut_off_by_the_end_of_the_connection(
             http.request(server.url()).result()
 
 
-def test_later_member_that_is_cut_off_is_refused(raw_server: RawServers) -> None:
+def test_truncated_later_gzip_member_is_refused(raw_server: RawServers) -> None:
     packed = gzipped(b"first") + gzipped(b"second")[:-1]
     with Http() as http, pytest.raises(REFUSED):
         http.request(raw_server([answers(coded(packed, "gzip"))]).url()).result()
 
 
-def test_part_of_a_message_that_is_cut_off_is_decoded(raw_server: RawServers) -> None:
-    """The part that came is decoded; missing bytes are counted as they go over the wire."""
+def test_partial_content_of_incomplete_read_is_decoded(raw_server: RawServers) -> None:
+    """The received part is decoded; missing bytes are counted as sent over the wire."""
     packed = gzipped(PLAIN)
     server = raw_server([head, send(coded(packed, "gzip")[:-3])])
     with Http() as http:
@@ -279,7 +279,7 @@ def test_part_of_a_message_that_is_cut_off_is_decoded(raw_server: RawServers) ->
     assert (error.partial, error.expected) == (PLAIN, 3)
 
 
-def test_error_has_the_response(raw_server: RawServers) -> None:
+def test_decoding_error_has_the_response(raw_server: RawServers) -> None:
     server = raw_server([answers(coded(b"no gzip", "gzip"))])
     with Http() as http:
         promise = http.request(server.url("/"))
@@ -301,11 +301,11 @@ def test_next_answer_is_not_mixed_with_refused_content(
         assert http.request(server.url())[1] == PLAIN
 
 
-# Beside httplib2
+# Compared with httplib2
 
 
-class Beside:
-    """Both clients, and a server that gives them `answer`."""
+class BothClients:
+    """Both clients, and a server that sends `answer`."""
 
     def __init__(self, raw_server: RawServers) -> None:
         self.answer = b""
@@ -332,36 +332,36 @@ class Beside:
         try:
             response, content = http.request(self._url)
             return bytes(content), response["content-length"], response["-content-encoding"]
-        except Exception as error:  # noqa: BLE001 - it is what is compared
+        except Exception as error:  # noqa: BLE001 - any error is compared
             return type(error)
 
 
 @contextmanager
-def beside(raw_server: RawServers) -> Iterator[Beside]:
-    clients = Beside(raw_server)
+def both_clients(raw_server: RawServers) -> Iterator[BothClients]:
+    clients = BothClients(raw_server)
     try:
         yield clients
     finally:
         clients.close()
 
 
-def member_of(content: bytes, wbits: int) -> tuple[bytes, bytes] | None:
-    """The first member, or the whole stream, and the bytes after; None if the end is missing.
+def decode_member(content: bytes, wbits: int) -> tuple[bytes, bytes] | None:
+    """The first member, or the whole stream, and the bytes after, or None without an end.
 
-    Raises `zlib.error` for another format, or damage.
+    Raise `zlib.error` for another format, or damage.
     """
     decoder = zlib.decompressobj(wbits)
     decoded = decoder.decompress(content)
     return (decoded, decoder.unused_data) if decoder.eof else None
 
 
-def decoded_by_the_rules(content: bytes) -> tuple[bytes, int] | None:
-    """The decoded content, and the number of members; None for content to be refused."""
+def decode_by_rfc(content: bytes) -> tuple[bytes, int] | None:
+    """The decoded content, and the number of members, or None if refused."""
     try:
-        found = member_of(content, zlib.MAX_WBITS | 32)
+        found = decode_member(content, zlib.MAX_WBITS | 32)
     except zlib.error:
         try:
-            found = member_of(content, -zlib.MAX_WBITS)
+            found = decode_member(content, -zlib.MAX_WBITS)
         except zlib.error:
             return None
     parts = []
@@ -370,16 +370,16 @@ def decoded_by_the_rules(content: bytes) -> tuple[bytes, int] | None:
         if not content.startswith(b"\x1f\x8b") or not found[1].startswith(b"\x1f\x8b"):
             return b"".join(parts), len(parts)
         try:
-            found = member_of(found[1], zlib.MAX_WBITS | 16)
+            found = decode_member(found[1], zlib.MAX_WBITS | 16)
         except zlib.error:
             return None
     return None
 
 
-def decodes_as_httplib2_does(clients: Beside, content: bytes, answer: bytes) -> None:
-    """Ours is httplib2's, but for content that is cut off and for gzip of several members."""
+def check_decoding_like_httplib2(clients: BothClients, content: bytes, answer: bytes) -> None:
+    """Compare with httplib2, except for truncated content and gzip of several members."""
     theirs, ours = clients.theirs(answer), clients.ours(answer)
-    expected = decoded_by_the_rules(content)
+    expected = decode_by_rfc(content)
     if theirs is REFUSED or (expected is not None and expected[1] == 1):
         assert ours == theirs
     elif expected is None:
@@ -389,8 +389,8 @@ def decodes_as_httplib2_does(clients: Beside, content: bytes, answer: bytes) -> 
 
 
 @st.composite
-def damaged(draw: st.DrawFn, plain: st.SearchStrategy[bytes], most: int = 2) -> bytes:
-    """Packed content; some bytes may be wrong, the end may be missing, or a tail be added."""
+def damaged_content(draw: st.DrawFn, plain: st.SearchStrategy[bytes], most: int = 2) -> bytes:
+    """Packed content, perhaps with wrong bytes, without its end, or with a tail."""
     packed = bytearray(draw(st.sampled_from(PACKINGS))(draw(plain)))
     for _ in range(draw(st.integers(0, most))):
         packed[draw(st.integers(0, len(packed) - 1))] = draw(st.integers(0, 255))
@@ -401,12 +401,12 @@ def damaged(draw: st.DrawFn, plain: st.SearchStrategy[bytes], most: int = 2) -> 
     return bytes(packed)
 
 
-SMALL = damaged(st.binary(max_size=40))
+SMALL = damaged_content(st.binary(max_size=40))
 SIZES = st.lists(st.integers(1, 40), max_size=5)
 
 
-def test_damaged_content_is_decoded_as_by_httplib2(raw_server: RawServers) -> None:
-    """In chunks of any sizes."""
+def test_small_damaged_content_is_decoded_like_httplib2(raw_server: RawServers) -> None:
+    """The chunks have any sizes."""
 
     @settings(max_examples=500)
     @given(SMALL, SIZES)
@@ -416,19 +416,19 @@ def test_damaged_content_is_decoded_as_by_httplib2(raw_server: RawServers) -> No
     @example(gzipped(b"a") + gzipped(b"b"), [21, 1])
     @example(gzipped(b"a") + b"\x1f", [])
     def check(content: bytes, sizes: list[int]) -> None:
-        decodes_as_httplib2_does(clients, content, in_chunks(content, sizes))
+        check_decoding_like_httplib2(clients, content, in_chunks(content, sizes))
 
-    with beside(raw_server) as clients:
+    with both_clients(raw_server) as clients:
         check()
 
 
-def test_larger_damaged_content_is_decoded_as_by_httplib2(raw_server: RawServers) -> None:
+def test_larger_damaged_content_is_decoded_like_httplib2(raw_server: RawServers) -> None:
     @settings(max_examples=60)
-    @given(damaged(st.just(PLAIN), 3))
+    @given(damaged_content(st.just(PLAIN), 3))
     def check(content: bytes) -> None:
-        decodes_as_httplib2_does(clients, content, coded(content, "gzip"))
+        check_decoding_like_httplib2(clients, content, coded(content, "gzip"))
 
-    with beside(raw_server) as clients:
+    with both_clients(raw_server) as clients:
         check()
 
 
@@ -448,12 +448,12 @@ BIG = b"".join(b"%08x" % zlib.crc32(b"%d" % i) for i in range(100_000))  # 456 k
     ],
     ids=["whole", "twice", "with a tail", "cut", "wrong length", "damaged"],
 )
-def test_big_content_is_decoded_as_by_httplib2(
+def test_big_content_is_decoded_like_httplib2(
     raw_server: RawServers, pack: Pack, spoil: Pack
 ) -> None:
     content = spoil(pack(BIG))
-    with beside(raw_server) as clients:
-        decodes_as_httplib2_does(clients, content, coded(content, "gzip"))
+    with both_clients(raw_server) as clients:
+        check_decoding_like_httplib2(clients, content, coded(content, "gzip"))
 
 
 # Bombs
@@ -461,40 +461,39 @@ def test_big_content_is_decoded_as_by_httplib2(
 BOMB = gzipped(bytes(20_000_000))
 ZEROS = gzipped(bytes(2_000_000))
 LOOSE = gzipped(b"".join(b"%08x" % zlib.crc32(b"%d" % i) + bytes(100) for i in range(110_000)))
-"""More than the 10 MiB below which httplib2 does not ask for the ratio, which is some 12."""
+"""More than 10 MiB, below which httplib2 ignores the ratio; the ratio is about 12."""
 
 LIMITS = {
-    # name: content, a limit that the content exceeds, the error, a limit high enough
+    # name: content, a limit exceeded by the content, the error, a limit high enough
     "decode_limit_hard": (ZEROS, 1_000_000, DecodeLimitError, 2_000_000),
     "decode_limit_safe": (ZEROS, 1, DecodeRatioError, 2_000_001),
     "decode_limit_ratio": (LOOSE, 5.0, DecodeRatioError, 100.0),
 }
 
 
-def test_limits_are_httplib2s_unless_others_are_given() -> None:
+def test_default_decode_limits_are_those_of_httplib2() -> None:
     theirs = inspect.signature(LimitDecoder).parameters
     names = ("ratio", "safe_limit", "hard_limit")
     assert DecodeLimits() == tuple(theirs[name].default for name in names)
 
 
-def test_a_bomb_does_not_go_off(raw_server: RawServers) -> None:
+def test_bomb_is_refused_like_httplib2(raw_server: RawServers) -> None:
     story = same(raw_server, [answers(coded(BOMB, "gzip"))])
     assert story.outcome.error is DecodeRatioError
 
 
-def test_a_bomb_in_several_codings_does_not_go_off(raw_server: RawServers) -> None:
+def test_bomb_in_several_codings_is_refused(raw_server: RawServers) -> None:
     """Packed twice, 20 MB of zeros are 100 bytes."""
     _, ours = both(raw_server, [answers(coded(gzipped(BOMB), "gzip, gzip"))])
     assert ours.outcome.error is DecodeRatioError
 
 
-def test_a_bomb_in_several_members_does_not_go_off(raw_server: RawServers) -> None:
+def test_bomb_in_several_gzip_members_is_refused(raw_server: RawServers) -> None:
     _, ours = both(raw_server, [answers(coded(ZEROS * 10, "gzip"))])
     assert ours.outcome.error is DecodeRatioError
 
 
-def test_decoding_stops_at_the_limit(raw_server: RawServers) -> None:
-    """After one byte beyond the limit."""
+def test_decoding_stops_one_byte_beyond_limit(raw_server: RawServers) -> None:
     server = raw_server([answers(coded(ZEROS, "gzip"))])
     with Http(decode_limit_hard=1_000_000) as http, pytest.raises(DecodeLimitError) as raised:
         http.request(server.url()).result()
@@ -502,20 +501,20 @@ def test_decoding_stops_at_the_limit(raw_server: RawServers) -> None:
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_limits_of_the_constructor(raw_server: RawServers, name: str) -> None:
+def test_decode_limits_are_taken_from_constructor(raw_server: RawServers, name: str) -> None:
     packed, low, error, high = LIMITS[name]
-    assert raised_by(raw_server, packed, **{name: low}) == [error, error]
-    assert raised_by(raw_server, packed, **{name: high}) == [None, None]
+    assert errors_of_both(raw_server, packed, **{name: low}) == [error, error]
+    assert errors_of_both(raw_server, packed, **{name: high}) == [None, None]
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_limits_may_be_0_or_huge_but_not_negative(raw_server: RawServers, name: str) -> None:
-    assert raised_by(raw_server, gzipped(BIG), **{name: 0}) == [None, None]
-    assert raised_by(raw_server, gzipped(BIG), **{name: 2**70}) == [None, None]
-    assert raised_by(raw_server, gzipped(BIG), **{name: -1}) == [ValueError, ValueError]
+def test_only_negative_decode_limits_are_refused(raw_server: RawServers, name: str) -> None:
+    assert errors_of_both(raw_server, gzipped(BIG), **{name: 0}) == [None, None]
+    assert errors_of_both(raw_server, gzipped(BIG), **{name: 2**70}) == [None, None]
+    assert errors_of_both(raw_server, gzipped(BIG), **{name: -1}) == [ValueError, ValueError]
 
 
-def test_limits_of_the_attribute(raw_server: RawServers) -> None:
+def test_decode_limits_are_taken_from_limit_kwargs(raw_server: RawServers) -> None:
     server = raw_server([answers(coded(ZEROS, "gzip"))])
     with Http() as http:
         assert len(http.request(server.url())[1]) == 2_000_000
@@ -525,37 +524,37 @@ def test_limits_of_the_attribute(raw_server: RawServers) -> None:
 
 @pytest.mark.parametrize("spell", [str.lower, str.upper])
 @pytest.mark.parametrize("name", LIMITS)
-def test_limits_of_the_environment(
+def test_decode_limits_are_taken_from_environment(
     raw_server: RawServers, monkeypatch: pytest.MonkeyPatch, name: str, spell: Callable[[str], str]
 ) -> None:
     packed, low, error, high = LIMITS[name]
     monkeypatch.setenv(spell(f"httplib2_{name}"), str(low))
-    assert raised_by(raw_server, packed) == [error, error]
-    assert raised_by(raw_server, packed, **{name: high}) == [None, None]
+    assert errors_of_both(raw_server, packed) == [error, error]
+    assert errors_of_both(raw_server, packed, **{name: high}) == [None, None]
 
 
-def raised_by(
+def errors_of_both(
     raw_server: RawServers, packed: bytes, **limits: float
 ) -> list[type[BaseException] | None]:
     """The exceptions of httplib2, and of asynchttp."""
-    arguments: dict[str, Any] = {**limits}  # Any: for mypy each name may be any argument
+    arguments: dict[str, Any] = {**limits}  # Any: to mypy, each name may be any argument
     clients = [httplib2.Http(**arguments), Http(**arguments)]
-    return [raised_with(client, raw_server, packed) for client in clients]
+    return [error_with(client, raw_server, packed) for client in clients]
 
 
-def raised_with(
+def error_with(
     http: httplib2.Http, raw_server: RawServers, packed: bytes
 ) -> type[BaseException] | None:
     try:
         bytes(http.request(raw_server([answers(coded(packed, "gzip"))]).url("/"))[1])
-    except Exception as error:  # noqa: BLE001 - it is what is compared
+    except Exception as error:  # noqa: BLE001 - any error is compared
         return type(error)
     finally:
         http.close()
     return None
 
 
-def test_limits_count_for_redirects_too(raw_server: RawServers) -> None:
+def test_decode_limits_hold_for_redirects(raw_server: RawServers) -> None:
     bomb = coded(BOMB, "gzip", "302 Found").replace(b"\r\n", b"\r\nLocation: /next\r\n", 1)
     story = same(raw_server, [answers(bomb, OK)])
     assert story.outcome.error is DecodeRatioError

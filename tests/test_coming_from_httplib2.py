@@ -1,6 +1,6 @@
-"""The page "Coming from httplib2" runs as it is printed.
+"""The page "Coming from httplib2" runs as printed.
 
-Rule: nothing in it is replaced; a proxy named in the environment is all of the Internet.
+Rule: the code is not changed; a proxy named in the environment plays the Internet.
 """
 
 import re
@@ -28,8 +28,8 @@ Set-Cookie: b=2\r
 {"name": "me"}"""
 
 
-def answers(peer: Peer) -> None:
-    while True:  # until the client has gone
+def serve_answers(peer: Peer) -> None:
+    while True:  # until the client closes
         head(peer)
         peer.socket.sendall(ANSWER)
 
@@ -38,23 +38,23 @@ def token() -> Credentials:
     return Credentials("token")  # type: ignore[no-untyped-call]  # google-auth is half typed
 
 
-def test_the_page_runs_as_it_is_printed(
+def test_page_coming_from_httplib2_runs_as_printed(
     raw_server: RawServers,
     authority: Authority,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     context = server_context(authority.sign("example.org", "www.googleapis.com"))
-    internet = raw_server([*tunnel, lambda peer: peer.secure(context), answers])
+    internet = raw_server([*tunnel, lambda peer: peer.secure(context), serve_answers])
     monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{internet.port}")
     monkeypatch.setattr(httplib2, "CA_CERTS", str(authority.pem))
-    monkeypatch.chdir(tmp_path)  # it makes a cache
+    monkeypatch.chdir(tmp_path)  # the page's code makes a cache
     files = [str(number) for number in range(30)]
     names: dict[str, object] = {"credentials": token(), "files": files}
     for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
         names["names"] = None
         exec(block, names)
-        if "response, content = " in block:  # the page does not look at each
+        if "response, content = " in block:  # the page looks at some responses only
             assert names["response"].status == 200  # type: ignore[attr-defined]
         if "getall" in block:
             assert names["response"].getall("set-cookie") == ["a=1", "b=2"]  # type: ignore[attr-defined]
@@ -64,8 +64,8 @@ def test_the_page_runs_as_it_is_printed(
 
 
 @pytest.mark.parametrize("name", ["debuglevel", "CA_CERTS", "RETRIES", "AUTH_SCHEME_ORDER"])
-def test_what_is_set_on_the_module_is_set_where_it_takes_effect(name: str) -> None:
-    """After `import asynchttp as httplib2`."""
+def test_setting_on_asynchttp_is_set_on_httplib2(name: str) -> None:
+    """Programs with `import asynchttp as httplib2` change module settings."""
     before = getattr(httplib2, name)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asynchttp, name, "another")
@@ -76,7 +76,7 @@ def test_what_is_set_on_the_module_is_set_where_it_takes_effect(name: str) -> No
     assert getattr(httplib2, name) is before
 
 
-def test_its_own_names_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_own_names_are_not_set_on_httplib2(monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = httplib2.Http
     monkeypatch.setattr(asynchttp, "Http", object)
     monkeypatch.setattr(asynchttp, "neither", "nor", raising=False)

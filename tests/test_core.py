@@ -1,6 +1,6 @@
-"""The core in C, without an interpreter: its test programs, under sanitizers.
+"""The test programs of the core in C, without an interpreter, with sanitizers.
 
-Reduced here; `make sanitize` runs the same at full size.
+Small numbers here; `make sanitize` runs the programs at full size.
 """
 
 import os
@@ -22,17 +22,17 @@ pytestmark = [
     pytest.mark.timeout(7200 if FULL else 180),
 ]
 
-# Of the sanitizers, for a program:
+# Options of the sanitizers, for each program
 OPTIONS = {
-    # Its forked children start threads of their own, on purpose.
+    # Forked children start threads, on purpose.
     "test_loop": {"TSAN_OPTIONS": "die_after_fork=0"},
-    # Its children end amid transfers, whose memory nobody frees, and wait long enough themselves.
+    # Children end during transfers, whose memory is never freed, and wait long enough themselves.
     "test_exit": {"ASAN_OPTIONS": "detect_leaks=0", "TSAN_OPTIONS": "atexit_sleep_ms=0"},
 }
 
 
-def libcurl() -> str:
-    """Where the libcurl is that pycurl has loaded: its extension cannot be loaded alone."""
+def libcurl_path() -> str:
+    """The path of pycurl's libcurl, since pycurl's extension cannot be loaded alone."""
     assert pycurl.version_info()
     if sys.platform != "linux":
         pytest.skip("where a library is loaded from is known on Linux only")
@@ -40,7 +40,7 @@ def libcurl() -> str:
     return next(path for path in mapped if "libcurl" in Path(path).name)
 
 
-def run(program: Path, *arguments: str) -> None:
+def run_program(program: Path, *arguments: str) -> None:
     environment = {**os.environ, **OPTIONS.get(program.name, {})}
     command = [str(program), *arguments]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -57,17 +57,17 @@ def run(program: Path, *arguments: str) -> None:
         ("test_loop", ("2000",), ("1000000",)),
     ],
 )
-def test_program(
+def test_core_program_passes_under_sanitizer(
     program: str, small: tuple[str, ...], full: tuple[str, ...], sanitizer: str, tmp_path: Path
 ) -> None:
     if program in ("test_decode", "test_slots") and sanitizer == "thread":
         pytest.skip("the program has one thread")
-    library = () if program in ("test_slots", "test_queue") else (libcurl(),)
-    run(build(program, sanitizer, tmp_path), *library, *(full if FULL else small))
+    library = () if program in ("test_slots", "test_queue") else (libcurl_path(),)
+    run_program(build(program, sanitizer, tmp_path), *library, *(full if FULL else small))
 
 
 @pytest.mark.parametrize("sanitizer", SANITIZERS)
-def test_exit_over_tls(
+def test_core_exits_cleanly_during_tls(
     sanitizer: str,
     tmp_path: Path,
     authority_file: str,
@@ -77,4 +77,4 @@ def test_exit_over_tls(
     program = build("test_exit", sanitizer, tmp_path)
     ends = "300" if FULL else "10"
     for server in tls_server, tls_h1_server:
-        run(program, libcurl(), authority_file, server.url("/bytes/1000"), ends)
+        run_program(program, libcurl_path(), authority_file, server.url("/bytes/1000"), ends)

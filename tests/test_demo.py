@@ -1,7 +1,7 @@
-"""The demo: what the transit server answers, how it begins and ends, and the race in small.
+"""The demo: the transit server's answers, start and end, and the race in small.
 
-The server under test is the one that users get, a process of its own. What it should answer is
-worked out from `demo.city`, not from what it serves.
+The server under test is the users' server, a separate process. Expected answers are computed from
+`demo.city`, not from the served documents.
 """
 
 import json
@@ -31,7 +31,7 @@ from demo.race import RUNNERS, in_background, race
 from tests.servers.sociable import served_by, sociable_server
 
 PROJECT = Path(__file__).resolve().parent.parent
-Json = Any  # what json.loads returns
+Json = Any  # the result of json.loads
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +54,10 @@ def document(url: str) -> Json:
     return found
 
 
-# What it answers.
+# Answers
 
 
-def test_agencies(api: str) -> None:
+def test_agencies_are_listed_and_served(api: str) -> None:
     expected = [{"id": a.id, "name": a.name, "vehicle": a.vehicle} for a in city.AGENCIES]
     assert document(f"{api}/agencies") == expected
     assert (
@@ -66,13 +66,13 @@ def test_agencies(api: str) -> None:
 
 
 @pytest.mark.parametrize("agency", city.AGENCIES, ids=lambda agency: agency.id)
-def test_an_agency_lists_its_routes(api: str, agency: city.Agency) -> None:
+def test_agency_lists_its_routes(api: str, agency: city.Agency) -> None:
     expected = [{"id": r.id, "name": r.name, "colour": r.colour} for r in agency.routes]
     assert document(f"{api}/agencies/{agency.id}/routes") == expected
 
 
 @pytest.mark.parametrize("route", city.ROUTES[::20], ids=lambda route: route.id)
-def test_a_route_tells_its_details(api: str, route: city.Route) -> None:
+def test_route_has_stops_and_headsigns(api: str, route: city.Route) -> None:
     found = document(f"{api}/routes/{route.id}")
     assert [(stop["id"], stop["name"]) for stop in found["stops"]] == [
         (stop.id, stop.name) for stop in route.stops
@@ -83,7 +83,7 @@ def test_a_route_tells_its_details(api: str, route: city.Route) -> None:
 
 
 @pytest.mark.parametrize("stop", city.STOPS[::20], ids=lambda stop: stop.id)
-def test_a_stop_lists_the_routes_that_call_there(api: str, stop: city.Stop) -> None:
+def test_stop_lists_exactly_its_routes(api: str, stop: city.Stop) -> None:
     routes = document(f"{api}/stops/{stop.id}")["routes"]
     calling = {route["id"] for route in routes}
     assert calling
@@ -91,7 +91,7 @@ def test_a_stop_lists_the_routes_that_call_there(api: str, stop: city.Stop) -> N
         assert (route.id in calling) == (stop.id in [other.id for other in route.stops])
 
 
-def test_the_index_lists_the_endpoints_and_every_path_belongs_to_one(api: str) -> None:
+def test_every_path_matches_one_listed_endpoint(api: str) -> None:
     endpoints = document(f"{api}/")["endpoints"]
     patterns = [endpoint.replace("{id}", "[a-z0-9-]+") for endpoint in endpoints]
     owners = [
@@ -103,7 +103,7 @@ def test_the_index_lists_the_endpoints_and_every_path_belongs_to_one(api: str) -
     assert {pattern for [pattern] in owners} == set(patterns)
 
 
-def test_every_path_has_a_document_of_its_own(api: str) -> None:
+def test_every_path_has_a_different_document(api: str) -> None:
     http = httplib2.Http(proxy_info=None)
     answers = [http.request(api + path) for path in transit.PATHS]
     http.close()
@@ -112,17 +112,17 @@ def test_every_path_has_a_document_of_its_own(api: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/routes/tram-99", "/agencies/", "/routes"])
-def test_an_unknown_path_is_a_404_in_json(api: str, path: str) -> None:
+def test_unknown_path_is_404_in_json(api: str, path: str) -> None:
     response, found = get(api + path)
     assert response.status == 404
     assert response["content-type"] == "application/json"
     assert found == {"error": f"nothing at {path}"}
 
 
-# How long it takes.
+# Latency
 
 
-def test_the_latency_is_each_requests_own() -> None:
+def test_latencies_of_simultaneous_requests_overlap() -> None:
     latency = 1.0
     with transit.serving(latency) as url, ThreadPoolExecutor(8) as threads:
         start = time.perf_counter()
@@ -131,7 +131,7 @@ def test_the_latency_is_each_requests_own() -> None:
     assert latency <= took < 8 * latency
 
 
-# How it begins and ends.
+# Start and end
 
 
 def connect(url: str) -> socket.socket:
@@ -141,14 +141,14 @@ def connect(url: str) -> socket.socket:
     return socket.create_connection((parts.hostname, parts.port))
 
 
-def test_the_server_ends_with_its_block() -> None:
+def test_server_ends_with_its_block() -> None:
     with transit.serving() as url:
         connect(url).close()
     with pytest.raises(ConnectionRefusedError):
         connect(url)
 
 
-def test_the_server_ends_with_the_process_that_started_it() -> None:
+def test_server_ends_with_parent_process() -> None:
     code = (
         "from demo import transit\nwith transit.serving() as url: print(url, flush=True); input()"
     )
@@ -165,12 +165,12 @@ def test_the_server_ends_with_the_process_that_started_it() -> None:
         connect(url)
 
 
-def test_a_server_that_cannot_start_says_so() -> None:
+def test_failed_start_of_server_raises_error() -> None:
     with pytest.raises(RuntimeError, match="did not start"), transit.serving(cast("float", "soon")):
         pass
 
 
-def test_the_command_serves_until_ctrl_c() -> None:
+def test_server_command_runs_until_ctrl_c() -> None:
     command = [sys.executable, "-m", "demo.transit", "--port", "0", "--latency", "0"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=PROJECT, stdout=pipe, stderr=pipe, text=True) as server:
@@ -182,7 +182,7 @@ def test_the_command_serves_until_ctrl_c() -> None:
     assert server.returncode == 0
 
 
-# The race.
+# The race
 
 
 def race_in_text(urls: list[str]) -> tuple[bool, str]:
@@ -193,7 +193,7 @@ def race_in_text(urls: list[str]) -> tuple[bool, str]:
 
 
 @pytest.mark.parametrize("client", RUNNERS)
-def test_a_runner_brings_every_answer_and_counts_each(api: str, client: str) -> None:
+def test_runner_returns_and_counts_every_answer(api: str, client: str) -> None:
     steps: list[None] = []
     urls = [f"{api}/routes/{route.id}" for route in city.ROUTES[:10]]
     answers = RUNNERS[client]([*urls, f"{api}/nothing"], lambda: steps.append(None))
@@ -203,7 +203,7 @@ def test_a_runner_brings_every_answer_and_counts_each(api: str, client: str) -> 
     assert len(steps) == len(answers) == 11
 
 
-def test_the_race_ends_with_a_table(api: str) -> None:
+def test_race_prints_table_of_clients(api: str) -> None:
     same, text = race_in_text([api + path for path in transit.PATHS[:12]])
     assert same
     assert "All 12 answers, status and body, are the same from both." in text
@@ -213,14 +213,14 @@ def test_the_race_ends_with_a_table(api: str) -> None:
         assert re.search(row.format(re.escape(client)), text)
 
 
-def test_asynchttp_does_its_requests_at_once() -> None:
+def test_asynchttp_runner_makes_requests_at_once() -> None:
     paths = [f"/routes/{route.id}" for route in city.ROUTES[:20]]
     with sociable_server({"/routes/": len(paths)}) as url:
         answers = in_background([url + path for path in paths], lambda: None)
     assert [content for _, content in answers.values()] == [transit.BODIES[path] for path in paths]
 
 
-def test_the_speed_up_is_that_over_the_first() -> None:
+def test_race_prints_speed_up_over_first() -> None:
     with transit.serving(latency=0.1) as url:
         _, text = race_in_text([url + path for path in transit.PATHS[:10]])
     seconds = [float(figure) for figure in re.findall(r"│ ([\d.]+) s │", text)]
@@ -244,7 +244,7 @@ def fickle_server() -> Iterator[str]:
         yield url
 
 
-def test_the_race_is_lost_when_the_answers_differ() -> None:
+def test_race_names_different_answers() -> None:
     with fickle_server() as url:
         same, text = race_in_text([f"{url}/same", f"{url}/other"])
     assert not same
@@ -256,7 +256,7 @@ def run_program(monkeypatch: pytest.MonkeyPatch) -> int:
     return program.main()
 
 
-def test_the_program_says_what_it_does(
+def test_demo_program_describes_the_race(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_program(monkeypatch) == 0
@@ -265,6 +265,6 @@ def test_the_program_says_what_it_does(
     assert "All 5 answers" in text
 
 
-def test_the_program_fails_when_the_answers_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_program_fails_if_answers_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transit, "serving", fickle_server)
     assert run_program(monkeypatch) == 1

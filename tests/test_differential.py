@@ -1,7 +1,7 @@
-"""asynchttp does what httplib2 does, whatever is asked and answered.
+"""asynchttp does the same as httplib2, whatever is asked and answered.
 
-Each scenario that hypothesis draws is played to httplib2 and to asynchttp, and has to come out the
-same: requests as the servers saw them, responses, `previous`, contents, errors, the cache's files.
+hypothesis draws scenarios. Each scenario is played to httplib2 and to asynchttp; compared are
+requests as seen by the servers, responses, `previous`, contents, errors, files of the cache.
 
 Rule: httplib2 is right. Where asynchttp differs on purpose, `tests.differential.purposes` says why.
 """
@@ -28,7 +28,7 @@ from tests.differential.themes import THEMES
 from tests.servers.certificates import Authority, local
 
 SCENARIOS = int(os.environ.get("SCENARIOS", "480"))
-"""How many in all. Always the same ones, unless their number is given."""
+"""The number of scenarios in all. The scenarios are the same each time, unless SCENARIOS is set."""
 
 DRAWN = settings(
     max_examples=SCENARIOS // len(THEMES),
@@ -43,8 +43,8 @@ DRAWN = settings(
 OURS: Client = partial(asynchttp.Http, blocking=True)
 
 
-class Stages:
-    """Plays scenarios to two clients at a time."""
+class ScenarioPlayer:
+    """Plays scenarios to two clients."""
 
     def __init__(self, world: World, trusted: Path) -> None:
         self.world = world
@@ -62,31 +62,31 @@ class Stages:
 
 
 @pytest.fixture(scope="module")
-def stages(authority: Authority) -> Iterator[Stages]:
+def player(authority: Authority) -> Iterator[ScenarioPlayer]:
     with World(local(authority)) as world:
-        yield Stages(world, authority.pem)
+        yield ScenarioPlayer(world, authority.pem)
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_the_same_comes_of_it(theme: str, stages: Stages) -> None:
-    DRAWN(given(scenarios(THEMES[theme]))(stages.check))()
+def test_asynchttp_does_same_as_httplib2(theme: str, player: ScenarioPlayer) -> None:
+    DRAWN(given(scenarios(THEMES[theme]))(player.check))()
 
 
 @pytest.mark.parametrize("name", PURPOSES)
-def test_what_differs_on_purpose_does(name: str, stages: Stages) -> None:
+def test_documented_difference_still_exists(name: str, player: ScenarioPlayer) -> None:
     purpose = PURPOSES[name]
-    found = stages.compare(purpose.example)
+    found = player.compare(purpose.example)
     assert found, f"{name}: no difference; the entry can go"
     covers = bool(purpose_of(purpose.example, found))
-    assert covers == purpose.covers_anything, report(purpose.example, found, stages.world)
+    assert covers == purpose.covers_anything, report(purpose.example, found, player.world)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
-def test_a_wrong_client_is_found_out(mutant: type[Mutant], stages: Stages) -> None:
-    """That the comparison sees anything: httplib2 with one thing wrong does not pass."""
+def test_comparison_finds_wrong_client(mutant: type[Mutant], player: ScenarioPlayer) -> None:
+    """httplib2 with a single fault must not pass, or the comparison sees nothing."""
 
     def differs(scenario: Scenario) -> bool:
-        return bool(stages.compare(scenario, mutant))
+        return bool(player.compare(scenario, mutant))
 
     quick = settings(DRAWN, max_examples=400, derandomize=True, phases=[Phase.generate])
     try:

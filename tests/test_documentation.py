@@ -1,4 +1,4 @@
-"""What is printed is so: examples in docstrings and the README run, links lead somewhere."""
+"""The documentation is true: docstring examples and the README's code run, links lead somewhere."""
 
 import doctest
 import importlib
@@ -32,14 +32,14 @@ def examples() -> Iterator[doctest.DocTest]:
 
 
 @pytest.mark.parametrize("example", list(examples()), ids=lambda example: example.name)
-def test_example_in_a_docstring(example: doctest.DocTest, server: WebServer) -> None:
-    """`url` is some address that answers with five bytes."""
+def test_docstring_example_runs(example: doctest.DocTest, server: WebServer) -> None:
+    """`url` is an address that answers with five bytes."""
     example.globs.update(Http=asynchttp.Http, url=server.url("/bytes/5"))
     assert doctest.DocTestRunner().run(example).failed == 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_of_the_pages_lead_somewhere(page: Path) -> None:
+def test_links_of_pages_lead_to_files(page: Path) -> None:
     links = re.findall(r"\]\(([^)]*)\)", page.read_text())
     lost = [link for link in links if ":" not in link and not (page.parent / link).exists()]
     assert lost == []
@@ -49,13 +49,13 @@ def readme_blocks() -> list[str]:
     return re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_readme_runs_as_it_is_printed(
+def test_readme_code_runs_as_printed(
     server: WebServer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """One block after another, as a reader would; only the address is another."""
+    """All blocks run in order, as for a reader, but with the test server's address."""
     monkeypatch.chdir(tmp_path)
     url = server.url("/text/utf-8?text=[1]")
     names: dict[str, object] = {"url": url}
@@ -71,7 +71,7 @@ def test_the_readme_runs_as_it_is_printed(
     assert names["response"].parsed == [1]  # type: ignore[attr-defined]  # set by the callback
 
 
-def test_the_logging_recipe_tells_the_story_of_a_request(
+def test_logging_recipe_logs_each_step_of_request(
     server: WebServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recipe = next(block for block in readme_blocks() if "basicConfig" in block)

@@ -1,7 +1,7 @@
-"""The parts of the engine that are in Python, each on its own: options, routes, outcomes, errors,
-uploads, lookups, and where libcurl is found.
+"""The parts of the engine in Python, tested alone: options, routes, outcomes, errors, uploads,
+lookups, and the search for libcurl.
 
-Rule: only properties that hardly show where requests are made; the core has tests in C.
+Rule: only properties that requests hardly show; the core has tests in C.
 """
 
 import errno
@@ -88,7 +88,7 @@ def options_of(method: str = "GET", sending: str = NOTHING, **rest: Any) -> dict
         ("PUT", Body(b"content", chunked=True), MEMORY),
     ],
 )
-def test_how_a_body_goes_out(method: str, body: Body | None, sending: str) -> None:
+def test_way_of_sending_depends_on_body(method: str, body: Body | None, sending: str) -> None:
     assert sending_of(transfer(method, body)) == sending
 
 
@@ -107,16 +107,16 @@ OWN_POLICIES = (
 
 
 @given(METHODS, SENDINGS, st.booleans())
-def test_policies_of_libcurl_stay_off(method: str, sending: str, secure: bool) -> None:
+def test_policy_options_of_libcurl_stay_off(method: str, sending: str, secure: bool) -> None:
     made = options_of(method, sending, tls=TLS if secure else None)
     assert not made.keys() & set(OWN_POLICIES)
     assert made[pycurl.PATH_AS_IS] == 1
     assert made[pycurl.HTTP09_ALLOWED] == 0
-    assert made[pycurl.PROXY] == b""  # not the environment's
+    assert made[pycurl.PROXY] == b""  # the environment's proxies are ignored
 
 
 @given(METHODS, SENDINGS)
-def test_the_method_is_sent_as_given(method: str, sending: str) -> None:
+def test_method_is_sent_as_given(method: str, sending: str) -> None:
     made = options_of(method, sending)
     if pycurl.NOBODY in made:
         assert method == "HEAD"
@@ -127,14 +127,14 @@ def test_the_method_is_sent_as_given(method: str, sending: str) -> None:
 
 
 @given(st.floats(0, 1e9))
-def test_any_timeout_is_one_to_libcurl(timeout: float) -> None:
-    """libcurl takes 0 for a default of 300 s, and 31 bits at most."""
+def test_any_timeout_is_in_range_of_libcurl(timeout: float) -> None:
+    """libcurl reads 0 as the default of 300 s, and takes at most 31 bits."""
     milliseconds = options_of(timeout=timeout)[pycurl.CONNECTTIMEOUT_MS]
     assert 1 <= milliseconds <= FOREVER
     assert milliseconds == FOREVER or abs(milliseconds - timeout * 1000) <= 1
 
 
-def test_no_timeout_is_the_longest() -> None:
+def test_missing_timeout_is_longest_timeout() -> None:
     assert options_of()[pycurl.CONNECTTIMEOUT_MS] == FOREVER
 
 
@@ -151,13 +151,13 @@ def test_no_timeout_is_the_longest() -> None:
         ),
     ],
 )
-def test_versions_of_tls(minimum: Any, maximum: Any, version: int) -> None:
+def test_tls_versions_become_sslversion_option(minimum: Any, maximum: Any, version: int) -> None:
     made = options_of(tls=TLS._replace(minimum=minimum, maximum=maximum))
     assert made[pycurl.SSLVERSION] == version
 
 
 @pytest.mark.parametrize("verify", [False, True])
-def test_certificates_are_verified_unless_told_otherwise(verify: bool) -> None:
+def test_verify_sets_libcurl_certificate_options(verify: bool) -> None:
     made = options_of(tls=TLS._replace(verify=verify))
     assert (made[pycurl.SSL_VERIFYPEER], made[pycurl.SSL_VERIFYHOST]) == (verify, 2 * verify)
     assert made[pycurl.CAINFO] == b"authorities.pem"
@@ -175,10 +175,10 @@ def proxy(scheme: str, **rest: Any) -> Proxy:
         (proxy("http", host="::1"), b"http://[::1]:3128"),
     ],
 )
-def test_the_address_of_a_proxy(given: Proxy, url: bytes) -> None:
+def test_address_of_proxy_becomes_proxy_option(given: Proxy, url: bytes) -> None:
     made = options_of(proxy=given)
     assert made[pycurl.PROXY] == url
-    assert made[pycurl.NOPROXY] == b""  # the exchange has decided
+    assert made[pycurl.NOPROXY] == b""  # the exchange has decided for the proxy
     assert pycurl.PROXYUSERNAME not in made
 
 
@@ -191,7 +191,9 @@ def test_the_address_of_a_proxy(given: Proxy, url: bytes) -> None:
         (proxy("http", password="secret"), None, None),
     ],
 )
-def test_credentials_for_a_proxy(given: Proxy, user: str | None, password: str | None) -> None:
+def test_proxy_credentials_need_user_and_password(
+    given: Proxy, user: str | None, password: str | None
+) -> None:
     made = options_of(proxy=given)
     assert made.get(pycurl.PROXYUSERNAME) == (user.encode() if user is not None else None)
     assert made.get(pycurl.PROXYPASSWORD) == (password.encode() if password is not None else None)
@@ -226,23 +228,25 @@ CHUNKED = b"transfer-encoding: chunked"
         ((X, CHUNKED), (X, CHUNKED), -1),
     ],
 )
-def test_length_of_a_file_comes_from_libcurl(
+def test_length_of_file_is_given_to_libcurl(
     file_body: FileBody, given: tuple[bytes, ...], lines: tuple[bytes, ...], length: int
 ) -> None:
-    """Given as a line, the length would not keep libcurl from sending chunks."""
+    """With the length as a header line only, libcurl would send chunks."""
     assert lines_and_length(transfer("PUT", file_body, *given)) == (lines, length)
 
 
 @pytest.mark.parametrize("given", [(X,), (X, LENGTH), (X, CHUNKED)])
 @pytest.mark.parametrize("body", [None, Body(b"content")])
-def test_lines_of_other_requests_stay(body: Body | None, given: tuple[bytes, ...]) -> None:
+def test_header_lines_without_file_stay_unchanged(
+    body: Body | None, given: tuple[bytes, ...]
+) -> None:
     assert lines_and_length(transfer("PUT", body, *given)) == (given, -1)
 
 
 @pytest.mark.parametrize(
     ("given", "lines"), [((X,), (X, CHUNKED)), ((X, LENGTH), (X, LENGTH)), ((CHUNKED,), (CHUNKED,))]
 )
-def test_content_without_a_length_is_chunked(
+def test_content_without_length_line_is_chunked(
     given: tuple[bytes, ...], lines: tuple[bytes, ...]
 ) -> None:
     body = Body(b"content", chunked=True)
@@ -258,7 +262,7 @@ def test_content_without_a_length_is_chunked(
         ("server.test", Host("server.test", 80)),
         ("server.test:8080", Host("server.test", 8080)),
         ("xn--bcher-kva.test", Host("xn--bcher-kva.test", 80)),
-        ("127.1", Host("127.1", 80)),  # an address to getaddrinfo
+        ("127.1", Host("127.1", 80)),  # an address for getaddrinfo only
         ("2130706433", Host("2130706433", 80)),
         ("2130706433:8080", Host("2130706433", 8080)),
         ("localhost", None),
@@ -270,7 +274,7 @@ def test_content_without_a_length_is_chunked(
         ("[fe80::1%25lo]:8080", None),
     ],
 )
-def test_which_hosts_are_looked_up(authority: str, host: Host | None) -> None:
+def test_names_but_not_addresses_are_looked_up(authority: str, host: Host | None) -> None:
     assert host_of(authority, 80) == host
     assert way_to(authority, False, None).hosts == (() if host is None else (host,))
 
@@ -291,21 +295,19 @@ PROXY_HOST, TARGET = Host("proxy.test", 3128), Host("server.test", 443)
         (proxy("socks5", host="::1"), curl_options.ADDRESSES, (TARGET,)),
     ],
 )
-def test_which_hosts_are_looked_up_for_a_proxy(
-    given: Proxy, takes: int, hosts: tuple[Host, ...]
-) -> None:
+def test_looked_up_hosts_depend_on_proxy(given: Proxy, takes: int, hosts: tuple[Host, ...]) -> None:
     way = way_to("server.test", True, given)
     assert (way.proxy_takes, way.hosts) == (takes, hosts)
 
 
 @pytest.mark.parametrize("name", ["a" * 64, "a..b", ".server.test"])
-def test_names_that_cannot_be_names_are_refused(name: str) -> None:
+def test_invalid_host_names_are_refused(name: str) -> None:
     with pytest.raises(UnicodeError):
         host_of(name, 80)
 
 
 @given(st.from_regex(r"[a-z0-9._-]{1,80}(:[0-9]{1,5})?", fullmatch=True), st.booleans())
-def test_any_authority_has_a_way_or_is_no_name(authority: str, is_https: bool) -> None:
+def test_any_authority_has_route_or_is_refused(authority: str, is_https: bool) -> None:
     try:
         way = way_to(authority, is_https, None)
     except UnicodeError:
@@ -314,11 +316,11 @@ def test_any_authority_has_a_way_or_is_no_name(authority: str, is_https: bool) -
     assert all(host.name == authority.partition(":")[0] for host in way.hosts)
 
 
-# Numbers of the core
+# Constants of the core
 
 
-def enum_of(header: str, first: str) -> dict[str, int]:
-    """Names and values of the enum in a header file that begins with `first`."""
+def read_enum(header: str, first: str) -> dict[str, int]:
+    """Names and values of the enum, beginning with `first`, in a header file."""
     text = re.sub(r"/\*.*?\*/", "", (CORE / header).read_text(), flags=re.DOTALL)
     (body,) = re.findall(rf"enum {{\s*({first}\b[^}}]*)}}", text)
     named, following = {}, 0
@@ -358,10 +360,10 @@ def enum_of(header: str, first: str) -> dict[str, int]:
         ("decode.h", "DECODED", "DECODE_", outcome, "OVER_HARD OVER_RATIO"),
     ],
 )
-def test_numbers_are_those_of_the_core(
+def test_constants_equal_enums_of_core(
     header: str, first: str, prefix: str, module: object, names: str
 ) -> None:
-    declared = enum_of(header, first)
+    declared = read_enum(header, first)
     assert {name: getattr(module, name) for name in names.split()} == {
         name: declared[prefix + name] for name in names.split()
     }
@@ -374,12 +376,12 @@ ERROR = outcome.TransferError(0, "", 0, 0, 0, 0, -1, False, False, 0, 0)
 OK_HEAD = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n"
 
 
-def came_of(kind: int, head: bytes = b"", content: bytes = b"", **error: Any) -> Any:
-    """The outcome of a transfer that ended in the given way, without a proxy."""
-    return outcome_of(ended(kind, head, content, **error), transfer())
+def outcome_without_proxy(kind: int, head: bytes = b"", content: bytes = b"", **error: Any) -> Any:
+    """The outcome of a transfer ended in the given way, without a proxy."""
+    return outcome_of(ended_transfer(kind, head, content, **error), transfer())
 
 
-def ended(kind: int, head: bytes = b"", content: bytes = b"", **error: Any) -> Any:
+def ended_transfer(kind: int, head: bytes = b"", content: bytes = b"", **error: Any) -> Any:
     return SimpleNamespace(
         _get_outcome=lambda: kind,
         _get_status=lambda: 200,
@@ -390,8 +392,10 @@ def ended(kind: int, head: bytes = b"", content: bytes = b"", **error: Any) -> A
     )
 
 
-def test_answer_is_a_reply() -> None:
-    assert came_of(outcome.ANSWERED, OK_HEAD, b"ok") == Reply(200, OK_HEAD, b"ok", False)
+def test_answered_transfer_becomes_reply() -> None:
+    assert outcome_without_proxy(outcome.ANSWERED, OK_HEAD, b"ok") == Reply(
+        200, OK_HEAD, b"ok", False
+    )
 
 
 RESET_WORDS = {"code": 56, "message": "Connection reset by peer", "os_errno": errno.ECONNRESET}
@@ -419,20 +423,20 @@ KINDS: list[tuple[int, dict[str, Any], type[BaseException]]] = [
 
 
 @pytest.mark.parametrize(("kind", "error", "raised"), KINDS, ids=range(len(KINDS)))
-def test_every_outcome_has_its_exception(
+def test_failed_transfer_becomes_expected_exception(
     kind: int, error: dict[str, Any], raised: type[BaseException]
 ) -> None:
     given: dict[str, Any] = {"head": OK_HEAD if kind == outcome.BAD_CONTENT else b"", **error}
-    assert type(came_of(kind, **given)) is raised
+    assert type(outcome_without_proxy(kind, **given)) is raised
 
 
-def test_no_memory_for_an_error_is_a_memory_error() -> None:
+def test_missing_error_record_becomes_memory_error() -> None:
     without = SimpleNamespace(_get_outcome=lambda: outcome.FAILED, _get_error=lambda: None)
     assert isinstance(outcome_of(without, transfer()), MemoryError)  # type: ignore[arg-type]
 
 
-def test_a_refused_head_is_named() -> None:
-    error = came_of(outcome.BAD_HEAD, b"HTTP/1.1 2000 Caf\xe9\r\nX: y\r\n\r\n")
+def test_bad_head_error_quotes_status_line() -> None:
+    error = outcome_without_proxy(outcome.BAD_HEAD, b"HTTP/1.1 2000 Caf\xe9\r\nX: y\r\n\r\n")
     assert str(error) == "HTTP/1.1 2000 Caf\xe9"
 
 
@@ -440,10 +444,12 @@ def test_a_refused_head_is_named() -> None:
     ("consumed", "content", "length", "missing"),
     [(0, b"part", 11, 7), (8, b"a decoded part", 11, 3), (0, b"", 11, 11), (8, b"part", -1, None)],
 )
-def test_missing_bytes_are_counted_as_on_the_wire(
+def test_incomplete_read_counts_bytes_on_wire(
     consumed: int, content: bytes, length: int, missing: int | None
 ) -> None:
-    error = came_of(outcome.FAILED, OK_HEAD, content, code=18, length=length, consumed=consumed)
+    error = outcome_without_proxy(
+        outcome.FAILED, OK_HEAD, content, code=18, length=length, consumed=consumed
+    )
     assert isinstance(error, IncompleteRead)
     assert (error.partial, error.expected) == (content, missing)
 
@@ -452,12 +458,12 @@ def test_missing_bytes_are_counted_as_on_the_wire(
     ("connect_code", "request_size", "is_proxys"),
     [(0, 0, True), (407, 0, True), (200, 0, False), (0, 100, False), (200, 100, False)],
 )
-def test_an_error_before_the_request_is_the_proxys(
+def test_error_before_request_is_blamed_on_proxy(
     connect_code: int, request_size: int, is_proxys: bool
 ) -> None:
     sizes = {"connect_code": connect_code, "request_size": request_size}
     reset: dict[str, Any] = RESET_WORDS | sizes
-    error = outcome_of(ended(outcome.FAILED, **reset), transfer(proxy=proxy("http")))
+    error = outcome_of(ended_transfer(outcome.FAILED, **reset), transfer(proxy=proxy("http")))
     assert isinstance(error, ConnectionResetError) != is_proxys
 
 
@@ -479,7 +485,7 @@ def test_an_error_before_the_request_is_the_proxys(
     st.binary(),
     st.sampled_from([None, proxy("http"), proxy("socks5")]),
 )
-def test_any_outcome_but_an_answer_is_an_exception(
+def test_any_failed_transfer_becomes_exception(
     kind: int,
     error: outcome.TransferError,
     head: bytes,
@@ -487,8 +493,10 @@ def test_any_outcome_but_an_answer_is_an_exception(
     through: Proxy | None,
 ) -> None:
     if kind == outcome.BAD_CONTENT:
-        head = OK_HEAD  # checked by then
-    made = outcome_of(ended(kind, head, content, **error._asdict()), transfer(proxy=through))
+        head = OK_HEAD  # content is decoded after the head is checked
+    made = outcome_of(
+        ended_transfer(kind, head, content, **error._asdict()), transfer(proxy=through)
+    )
     assert isinstance(made, BaseException)
     assert str(made) is not None
 
@@ -497,7 +505,7 @@ def test_any_outcome_but_an_answer_is_an_exception(
     "status",
     [b"200OK", b"2", b"20", b"20 OK", b"2000 OK", b"999999 OK", b"20x OK", b" 200 OK", b"OK", b""],
 )
-def test_a_bad_status_line_fails_the_request_before_callbacks(
+def test_bad_status_line_fails_request_before_callback(
     raw_server: RawServers, status: bytes
 ) -> None:
     """RFC 9112, 4: a status has three digits."""
@@ -511,19 +519,19 @@ def test_a_bad_status_line_fails_the_request_before_callbacks(
 
 
 @pytest.mark.parametrize("status", [b"200 OK", b"200", b"200 ", b"599 2000", b"999"])
-def test_odd_status_lines_that_are_good(raw_server: RawServers, status: bytes) -> None:
+def test_odd_but_valid_status_lines_are_accepted(raw_server: RawServers, status: bytes) -> None:
     server = raw_server([answers(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nok")])
     with Http(timeout=PATIENCE) as http:
         response, content = http.request(server.url()).result()
     assert (str(response.status), content) == (status.split()[0].decode(), b"ok")
 
 
-# The table of errors
+# The table of libcurl's errors
 
 
-def trouble(code: int, message: str, **rest: object) -> CurlError:
+def curl_error(code: int, message: str, **rest: object) -> CurlError:
     blank = CurlError(code, message, "server.test:80", 0, 0, begun=False, received=b"")
-    return blank._replace(**rest)  # type: ignore[arg-type]  # as they are given
+    return blank._replace(**rest)  # type: ignore[arg-type]  # fields of any type
 
 
 RESET, REFUSED = errno.ECONNRESET, errno.ECONNREFUSED
@@ -532,30 +540,34 @@ WRONG_VERSION = "error:0A00010B:SSL routines::wrong version number"
 ENDED = "error:0A000126:SSL routines::unexpected eof while reading"
 
 TABLE: list[tuple[CurlError, type[BaseException], int | None]] = [
-    (trouble(6, "Could not resolve host"), httplib2.ServerNotFoundError, None),
-    (trouble(7, "Could not connect", os_errno=REFUSED), ConnectionRefusedError, REFUSED),
-    (trouble(7, "No route", os_errno=errno.EHOSTUNREACH), OSError, errno.EHOSTUNREACH),
-    (trouble(28, "Connection timed out"), TimeoutError, None),
-    (trouble(52, "Empty reply"), RemoteDisconnected, None),
-    (trouble(56, PEER_RESET, os_errno=RESET), ConnectionResetError, RESET),
-    (trouble(55, "Send failure: Broken pipe", os_errno=errno.EPIPE), BrokenPipeError, errno.EPIPE),
-    # errno is left over from another address, where the connection was refused:
-    (trouble(56, ENDED, os_errno=REFUSED), RemoteDisconnected, None),
-    (trouble(56, ENDED, os_errno=REFUSED, begun=True), IncompleteRead, None),
-    (trouble(56, "chunk hex-length", os_errno=REFUSED, begun=True), IncompleteRead, None),
-    (trouble(35, WRONG_VERSION, os_errno=REFUSED), ssl.SSLError, 1),
-    (trouble(35, ENDED, os_errno=REFUSED), ssl.SSLEOFError, 8),
-    (trouble(35, PEER_RESET, os_errno=RESET), ConnectionResetError, RESET),
-    (trouble(60, "OpenSSL verify result: self-signed (18)"), ssl.SSLCertVerificationError, 1),
-    (trouble(92, "stream 1 reset", os_errno=REFUSED), ConnectionResetError, RESET),
-    (trouble(3, "URL rejected"), InvalidURL, None),
-    (trouble(27, "Out of memory"), MemoryError, None),
-    (trouble(99, "What nobody has thought of", os_errno=REFUSED), OSError, errno.EIO),
+    (curl_error(6, "Could not resolve host"), httplib2.ServerNotFoundError, None),
+    (curl_error(7, "Could not connect", os_errno=REFUSED), ConnectionRefusedError, REFUSED),
+    (curl_error(7, "No route", os_errno=errno.EHOSTUNREACH), OSError, errno.EHOSTUNREACH),
+    (curl_error(28, "Connection timed out"), TimeoutError, None),
+    (curl_error(52, "Empty reply"), RemoteDisconnected, None),
+    (curl_error(56, PEER_RESET, os_errno=RESET), ConnectionResetError, RESET),
+    (
+        curl_error(55, "Send failure: Broken pipe", os_errno=errno.EPIPE),
+        BrokenPipeError,
+        errno.EPIPE,
+    ),
+    # errno is left over from another address with a refused connection:
+    (curl_error(56, ENDED, os_errno=REFUSED), RemoteDisconnected, None),
+    (curl_error(56, ENDED, os_errno=REFUSED, begun=True), IncompleteRead, None),
+    (curl_error(56, "chunk hex-length", os_errno=REFUSED, begun=True), IncompleteRead, None),
+    (curl_error(35, WRONG_VERSION, os_errno=REFUSED), ssl.SSLError, 1),
+    (curl_error(35, ENDED, os_errno=REFUSED), ssl.SSLEOFError, 8),
+    (curl_error(35, PEER_RESET, os_errno=RESET), ConnectionResetError, RESET),
+    (curl_error(60, "OpenSSL verify result: self-signed (18)"), ssl.SSLCertVerificationError, 1),
+    (curl_error(92, "stream 1 reset", os_errno=REFUSED), ConnectionResetError, RESET),
+    (curl_error(3, "URL rejected"), InvalidURL, None),
+    (curl_error(27, "Out of memory"), MemoryError, None),
+    (curl_error(99, "What nobody has thought of", os_errno=REFUSED), OSError, errno.EIO),
 ]
 
 
 @pytest.mark.parametrize(("what", "error", "number"), TABLE, ids=range(len(TABLE)))
-def test_every_row_of_the_table(
+def test_curl_error_becomes_expected_exception(
     what: CurlError, error: type[BaseException], number: int | None
 ) -> None:
     made = exception_of(what)
@@ -570,7 +582,7 @@ CONTENT = pattern(0, 2 * PIECE + 1000)
 
 
 @pytest.mark.parametrize("length", [0, 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE + 1000])
-def test_the_pieces_of_an_upload_are_the_body(length: int) -> None:
+def test_pieces_of_upload_join_to_body(length: int) -> None:
     upload, pieces = Upload(Body(CONTENT[:length]), 1), list[bytes]()
     while piece := upload.next_piece():
         pieces.append(piece)
@@ -580,7 +592,7 @@ def test_the_pieces_of_an_upload_are_the_body(length: int) -> None:
     assert upload.error is None
 
 
-def test_pieces_are_read_elsewhere() -> None:
+def test_upload_piece_is_read_by_task() -> None:
     upload, given, tasks = Upload(Body(b"content"), 1), list[bytes | None](), list[Any]()
     upload.fetch_elsewhere(given.append, tasks.append)
     assert given == []
@@ -588,7 +600,7 @@ def test_pieces_are_read_elsewhere() -> None:
     assert given == [b"content"]
 
 
-def test_a_body_that_cannot_be_read_is_refused(file_body: FileBody) -> None:
+def test_unreadable_upload_gives_none_and_error(file_body: FileBody) -> None:
     file_body.close()
     upload, given = Upload(file_body, 1), list[bytes | None]()
     upload.fetch_elsewhere(given.append, lambda task: task())
@@ -599,8 +611,8 @@ def test_a_body_that_cannot_be_read_is_refused(file_body: FileBody) -> None:
 # Lookups by a replaced `socket.getaddrinfo`
 
 
-class Asked:
-    """Stands in for a lookup of the core's."""
+class FakeLookup:
+    """Stands in for a lookup of the core."""
 
     def __init__(self, name: str = "server.test") -> None:
         self.host = (name, 80)
@@ -610,10 +622,10 @@ class Asked:
         self.finished.add((addresses, code))
 
 
-def looked_up(
+def look_up_with(
     monkeypatch: pytest.MonkeyPatch, result: Any, name: str = "server.test"
 ) -> tuple[str | None, int]:
-    """The answer where `socket.getaddrinfo` returns, or raises, `result`."""
+    """The answer if `socket.getaddrinfo` returns, or raises, `result`."""
 
     def getaddrinfo(*arguments: Any) -> Any:
         assert arguments[:2] == (name, 80)
@@ -626,7 +638,7 @@ def looked_up(
         ]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    asked: Any = Asked(name)
+    asked: Any = FakeLookup(name)
     look_up_elsewhere(asked)
     ((addresses, code),) = asked.finished.wait_for(1)
     return addresses, code
@@ -640,10 +652,10 @@ def looked_up(
         (["192.0.2.1", "192.0.2.2", "192.0.2.1"], "192.0.2.1,192.0.2.2"),
     ],
 )
-def test_addresses_are_written_as_libcurl_takes_them(
+def test_found_addresses_are_written_for_libcurl(
     monkeypatch: pytest.MonkeyPatch, found: list[str], addresses: str
 ) -> None:
-    assert looked_up(monkeypatch, found) == (addresses, 0)
+    assert look_up_with(monkeypatch, found) == (addresses, 0)
 
 
 @pytest.mark.parametrize(
@@ -657,14 +669,16 @@ def test_addresses_are_written_as_libcurl_takes_them(
     ],
     ids=repr,
 )
-def test_failed_lookups_have_codes(monkeypatch: pytest.MonkeyPatch, error: Any, code: int) -> None:
-    assert looked_up(monkeypatch, error) == (None, code)
+def test_failed_lookup_has_error_code(
+    monkeypatch: pytest.MonkeyPatch, error: Any, code: int
+) -> None:
+    assert look_up_with(monkeypatch, error) == (None, code)
 
 
-def test_exceptions_of_lookups_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_kept_lookup_exceptions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(resolver.MOST + 50):
         name = f"server-{number}.test"
-        looked_up(monkeypatch, RuntimeError(name), name)
+        look_up_with(monkeypatch, RuntimeError(name), name)
         assert str(resolver.raised_for((name, 80))) == name
     assert len(resolver._raised) == resolver.MOST
     assert resolver.raised_for(("server-0.test", 80)) is None
@@ -673,7 +687,7 @@ def test_exceptions_of_lookups_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -
 # Lines for `httplib2.debuglevel`
 
 
-def test_traced_bytes_are_printed_as_by_http_client() -> None:
+def test_traced_bytes_are_printed_like_http_client() -> None:
     lines = lines_of(
         [
             (pycurl.INFOTYPE_HEADER_OUT, b"GET / HTTP/1.1\r\n\r\n"),
@@ -691,11 +705,13 @@ def test_traced_bytes_are_printed_as_by_http_client() -> None:
     ]
 
 
-# Where libcurl is found
+# The search for libcurl
 
 
-def import_error(monkeypatch: pytest.MonkeyPatch, found: str | Exception, used: str = "") -> str:
-    """The message where the core finds the libcurl `found`, and pycurl uses `used`."""
+def import_error_with(
+    monkeypatch: pytest.MonkeyPatch, found: str | Exception, used: str = ""
+) -> str:
+    """The message if the core finds the libcurl `found`, and pycurl uses `used`."""
 
     def load(_: object) -> str:
         if isinstance(found, Exception):
@@ -713,37 +729,37 @@ def import_error(monkeypatch: pytest.MonkeyPatch, found: str | Exception, used: 
 SOUGHT = r"asynchttp looked for libcurl 7\.80 or later through \S+pycurl\S*\.so"
 
 
-def test_libcurl_without_a_function_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = import_error(monkeypatch, ImportError("libcurl has no function curl_easy_pause"))
+def test_libcurl_with_missing_function_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = import_error_with(monkeypatch, ImportError("libcurl has no function curl_easy_pause"))
     assert re.fullmatch(f"{SOUGHT}: libcurl has no function curl_easy_pause", said)
 
 
-def test_a_libcurl_that_pycurl_does_not_use_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = import_error(monkeypatch, "libcurl/8.5.0 OpenSSL/3.0", "libcurl/8.17.0 OpenSSL/3.6")
+def test_libcurl_different_from_pycurls_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = import_error_with(monkeypatch, "libcurl/8.5.0 OpenSSL/3.0", "libcurl/8.17.0 OpenSSL/3.6")
     words = "and found libcurl/8.5.0 OpenSSL/3.0, but pycurl uses PycURL/7.45.6 libcurl/8.17.0"
     assert re.match(f"{SOUGHT}, {words}", said)
 
 
 @pytest.mark.parametrize("found", ["libcurl/7.79.1 OpenSSL/1.1", "libcurl/6.99.0", "libcurl/new"])
-def test_an_older_libcurl_is_refused(monkeypatch: pytest.MonkeyPatch, found: str) -> None:
-    assert re.fullmatch(f"{SOUGHT}, and found {found}", import_error(monkeypatch, found))
+def test_too_old_libcurl_is_refused(monkeypatch: pytest.MonkeyPatch, found: str) -> None:
+    assert re.fullmatch(f"{SOUGHT}, and found {found}", import_error_with(monkeypatch, found))
 
 
 @pytest.mark.parametrize("found", ["libcurl/7.80.0", "libcurl/8.0.0-DEV zlib/1.3", "libcurl/10.1"])
-def test_a_newer_libcurl_is_taken(monkeypatch: pytest.MonkeyPatch, found: str) -> None:
+def test_new_enough_libcurl_is_accepted(monkeypatch: pytest.MonkeyPatch, found: str) -> None:
     monkeypatch.setattr(_core, "load", lambda _: found)
     monkeypatch.setattr(pycurl, "version", f"PycURL/7.45.6 {found}")
     libcurl.find_libcurl()
 
 
 @pytest.mark.parametrize("path", ["/nowhere/pycurl.so", pytest.__file__])
-def test_the_core_says_that_a_library_is_not_loaded(path: str) -> None:
+def test_core_names_library_that_cannot_load(path: str) -> None:
     with pytest.raises(ImportError, match=re.escape(path)):
         _core.load(path)
 
 
-def test_the_core_says_which_function_is_missing() -> None:
-    """In a library that does not depend on libcurl."""
+def test_core_names_missing_function_of_libcurl() -> None:
+    """The library does not depend on libcurl."""
     with pytest.raises(ImportError, match="libcurl has no function curl_version"):
         _core.load(_core_without_libcurl())
 
@@ -754,7 +770,7 @@ def _core_without_libcurl() -> str:
     return found
 
 
-def test_import_fails_with_the_sentence() -> None:
+def test_import_error_names_both_libcurls() -> None:
     program = """
         import pycurl
         pycurl.version = "PycURL/7.45.6 libcurl/8.999.0"
@@ -772,8 +788,8 @@ def test_import_fails_with_the_sentence() -> None:
 # Memory
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries keep it or do not")
-def test_free_memory_is_kept_for_bodies() -> None:
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries may return memory")
+def test_freed_memory_is_reused_for_bodies() -> None:
     program = """
         import resource
 
@@ -788,4 +804,4 @@ def test_free_memory_is_kept_for_bodies() -> None:
         print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     """
     (faults,) = run(program).fine()
-    assert int(faults) < 1000  # of some 9,800 pages that were written to
+    assert int(faults) < 1000  # of about 9,800 written pages

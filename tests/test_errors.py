@@ -1,7 +1,7 @@
-"""What goes wrong is raised on access, each time: the exceptions that callers of httplib2 catch,
-which say which request it was and where it was made.
+"""Failures are raised at every look: with the exceptions that callers of httplib2 catch, naming the
+request and the call site.
 
-Rule: where httplib2 meets the same server, it is asked which exception it is (`tests.oracle`).
+Rule: where httplib2 can meet the same server, httplib2 decides the exception (`tests.oracle`).
 """
 
 import errno
@@ -27,7 +27,7 @@ from tests.servers.web import WebServer
 
 TWO = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
 UNKNOWN = "a." * 130 + "invalid"
-"""So long a name that no name server needs to be asked."""
+"""A name too long for any name server to be asked."""
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -67,8 +67,8 @@ def http() -> Iterator[Http]:
     ],
     ids=range(21),
 )
-def test_broken_answers(raw_server: RawServers, script: list[Step]) -> None:
-    """httplib2 asks once more on another connection, so only the outcomes can be the same."""
+def test_broken_answer_fails_like_httplib2(raw_server: RawServers, script: list[Step]) -> None:
+    """httplib2 repeats the request on a new connection, so only the outcomes can be the same."""
     theirs, ours = both(raw_server, script)
     assert ours.outcome.error is not None
     assert ours.outcome == theirs.outcome
@@ -77,11 +77,11 @@ def test_broken_answers(raw_server: RawServers, script: list[Step]) -> None:
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (b"HTTP/1.", RemoteDisconnected),  # to httplib2, a bad status line, which that is too
-        (b"HTTP/1.1 200 OK", RemoteDisconnected),  # to httplib2, all that there is to say
-        (b"HTTP/1.1 200 OK\r\nX: 1\r\n", IncompleteRead),  # the same
-        (CHUNKED + b"2\r\nok\r\n0\r\n", IncompleteRead),  # the same
-        (CHUNKED + b"2\r\nokXX0\r\n\r\n", IncompleteRead),  # it does not look at what is between
+        (b"HTTP/1.", RemoteDisconnected),  # httplib2: BadStatusLine, the base class
+        (b"HTTP/1.1 200 OK", RemoteDisconnected),  # httplib2: a whole answer
+        (b"HTTP/1.1 200 OK\r\nX: 1\r\n", IncompleteRead),  # httplib2: a whole answer
+        (CHUNKED + b"2\r\nok\r\n0\r\n", IncompleteRead),  # httplib2: a whole answer
+        (CHUNKED + b"2\r\nokXX0\r\n\r\n", IncompleteRead),  # httplib2 ignores bytes between chunks
         (b"HTTP/1.1 100 Continue\r\n\r\n", RemoteDisconnected),
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n", IncompleteRead),
         (b"HTTP/1.2 200 OK\r\n\r\n", BadStatusLine),
@@ -97,7 +97,7 @@ def test_broken_answers(raw_server: RawServers, script: list[Step]) -> None:
     ],
     ids=range(17),
 )
-def test_what_httplib2_would_let_pass(
+def test_broken_answer_accepted_by_httplib2_fails(
     raw_server: RawServers, http: Http, answer: bytes, error: type[Exception]
 ) -> None:
     server = raw_server([record, send(answer)])
@@ -105,14 +105,14 @@ def test_what_httplib2_would_let_pass(
         http.request(server.url("/")).result()
 
 
-def test_the_part_that_came(raw_server: RawServers, http: Http) -> None:
+def test_incomplete_read_has_partial_content(raw_server: RawServers, http: Http) -> None:
     server = raw_server([head, send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst")])
     with pytest.raises(IncompleteRead) as raised:
         http.request(server.url("/")).result()
     assert (raised.value.partial, raised.value.expected) == (b"first", 5)
 
 
-def test_after_a_broken_answer_all_is_well(raw_server: RawServers, http: Http) -> None:
+def test_request_after_broken_answers_succeeds(raw_server: RawServers, http: Http) -> None:
     server = raw_server(
         [head, send(TWO + b"\r\no")], *[[head, send(b"garbage")]] * 2, [head, send(OK)]
     )
@@ -124,12 +124,12 @@ def test_after_a_broken_answer_all_is_well(raw_server: RawServers, http: Http) -
 # No connection
 
 
-def test_refused(refused: str) -> None:
+def test_refused_connection_fails_like_httplib2(refused: str) -> None:
     assert_same_error(refused, ConnectionRefusedError, errno.ECONNREFUSED)
 
 
-def test_unreachable() -> None:
-    """Nobody can connect to all of the local network."""
+def test_unreachable_address_fails_like_httplib2() -> None:
+    """Broadcast addresses accept no connection."""
     assert_same_error("http://255.255.255.255/", OSError, errno.ENETUNREACH)
 
 
@@ -142,7 +142,7 @@ def assert_same_error(uri: str, kind: type[OSError], number: int) -> None:
         http.close()
 
 
-# What an error says
+# Notes and attributes of errors
 
 
 WRONG: dict[str, tuple[Callable[[str], dict[str, object]], type[Exception]]] = {
@@ -172,7 +172,7 @@ ANSWERS = {
 
 @pytest.fixture
 def url(raw_server: RawServers) -> str:
-    """Where a request fails in the way that its path says."""
+    """A server whose paths each fail in a different way."""
 
     def answer(peer: Peer) -> None:
         target = read_head(peer).split(b" ")[1]
@@ -183,7 +183,7 @@ def url(raw_server: RawServers) -> str:
 
 @pytest.fixture(params=WRONG)
 def failed(request: pytest.FixtureRequest, url: str, http: Http) -> tuple[Promise, type[Exception]]:
-    """A request that fails, and the exception that it fails with."""
+    """A failing request, and the type of its exception."""
     arguments, error = WRONG[request.param]
     return made_here(http, arguments(url)), error
 
@@ -195,7 +195,7 @@ def made_here(http: Http, arguments: dict[str, object]) -> Promise:
 Failed = tuple[Promise, type[Exception]]
 
 
-def test_it_says_which_request_it_was_and_where_it_was_made(failed: Failed) -> None:
+def test_error_notes_request_and_call_site(failed: Failed) -> None:
     promise, kind = failed
     with pytest.raises(kind) as raised:
         promise.result()
@@ -209,13 +209,13 @@ def test_it_says_which_request_it_was_and_where_it_was_made(failed: Failed) -> N
     assert "made here" not in str(raised.value)
 
 
-def test_it_can_be_pickled(failed: Failed) -> None:
-    """As by a process pool, whose workers make requests."""
+def test_error_can_be_pickled_with_notes(failed: Failed) -> None:
+    """Process pools pickle the errors of their workers."""
     promise, kind = failed
     error = promise.exception()
     if issubclass(kind, httplib2.error.HttpLib2ErrorWithResponse):
-        pytest.skip("httplib2's own, which cannot")
-    copied: Any = pickle.loads(pickle.dumps(error))  # Any: what is written into it has no types
+        pytest.skip("httplib2's own errors with a response cannot be pickled")
+    copied: Any = pickle.loads(pickle.dumps(error))  # Any: added attributes have no types
     assert (str(copied), copied.__notes__) == (str(error), error.__notes__)  # type: ignore[union-attr]
     assert str(copied.request) == str(promise.request)
     assert str(copied.request.site) == str(promise.request.site)
@@ -223,8 +223,9 @@ def test_it_can_be_pickled(failed: Failed) -> None:
     assert type(copied) is kind
 
 
-def test_so_can_that_of_a_request_with_a_file(tmp_path: Path, refused: str, http: Http) -> None:
-    """Which stays where it is."""
+def test_error_of_file_upload_is_pickled_without_file(
+    tmp_path: Path, refused: str, http: Http
+) -> None:
     path = tmp_path / "body"
     path.write_bytes(b"to be sent")
     with path.open("rb") as file:
@@ -232,10 +233,10 @@ def test_so_can_that_of_a_request_with_a_file(tmp_path: Path, refused: str, http
     assert pickle.loads(pickle.dumps(error)).request.body.whole() == b""
 
 
-def test_where_it_was_made_leaves_out_the_worker(
+def test_call_site_in_callback_omits_worker_frames(
     http: Http, refused: str, server: WebServer
 ) -> None:
-    """That called the callback that made it."""
+    """The worker called the callback that made the request."""
 
     def call_back(promise: Promise) -> None:
         made.append(http.request(refused))
@@ -247,15 +248,15 @@ def test_where_it_was_made_leaves_out_the_worker(
     assert made[0].exception() is not None
 
 
-def test_a_head_that_is_too_large(raw_server: RawServers, http: Http) -> None:
-    """httplib2 takes it, libcurl has a limit."""
+def test_too_large_head_is_refused(raw_server: RawServers, http: Http) -> None:
+    """httplib2 accepts the head; libcurl has a limit."""
     fields = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 5000) for number in range(80))
     server = raw_server([head, send(OK.replace(b"\r\n\r\n", b"\r\n" + fields + b"\r\n"))])
     with pytest.raises(HTTPException, match="Too large response headers"):
         http.request(server.url()).result()
 
 
-def test_a_connection_lost_twice_is_told_once(raw_server: RawServers, http: Http) -> None:
+def test_connection_lost_twice_is_reported_once(raw_server: RawServers, http: Http) -> None:
     promise = http.request(raw_server([head], [head]).url())
     with pytest.raises(RemoteDisconnected) as raised:
         promise.result()
@@ -263,7 +264,7 @@ def test_a_connection_lost_twice_is_told_once(raw_server: RawServers, http: Http
     assert shown.count("RemoteDisconnected") == 1
 
 
-def test_a_traceback_shows_the_note(failed: Failed) -> None:
+def test_traceback_of_error_shows_the_note(failed: Failed) -> None:
     promise, kind = failed
     with pytest.raises(kind) as raised:
         promise.result()
@@ -284,7 +285,7 @@ LOOKS: dict[str, Callable[[Promise], object]] = {
 }
 
 
-def test_every_look_raises_the_same_object(failed: Failed) -> None:
+def test_every_look_raises_same_error_object(failed: Failed) -> None:
     promise, kind = failed
     error = promise.exception()
     assert type(error) is kind
@@ -296,15 +297,17 @@ def test_every_look_raises_the_same_object(failed: Failed) -> None:
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_a_thousand_looks_do_not_grow_the_traceback(failed: Failed, look: str) -> None:
+def test_repeated_looks_do_not_grow_traceback(failed: Failed, look: str) -> None:
     promise, kind = failed
-    depths = {depth(promise, kind, LOOKS[look]) for _ in range(1000)}
+    depths = {traceback_depth(promise, kind, LOOKS[look]) for _ in range(1000)}
     assert len(depths) == 1
     assert len(getattr(promise.exception(), "__notes__", [])) == 1
 
 
-def depth(promise: Promise, kind: type[Exception], look: Callable[[Promise], object]) -> int:
-    """How many frames the traceback of a look has."""
+def traceback_depth(
+    promise: Promise, kind: type[Exception], look: Callable[[Promise], object]
+) -> int:
+    """The number of frames in the traceback of a look."""
     try:
         look(promise)
     except kind as error:
@@ -312,7 +315,7 @@ def depth(promise: Promise, kind: type[Exception], look: Callable[[Promise], obj
     raise AssertionError("it did not fail")
 
 
-def test_threads_that_look_at_once_all_see_it(failed: Failed) -> None:
+def test_error_is_raised_in_all_looking_threads(failed: Failed) -> None:
     promise, kind = failed
     seen: list[Exception] = []
 
@@ -320,7 +323,7 @@ def test_threads_that_look_at_once_all_see_it(failed: Failed) -> None:
         for _ in range(100):
             try:
                 promise.result()
-            except Exception as error:  # noqa: BLE001 - it is what is counted
+            except Exception as error:  # noqa: BLE001 - any error is counted
                 seen.append(error)
 
     threads = [threading.Thread(target=look) for _ in range(8)]
@@ -333,13 +336,13 @@ def test_threads_that_look_at_once_all_see_it(failed: Failed) -> None:
     assert len({id(error) for error in seen}) == 1
 
 
-def test_what_it_says_is_what_httplib2_says(raw_server: RawServers) -> None:
+def test_error_message_equals_message_of_httplib2(raw_server: RawServers) -> None:
     moved = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"
-    same(raw_server, [record, send(moved)])  # its words are among what is compared
+    same(raw_server, [record, send(moved)])  # compares the messages, too
 
 
-def test_each_of_many_failures_is_its_own(http: Http) -> None:
-    """Though they fail for one and the same reason."""
+def test_failed_requests_have_separate_errors(http: Http) -> None:
+    """All requests fail for the same reason."""
     promises = [http.request(f"http://{UNKNOWN}/{number}") for number in range(5)]
     errors = [promise.exception() for promise in promises]
     assert len({id(error) for error in errors}) == 5
@@ -350,15 +353,15 @@ def test_each_of_many_failures_is_its_own(http: Http) -> None:
         assert note.startswith(f"GET {promise.request.uri},")
 
 
-# Not from request()
+# Raised at the call, or not
 
 
-def test_nothing_is_raised_at_the_call(url: str, http: Http) -> None:
+def test_request_raises_no_failure_at_call(url: str, http: Http) -> None:
     promises = [made_here(http, arguments(url)) for arguments, _ in WRONG.values()]
     assert [type(promise.exception()) for promise in promises] == [e for _, e in WRONG.values()]
 
 
-def test_unpacking_is_no_look(failed: Failed) -> None:
+def test_unpacking_of_failed_promise_does_not_raise(failed: Failed) -> None:
     promise, kind = failed
     response, content = promise
     with pytest.raises(kind):
@@ -372,13 +375,13 @@ def test_unpacking_is_no_look(failed: Failed) -> None:
     [{}, {"url": "http://localhost/"}, {"uri": "http://localhost/", "callbak": print}],
     ids=repr,
 )
-def test_a_wrong_call_is_a_type_error_at_once(http: Http, arguments: dict[str, object]) -> None:
+def test_wrong_arguments_raise_type_error_at_call(http: Http, arguments: dict[str, object]) -> None:
     with pytest.raises(TypeError, match=r"request\(\)"):
-        http.request(**arguments)  # type: ignore[arg-type]  # that is what is wrong
+        http.request(**arguments)  # type: ignore[arg-type]  # wrong arguments, on purpose
 
 
-def test_many_failures_in_a_row_do_not_recurse(http: Http, server: WebServer) -> None:
-    """They are all queued behind one, and all fail one after another when that is through."""
+def test_many_queued_failures_do_not_recurse(http: Http, server: WebServer) -> None:
+    """All failing requests are queued behind a slow request, and fail in sequence after its end."""
     gate = server.gate()
     with Http(max_workers=1) as http:
         first = http.request(gate.url("first"))
@@ -391,16 +394,16 @@ def test_many_failures_in_a_row_do_not_recurse(http: Http, server: WebServer) ->
     assert {type(promise.exception()) for promise in bad} == {httplib2.RelativeURIError}
 
 
-def test_failures_whose_callbacks_make_more_do_not_recurse(http: Http) -> None:
+def test_callbacks_chaining_failures_do_not_recurse(http: Http) -> None:
     left = iter(range(1000))
     over = threading.Event()
 
-    def again(promise: Promise) -> None:
+    def retry(promise: Promise) -> None:
         promise.exception()
         if next(left, None) is None:
             over.set()
         else:
-            http.request("/relative", callback=again)
+            http.request("/relative", callback=retry)
 
-    http.request("/relative", callback=again)
+    http.request("/relative", callback=retry)
     assert over.wait(PATIENCE)
