@@ -1,7 +1,7 @@
-"""Blocking callers: one connection for one caller after another, no thread but the process's own,
-and whatever comes between (signals, finalizers, forks, `close`) harms neither caller nor others.
+"""Blocking callers: successive callers share one connection, no thread is started beyond the
+process's own, and interruptions (signals, finalizers, forks, `close`) harm no request.
 
-Rule: signals that raise anywhere, forks and descriptors are for programs of their own.
+Rule: signal handlers that raise anywhere, forks and counted descriptors need separate programs.
 """
 
 import itertools
@@ -27,15 +27,15 @@ from tests.servers.raw import OK, head, send, until_closed, wait
 from tests.servers.seen import PATIENCE, Seen
 from tests.servers.web import WebServer
 from tests.test_fork import forking
-from tests.test_lifetime import close, collect, signal_main, signal_main_when_it_waits, threads
+from tests.test_lifetime import close, collect, signal_main, signal_waiting_main, threads
 from tests.test_nesting import any_way
 
 pytestmark = pytest.mark.usefixtures("core_runs", "idle_workers_end")
 
 
 @pytest.fixture(autouse=True)
-def others_have_ended(idle_workers_end: None) -> None:
-    """Whatever thread there is from now on belongs to the test."""
+def only_one_worker_is_left(idle_workers_end: None) -> None:
+    """Every thread started from now on belongs to the test."""
     until_one_worker_is_left()
 
 
@@ -45,29 +45,29 @@ def http() -> Iterator[Http]:
         yield http
 
 
-def ports(server: WebServer) -> set[int]:
-    """Of all connections on which a request came."""
+def used_ports(server: WebServer) -> set[int]:
+    """The client ports of all connections with a request."""
     return {received.port for received in server.received}
 
 
-def works(http: Http, server: WebServer) -> None:
-    """It answers, with no more workers to help."""
+def check_usable(http: Http, server: WebServer) -> None:
+    """Two requests are answered, without more workers."""
     before = threads()
     for size in (5, 6):
         assert http.request(server.url(f"/bytes/{size}"))[1] == pattern(0, size)
     assert threads() <= before
 
 
-# Alone, and not
+# A single caller, and several
 
 
 def lasting_threads() -> list[threading.Thread]:
-    """All threads but the log's, which ends when what earlier tests left has been written."""
+    """All threads except the log's, which ends once the records of earlier tests are written."""
     return [each for each in threading.enumerate() if each.name != "asynchttp log"]
 
 
 @pytest.mark.parametrize("kind", ["server", "tls_h1_server", "tls_server"])
-def test_one_after_another_starts_no_thread_and_uses_one_connection(
+def test_sequential_blocking_requests_use_one_connection(
     kind: str, authority_file: str, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(kind)
@@ -76,28 +76,28 @@ def test_one_after_another_starts_no_thread_and_uses_one_connection(
         for size in range(20):
             assert http.request(server.url(f"/bytes/{size}"))[1] == pattern(0, size)
             assert lasting_threads() == before
-    assert len(ports(server)) == 1
+    assert len(used_ports(server)) == 1
 
 
-def test_in_another_thread_later_the_connection_is_the_same(http: Http, server: WebServer) -> None:
+def test_blocking_caller_reuses_connection_of_ended_thread(http: Http, server: WebServer) -> None:
     for _ in range(3):
         with ThreadPoolExecutor(1) as pool:
             assert pool.submit(http.request, server.url("/bytes/5")).result()[1] == pattern(0, 5)
-    assert len(ports(server)) == 1
+    assert len(used_ports(server)) == 1
     assert len(threads()) == 1
 
 
-def test_from_several_threads_all_get_their_own_answers(http: Http, server: WebServer) -> None:
+def test_concurrent_blocking_callers_get_own_answers(http: Http, server: WebServer) -> None:
     def ask(number: int) -> bool:
         response, content = http.request(server.url(f"/bytes/{number}"))
         return (response.status, content) == (200, pattern(0, number))
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(ask, range(300)))
-    works(http, server)
+    check_usable(http, server)
 
 
-def test_who_is_alone_waits_for_nobody_who_comes_later(http: Http, server: WebServer) -> None:
+def test_blocking_caller_does_not_delay_later_callers(http: Http, server: WebServer) -> None:
     gate = server.gate()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(http.request, gate.url("first"))
@@ -106,10 +106,10 @@ def test_who_is_alone_waits_for_nobody_who_comes_later(http: Http, server: WebSe
             assert http.request(server.url(f"/bytes/{size}"))[1] == pattern(0, size)
         gate.open()
         assert waiting.result()[1] == b"first"
-    works(http, server)
+    check_usable(http, server)
 
 
-def test_others_that_are_queued_meanwhile_come_after_it(server: WebServer) -> None:
+def test_queued_blocking_callers_run_after_first(server: WebServer) -> None:
     gate = server.gate()
     with Http(max_workers=1, blocking=True) as http, ThreadPoolExecutor(8) as pool:
         first = pool.submit(http.request, gate.url("first"))
@@ -120,14 +120,14 @@ def test_others_that_are_queued_meanwhile_come_after_it(server: WebServer) -> No
         assert [len(each.result()[1]) for each in queued] == list(range(20))
 
 
-# In programs
+# Checks for separate programs
 
 COUNTS = """
 def only_one_worker():
     assert [each.name for each in threading.enumerate()] == ["MainThread", "asynchttp worker"]
 """
 
-# Interrupted
+# Signals
 
 CTRL_C = """
 url, gate, authority = sys.argv[1:]
@@ -145,7 +145,7 @@ only_one_worker()
 
 @pytest.mark.parametrize("sent", [None, 2], ids=["before the head", "in the body"])
 @pytest.mark.parametrize("kind", ["server", "tls_h1_server", "tls_server"])
-def test_ctrl_c_while_it_waits_comes_out_of_request(
+def test_ctrl_c_interrupts_waiting_blocking_request(
     kind: str, sent: int | None, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(kind)
@@ -161,7 +161,7 @@ def test_ctrl_c_while_it_waits_comes_out_of_request(
 
 @contextmanager
 def handling(handler: Callable[[], object]) -> Iterator[None]:
-    """Calls `handler` for SIGUSR1."""
+    """Let SIGUSR1 call `handler`."""
     before = signal.signal(signal.SIGUSR1, lambda *_: handler())
     try:
         yield
@@ -169,9 +169,7 @@ def handling(handler: Callable[[], object]) -> Iterator[None]:
         signal.signal(signal.SIGUSR1, before)
 
 
-def test_a_signal_handler_makes_a_request_in_the_middle_of_another(
-    http: Http, server: WebServer
-) -> None:
+def test_signal_handler_may_request_during_blocking_request(http: Http, server: WebServer) -> None:
     gate = server.gate()
     seen: list[bytes] = []
 
@@ -188,17 +186,17 @@ def test_a_signal_handler_makes_a_request_in_the_middle_of_another(
         assert http.request(gate.url("outer"))[1] == b"outer"
         striking.result()
     assert seen == [pattern(0, size) for size in range(3)]
-    works(http, server)
+    check_usable(http, server)
 
 
-def test_a_signal_handler_asks_for_the_very_same(server: WebServer, tmp_path: Path) -> None:
-    """With a cache it would wait for the answer of what it interrupts."""
+def test_signal_handler_may_request_same_cached_url(server: WebServer, tmp_path: Path) -> None:
+    """With coalescing, the handler would wait for the answer of the interrupted request."""
     gate = server.gate()
     seen: list[bytes] = []
 
     def strike() -> None:
         gate.arrived.wait_for(1)
-        signal_main_when_it_waits()
+        signal_waiting_main()
         gate.open()
 
     with (
@@ -212,10 +210,10 @@ def test_a_signal_handler_asks_for_the_very_same(server: WebServer, tmp_path: Pa
     assert seen == [b"same"]
 
 
-# Closed
+# Closing
 
 
-def test_close_waits_for_who_waits(server: WebServer) -> None:
+def test_close_waits_for_blocking_caller(server: WebServer) -> None:
     gate = server.gate()
     http = Http(blocking=True)
     with ThreadPoolExecutor(2) as pool:
@@ -227,11 +225,11 @@ def test_close_waits_for_who_waits(server: WebServer) -> None:
         assert waiting.result()[1] == b"answer"
         closing.result()
     http.close()
-    works(http, server)
+    check_usable(http, server)
     http.close()
 
 
-def test_close_can_cancel_who_waits(server: WebServer) -> None:
+def test_close_can_cancel_blocking_caller(server: WebServer) -> None:
     gate = server.gate()
     http = Http(blocking=True)
     with ThreadPoolExecutor(1) as pool:
@@ -241,12 +239,12 @@ def test_close_can_cancel_who_waits(server: WebServer) -> None:
         with pytest.raises(CancelledError):
             waiting.result()
     gate.aborted.wait_for(1)
-    works(http, server)
+    check_usable(http, server)
     http.close()
 
 
 @pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "dropped"])
-def test_its_connection_ends_with_it(is_closed: bool, raw_server: RawServers) -> None:
+def test_connection_closes_with_blocking_http(is_closed: bool, raw_server: RawServers) -> None:
     server = raw_server([head, send(OK), until_closed])
     http = Http(blocking=True)
     assert http.request(server.url())[1] == b"ok"
@@ -256,7 +254,7 @@ def test_its_connection_ends_with_it(is_closed: bool, raw_server: RawServers) ->
     server.closed.wait_for(1)
 
 
-def test_so_does_that_of_who_waited_when_it_was_closed(raw_server: RawServers) -> None:
+def test_close_during_blocking_request_closes_connection(raw_server: RawServers) -> None:
     may_answer = threading.Event()
     server = raw_server([head, wait(may_answer), send(OK), until_closed])
     http = Http(blocking=True)
@@ -312,7 +310,7 @@ only_one_worker()
         ("del http", "settle()"),
     ],
 )
-def test_no_descriptor_is_left(
+def test_blocking_https_leave_no_descriptor(
     end: str,
     at_last: str,
     server: WebServer,
@@ -324,7 +322,7 @@ def test_no_descriptor_is_left(
     assert run(program, server.url(), tls_server.url(), refused, authority.pem).fine() == []
 
 
-# Forked
+# Forking
 
 FORKS = """
 url, authority = sys.argv[1:]
@@ -364,7 +362,7 @@ for http in (shared, *own):
 
 
 @pytest.mark.parametrize("kind", ["server", "tls_h1_server", "tls_server"])
-def test_a_fork_while_others_make_blocking_requests(
+def test_fork_during_blocking_requests_works(
     kind: str, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(kind)
@@ -383,7 +381,7 @@ http.request(url)
 
 
 @pytest.mark.parametrize("kind", ["server", "tls_h1_server", "tls_server"])
-def test_the_parents_idle_connection_survives_a_child(
+def test_idle_connection_of_parent_survives_child(
     kind: str, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(kind)
@@ -410,7 +408,7 @@ http.request(url)
 
 
 @pytest.mark.parametrize("kind", ["server", "tls_h1_server", "tls_server"])
-def test_a_fork_by_a_signal_handler_in_the_middle_of_a_request(
+def test_signal_handler_may_fork_during_blocking_request(
     kind: str, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(kind)
@@ -425,26 +423,26 @@ def test_a_fork_by_a_signal_handler_in_the_middle_of_a_request(
     assert not gate.aborted
 
 
-# Whatever is asked for
+# Kinds of requests
 
 
-def test_with_a_callback(http: Http, server: WebServer) -> None:
+def test_blocking_request_returns_after_its_callback(http: Http, server: WebServer) -> None:
     called: list[bytes] = []
     for size in range(5):
         http.request(server.url(f"/bytes/{size}"), callback=lambda p: called.append(p.result()[1]))
         assert called[-1] == pattern(0, size)
     assert len(called) == 5
-    assert len(ports(server)) == 1
+    assert len(used_ports(server)) == 1
 
 
-def test_with_a_callback_that_fails(http: Http, server: WebServer) -> None:
+def test_blocking_request_raises_error_of_callback(http: Http, server: WebServer) -> None:
     with pytest.raises(ZeroDivisionError):
         http.request(server.url(), callback=lambda _: 1 / 0)
-    works(http, server)
+    check_usable(http, server)
 
 
 @pytest.mark.parametrize("limit", [1, 2])
-def test_within_callbacks_of_the_same_http(limit: int, server: WebServer) -> None:
+def test_callbacks_may_make_blocking_requests(limit: int, server: WebServer) -> None:
     def ask_deeper(left: int) -> Callable[[Promise], object]:
         def call_back(_: Promise) -> None:
             sizes.append(len(http.request(server.url(f"/bytes/{left}"))[1]))
@@ -460,7 +458,7 @@ def test_within_callbacks_of_the_same_http(limit: int, server: WebServer) -> Non
         assert len(http.submit(http.request, server.url("/bytes/5")).result(PATIENCE)[1]) == 5
 
 
-def test_with_a_cache(server: WebServer, tmp_path: Path) -> None:
+def test_blocking_requests_use_the_cache(server: WebServer, tmp_path: Path) -> None:
     fresh = server.url("/status/200?Cache-Control=max-age%3D60")
     with Http(str(tmp_path), blocking=True) as http:
         assert [http.request(fresh)[0].fromcache for _ in range(3)] == [False, True, True]
@@ -470,8 +468,8 @@ def test_with_a_cache(server: WebServer, tmp_path: Path) -> None:
     assert len(server.received) == 2
 
 
-def test_with_another_client(http: Http, server: WebServer) -> None:
-    """Each worker has its own."""
+def test_blocking_request_uses_replaced_client(http: Http, server: WebServer) -> None:
+    """Each worker makes a client."""
     workers = set[int]()
 
     class Other(httplib2.Http):
@@ -483,55 +481,57 @@ def test_with_another_client(http: Http, server: WebServer) -> None:
     http.Client = Other
     for size in range(3):
         assert http.request(server.url(f"/bytes/{size}"))[1] == pattern(0, size)
-    assert len(ports(server)) == len(workers)
+    assert len(used_ports(server)) == len(workers)
 
 
-def test_through_redirects_on_one_connection(http: Http, server: WebServer) -> None:
+def test_redirected_blocking_request_uses_one_connection(http: Http, server: WebServer) -> None:
     response, _ = http.request(server.url("/hops/3"))
     assert (response.status, len(server.received)) == (200, 4)
-    assert len(ports(server)) == 1
+    assert len(used_ports(server)) == 1
     assert len(threads()) == 1
 
 
-def test_to_a_name_that_is_looked_up(http: Http, server: WebServer) -> None:
+def test_blocking_request_resolves_host_name(http: Http, server: WebServer) -> None:
     url = server.url("/bytes/5").replace("127.0.0.1", "127.1")
     for _ in range(3):
         assert http.request(url)[1] == pattern(0, 5)
-    assert len(ports(server)) == 1
+    assert len(used_ports(server)) == 1
 
 
-def test_with_bodies_in_memory_and_in_files(http: Http, server: WebServer) -> None:
+def test_blocking_request_sends_bytes_and_files(http: Http, server: WebServer) -> None:
     http.request(server.url(), "POST", b"memory")
     with Path(__file__).open("rb") as file:
         http.request(server.url(), "PUT", file)
     assert [each.body for each in server.received] == [b"memory", Path(__file__).read_bytes()]
-    works(http, server)
+    check_usable(http, server)
 
 
 @pytest.mark.parametrize("sent", [None, 2], ids=["before the head", "in the body"])
-def test_a_timeout_strikes(sent: int | None, server: WebServer) -> None:
+def test_blocking_request_times_out_during_answer(sent: int | None, server: WebServer) -> None:
     gate = server.gate()
     with Http(timeout=0.2, blocking=True) as http:
         with pytest.raises(TimeoutError, match="timed out"):
             http.request(gate.url("late", sent))
         gate.aborted.wait_for(1)
         http.timeout = PATIENCE
-        works(http, server)
+        check_usable(http, server)
 
 
-def test_a_timeout_strikes_where_no_connection_is_made(black_hole: str) -> None:
+def test_blocking_request_times_out_while_connecting(black_hole: str) -> None:
     with Http(timeout=0.2, blocking=True) as http, pytest.raises(TimeoutError):
         http.request(black_hole)
 
 
-def test_to_a_dead_port(http: Http, server: WebServer, refused: str) -> None:
+def test_blocking_request_to_dead_port_is_refused(
+    http: Http, server: WebServer, refused: str
+) -> None:
     for _ in range(3):
         with pytest.raises(ConnectionRefusedError):
             http.request(refused)
-        works(http, server)
+        check_usable(http, server)
 
 
-def test_a_connection_that_the_server_had_closed(http: Http, raw_server: RawServers) -> None:
+def test_blocking_request_replaces_closed_connection(http: Http, raw_server: RawServers) -> None:
     server = raw_server([head, send(OK)])
     for _ in range(5):
         assert http.request(server.url())[1] == b"ok"
@@ -541,8 +541,8 @@ def test_a_connection_that_the_server_had_closed(http: Http, raw_server: RawServ
 # Finalizers
 
 
-class Asking:
-    """Makes a request when the garbage collector finds it."""
+class RequestingGarbage:
+    """Makes a blocking request in its finalizer; only the garbage collector can find the cycle."""
 
     def __init__(self, http: Http, url: str, seen: list[bytes]) -> None:
         self._http, self._url, self._seen = http, url, seen
@@ -553,22 +553,22 @@ class Asking:
 
 
 @pytest.mark.parametrize("limit", [1, 32])
-def test_by_a_finalizer(limit: int, server: WebServer) -> None:
+def test_finalizer_may_make_blocking_request(limit: int, server: WebServer) -> None:
     seen: list[bytes] = []
     with Http(max_workers=limit, blocking=True) as http:
         for _ in range(3):
-            Asking(http, server.url("/bytes/5"), seen)
+            RequestingGarbage(http, server.url("/bytes/5"), seen)
         collect()
         assert seen == [pattern(0, 5)] * 3
-        works(http, server)
+        check_usable(http, server)
 
 
-# What a promise holds goes with it: on the worker that has the dispatcher's role, where nobody else
-# has the promise. A finalizer that waits there must not wait for its own thread.
+# Attributes of a promise are dropped with the promise: on the worker with the dispatcher's role, if
+# no caller holds the promise. A finalizer waiting there must not wait for its own thread.
 
 
-class Late:
-    """Calls a function when it goes."""
+class CallOnDispatcher:
+    """Calls a function when finalized, on the worker with the dispatcher's role."""
 
     def __init__(self, function: Callable[[], object]) -> None:
         self._function = function
@@ -580,24 +580,24 @@ class Late:
         self._function()
 
 
-def on_the_dispatcher(server: WebServer, function: Callable[[], object]) -> None:
-    """Have a finalizer call `function` on the worker that has the dispatcher's role."""
+def finalize_on_dispatcher(server: WebServer, function: Callable[[], object]) -> None:
+    """Have a finalizer call `function` on the worker with the dispatcher's role."""
     gate = server.gate()
-    vars(Http().request(gate.url()))["late"] = Late(function)
+    vars(Http().request(gate.url()))["late"] = CallOnDispatcher(function)
     gate.arrived.wait_for(1)
     gate.open()
 
 
-def test_by_a_finalizer_on_the_dispatchers_worker(http: Http, server: WebServer) -> None:
+def test_finalizer_on_dispatcher_may_make_blocking_requests(http: Http, server: WebServer) -> None:
     seen = Seen[bytes]()
     for number in range(1, 4):
-        on_the_dispatcher(server, lambda: seen.add(http.request(server.url("/bytes/5"))[1]))
+        finalize_on_dispatcher(server, lambda: seen.add(http.request(server.url("/bytes/5"))[1]))
         assert seen.wait_for(number) == [pattern(0, 5)] * number
-        works(http, server)
+        check_usable(http, server)
 
 
 @any_way
-def test_a_finalizer_on_the_dispatchers_worker_waits_in_any_way(
+def test_finalizer_on_dispatcher_may_wait_for_promise(
     server: WebServer, wait: Callable[[Promise], object]
 ) -> None:
     seen = Seen[int]()
@@ -608,16 +608,14 @@ def test_a_finalizer_on_the_dispatchers_worker_waits_in_any_way(
         seen.add(promise.response.status)
 
     with Http() as mine:
-        on_the_dispatcher(server, ask)
+        finalize_on_dispatcher(server, ask)
         assert seen.wait_for(1) == [404]
 
 
-def test_a_finalizer_on_the_dispatchers_worker_holds_up_nobody(
-    http: Http, server: WebServer
-) -> None:
-    """However long it waits for its own request."""
+def test_waiting_finalizer_on_dispatcher_delays_no_request(http: Http, server: WebServer) -> None:
+    """However long the finalizer waits for its own request."""
     gate, seen = server.gate(), Seen[bytes]()
-    on_the_dispatcher(server, lambda: seen.add(http.request(gate.url("late"))[1]))
+    finalize_on_dispatcher(server, lambda: seen.add(http.request(gate.url("late"))[1]))
     gate.arrived.wait_for(1)
     for size in range(5):
         assert http.request(server.url(f"/bytes/{size}"))[1] == pattern(0, size)
@@ -626,10 +624,10 @@ def test_a_finalizer_on_the_dispatchers_worker_holds_up_nobody(
     assert seen.wait_for(1) == [b"late"]
 
 
-def test_a_finalizer_on_the_dispatchers_worker_waits_for_what_was_answered_with_it(
+def test_finalizer_on_dispatcher_may_wait_for_same_batch(
     server: WebServer, raw_server: RawServers
 ) -> None:
-    """The next dispatcher goes on with the events that the one before had taken."""
+    """The next dispatcher handles the events already fetched by the previous dispatcher."""
     stands, may_go, seen = threading.Event(), threading.Event(), Seen[int]()
     last = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     answering = raw_server([head, send(last), until_closed])
@@ -639,10 +637,10 @@ def test_a_finalizer_on_the_dispatchers_worker_waits_for_what_was_answered_with_
         stands.set()
         assert may_go.wait(PATIENCE)
 
-    on_the_dispatcher(server, stand_still)
+    finalize_on_dispatcher(server, stand_still)
     assert stands.wait(PATIENCE)
     with Http() as http:
-        late = Late(lambda: seen.add(sum(len(each.content) for each in others)))
+        late = CallOnDispatcher(lambda: seen.add(sum(len(each.content) for each in others)))
         vars(http.request(answering.url()))["late"] = late
         del late
         answering.closed.wait_for(1)
@@ -652,13 +650,13 @@ def test_a_finalizer_on_the_dispatchers_worker_waits_for_what_was_answered_with_
         assert seen.wait_for(1) == [10]
 
 
-def test_what_a_finalizer_on_the_dispatchers_worker_asks_for_needs_no_other_event(
+def test_request_of_finalizer_on_dispatcher_needs_no_event(
     server: WebServer,
 ) -> None:
-    """Nor does it matter that nothing of that Http was to be delivered."""
+    """The core had no event of the finalizer's Http to deliver."""
     called = Seen[Promise]()
     with Http(max_workers=1) as http:
-        on_the_dispatcher(server, lambda: http.request("no url", callback=called.add))
+        finalize_on_dispatcher(server, lambda: http.request("no url", callback=called.add))
         error = called.wait_for(1)[0].exception()
     assert isinstance(error, httplib2.RelativeURIError)
 
@@ -687,11 +685,11 @@ http.request(url + "1")
 """
 
 
-def test_by_finalizers_anywhere_in_the_middle_of_others(server: WebServer) -> None:
+def test_finalizers_may_interrupt_blocking_requests_anywhere(server: WebServer) -> None:
     assert run(FINALIZERS, server.url("/bytes/")).fine() == []
 
 
-# Ctrl-C at certain moments, and a request in the middle of one that has the only slot.
+# Interruptions at certain moments, and a request during a request with the only slot
 
 STRUCK = """
 import faulthandler, gc, random, time
@@ -744,7 +742,7 @@ assert not connections()
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts what /proc shows")
 @pytest.mark.parametrize("kind", ["KeyboardInterrupt", "Exception"])
 @pytest.mark.parametrize("protocol", ["server", "tls_h1_server"])
-def test_handlers_that_raise_at_any_moment(
+def test_handler_raising_at_random_moments_loses_nothing(
     protocol: str, kind: str, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(protocol)
@@ -794,15 +792,15 @@ assert number > 50, number
 @pytest.mark.parametrize("blocking", [False, True])
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("kind", ["server", "tls_h1_server"])
-def test_ctrl_c_at_every_moment_of_a_request(
+def test_ctrl_c_at_every_moment_loses_nothing(
     kind: str, first: bool, blocking: bool, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     url = request.getfixturevalue(kind).url("/bytes/5")
     assert run(COUNTS + EVERY_MOMENT, url, authority.pem, first, blocking).fine() == []
 
 
-def test_ctrl_c_at_every_moment_harms_no_other(server: WebServer) -> None:
-    """Another's is queued, and begun by the thread whose request makes room for it."""
+def test_ctrl_c_at_every_moment_spares_queued_request(server: WebServer) -> None:
+    """The queued request begins when the interrupted request frees the slot."""
 
     def queue_another() -> Promise:
         gate.arrived.wait_for(1)
@@ -825,7 +823,7 @@ def test_ctrl_c_at_every_moment_harms_no_other(server: WebServer) -> None:
     assert number > 50
 
 
-def test_a_signal_handler_makes_a_request_though_there_is_one_slot(server: WebServer) -> None:
+def test_signal_handler_may_request_with_single_slot(server: WebServer) -> None:
     gate = server.gate()
 
     def strike() -> None:

@@ -1,6 +1,6 @@
-"""The examples, run the way a user runs them: as programs, from any directory.
+"""The examples run as for users: as programs, from any directory.
 
-What they should print is worked out from `demo.city`.
+Expected output is computed from `demo.city`.
 """
 
 import json
@@ -21,8 +21,8 @@ MISSING = "nothing at /routes/tram-99"
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody has to be in the project's directory."""
+def outside_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Examples must not need the project's directory."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -33,8 +33,8 @@ def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def output(name: str, *arguments: str) -> str:
-    """What it prints, if it has nothing to complain of."""
+def quiet_output(name: str, *arguments: str) -> str:
+    """The output of an example without errors or warnings."""
     done = run(name, *arguments)
     assert done.stderr == ""
     return done.stdout
@@ -56,8 +56,8 @@ def test_every_example_is_tested_here() -> None:
     }
 
 
-def test_simple() -> None:
-    lines = output("simple.py").splitlines()
+def test_simple_example_prints_answers() -> None:
+    lines = quiet_output("simple.py").splitlines()
     assert "status: 200" in lines
     assert "type:   application/json" in lines
     [text] = [line.removeprefix("text:   ") for line in lines if line.startswith("text:")]
@@ -68,14 +68,14 @@ def test_simple() -> None:
     assert f"head:    {len(transit.BODIES['/agencies'])} bytes announced, 0 sent" in lines
 
 
-def test_simple_shows_the_error_the_request_and_the_place_that_made_it() -> None:
-    _, _, error = output("simple.py").partition("refused: ")
+def test_simple_example_prints_error_with_call_site() -> None:
+    _, _, error = quiet_output("simple.py").partition("refused: ")
     assert "refused" in error.lower()
     assert "GET http://127.0.0.1:1/" in error
     assert f'simple.py", line {line_with("simple.py", "127.0.0.1:1/")}' in error
 
 
-def test_callback() -> None:
+def test_callback_example_prints_parsed_routes() -> None:
     text = run("callback.py").stdout
     for name in ("metro-2", "tram-9", "ferry-3", "rail-4"):
         route = ROUTES[name]
@@ -84,15 +84,15 @@ def test_callback() -> None:
         assert re.search(f"^{line}$", text, re.MULTILINE)
 
 
-def test_callback_raises_on_access_and_logs_where_the_request_was_made() -> None:
+def test_callback_example_raises_and_logs_call_site() -> None:
     done = run("callback.py")
     assert f"Looking at it raises LookupError('{MISSING}')" in done.stdout
     assert f"LookupError: {MISSING}" in done.stderr
     assert f'callback.py", line {line_with("callback.py", "missing = ")}' in done.stderr
 
 
-def test_client() -> None:
-    text = output("client.py")
+def test_client_example_prints_longest_routes() -> None:
+    text = quiet_output("client.py")
     for agency in city.AGENCIES:
         longest = max(agency.routes, key=lambda route: len(route.stops))
         first, *_, last = longest.stops
@@ -103,8 +103,8 @@ def test_client() -> None:
         ) in text
 
 
-def test_client_tells_how_long_it_took() -> None:
-    *_, last = output("client.py").splitlines()
+def test_client_example_prints_duration() -> None:
+    *_, last = quiet_output("client.py").splitlines()
     figures = re.fullmatch(r"(\d+) requests in [\d.]+ s; one by one at least ([\d.]+) s", last)
     assert figures
     requests, one_by_one = (float(figure) for figure in figures.groups())
@@ -112,7 +112,7 @@ def test_client_tells_how_long_it_took() -> None:
     assert one_by_one == pytest.approx(requests * transit.LATENCY)
 
 
-SERVED_BY_ANOTHER = """
+RUN_WITH_OTHER_SERVER = """
 import runpy, sys
 from contextlib import nullcontext
 from demo import transit
@@ -122,33 +122,33 @@ runpy.run_path(example, run_name="__main__")
 """
 
 
-def test_client_makes_its_requests_in_parallel() -> None:
+def test_client_example_makes_requests_in_parallel() -> None:
     together = {"/agencies/": len(city.AGENCIES), "/routes/": 20}
     with sociable_server(together) as url:
-        command = [sys.executable, "-c", SERVED_BY_ANOTHER, url, str(EXAMPLES / "client.py")]
+        command = [sys.executable, "-c", RUN_WITH_OTHER_SERVER, url, str(EXAMPLES / "client.py")]
         subprocess.run(command, cwd=PROJECT, timeout=50, check=True)
 
 
-def test_progress() -> None:
-    text = output("progress.py")
+def test_progress_example_fetches_all_documents() -> None:
+    text = quiet_output("progress.py")
     assert "Fetching ━" in text
     assert "100%" in text
     assert f"{len(transit.PATHS)} x status 200" in text
     assert f"{sum(map(len, transit.BODIES.values())):,} bytes in all" in text
 
 
-def test_progress_of_given_urls(refused: str) -> None:
+def test_progress_example_counts_given_urls(refused: str) -> None:
     with transit.serving() as url:
-        text = output("progress.py", f"{url}/agencies", f"{url}/", f"{url}/nothing", refused)
+        text = quiet_output("progress.py", f"{url}/agencies", f"{url}/", f"{url}/nothing", refused)
     assert "2 x status 200" in text
     assert "1 x status 404" in text
     assert "1 x ConnectionRefusedError: " in text
 
 
-def test_progress_of_the_urls_in_a_file(tmp_path: Path) -> None:
+def test_progress_example_reads_urls_from_file(tmp_path: Path) -> None:
     with transit.serving() as url:
         (tmp_path / "urls.txt").write_text(f"{url}/agencies\n{url}/stops/elm-gate\n")
-        text = output("progress.py", "@urls.txt")
+        text = quiet_output("progress.py", "@urls.txt")
     assert "2 x status 200" in text
     bodies = transit.BODIES["/agencies"] + transit.BODIES["/stops/elm-gate"]
     assert f"{len(bodies):,} bytes in all" in text

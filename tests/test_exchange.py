@@ -1,7 +1,7 @@
-"""What a request means, asked with `next`, `send` and `throw`: no socket, no thread, no clock.
+"""The policy of a request, driven by `next`, `send` and `throw`: no socket, no thread, no clock.
 
-Rule: only what cannot be seen from outside, or is seen better here; that it is what httplib2 does
-is shown where both clients meet a server (test_redirects, test_requests, test_codings).
+Rule: only properties that are invisible, or less visible, from outside. test_redirects,
+test_requests and test_codings compare with httplib2, with both clients at a server.
 """
 
 import errno
@@ -25,7 +25,7 @@ from asynchttp.messages.transfer import Reply, Transfer
 from asynchttp.policy.exchange import exchange
 
 Steps = Generator[Transfer, Reply, Answer]
-"""Where there is neither a cache nor anything else that needs an errand."""
+"""The steps of an exchange without blocking calls, such as those of a cache."""
 
 URI = "http://server.test/start"
 TLS = Tls("authorities.pem", verify=True)
@@ -55,8 +55,8 @@ def begin(
 
 
 def first_of(uri: str = URI, method: str = "GET", **rest: object) -> Transfer:
-    """The transfer that a request begins with."""
-    return next(begin(uri, method, **rest))  # type: ignore[arg-type]  # as they are given
+    """The first transfer of a request."""
+    return next(begin(uri, method, **rest))  # type: ignore[arg-type]  # of any types
 
 
 def reply(status: int, *fields: str, content: bytes = b"") -> Reply:
@@ -68,8 +68,8 @@ def moved(status: int, location: str, *fields: str) -> Reply:
     return reply(status, f"Location: {location}", *fields)
 
 
-def end_of(steps: Steps, last: Reply) -> Answer:
-    """What the exchange returns when `last` is the reply to its last transfer."""
+def finish(steps: Steps, last: Reply) -> Answer:
+    """The exchange's answer if `last` is the reply to the last transfer."""
     with pytest.raises(StopIteration) as end:
         steps.send(last)
     answer = end.value.value
@@ -80,7 +80,7 @@ def end_of(steps: Steps, last: Reply) -> Answer:
 # The first step
 
 
-def test_a_plain_request() -> None:
+def test_plain_request_becomes_one_transfer() -> None:
     transfer = first_of()
     assert (transfer.method, transfer.url, transfer.authority) == ("GET", URI, "server.test")
     assert (transfer.body, transfer.timeout, transfer.tls) == (None, None, None)
@@ -88,11 +88,11 @@ def test_a_plain_request() -> None:
     assert any(line.startswith(b"user-agent: Python-httplib2/") for line in transfer.headers)
 
 
-def test_a_secure_one() -> None:
+def test_https_transfer_has_tls_settings() -> None:
     assert first_of("https://server.test/").tls == TLS
 
 
-def test_the_timeout_goes_along() -> None:
+def test_transfer_has_timeout_of_settings() -> None:
     assert first_of(settings=SETTINGS._replace(timeout=0.5)).timeout == 0.5
 
 
@@ -111,13 +111,15 @@ def test_the_timeout_goes_along() -> None:
         ("http://server.test/a b", "http://server.test/a%20b", "server.test"),
     ],
 )
-def test_where_it_goes(uri: str, url: str | None, authority: str) -> None:
+def test_transfer_url_and_authority_are_normalized(
+    uri: str, url: str | None, authority: str
+) -> None:
     transfer = first_of(uri)
     assert (transfer.authority, transfer.url) == (authority, url or transfer.url)
 
 
 @given(st.text())
-def test_no_text_breaks_out_of_the_request_line(text: str) -> None:
+def test_no_path_breaks_out_of_request_line(text: str) -> None:
     try:
         url = first_of(f"http://server.test/{text}").url
     except (ValueError, HTTPException, httplib2.HttpLib2Error):
@@ -128,20 +130,20 @@ def test_no_text_breaks_out_of_the_request_line(text: str) -> None:
 
 
 @given(st.dictionaries(st.text(), st.text()))
-def test_no_text_breaks_out_of_a_header(headers: dict[str, str]) -> None:
+def test_no_header_breaks_out_of_its_line(headers: dict[str, str]) -> None:
     try:
         lines = first_of(headers=headers).headers
-    except (ValueError, LookupError, re.error):  # httplib2 takes values for templates of `re.sub`
+    except (ValueError, LookupError, re.error):  # httplib2 uses values as templates of `re.sub`
         return
     assert not any(b"\r" in line or b"\n" in line or b"\0" in line for line in lines)
 
 
-def test_what_the_caller_gives_comes_first() -> None:
+def test_given_headers_come_before_default_headers() -> None:
     names = [line.partition(b":")[0] for line in first_of(headers={"Z": "1", "A": "2"}).headers]
     assert names[:4] == [b"z", b"a", b"user-agent", b"accept-encoding"]
 
 
-def test_a_range_is_not_asked_for_packed() -> None:
+def test_range_request_asks_for_identity_coding() -> None:
     lines = first_of(headers={"Range": "bytes=0-1"}).headers
     assert b"accept-encoding: identity" in lines
 
@@ -149,23 +151,23 @@ def test_a_range_is_not_asked_for_packed() -> None:
 # Further steps
 
 
-def test_the_end_of_a_plain_request() -> None:
+def test_reply_becomes_answer_of_request() -> None:
     steps = begin()
     next(steps)
-    answer = end_of(steps, reply(200, "X: y", content=b"content"))
+    answer = finish(steps, reply(200, "X: y", content=b"content"))
     assert (answer.response.status, answer.response["x"], answer.content) == (200, "y", b"content")
     assert answer.response["content-location"] == URI
     assert answer.response.previous is None
 
 
-def test_a_chain() -> None:
+def test_redirects_are_followed_with_previous_responses() -> None:
     steps = begin()
     assert next(steps).url == URI
     server = "http://server.test"
     assert steps.send(moved(302, "/a")).url == f"{server}/a"
     assert steps.send(moved(302, "b")).url == f"{server}/b"
     assert steps.send(moved(302, "http://other.test/c")).url == "http://other.test/c"
-    answer = end_of(steps, reply(200))
+    answer = finish(steps, reply(200))
     assert answer.response["content-location"] == "http://other.test/c"
     assert answer.response.previous is not None
     assert answer.response.previous["location"] == f"{server}/a"
@@ -175,7 +177,7 @@ def test_a_chain() -> None:
 @pytest.mark.parametrize(
     ("status", "method"), [(302, "GET"), (303, "GET"), (307, "PUT"), (308, "PUT")]
 )
-def test_what_becomes_of_a_body(status: int, method: str) -> None:
+def test_only_307_and_308_keep_body(status: int, method: str) -> None:
     steps = begin(method="PUT", body=b"body", settings=SETTINGS._replace(follow_all_redirects=True))
     body = next(steps).body
     follower = steps.send(moved(status, "/next"))
@@ -183,7 +185,7 @@ def test_what_becomes_of_a_body(status: int, method: str) -> None:
     assert follower.body is (body if method == "PUT" else None)
 
 
-def test_from_one_scheme_to_another() -> None:
+def test_redirect_to_other_scheme_changes_tls() -> None:
     steps = begin()
     assert next(steps).tls is None
     assert steps.send(moved(301, "https://server.test/")).tls == TLS
@@ -191,7 +193,7 @@ def test_from_one_scheme_to_another() -> None:
 
 
 @pytest.mark.parametrize("forward", [False, True])
-def test_secrets_stay_behind(forward: bool) -> None:
+def test_redirect_drops_authorization_unless_forwarded(forward: bool) -> None:
     settings = SETTINGS._replace(forward_authorization_headers=forward)
     steps = begin(headers={"Authorization": "secret", "X": "y"}, settings=settings)
     assert b"authorization: secret" in next(steps).headers
@@ -200,7 +202,7 @@ def test_secrets_stay_behind(forward: bool) -> None:
     assert b"x: y" in lines
 
 
-def test_as_many_as_allowed() -> None:
+def test_redirections_limit_number_of_redirects() -> None:
     steps = begin(redirections=2)
     next(steps)
     steps.send(moved(302, "/1"))
@@ -209,46 +211,46 @@ def test_as_many_as_allowed() -> None:
         steps.send(moved(302, "/3"))
 
 
-def decoded(plain: Reply) -> Reply:
-    """A reply whose content the engine has decoded."""
+def as_decoded(plain: Reply) -> Reply:
+    """`plain`, as if the engine had decoded the content."""
     head = plain.head.removesuffix(b"\r\n") + b"Content-Encoding: gzip\r\nContent-Length: 1\r\n\r\n"
     return replace(plain, head=head, is_decoded=True)
 
 
-def test_fields_say_that_content_was_decoded() -> None:
+def test_decoded_content_changes_header_fields() -> None:
     steps = begin()
     next(steps)
-    answer = end_of(steps, decoded(reply(200, content=b"content")))
+    answer = finish(steps, as_decoded(reply(200, content=b"content")))
     assert answer.content == b"content"
     assert answer.response["content-length"] == "7"
     assert answer.response["-content-encoding"] == "gzip"
     assert "content-encoding" not in answer.response
 
 
-def test_fields_of_a_redirect_say_so_too() -> None:
+def test_decoded_redirect_has_changed_header_fields() -> None:
     steps = begin(redirections=0)
     next(steps)
     with pytest.raises(httplib2.RedirectLimit) as raised:
-        steps.send(decoded(replace(moved(302, "/"), content=b"plain")))
+        steps.send(as_decoded(replace(moved(302, "/"), content=b"plain")))
     assert raised.value.content == b"plain"
     assert cast("Response", raised.value.response)["-content-encoding"] == "gzip"
 
 
-def test_fields_of_other_codings_stay() -> None:
+def test_undecoded_content_keeps_header_fields() -> None:
     steps = begin()
     next(steps)
-    answer = end_of(steps, reply(200, "Content-Encoding: br", content=b"content"))
+    answer = finish(steps, reply(200, "Content-Encoding: br", content=b"content"))
     assert (answer.content, answer.response["content-encoding"]) == (b"content", "br")
 
 
-def test_decode_limits_go_along_with_each_transfer() -> None:
+def test_each_transfer_has_decode_limits() -> None:
     limits = DecodeLimits(ratio=5.0, safe=1, hard=2)
     steps = begin(settings=SETTINGS._replace(decode_limits=limits))
     assert next(steps).decode_limits == limits
     assert steps.send(moved(302, "/next")).decode_limits == limits
 
 
-def test_what_goes_wrong_on_the_way_comes_out() -> None:
+def test_error_of_transfer_leaves_the_exchange() -> None:
     steps = begin()
     next(steps)
     steps.send(moved(302, "/next"))
@@ -258,21 +260,20 @@ def test_what_goes_wrong_on_the_way_comes_out() -> None:
     assert raised.value is error
 
 
-def test_an_exchange_is_nobody_elses() -> None:
-    """Two of one request do not know of each other."""
+def test_exchanges_of_same_request_are_independent() -> None:
     request = Request("GET", URI, {"X": "y"}, None, 1, 0.0, ())
     one, two = (cast("Steps", exchange(request, SETTINGS)) for _ in range(2))
     assert next(one) == next(two)
     one.send(moved(302, "/next"))
-    assert end_of(two, reply(200)).response.previous is None
+    assert finish(two, reply(200)).response.previous is None
     assert request.headers == {"X": "y"}
 
 
 # Retries
 
 
-def sent_before(*errors: Exception) -> list[Transfer]:
-    """All transfers of a request whose transfers fail with these errors; the last comes out."""
+def transfers_until(*errors: Exception) -> list[Transfer]:
+    """All transfers of a request that fails with `errors`; the last error leaves the exchange."""
     *others, last = errors
     steps = begin(method="POST", body=b"body")
     sent = [next(steps), *(steps.throw(error) for error in others)]
@@ -288,14 +289,14 @@ def sent_before(*errors: Exception) -> list[Transfer]:
     ids=repr,
 )
 @pytest.mark.parametrize(
-    "again",
+    "second",
     [StaleConnectionError("stale"), RemoteDisconnected("closed"), BadStatusLine("no HTTP")],
     ids=repr,
 )
-def test_request_that_nothing_answered_is_sent_twice(error: Exception, again: Exception) -> None:
-    first, second = sent_before(error, again)
-    assert not first.on_new_connection
-    assert second == replace(first, on_new_connection=True)
+def test_unanswered_request_is_sent_twice(error: Exception, second: Exception) -> None:
+    sent, resent = transfers_until(error, second)
+    assert not sent.on_new_connection
+    assert resent == replace(sent, on_new_connection=True)
 
 
 @pytest.mark.parametrize(
@@ -310,29 +311,29 @@ def test_request_that_nothing_answered_is_sent_twice(error: Exception, again: Ex
     ],
     ids=repr,
 )
-def test_request_that_failed_otherwise_is_sent_once(error: Exception) -> None:
-    assert len(sent_before(error)) == 1
+def test_other_failures_are_not_retried(error: Exception) -> None:
+    assert len(transfers_until(error)) == 1
 
 
 @pytest.mark.parametrize("number", [errno.ENETUNREACH, errno.EADDRNOTAVAIL])
-def test_request_that_met_no_network_is_tried_as_often_as_httplib2_says(
+def test_missing_network_is_retried_as_by_httplib2(
     number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(httplib2, "RETRIES", 4)
-    sent = sent_before(*(OSError(number, "for now") for _ in range(4)))
+    sent = transfers_until(*(OSError(number, "for now") for _ in range(4)))
     assert len(sent) == 4
     assert not any(transfer.on_new_connection for transfer in sent)
 
 
-def test_retry_is_answered() -> None:
+def test_answer_of_retry_is_returned() -> None:
     steps = begin()
     next(steps)
     steps.throw(StaleConnectionError("stale"))
-    assert end_of(steps, reply(200, content=b"content")).content == b"content"
+    assert finish(steps, reply(200, content=b"content")).content == b"content"
 
 
-def test_each_redirect_may_be_retried() -> None:
-    """Each is a request of its own."""
+def test_each_redirected_request_may_be_retried() -> None:
+    """A redirected request counts as a new request."""
     steps = begin()
     next(steps)
     steps.throw(StaleConnectionError("stale"))
@@ -340,4 +341,4 @@ def test_each_redirect_may_be_retried() -> None:
     assert not following.on_new_connection
     again = steps.throw(StaleConnectionError("stale"))
     assert again == replace(following, on_new_connection=True)
-    assert end_of(steps, reply(200, content=b"content")).content == b"content"
+    assert finish(steps, reply(200, content=b"content")).content == b"content"

@@ -1,8 +1,7 @@
-"""How a program ends that uses asynchttp: what is queued is finished first, as with
-`concurrent.futures`, unless the program ends by an unhandled exception or Ctrl-C; and nothing that
-is idle keeps it alive.
+"""The end of a program: queued requests are finished first, as with `concurrent.futures`, unless an
+unhandled exception or Ctrl-C ends the program. Idle threads do not keep a program alive.
 
-The server lives in this process, the programs in theirs: what they did is what it saw.
+The server runs in the test's process, and its record proves the requests of the separate programs.
 """
 
 import signal
@@ -19,18 +18,18 @@ from tests.servers.web import WebServer
 NO_THREAD = "can't create new thread at interpreter shutdown"
 
 
-def at_its_end(source: str, *arguments: object) -> Program:
-    """The program `source`, which now has nothing left to do."""
+def run_to_end_of_main(source: str, *arguments: object) -> Program:
+    """Run `source` until the main thread has nothing left to do."""
     last = 'say("main ends")'
     program = Program(python(textwrap.dedent(source) + last, *arguments))
     assert program.line() == "main ends"
     return program
 
 
-# Nothing is pending
+# Without pending requests
 
 
-def test_an_idle_http_keeps_no_process_alive(server: WebServer) -> None:
+def test_idle_http_keeps_no_process_alive(server: WebServer) -> None:
     program = """
         http = Http()
         http.request(sys.argv[1]).result()
@@ -39,11 +38,11 @@ def test_an_idle_http_keeps_no_process_alive(server: WebServer) -> None:
     assert run(program, server.url()).fine() == ["called"]
 
 
-def test_neither_does_one_that_was_never_used() -> None:
+def test_unused_http_keeps_no_process_alive() -> None:
     assert run("http = Http()").fine() == []
 
 
-# What is queued is finished first
+# Queued requests are finished first
 
 QUEUES = [
     pytest.param(
@@ -79,7 +78,7 @@ QUEUES = [
         for number in range(6):
             http.request(f"{url}{number}".replace("127.0.0.1", ("127.1", "127.0.1")[number % 2]))
         """,
-        id="to hosts that have to be looked up",
+        id="to hosts with lookup",
     ),
     pytest.param(
         0,
@@ -123,7 +122,7 @@ QUEUES = [
         for number in range(3):
             http.request(f"{url}{number}", callback=lambda p, n=number: call_back(p, n))
         """,
-        id="by callbacks that wait",
+        id="by waiting callbacks",
     ),
     pytest.param(
         6,
@@ -136,7 +135,7 @@ QUEUES = [
             say("called")
         http.request(f"{url}0", callback=lambda promise: call_back(promise, 0))
         """,
-        id="by callbacks that wait for callbacks",
+        id="by callbacks waiting for callbacks",
     ),
     pytest.param(
         6,
@@ -174,7 +173,7 @@ QUEUES = [
             http.request(f"{url}{number}").then(lambda response, content, number=number:
                 http.request(f"{url}{number + 3}"))
         """,
-        id="by functions that follow",
+        id="by then",
     ),
     pytest.param(
         0,
@@ -194,24 +193,26 @@ QUEUES = [
         for number in range(1, 6):
             http.request(f"{url}{number}")
         """,
-        id="after a callback that closes",
+        id="after a closing callback",
     ),
 ]
 
 
 @pytest.mark.parametrize(("called", "queue"), QUEUES)
-def test_requests_still_queued_when_the_program_ends_are_finished_first(
+def test_queued_requests_are_finished_before_exit(
     called: int, queue: str, server: WebServer
 ) -> None:
     gate = server.gate()
     source = "origin, url = sys.argv[1:]\n" + textwrap.dedent(queue)
-    with at_its_end(source, server.url(""), gate.url()) as program:
+    with run_to_end_of_main(source, server.url(""), gate.url()) as program:
         gate.open()
         assert program.ended().fine() == ["called"] * called
     assert sorted(gate.arrived) == list("012345")
 
 
-def test_over_tls_too(tls_server: WebServer, authority: Authority) -> None:
+def test_queued_tls_requests_are_finished_before_exit(
+    tls_server: WebServer, authority: Authority
+) -> None:
     program = """
         http = Http(ca_certs=sys.argv[2], max_workers=2)
         for number in range(6):
@@ -232,12 +233,12 @@ AFTER_MAIN = """
 """
 
 
-def test_a_thread_that_outlives_the_main_one_may_queue_too(server: WebServer) -> None:
+def test_requests_after_end_of_main_thread_are_finished(server: WebServer) -> None:
     assert run(AFTER_MAIN, server.url()).fine() == ["called"] * 2
 
 
-def test_what_an_exit_handler_asks_for_is_finished_or_fails_aloud(server: WebServer) -> None:
-    """Some versions of Python start no threads any more by then."""
+def test_request_in_exit_handler_succeeds_or_raises(server: WebServer) -> None:
+    """Some versions of Python start no threads in exit handlers."""
     program = """
         import atexit
         http = Http()
@@ -277,10 +278,10 @@ FROM_BEFORE_THE_IMPORT = """
 
 @pytest.mark.parametrize("kind", ["server", "tls_server"])
 @pytest.mark.parametrize("is_used", [False, True])
-def test_an_exit_handler_that_runs_after_ours_may_ask_and_close(
+def test_exit_handler_after_ours_may_request_and_close(
     kind: str, is_used: bool, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
-    """Of the handlers, those that were registered first run last."""
+    """Exit handlers run in reverse order, so a handler from before the import runs last."""
     server: WebServer = request.getfixturevalue(kind)
     used = "http.request(sys.argv[1]).result()\n" if is_used else ""
     command = [sys.executable, *STRICT, "-c", textwrap.dedent(FROM_BEFORE_THE_IMPORT) + used]
@@ -290,10 +291,10 @@ def test_an_exit_handler_that_runs_after_ours_may_ask_and_close(
     assert out in ([answered] if is_used else [answered, [NO_THREAD, "closed"]])
 
 
-def test_what_is_queued_is_finished_where_the_program_runs_the_exit_handlers(
+def test_running_exit_handlers_early_finishes_queue(
     server: WebServer,
 ) -> None:
-    """Which is not its end."""
+    """Afterwards, the program goes on."""
     program = """
         import atexit
         http = Http(max_workers=1)
@@ -306,10 +307,10 @@ def test_what_is_queued_is_finished_where_the_program_runs_the_exit_handlers(
 
 @pytest.mark.xfail(
     (3, 12, 0) <= sys.version_info < (3, 12, 3),
-    reason="these start no thread when the program ends; now and then the daemon says so",
+    reason="these Pythons start no thread at exit; the daemon thread sometimes says so",
     strict=False,
 )
-def test_a_daemon_thread_that_never_stops_asking_keeps_no_process_alive() -> None:
+def test_requesting_daemon_thread_keeps_no_process_alive() -> None:
     program = """
         def ask_for_ever():
             while True:
@@ -322,14 +323,14 @@ def test_a_daemon_thread_that_never_stops_asking_keeps_no_process_alive() -> Non
         for _ in range(50):
             asked.acquire()
     """
-    with WebServer() as its_own:  # which may see the last ones late
-        assert run(program, its_own.url()).fine() == []
+    with WebServer() as own_server:  # a separate server, since the last requests may arrive late
+        assert run(program, own_server.url()).fine() == []
 
 
 # Ways to end
 
 
-def test_sys_exit_waits_and_keeps_its_code(server: WebServer) -> None:
+def test_sys_exit_finishes_queue_and_keeps_code(server: WebServer) -> None:
     program = """
         http = Http(max_workers=1)
         for _ in range(5):
@@ -340,7 +341,7 @@ def test_sys_exit_waits_and_keeps_its_code(server: WebServer) -> None:
     assert len(server.received) == 5
 
 
-def test_an_exception_in_another_thread_does_not_end_the_program(server: WebServer) -> None:
+def test_exception_in_other_thread_keeps_the_queue(server: WebServer) -> None:
     program = """
         def fail():
             http.request(sys.argv[1])
@@ -358,7 +359,7 @@ def test_an_exception_in_another_thread_does_not_end_the_program(server: WebServ
     assert len(server.received) == 5
 
 
-def test_neither_does_one_that_was_caught(server: WebServer) -> None:
+def test_caught_exception_keeps_the_queue(server: WebServer) -> None:
     program = """
         http = Http(max_workers=1)
         for _ in range(5):
@@ -381,7 +382,7 @@ FAILING = {
 
 
 @pytest.mark.parametrize("failing", FAILING.values(), ids=FAILING)
-def test_after_an_unhandled_exception_the_queue_is_dropped(failing: str, server: WebServer) -> None:
+def test_unhandled_exception_drops_the_queue(failing: str, server: WebServer) -> None:
     gate = server.gate()
     program = f"""
         http = Http(max_workers=2)
@@ -413,7 +414,7 @@ def test_after_an_unhandled_exception_the_queue_is_dropped(failing: str, server:
         "import concurrent.futures as cf; nudge(); cf.wait([promise])",
     ],
 )
-def test_ctrl_c_ends_a_program_that_waits(waiting: str, server: WebServer) -> None:
+def test_ctrl_c_ends_waiting_program(waiting: str, server: WebServer) -> None:
     gate = server.gate()
     program = f"""
         http = Http()
@@ -429,13 +430,13 @@ def test_ctrl_c_ends_a_program_that_waits(waiting: str, server: WebServer) -> No
     gate.aborted.wait_for(1)
 
 
-def test_ctrl_c_at_the_end_drops_the_queue(server: WebServer) -> None:
+def test_ctrl_c_at_exit_drops_the_queue(server: WebServer) -> None:
     gate = server.gate()
     program = """
         http = Http(max_workers=2)
         queued = [http.request(sys.argv[1]) for _ in range(100)]
     """
-    with at_its_end(program, gate.url()) as running:
+    with run_to_end_of_main(program, gate.url()) as running:
         gate.arrived.wait_for(2)
         running.signal(signal.SIGINT)
         code, _, err = running.ended()
@@ -446,7 +447,7 @@ def test_ctrl_c_at_the_end_drops_the_queue(server: WebServer) -> None:
 
 
 SOONER = {
-    "when asynchttp has been told": """
+    "in the shutdown hook": """
         from asynchttp.process import lifetime
 
         def strike(promise_help=lifetime.promise_help):
@@ -455,14 +456,14 @@ SOONER = {
 
         lifetime.promise_help = strike
     """,
-    "before it is told": """
+    "before the shutdown hook": """
         threading._register_atexit(lambda: signal.raise_signal(signal.SIGINT))
     """,
 }
 
 
 @pytest.mark.parametrize("sooner", SOONER.values(), ids=SOONER)
-def test_so_does_ctrl_c_before_it_waits(server: WebServer, sooner: str) -> None:
+def test_ctrl_c_before_waiting_at_exit_drops_the_queue(server: WebServer, sooner: str) -> None:
     gate = server.gate()
     queue = """
         http = Http(max_workers=2)
@@ -480,7 +481,7 @@ def test_so_does_ctrl_c_before_it_waits(server: WebServer, sooner: str) -> None:
     assert len(server.received) == 2
 
 
-def test_the_callback_that_runs_when_the_program_ends_by_an_exception_is_not_waited_for(
+def test_unhandled_exception_does_not_wait_for_callback(
     server: WebServer,
 ) -> None:
     program = """
@@ -497,7 +498,7 @@ def test_the_callback_that_runs_when_the_program_ends_by_an_exception_is_not_wai
     assert run(program, server.url()).code == 1
 
 
-def test_ends_by_exceptions_while_tls_is_busy_do_not_crash(
+def test_unhandled_exception_during_tls_does_not_crash(
     tls_server: WebServer, authority: Authority
 ) -> None:
     program = """
@@ -511,7 +512,7 @@ def test_ends_by_exceptions_while_tls_is_busy_do_not_crash(
         assert (code, err.count("Traceback")) == (1, 1)
 
 
-# Ways to begin
+# Ways to start
 
 QUEUE = """\
 import os, sys
@@ -522,63 +523,63 @@ for _ in range(5):
 """
 
 
-def test_as_a_script(server: WebServer, tmp_path: Path) -> None:
+def test_script_finishes_its_queue(server: WebServer, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(QUEUE)
     with Program([sys.executable, *STRICT, str(script), server.url()]) as program:
         assert program.ended().fine() == ["called"] * 5
 
 
-def test_as_a_module(server: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_module_finishes_its_queue(
+    server: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "queueing.py").write_text(QUEUE)
     monkeypatch.chdir(tmp_path)
     with Program([sys.executable, *STRICT, "-m", "queueing", server.url()]) as program:
         assert program.ended().fine() == ["called"] * 5
 
 
-def test_from_standard_input(server: WebServer) -> None:
+def test_program_on_standard_input_finishes_its_queue(server: WebServer) -> None:
     with Program([sys.executable, *STRICT, "-", server.url()]) as program:
         program.tell(QUEUE)
         program.tell_no_more()
         assert program.ended().fine() == ["called"] * 5
 
 
-def test_an_interactive_session_goes_on_after_an_exception_and_waits_at_its_end(
+def test_interactive_session_finishes_queue_after_exception(
     server: WebServer,
 ) -> None:
     with Program([sys.executable, *STRICT, "-i", "-c", QUEUE, server.url()]) as program:
         program.tell("raise LookupError\n" + f"http.request({server.url()!r})\n")
         program.tell_no_more()
         code, out, err = program.ended()
-    # Not line by line: a prompt may stand before it.
+    # Joined, since a prompt may stand before a line.
     assert (code, "".join(out).count("called")) == (0, 5)
     assert err.count("Traceback") == 1
     assert len(server.received) == 6
 
 
-# What nobody looked at
+# Unseen failures
 
 LOOKS = {
-    "nobody looked": ("pass", 1),
-    "nobody looked at the promise": ("pass; del promise", 1),
-    "nobody looked at the pair": ("response, content = promise", 1),
-    "somebody looked": ("promise.exception()", 0),
-    "somebody looked and failed": ("try: promise.content[0]\nexcept OSError: pass", 0),
+    "no look": ("pass", 1),
+    "promise dropped": ("pass; del promise", 1),
+    "pair unpacked only": ("response, content = promise", 1),
+    "exception called": ("promise.exception()", 0),
+    "look failed": ("try: promise.content[0]\nexcept OSError: pass", 0),
     "cancelled": ("promise.cancel() or promise.exception(); promise.wait()", 0),
 }
 
 
 @pytest.mark.parametrize(("look", "times"), LOOKS.values(), ids=LOOKS)
-def test_failures_that_nobody_looked_at_are_reported_at_the_end(
-    look: str, times: int, refused: str
-) -> None:
+def test_unseen_failures_are_reported_at_exit(look: str, times: int, refused: str) -> None:
     program = "promise = Http().request(sys.argv[1])\n" + look
     code, _, err = run(program, refused)
     assert code == 0
     assert err.count("nobody looked") == err.count(f"GET {refused}, made here") == times
 
 
-def test_what_is_logged_is_written_before_the_end(server: WebServer) -> None:
+def test_log_records_are_written_before_exit(server: WebServer) -> None:
     program = """
         import logging
         class Slow(logging.StreamHandler):
@@ -621,7 +622,7 @@ LAST_WORDS = """
 
 @pytest.mark.parametrize("before", ["used", "unused"])
 @pytest.mark.parametrize("blocking", [False, True])
-def test_a_finalizer_that_runs_after_the_end_gets_an_error(
+def test_request_in_finalizer_after_exit_raises_error(
     blocking: bool, before: str, server: WebServer
 ) -> None:
     command = [sys.executable, *STRICT, "-c", textwrap.dedent(LAST_WORDS)]
@@ -632,7 +633,7 @@ def test_a_finalizer_that_runs_after_the_end_gets_an_error(
     assert out == ["200"] * (before == "used") + ["last words", said]
 
 
-def test_it_may_be_imported_when_the_program_has_come_to_its_end(server: WebServer) -> None:
+def test_import_in_exit_handler_works(server: WebServer) -> None:
     program = """
         import atexit, sys
 

@@ -1,6 +1,6 @@
-"""Requests with `Expect` are made by httplib2's own code: libcurl repeats a request after a 417.
+"""Requests with `Expect` use httplib2's own code, since libcurl repeats a request after a 417.
 
-Rule: the server counts the requests that it received.
+Rule: the server counts the received requests.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,9 @@ def http(request: pytest.FixtureRequest) -> Iterator[Http]:
 
 @pytest.mark.parametrize("name", ["Expect", "expect", "EXPECT", b"Expect", b"eXPECT"], ids=repr)
 @pytest.mark.parametrize("method", ["POST", "PUT"])
-def test_417_is_the_answer(http: Http, raw_server: RawServers, name: Any, method: str) -> None:
+def test_417_is_returned_without_retry(
+    http: Http, raw_server: RawServers, name: Any, method: str
+) -> None:
     server = raw_server([answers(REFUSED, OK)])
     response, content = http.request(server.url(), method, b"body", {name: "100-continue"})
     assert (response.status, bytes(content)) == (417, b"no way")
@@ -38,7 +40,7 @@ def test_417_is_the_answer(http: Http, raw_server: RawServers, name: Any, method
 
 @pytest.mark.parametrize("answer", [REFUSED, OK, CONTINUE + OK, CONTINUE + REFUSED])
 @pytest.mark.parametrize("body", [b"body", b"b" * 2_000_000, b"", None])
-def test_expect_works_as_with_httplib2(
+def test_expect_header_works_like_httplib2(
     raw_server: RawServers, answer: bytes, body: bytes | None
 ) -> None:
     story = same(
@@ -50,8 +52,10 @@ def test_expect_works_as_with_httplib2(
 
 
 @pytest.mark.parametrize("name", ["X-Expect", "Expected", b"Expects"], ids=repr)
-def test_other_fields_are_no_expectation(http: Http, raw_server: RawServers, name: Any) -> None:
-    """Two requests by libcurl have one connection; httplib2's code would have another."""
+def test_similar_header_names_are_no_expectation(
+    http: Http, raw_server: RawServers, name: Any
+) -> None:
+    """libcurl makes both requests on a shared connection; httplib2's code would open a second."""
     server = raw_server([answers(OK)])
     for headers in ({}, {name: "100-continue"}):
         response, _ = http.request(server.url(), "POST", b"body", headers)
@@ -59,7 +63,7 @@ def test_other_fields_are_no_expectation(http: Http, raw_server: RawServers, nam
     assert len(server.accepted) == 1
 
 
-def test_a_name_that_is_no_text_is_still_refused(http: Http, raw_server: RawServers) -> None:
+def test_header_name_of_wrong_type_is_refused(http: Http, raw_server: RawServers) -> None:
     odd: Any = {1: "100-continue"}
     with pytest.raises(TypeError):
         len(http.request(raw_server([answers(OK)]).url(), "POST", b"body", odd)[1])

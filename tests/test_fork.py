@@ -1,5 +1,5 @@
-"""`os.fork`: both sides go on, over TLS and with transfers in flight too; what was pending fails at
-once in the child; and nothing that the child does disturbs the parent, its end included.
+"""`os.fork`: parent and child go on, even with TLS and with transfers in flight. In the child,
+pending promises fail at once. The child, its end included, does not disturb the parent.
 """
 
 import textwrap
@@ -17,10 +17,10 @@ FORKING = """
 import concurrent.futures, traceback
 from asynchttp import LostInForkError
 
-CHILD_PATIENCE = 10  # an alarm is the parent's alone
+CHILD_PATIENCE = 10  # a child does not inherit the alarm
 
 def forked(work):
-    '''Has a child do `work`, and end as programs end.'''
+    '''Run `work` in a child that ends like a program.'''
     pid = os.fork()
     if not pid:
         signal.alarm(CHILD_PATIENCE)
@@ -29,7 +29,7 @@ def forked(work):
     return pid
 
 def forked_for_good(work):
-    '''The same anywhere but in the main thread.'''
+    '''Like forked(), for threads other than the main thread.'''
     pid = os.fork()
     if not pid:
         signal.alarm(CHILD_PATIENCE)
@@ -44,7 +44,7 @@ def forked_for_good(work):
 def join(pid):
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     assert code == 0, code
-    signal.alarm(2 * CHILD_PATIENCE)  # each has its own
+    signal.alarm(2 * CHILD_PATIENCE)  # for each child anew
 
 def check(url, client=None):
     assert (client or http).request(url).response.status == 200
@@ -75,11 +75,11 @@ def any_server(protocol: str, request: pytest.FixtureRequest) -> WebServer:
     return chosen
 
 
-# Both sides go on
+# Parent and child go on
 
 
 @PROTOCOLS
-def test_the_parents_idle_connection_survives_the_childs_end(
+def test_idle_connection_of_parent_survives_end_of_child(
     any_server: WebServer, authority: Authority
 ) -> None:
     program = """
@@ -99,9 +99,7 @@ def test_the_parents_idle_connection_survives_the_childs_end(
 
 
 @PROTOCOLS
-def test_a_transfer_in_flight_goes_on_in_the_parent_and_is_lost_in_the_child(
-    any_server: WebServer, authority: Authority
-) -> None:
+def test_fork_loses_transfer_in_child_only(any_server: WebServer, authority: Authority) -> None:
     gate = any_server.gate()
     program = """
         url, gate, authority = sys.argv[1:]
@@ -123,7 +121,7 @@ def test_a_transfer_in_flight_goes_on_in_the_parent_and_is_lost_in_the_child(
     assert len(any_server.received) == 2
 
 
-def test_a_queue_goes_on_in_the_parent_and_is_lost_in_the_child(server: WebServer) -> None:
+def test_fork_loses_queue_in_child_only(server: WebServer) -> None:
     gate = server.gate()
     program = """
         url, gate = sys.argv[1:]
@@ -147,12 +145,12 @@ def test_a_queue_goes_on_in_the_parent_and_is_lost_in_the_child(server: WebServe
 
 WAITING = {
     "wait": "assert concurrent.futures.wait([promise], timeout=0).done == {promise}",
-    "wait begun before": """
+    "wait begun before fork": """
         assert not concurrent.futures.wait([promise], timeout=0).done
         FORK
         assert concurrent.futures.wait([promise], timeout=0).done == {promise}
     """,
-    "wait in another thread": """
+    "wait in other thread": """
         pool = concurrent.futures.ThreadPoolExecutor(1)
         pool.submit(concurrent.futures.wait, [promise])
         while not promise._condition or not promise._waiters:
@@ -160,13 +158,13 @@ WAITING = {
         event = promise._waiters[0].event
         while not event._cond._waiters:
             pass
-        with event._cond:  # it sleeps: what it held would be held for ever in the child
+        with event._cond:  # asleep: a lock held now would be held for ever in the child
             pass
         FORK
         assert concurrent.futures.wait([promise], timeout=0).done == {promise}
     """,
     "as_completed": "assert list(concurrent.futures.as_completed([promise])) == [promise]",
-    "as_completed begun before": """
+    "as_completed begun before fork": """
         both = concurrent.futures.as_completed([promise, http.request(url)])
         next(both)
         FORK
@@ -198,7 +196,7 @@ WAITING = {
 
 
 @pytest.mark.parametrize("waiting", WAITING.values(), ids=WAITING)
-def test_whoever_waits_for_a_lost_promise_is_told(waiting: str, server: WebServer) -> None:
+def test_waiters_of_lost_promise_are_woken(waiting: str, server: WebServer) -> None:
     gate = server.gate()
     before, _, after = textwrap.dedent(waiting).rpartition("FORK")
     program = f"""
@@ -218,7 +216,7 @@ promise.cancel()
     assert run(forking(program), server.url(), gate.url()).fine() == []
 
 
-def test_threads_that_waited_are_gone_and_others_have_their_stacks(server: WebServer) -> None:
+def test_lost_waiting_threads_do_not_disturb_new_threads(server: WebServer) -> None:
     gate = server.gate()
     program = """
         http = Http()
@@ -237,7 +235,7 @@ def test_threads_that_waited_are_gone_and_others_have_their_stacks(server: WebSe
         first.add_done_callback(call_back)
         for each in (second, follows) * 3:
             threading.Thread(target=each.wait, daemon=True).start()
-        time.sleep(0.2)  # nothing tells that they sleep
+        time.sleep(0.2)  # no event says that the threads sleep
 
         def child():
             lost(first)
@@ -251,7 +249,7 @@ def test_threads_that_waited_are_gone_and_others_have_their_stacks(server: WebSe
     assert run(forking(program), gate.url()).fine() == []
 
 
-def test_who_is_told_may_use_the_http_and_close_it(server: WebServer) -> None:
+def test_done_callback_of_lost_promise_may_use_http(server: WebServer) -> None:
     gate = server.gate()
     program = """
         url, gate = sys.argv[1:]
@@ -277,12 +275,12 @@ def test_who_is_told_may_use_the_http_and_close_it(server: WebServer) -> None:
     assert run(forking(program), server.url(), gate.url()).fine() == []
 
 
-def test_what_an_http_had_closed_before_the_fork_is_not_closed_again(server: WebServer) -> None:
+def test_child_does_not_close_reused_descriptors(server: WebServer) -> None:
     program = """
         http = Http()
         check(sys.argv[1])
         http.close()
-        files = [open(os.devnull) for _ in range(20)]  # they have the numbers of what was closed
+        files = [open(os.devnull) for _ in range(20)]  # with the numbers of closed descriptors
 
         def child():
             for file in files:
@@ -297,7 +295,7 @@ def test_what_an_http_had_closed_before_the_fork_is_not_closed_again(server: Web
     assert run(forking(program), server.url()).fine() == []
 
 
-def test_a_child_may_fork_in_turn(tls_h1_server: WebServer, authority: Authority) -> None:
+def test_child_of_fork_may_fork_again(tls_h1_server: WebServer, authority: Authority) -> None:
     program = """
         url, authority = sys.argv[1:]
         http = Http(ca_certs=authority)
@@ -317,10 +315,10 @@ def test_a_child_may_fork_in_turn(tls_h1_server: WebServer, authority: Authority
     assert len(set(ports)) == 4
 
 
-# Where it happens
+# Places of a fork
 
 
-def test_while_a_callback_runs(server: WebServer) -> None:
+def test_fork_while_callback_runs_loses_its_promise(server: WebServer) -> None:
     program = """
         http = Http()
         runs, goes_on = threading.Event(), threading.Event()
@@ -339,7 +337,7 @@ def test_while_a_callback_runs(server: WebServer) -> None:
     assert run(forking(program), server.url()).fine() == []
 
 
-def test_within_a_callback(server: WebServer) -> None:
+def test_fork_in_callback_works_on_both_sides(server: WebServer) -> None:
     program = """
         url = sys.argv[1]
         http = Http(max_workers=1)
@@ -366,7 +364,7 @@ def test_within_a_callback(server: WebServer) -> None:
     assert run(forking(program), server.url()).fine() == []
 
 
-def test_within_a_done_callback(server: WebServer) -> None:
+def test_fork_in_done_callback_works_on_both_sides(server: WebServer) -> None:
     program = """
         url = sys.argv[1]
         http = Http(max_workers=1)
@@ -381,7 +379,7 @@ def test_within_a_done_callback(server: WebServer) -> None:
     assert run(forking(program), server.url()).fine() == []
 
 
-def test_within_a_signal_handler_while_its_thread_waits(server: WebServer) -> None:
+def test_fork_in_signal_handler_loses_awaited_promise(server: WebServer) -> None:
     gate = server.gate()
     program = """
         http = Http()
@@ -408,7 +406,7 @@ def test_within_a_signal_handler_while_its_thread_waits(server: WebServer) -> No
         assert running.ended().fine() == ["200"]
 
 
-def test_from_several_threads_while_others_make_requests(
+def test_forks_in_many_threads_during_requests_work(
     server: WebServer, tls_h1_server: WebServer, authority: Authority
 ) -> None:
     program = """
@@ -445,10 +443,10 @@ def test_from_several_threads_while_others_make_requests(
     assert run(forking(program), *urls, authority.pem).fine() == []
 
 
-# What it leaves
+# After a fork
 
 
-def test_forks_leave_nothing_open_in_the_parent(
+def test_forks_leave_no_descriptor_in_parent(
     tls_h1_server: WebServer, authority: Authority
 ) -> None:
     program = """
@@ -474,12 +472,12 @@ pid = os.fork()
 if not pid:
     signal.alarm(CHILD_PATIENCE)
     os.close(writer)
-    os.read(reader, 1)  # lives as long as its parent
+    os.read(reader, 1)  # until the parent ends
     sys.exit()
 """
 
 
-def test_a_connection_that_the_parent_ends_is_over_though_the_child_lives(
+def test_parent_closes_connection_despite_living_child(
     server: WebServer, raw_server: RawServers
 ) -> None:
     scripted = raw_server([head, until_closed])
@@ -492,7 +490,7 @@ def test_a_connection_that_the_parent_ends_is_over_though_the_child_lives(
         running.ended().fine()
 
 
-def test_what_comes_on_such_a_connection_does_not_keep_the_parent_busy(
+def test_late_answer_on_cancelled_connection_keeps_parent_idle(
     server: WebServer, raw_server: RawServers
 ) -> None:
     scripted = raw_server([head, lambda peer: peer.server.closing.wait(0.2), send(OK)])
@@ -540,7 +538,9 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_in_processes_of_multiprocessing(method: str, server: WebServer, tmp_path: Path) -> None:
+def test_requests_work_in_multiprocessing_pools(
+    method: str, server: WebServer, tmp_path: Path
+) -> None:
     script = tmp_path / "pool.py"
     script.write_text(POOL)
     command = [*python("")[: 1 + len(STRICT)], str(script), method, server.url("/bytes/")]
@@ -548,7 +548,7 @@ def test_in_processes_of_multiprocessing(method: str, server: WebServer, tmp_pat
         assert program.ended() == Ended(0, [], "")
 
 
-def test_a_process_of_multiprocessing_finishes_its_queue(server: WebServer) -> None:
+def test_multiprocessing_process_finishes_its_queue(server: WebServer) -> None:
     program = """
         import multiprocessing
         http = Http(max_workers=1)

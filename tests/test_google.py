@@ -1,8 +1,8 @@
-"""Google's clients for Python, as they are, do with asynchttp what they do with httplib2.
+"""Google's unchanged Python clients work with asynchttp as with httplib2.
 
-They are google-api-python-client and google-auth-httplib2, against a server that speaks as Google's
-do. Rules: each test passes with httplib2 itself too, but for those of threads, which httplib2 does
-not allow to share an Http; nothing of the clients is replaced but their own stubs for sleeping.
+The clients are google-api-python-client and google-auth-httplib2; the server speaks like Google's.
+Rules: each test passes with httplib2, too, except the tests with threads, which may not share
+httplib2's Http. The clients are changed only at their own stubs for sleeping.
 """
 
 import io
@@ -52,37 +52,39 @@ SCAN = pattern(0, 1000)
 NOTHING = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 Made: TypeAlias = Any
-"""What Google's clients return. Any: they are not typed, and a service is made as it runs."""
+"""Results of Google's clients. Any: untyped, and services are created at run time."""
 
 
-class Client(NamedTuple):
-    """An Http for Google's clients, and how their functions are called with it."""
+class HttpAndCall(NamedTuple):
+    """An Http for Google's clients, and the way to call their functions with this Http."""
 
     http: httplib2.Http
     call: Callable[..., Made]
 
 
-def _in_place(function: Callable[..., Made], /, *args: object, **kwargs: object) -> Made:
+def _call_directly(function: Callable[..., Made], /, *args: object, **kwargs: object) -> Made:
     return function(*args, **kwargs)
 
 
-def _submitted(
+def _submit_and_wait(
     http: Http, function: Callable[..., Made], /, *args: object, **kwargs: object
 ) -> Made:
     return http.submit(function, *args, **kwargs).result(PATIENCE)
 
 
-def _client(form: str, authority: str) -> Client:
+def _make_client(form: str, authority: str) -> HttpAndCall:
     if form == "httplib2":
-        return Client(httplib2.Http(timeout=PATIENCE, ca_certs=authority), _in_place)
+        return HttpAndCall(httplib2.Http(timeout=PATIENCE, ca_certs=authority), _call_directly)
     http = Http(timeout=PATIENCE, ca_certs=authority, blocking=form != "lazy")
-    return Client(http, partial(_submitted, http) if form == "submit" else _in_place)
+    return HttpAndCall(
+        http, partial(_submit_and_wait, http) if form == "submit" else _call_directly
+    )
 
 
 @pytest.fixture(params=["httplib2", "blocking", "submit"])
-def client(request: pytest.FixtureRequest, authority_file: str) -> Iterator[Client]:
-    """With 308 no redirect, as Google's own `build_http` has it: it says to go on uploading."""
-    client = _client(request.param, authority_file)
+def client(request: pytest.FixtureRequest, authority_file: str) -> Iterator[HttpAndCall]:
+    """A client without 308 as a redirect, as in Google's `build_http`: 308 means "go on"."""
+    client = _make_client(request.param, authority_file)
     client.http.redirect_codes = client.http.redirect_codes - {308}
     with closing(client.http):
         yield client
@@ -91,19 +93,19 @@ def client(request: pytest.FixtureRequest, authority_file: str) -> Iterator[Clie
 every_form = pytest.mark.parametrize(
     "client", ["httplib2", "blocking", "submit", "lazy"], indirect=True
 )
-"""The lazy form too: it does where a client looks at what it got before it goes on."""
+"""With the lazy form: enough if a client looks at each answer before going on."""
 
 
 @pytest.fixture
 def google(request: pytest.FixtureRequest, authority: Authority) -> Iterator[GoogleServer]:
-    """Over plain TCP, unless the test says otherwise."""
+    """A server over plain TCP, unless parametrized as "https"."""
     secured = getattr(request, "param", "http") == "https"
     with GoogleServer(local(authority) if secured else None) as server:
         yield server
 
 
 plain_and_tls = pytest.mark.parametrize("google", ["http", "https"], indirect=True)
-"""Over TLS as well, as Google's are; asynchttp speaks HTTP/2 there."""
+"""With TLS, as at Google; asynchttp speaks HTTP/2 over TLS."""
 
 
 @pytest.fixture
@@ -112,13 +114,13 @@ def library(google: GoogleServer) -> Library:
 
 
 @pytest.fixture
-def service(google: GoogleServer, client: Client) -> Made:
+def service(google: GoogleServer, client: HttpAndCall) -> Made:
     return build_from_document(google.document(), http=client.http)
 
 
 @pytest.fixture
 def shared(google: GoogleServer, authority_file: str) -> Iterator[tuple[Http, Made]]:
-    """One blocking Http, and the one service object that all threads share."""
+    """A blocking Http and a service object, both shared by all threads."""
     with Http(timeout=PATIENCE, ca_certs=authority_file, blocking=True) as http:
         yield http, build_from_document(google.document(), http=http)
 
@@ -128,8 +130,8 @@ def shared(google: GoogleServer, authority_file: str) -> Iterator[tuple[Http, Ma
 
 @plain_and_tls
 @every_form
-def test_a_call_sends_json_and_gets_json(
-    google: GoogleServer, service: Made, client: Client
+def test_google_call_sends_and_returns_json(
+    google: GoogleServer, service: Made, client: HttpAndCall
 ) -> None:
     made = client.call(service.books().insert(body={"title": "Emma"}).execute)
     assert made == {"id": made["id"], "title": "Emma"} == google.library.books[made["id"]]
@@ -144,7 +146,9 @@ def test_a_call_sends_json_and_gets_json(
 
 
 @every_form
-def test_a_list_is_read_page_by_page(library: Library, service: Made, client: Client) -> None:
+def test_google_list_is_read_page_by_page(
+    library: Library, service: Made, client: HttpAndCall
+) -> None:
     titles = [f"Volume {number}" for number in range(7)]
     for title in titles:
         library.add(title)
@@ -157,7 +161,9 @@ def test_a_list_is_read_page_by_page(library: Library, service: Made, client: Cl
 
 
 @every_form
-def test_a_call_that_answers_nothing(library: Library, service: Made, client: Client) -> None:
+def test_google_delete_with_empty_answer_works(
+    library: Library, service: Made, client: HttpAndCall
+) -> None:
     client.call(service.books().delete(id=library.add("Emma")).execute)
     assert library.books == {}
 
@@ -168,8 +174,8 @@ def test_a_call_that_answers_nothing(library: Library, service: Made, client: Cl
     ("status", "reason", "message"),
     [(404, "notFound", "No such book"), (403, "forbidden", "Not for you")],
 )
-def test_an_error_says_what_the_server_says(
-    library: Library, service: Made, client: Client, status: int, reason: str, message: str
+def test_google_error_has_status_and_reason(
+    library: Library, service: Made, client: HttpAndCall, status: int, reason: str, message: str
 ) -> None:
     library.answer_next(problem(status, reason, message))
     with pytest.raises(HttpError) as caught:
@@ -179,9 +185,7 @@ def test_an_error_says_what_the_server_says(
     assert [each["reason"] for each in error.error_details] == [reason]
 
 
-def test_a_service_is_built_from_what_the_server_says_of_itself(
-    google: GoogleServer, client: Client
-) -> None:
+def test_google_service_is_built_by_discovery(google: GoogleServer, client: HttpAndCall) -> None:
     url = google.url("/discovery/library/v1")
     service = client.call(
         build,
@@ -195,7 +199,7 @@ def test_a_service_is_built_from_what_the_server_says_of_itself(
     assert client.call(service.books().list().execute) == {"items": []}
 
 
-def test_a_callback_sees_the_response(service: Made, client: Client) -> None:
+def test_google_response_callback_gets_response(service: Made, client: HttpAndCall) -> None:
     seen: list[httplib2.Response] = []
     request = service.books().list()
     request.add_response_callback(seen.append)
@@ -203,17 +207,19 @@ def test_a_callback_sees_the_response(service: Made, client: Client) -> None:
     assert [(each.status, each["content-type"]) for each in seen] == [(200, "application/json")]
 
 
-def test_a_service_closes_its_http_which_goes_on(google: GoogleServer, client: Client) -> None:
+def test_http_works_after_google_service_closes_it(
+    google: GoogleServer, client: HttpAndCall
+) -> None:
     for _ in range(2):
         with build_from_document(google.document(), http=client.http) as service:
             assert client.call(service.books().list().execute) == {"items": []}
 
 
-# Headers and methods, patched into the Http
+# Headers and methods, patched into the Http by Google's clients
 
 
 @every_form
-def test_a_user_agent_is_set_for_every_request(google: GoogleServer, client: Client) -> None:
+def test_set_user_agent_works_for_requests(google: GoogleServer, client: HttpAndCall) -> None:
     http = set_user_agent(client.http, "reader/1.0")
     service = build_from_document(google.document(), http=http)
     client.call(service.books().list().execute)
@@ -221,8 +227,8 @@ def test_a_user_agent_is_set_for_every_request(google: GoogleServer, client: Cli
 
 
 @every_form
-def test_a_user_agent_is_set_for_a_connection_of_another_type(
-    google: GoogleServer, client: Client
+def test_set_user_agent_works_with_connection_type(
+    google: GoogleServer, client: HttpAndCall
 ) -> None:
     http, kind = set_user_agent(client.http, "reader/1.0"), httplib2.HTTPConnectionWithTimeout
     response, _ = client.call(http.request, google.url(BOOKS), connection_type=kind)
@@ -231,18 +237,18 @@ def test_a_user_agent_is_set_for_a_connection_of_another_type(
 
 
 @every_form
-def test_patch_goes_through_a_tunnel(google: GoogleServer, client: Client) -> None:
+def test_tunnel_patch_sends_patch_as_post(google: GoogleServer, client: HttpAndCall) -> None:
     http = tunnel_patch(client.http)
     client.call(http.request, google.url(BOOKS), "PATCH", "{}", {"content-type": "text/x"})
     sent = google.received.wait_for(1)[0]
     assert (sent.method, sent.header("x-http-method-override")) == ("POST", "PATCH")
 
 
-# Trying again
+# Retries
 
 
-def _retrying(request: Made) -> tuple[Made, list[float]]:
-    """The request, which notes for how long it would sleep."""
+def _record_sleeps(request: Made) -> tuple[Made, list[float]]:
+    """The request without sleeping, and the list of recorded sleeping times."""
     slept: list[float] = []
     request._sleep, request._rand = slept.append, lambda: 1.0
     return request, slept
@@ -253,47 +259,49 @@ def _retrying(request: Made) -> tuple[Made, list[float]]:
     [UNAVAILABLE, problem(429, "tooMany", "Slowly"), problem(403, "rateLimitExceeded", "Slowly")],
     ids=["503", "429", "403"],
 )
-def test_what_may_pass_is_tried_again(
-    google: GoogleServer, service: Made, client: Client, answer: Answer
+def test_google_call_is_retried_after_temporary_error(
+    google: GoogleServer, service: Made, client: HttpAndCall, answer: Answer
 ) -> None:
     google.library.answer_next(answer, answer)
-    request, slept = _retrying(service.books().list())
+    request, slept = _record_sleeps(service.books().list())
     assert client.call(request.execute, num_retries=2) == {"items": []}
     assert (slept, len(google.received)) == ([2.0, 4.0], 3)
 
 
-def test_what_does_not_pass_is_an_error_at_last(
-    google: GoogleServer, service: Made, client: Client
+def test_google_call_fails_after_last_retry(
+    google: GoogleServer, service: Made, client: HttpAndCall
 ) -> None:
     google.library.answer_next(*[UNAVAILABLE] * 3)
-    request, slept = _retrying(service.books().list())
+    request, slept = _record_sleeps(service.books().list())
     with pytest.raises(HttpError, match="503"):
         client.call(request.execute, num_retries=2)
     assert (slept, len(google.received)) == ([2.0, 4.0], 3)
 
 
-def test_a_body_is_sent_again(google: GoogleServer, service: Made, client: Client) -> None:
+def test_google_retry_sends_body_again(
+    google: GoogleServer, service: Made, client: HttpAndCall
+) -> None:
     google.library.answer_next(UNAVAILABLE)
-    request, _ = _retrying(service.books().insert(body={"title": "Emma"}))
+    request, _ = _record_sleeps(service.books().insert(body={"title": "Emma"}))
     client.call(request.execute, num_retries=1)
     assert [each.body for each in google.received] == [b'{"title": "Emma"}'] * 2
 
 
-def test_a_connection_that_is_refused_is_tried_again(client: Client) -> None:
+def test_google_call_is_retried_after_refused_connection(client: HttpAndCall) -> None:
     with socket.socket() as bound, ThreadPoolExecutor(1) as server:
         bound.settimeout(PATIENCE)
         bound.bind(("127.0.0.1", 0))
-        service = build_from_document(document(_root(bound)), http=client.http)
-        request, _ = _retrying(service.books().list())
-        request._sleep = lambda _: _open(bound, server)
+        service = build_from_document(document(_url_of(bound)), http=client.http)
+        request, _ = _record_sleeps(service.books().list())
+        request._sleep = lambda _: _listen_and_answer(bound, server)
         assert client.call(request.execute, num_retries=1) == {}
 
 
-def _root(bound: socket.socket) -> str:
+def _url_of(bound: socket.socket) -> str:
     return f"http://127.0.0.1:{bound.getsockname()[1]}/"
 
 
-def _open(bound: socket.socket, server: Executor) -> None:
+def _listen_and_answer(bound: socket.socket, server: Executor) -> None:
     bound.listen()
     server.submit(_answer_once, bound)
 
@@ -305,40 +313,40 @@ def _answer_once(listening: socket.socket) -> None:
         peer.sendall(NOTHING)
 
 
-def test_a_connection_that_is_always_refused_is_an_error_at_last(
-    refused: str, client: Client
-) -> None:
+def test_google_call_to_dead_port_fails_after_retries(refused: str, client: HttpAndCall) -> None:
     service = build_from_document(document(refused), http=client.http)
-    request, slept = _retrying(service.books().list())
+    request, slept = _record_sleeps(service.books().list())
     with pytest.raises(ConnectionRefusedError):
         client.call(request.execute, num_retries=2)
     assert slept == [2.0, 4.0]
 
 
-def test_a_connection_that_breaks_off_is_tried_again(
-    raw_server: RawServers, client: Client
+def test_google_call_is_retried_after_connection_reset(
+    raw_server: RawServers, client: HttpAndCall
 ) -> None:
     breaks = [[head, reset] for _ in range(httplib2.RETRIES)]
     server = raw_server(*breaks, [head, send(NOTHING)])
     service = build_from_document(document(server.url()), http=client.http)
-    request, slept = _retrying(service.books().list())
+    request, slept = _record_sleeps(service.books().list())
     assert client.call(request.execute, num_retries=1) == {}
     assert (slept, len(server.heads)) == ([2.0], httplib2.RETRIES + 1)
 
 
-# Many in one request
+# Batches
 
 
-class Answered(dict[str, tuple[Made, Made]]):
-    """What a batch calls back: by the request's id what it got, or its error."""
+class BatchAnswers(dict[str, tuple[Made, Made]]):
+    """A callback for batches; by request id, holds the answer and the error."""
 
     def __call__(self, name: str, answer: Made, error: Made) -> None:
         self[name] = (answer, error)
 
 
 @plain_and_tls
-def test_a_batch_is_one_request(google: GoogleServer, service: Made, client: Client) -> None:
-    book, answered = google.library.add("Emma"), Answered()
+def test_google_batch_is_sent_as_one_request(
+    google: GoogleServer, service: Made, client: HttpAndCall
+) -> None:
+    book, answered = google.library.add("Emma"), BatchAnswers()
     batch = service.new_batch_http_request(callback=answered)
     batch.add(service.books().get(id=book), request_id="there")
     batch.add(service.books().get(id="none"), request_id="missing")
@@ -362,18 +370,22 @@ def _chunks(scan: bytes = SCAN) -> MediaIoBaseUpload:
 
 
 def _ranges(google: GoogleServer) -> list[str | None]:
-    """Which part of the whole each request brought."""
+    """The content range of each request."""
     return [each.header("content-range") for each in google.received]
 
 
-def test_a_scan_goes_with_its_book(library: Library, service: Made, client: Client) -> None:
+def test_google_upload_in_one_request_works(
+    library: Library, service: Made, client: HttpAndCall
+) -> None:
     media = MediaIoBaseUpload(io.BytesIO(SCAN), "image/png")
     book = client.call(_insert(service, media).execute)
     assert (book["title"], library.scans[book["id"]]) == ("Emma", SCAN)
 
 
 @plain_and_tls
-def test_a_scan_goes_in_chunks(google: GoogleServer, service: Made, client: Client) -> None:
+def test_google_upload_in_chunks_reports_progress(
+    google: GoogleServer, service: Made, client: HttpAndCall
+) -> None:
     request, book, progress = _insert(service, _chunks()), None, []
     while book is None:
         status, book = client.call(request.next_chunk)
@@ -390,8 +402,8 @@ def test_a_scan_goes_in_chunks(google: GoogleServer, service: Made, client: Clie
 
 
 @plain_and_tls
-def test_a_large_file_goes_in_chunks(
-    library: Library, service: Made, client: Client, tmp_path: Path
+def test_google_upload_of_large_file_works(
+    library: Library, service: Made, client: HttpAndCall, tmp_path: Path
 ) -> None:
     scan = pattern(0, 2_500_000)
     (tmp_path / "scan.png").write_bytes(scan)
@@ -400,13 +412,15 @@ def test_a_large_file_goes_in_chunks(
     assert library.scans[book["id"]] == scan
 
 
-def test_an_empty_scan_goes_in_chunks(library: Library, service: Made, client: Client) -> None:
+def test_google_upload_of_empty_file_works(
+    library: Library, service: Made, client: HttpAndCall
+) -> None:
     book = client.call(_insert(service, _chunks(b"")).execute)
     assert library.scans[book["id"]] == b""
 
 
-def test_an_upload_that_broke_off_goes_on_where_the_server_is(
-    google: GoogleServer, service: Made, client: Client
+def test_google_upload_resumes_at_position_of_server(
+    google: GoogleServer, service: Made, client: HttpAndCall
 ) -> None:
     request = _insert(service, _chunks())
     client.call(request.next_chunk)
@@ -418,27 +432,29 @@ def test_an_upload_that_broke_off_goes_on_where_the_server_is(
     assert _ranges(google)[2:5] == ["bytes 300-599/1000", "bytes */1000", "bytes 300-599/1000"]
 
 
-def test_the_beginning_of_an_upload_is_tried_again(
-    google: GoogleServer, service: Made, client: Client
+def test_google_upload_retries_its_first_request(
+    google: GoogleServer, service: Made, client: HttpAndCall
 ) -> None:
     google.library.answer_next(UNAVAILABLE)
-    request, slept = _retrying(_insert(service, _chunks()))
+    request, slept = _record_sleeps(_insert(service, _chunks()))
     book = client.call(request.execute, num_retries=1)
     assert (slept, google.library.scans[book["id"]]) == ([2.0], SCAN)
 
 
-class Unstreamed(MediaIoBaseUpload):  # type: ignore[misc]  # what it derives from is not typed
-    """Gives its chunks as bytes: of those that it gives as a stream Google's client sends a second
-    time only what is left, which is nothing.
+class UploadWithoutStream(MediaIoBaseUpload):  # type: ignore[misc]  # the base class is untyped
+    """Gives chunks as bytes. A chunk given as a stream is read to its end by the first sending, so
+    that Google's client would send nothing the second time.
     """
 
     def has_stream(self) -> bool:
         return False
 
 
-def test_a_chunk_is_sent_again(google: GoogleServer, service: Made, client: Client) -> None:
-    media = Unstreamed(io.BytesIO(SCAN), "image/png", chunksize=600, resumable=True)
-    request, slept = _retrying(_insert(service, media))
+def test_google_upload_sends_failed_chunk_again(
+    google: GoogleServer, service: Made, client: HttpAndCall
+) -> None:
+    media = UploadWithoutStream(io.BytesIO(SCAN), "image/png", chunksize=600, resumable=True)
+    request, slept = _record_sleeps(_insert(service, media))
     client.call(request.next_chunk)
     google.library.answer_next(UNAVAILABLE)
     book = client.call(request.execute, num_retries=1)
@@ -446,7 +462,7 @@ def test_a_chunk_is_sent_again(google: GoogleServer, service: Made, client: Clie
     assert _ranges(google)[2:] == ["bytes 600-999/1000"] * 2
 
 
-def test_308_is_a_redirect_for_who_does_not_say_otherwise(service: Made, client: Client) -> None:
+def test_308_of_google_upload_is_redirect_by_default(service: Made, client: HttpAndCall) -> None:
     client.http.redirect_codes = httplib2.Http().redirect_codes
     with pytest.raises(httplib2.RedirectMissingLocation):
         client.call(_insert(service, _chunks()).execute)
@@ -455,23 +471,27 @@ def test_308_is_a_redirect_for_who_does_not_say_otherwise(service: Made, client:
 # Downloads
 
 
-def _downloaded(client: Client, request: Made, num_retries: int = 0) -> bytes:
+def _download(client: HttpAndCall, request: Made, num_retries: int = 0) -> bytes:
     file, done = io.BytesIO(), False
-    loading, _ = _retrying(MediaIoBaseDownload(file, request, chunksize=300))
+    loading, _ = _record_sleeps(MediaIoBaseDownload(file, request, chunksize=300))
     while not done:
         _, done = client.call(loading.next_chunk, num_retries=num_retries)
     return file.getvalue()
 
 
-def test_a_scan_comes_in_one_piece(library: Library, service: Made, client: Client) -> None:
+def test_google_download_in_one_request_works(
+    library: Library, service: Made, client: HttpAndCall
+) -> None:
     request = service.books().get_media(id=library.add("Emma", SCAN))
     assert client.call(request.execute) == SCAN
 
 
 @plain_and_tls
-def test_a_scan_comes_in_chunks(google: GoogleServer, service: Made, client: Client) -> None:
+def test_google_download_in_chunks_works(
+    google: GoogleServer, service: Made, client: HttpAndCall
+) -> None:
     request = service.books().get_media(id=google.library.add("Emma", SCAN))
-    assert _downloaded(client, request) == SCAN
+    assert _download(client, request) == SCAN
     assert [each.header("range") for each in google.received] == [
         "bytes=0-299",
         "bytes=300-599",
@@ -480,24 +500,28 @@ def test_a_scan_comes_in_chunks(google: GoogleServer, service: Made, client: Cli
     ]
 
 
-def test_an_empty_scan_comes_in_chunks(library: Library, service: Made, client: Client) -> None:
+def test_google_download_of_empty_file_works(
+    library: Library, service: Made, client: HttpAndCall
+) -> None:
     request = service.books().get_media(id=library.add("Emma"))
-    assert _downloaded(client, request) == b""
+    assert _download(client, request) == b""
 
 
-def test_a_chunk_is_fetched_again(library: Library, service: Made, client: Client) -> None:
+def test_google_download_fetches_failed_chunk_again(
+    library: Library, service: Made, client: HttpAndCall
+) -> None:
     request = service.books().get_media(id=library.add("Emma", SCAN))
     library.answer_next(UNAVAILABLE)
-    assert _downloaded(client, request, num_retries=1) == SCAN
+    assert _download(client, request, num_retries=1) == SCAN
 
 
 # Tokens
 
 
-def _authorized(
+def _authorize(
     google: GoogleServer, http: httplib2.Http, token: str | None = "expired", **said: str
 ) -> Made:
-    """The Http with such credentials, where the server takes none but new tokens."""
+    """`http` with credentials, at a server that accepts only new tokens."""
     google.library.tokens = set()
     known = {
         "token_uri": google.url("/token"),
@@ -510,13 +534,13 @@ def _authorized(
 
 
 def _tokens(google: GoogleServer) -> list[tuple[str, str | None]]:
-    """Where each request went, and with which token."""
+    """The path and token of each request."""
     return [(each.target.split("?")[0], each.header("authorization")) for each in google.received]
 
 
 @plain_and_tls
-def test_a_token_that_expired_is_refreshed(google: GoogleServer, client: Client) -> None:
-    http = _authorized(google, client.http)
+def test_expired_google_token_is_refreshed(google: GoogleServer, client: HttpAndCall) -> None:
+    http = _authorize(google, client.http)
     service = build_from_document(google.document(), http=http)
     assert client.call(service.books().list().execute) == {"items": []}
     assert client.call(service.books().list().execute) == {"items": []}
@@ -529,42 +553,46 @@ def test_a_token_that_expired_is_refreshed(google: GoogleServer, client: Client)
     ]
 
 
-def test_a_first_token_is_fetched_before_the_call(google: GoogleServer, client: Client) -> None:
-    http = _authorized(google, client.http, token=None)
+def test_missing_google_token_is_fetched_before_call(
+    google: GoogleServer, client: HttpAndCall
+) -> None:
+    http = _authorize(google, client.http, token=None)
     client.call(build_from_document(google.document(), http=http).books().list().execute)
     assert _tokens(google) == [("/token", None), (BOOKS, f"Bearer {http.credentials.token}")]
 
 
-def test_a_refresh_that_is_refused_is_an_error(google: GoogleServer, client: Client) -> None:
-    http = _authorized(google, client.http, refresh_token="revoked")
+def test_refused_google_token_refresh_raises_error(
+    google: GoogleServer, client: HttpAndCall
+) -> None:
+    http = _authorize(google, client.http, refresh_token="revoked")
     service = build_from_document(google.document(), http=http)
     with pytest.raises(RefreshError, match="invalid_grant"):
         client.call(service.books().list().execute)
 
 
-def test_a_refresh_that_breaks_off_is_an_error(
-    google: GoogleServer, raw_server: RawServers, client: Client
+def test_broken_google_token_refresh_raises_error(
+    google: GoogleServer, raw_server: RawServers, client: HttpAndCall
 ) -> None:
     elsewhere = raw_server([record])
-    http = _authorized(google, client.http, token_uri=elsewhere.url("/token"))
+    http = _authorize(google, client.http, token_uri=elsewhere.url("/token"))
     service = build_from_document(google.document(), http=http)
     with pytest.raises(TransportError):
         client.call(service.books().list().execute)
     assert [each.split(b" HTTP")[0] for each in set(elsewhere.heads)] == [b"POST /token"]
 
 
-def test_a_body_is_rewound_for_the_new_token(google: GoogleServer, client: Client) -> None:
-    http, body = _authorized(google, client.http), io.BytesIO(b'{"title": "Emma"}')
+def test_google_token_refresh_rewinds_body(google: GoogleServer, client: HttpAndCall) -> None:
+    http, body = _authorize(google, client.http), io.BytesIO(b'{"title": "Emma"}')
     headers = {"content-length": "17"}
     response, _ = client.call(http.request, google.url(BOOKS), "POST", body, headers)
     assert response.status == 200
     assert [each.body for each in google.received if each.target == BOOKS] == [body.getvalue()] * 2
 
 
-# Google's client makes an httplib2.Http of its own for this, and does not close it.
+# For batches, Google's client makes an httplib2.Http without closing it.
 @pytest.mark.filterwarnings("ignore:.*<socket.socket:pytest.PytestUnraisableExceptionWarning")
-def test_a_batch_refreshes_its_token_once(google: GoogleServer, client: Client) -> None:
-    http, answered = _authorized(google, client.http), Answered()
+def test_google_batch_refreshes_token_once(google: GoogleServer, client: HttpAndCall) -> None:
+    http, answered = _authorize(google, client.http), BatchAnswers()
     service = build_from_document(google.document(), http=http)
     batch = service.new_batch_http_request(callback=answered)
     for _ in range(3):
@@ -574,8 +602,8 @@ def test_a_batch_refreshes_its_token_once(google: GoogleServer, client: Client) 
     assert [path for path, _ in _tokens(google)].count("/token") == 1
 
 
-def test_an_upload_refreshes_its_token(google: GoogleServer, client: Client) -> None:
-    http = _authorized(google, client.http)
+def test_google_upload_refreshes_its_token(google: GoogleServer, client: HttpAndCall) -> None:
+    http = _authorize(google, client.http)
     http.redirect_codes = http.redirect_codes - {308}
     service = build_from_document(google.document(), http=http)
     book = client.call(_insert(service, _chunks()).execute)
@@ -586,8 +614,8 @@ def test_an_upload_refreshes_its_token(google: GoogleServer, client: Client) -> 
 
 
 @contextmanager
-def _all_at_once(library: Library) -> Iterator[None]:
-    """No call is answered before so many have come."""
+def _answer_all_at_once(library: Library) -> Iterator[None]:
+    """Answer no call before THREADS calls have arrived."""
     gate = library.gate = library.new_gate()
     try:
         yield
@@ -596,8 +624,8 @@ def _all_at_once(library: Library) -> Iterator[None]:
         gate.open()
 
 
-def _write_and_read(service: Made, thread: int) -> bool:
-    """Whether what one thread writes is what it reads, call by call."""
+def _reads_own_writes(service: Made, thread: int) -> bool:
+    """Whether a thread reads, call by call, the titles that the thread has written."""
     titles = [f"Volume {thread}.{number}" for number in range(5)]
     books = [_insert_and_get(service, title) for title in titles]
     return [book["title"] for book in books] == titles
@@ -609,9 +637,11 @@ def _insert_and_get(service: Made, title: str) -> Made:
 
 
 @plain_and_tls
-def test_twenty_threads_share_one_service(google: GoogleServer, shared: tuple[Http, Made]) -> None:
-    with ThreadPoolExecutor(THREADS) as threads, _all_at_once(google.library):
-        agreed = threads.map(partial(_write_and_read, shared[1]), range(THREADS))
+def test_twenty_threads_share_google_service(
+    google: GoogleServer, shared: tuple[Http, Made]
+) -> None:
+    with ThreadPoolExecutor(THREADS) as threads, _answer_all_at_once(google.library):
+        agreed = threads.map(partial(_reads_own_writes, shared[1]), range(THREADS))
     assert list(agreed) == [True] * THREADS
     assert len(google.library.books) == 5 * THREADS
     version = "2" if google.url().startswith("https") else "1.1"
@@ -619,42 +649,44 @@ def test_twenty_threads_share_one_service(google: GoogleServer, shared: tuple[Ht
 
 
 @plain_and_tls
-def test_twenty_threads_upload_and_download(
+def test_twenty_threads_share_google_uploads_and_downloads(
     google: GoogleServer, shared: tuple[Http, Made]
 ) -> None:
     http, service = shared
     http.redirect_codes = http.redirect_codes - {308}
 
-    def there_and_back(thread: int) -> bool:
+    def upload_and_download(thread: int) -> bool:
         scan = pattern(thread, thread + 1000)
         book = _insert(service, _chunks(scan)).execute()
-        client = Client(http, _in_place)
-        return _downloaded(client, service.books().get_media(id=book["id"])) == scan
+        client = HttpAndCall(http, _call_directly)
+        return _download(client, service.books().get_media(id=book["id"])) == scan
 
     with ThreadPoolExecutor(THREADS) as threads:
-        assert list(threads.map(there_and_back, range(THREADS))) == [True] * THREADS
+        assert list(threads.map(upload_and_download, range(THREADS))) == [True] * THREADS
 
 
 @plain_and_tls
-def test_twenty_threads_share_one_token(google: GoogleServer, shared: tuple[Http, Made]) -> None:
-    http = _authorized(google, shared[0])
+def test_twenty_threads_share_google_token(google: GoogleServer, shared: tuple[Http, Made]) -> None:
+    http = _authorize(google, shared[0])
     service = build_from_document(google.document(), http=http)
     with ThreadPoolExecutor(THREADS) as threads:
-        agreed = threads.map(partial(_write_and_read, service), range(THREADS))
+        agreed = threads.map(partial(_reads_own_writes, service), range(THREADS))
         assert list(agreed) == [True] * THREADS
 
 
 @plain_and_tls
-def test_calls_are_submitted_all_at_once(google: GoogleServer, shared: tuple[Http, Made]) -> None:
+def test_submitted_google_calls_run_at_once(
+    google: GoogleServer, shared: tuple[Http, Made]
+) -> None:
     http, service = shared
     books = [google.library.add(f"Volume {number}") for number in range(THREADS)]
-    with _all_at_once(google.library):
+    with _answer_all_at_once(google.library):
         promises = [http.submit(service.books().get(id=book).execute) for book in books]
     assert [promise.result(PATIENCE)["id"] for promise in promises] == books
 
 
 @pytest.mark.parametrize("limit", [1, 3])
-def test_more_calls_are_submitted_than_there_are_workers(google: GoogleServer, limit: int) -> None:
+def test_more_submitted_google_calls_than_workers_succeed(google: GoogleServer, limit: int) -> None:
     books = [google.library.add(f"Volume {number}") for number in range(THREADS)]
     with Http(timeout=PATIENCE, blocking=True, max_workers=limit) as http:
         service = build_from_document(google.document(), http=http)
@@ -662,7 +694,7 @@ def test_more_calls_are_submitted_than_there_are_workers(google: GoogleServer, l
         assert [promise.result(PATIENCE)["id"] for promise in promises] == books
 
 
-def test_an_error_of_a_submitted_call_is_raised_by_its_result(shared: tuple[Http, Made]) -> None:
+def test_result_of_submitted_google_call_raises_error(shared: tuple[Http, Made]) -> None:
     http, service = shared
     promise = http.submit(service.books().get(id="none").execute)
     with pytest.raises(HttpError, match="404"):

@@ -1,13 +1,14 @@
-"""Random histories of an Http that several threads share, against a simple model.
+"""Random histories of an Http shared by several threads, checked against a simple model.
 
-The threads ask, cancel, look, and answer what waits, in any order; callbacks ask for more, and some
-wait for that. In the end all that still waits is answered. Whatever the history was:
+The threads make requests, cancel, look, and answer waiting transfers, in any order. Callbacks make
+further requests; some wait for the answers. At the end, all waiting transfers are answered.
+Every history must have these properties:
 
-- Each promise ends once: cancelled, if `cancel` said so, or else as its last answer says.
-- The callback has run once, or not at all for what was cancelled; functions for the end ran once.
-- No more transfers were under way than `max_workers`.
-- With one slot, requests of one thread begin in the order in which they were made.
-- Nothing is pending, and all slots are there.
+- Each promise ends once: cancelled, if `cancel` returned true, or else as the last answer says.
+- Callbacks ran once, or never if cancelled; done-callbacks ran once.
+- At most `max_workers` transfers were under way.
+- With a single slot, requests of a thread begin in the order of their making.
+- In the end, no request is pending, and all slots are free.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from asynchttp import Promise
 from tests.scripted import HOST, REFUSED, STALE, ScriptedHttp, ScriptedServer, ScriptedTransfer
 from tests.servers.seen import PATIENCE
 
-# What a player may do.
+# Moves of a player
 
 
 class Ask(NamedTuple):
-    """Make a request; `asks`: how many more the callback makes, which `waits` for them, or not."""
+    """Make a request. The callback makes `asks` more requests, and perhaps `waits`."""
 
     has_callback: bool = False
     follows: bool = False
@@ -41,7 +42,7 @@ class Ask(NamedTuple):
 
 class Cancel(NamedTuple):
     which: int
-    """Of the requests that there are."""
+    """Index into the requests made so far, modulo their number."""
 
 
 class Look(NamedTuple):
@@ -49,7 +50,7 @@ class Look(NamedTuple):
 
 
 class End(NamedTuple):
-    """End a transfer that waits."""
+    """End a waiting transfer."""
 
     which: int
     how: str
@@ -69,16 +70,16 @@ moves: st.SearchStrategy[Move] = st.one_of(
 histories = st.lists(st.lists(moves, min_size=1, max_size=40), min_size=1, max_size=3)
 
 
-# The model.
+# The model
 
 
 @dataclass(eq=False)
-class Asked:
-    """A request, and what has been seen of it."""
+class RequestRecord:
+    """A request, and all observations of the request."""
 
     promise: Promise
     thread: str
-    """Who has made it; empty for callbacks."""
+    """The thread that made the request; empty for callbacks."""
     has_callback: bool
     calls: list[Promise] = field(default_factory=list)
     ends: list[object] = field(default_factory=list)
@@ -86,7 +87,7 @@ class Asked:
     cancels: list[bool] = field(default_factory=list)
 
     def check(self, last: tuple[int, str] | None) -> None:
-        """`last`: number and kind of the last end of a transfer that was taken."""
+        """`last`: number and kind of the last accepted end of a transfer."""
         assert self.promise.done()
         assert self.ends == [self.promise]
         if self.promise.cancelled():
@@ -113,12 +114,12 @@ class Asked:
 
 
 class Game:
-    """The Http that all players share, and all that they have asked for."""
+    """The shared Http, and all requests of the players."""
 
     def __init__(self, limit: int) -> None:
         self.server = ScriptedServer()
         self.http: ScriptedHttp = self.server.http(max_workers=limit)
-        self.asked: list[Asked] = []
+        self.asked: list[RequestRecord] = []
         self.taken: dict[Promise, tuple[int, str]] = {}
         self._lock = threading.Lock()
 
@@ -137,9 +138,9 @@ class Game:
     def ask(self, move: Ask, name: str) -> Promise:
         calls: list[Promise] = []
         callback = self._callback(move, calls) if move.has_callback else None
-        with self._lock:  # so that the list has the order in which they are made
+        with self._lock:  # `asked` keeps the order of making
             promise = self.http.request(HOST, callback=callback)
-            asked = Asked(promise, name, move.has_callback, calls)
+            asked = RequestRecord(promise, name, move.has_callback, calls)
             self.asked.append(asked)
         promise.add_done_callback(asked.ends.append)
         if move.follows:
@@ -181,10 +182,10 @@ class Game:
         self.server.answer_rest(lambda transfer: self.end(transfer, "answer"))
         self.http.close()
 
-    # What holds of each history.
+    # The properties
 
     def check(self) -> None:
-        with self._lock:  # whoever has answered last has noted that
+        with self._lock:  # the last answer has been recorded by now
             taken = dict(self.taken)
         for asked in self.asked:
             asked.check(taken.get(asked.promise))
@@ -212,13 +213,13 @@ class Game:
 
 
 def look(promise: Promise) -> None:
-    """At what there is."""
+    """Look at the response, if any."""
     if promise.done() and not promise.cancelled() and promise.exception() is None:
         assert promise.response.status == 200
 
 
 @pytest.fixture(scope="module", autouse=True)
-def threads_change_often() -> Iterator[None]:
+def frequent_thread_switches() -> Iterator[None]:
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     yield
@@ -227,9 +228,7 @@ def threads_change_often() -> Iterator[None]:
 
 @given(histories=histories, limit=st.integers(1, 3))
 @settings(max_examples=300)
-def test_each_request_ends_once_and_as_the_model_says(
-    histories: list[list[Move]], limit: int
-) -> None:
+def test_random_histories_end_as_model_says(histories: list[list[Move]], limit: int) -> None:
     game = Game(limit)
     with ThreadPoolExecutor(len(histories)) as threads:
         names = [f"thread {number}" for number in range(len(histories))]

@@ -1,6 +1,6 @@
 """httplib2's own test suite passes with asynchttp's Http in place of httplib2's, in both forms.
 
-Its tests are fetched (tests/suite); each form runs in a pytest of its own, both at the same time.
+The suite is fetched (tests/suite); each form runs in a separate pytest, both at the same time.
 """
 
 import os
@@ -13,17 +13,17 @@ import pytest
 from tests.suite.distribution import NotFetchedError, fetched_suite
 from tests.suite.run import Report, Run
 
-pytestmark = pytest.mark.timeout(150)  # they sleep for 20 s, and the machine may be busy
+pytestmark = pytest.mark.timeout(150)  # the suite sleeps for 20 s, and the machine may be busy
 
 FORMS = ("blocking", "lazy")
 PASS_ON_HTTPLIB2 = 510
-"""So many of its tests pass on httplib2 0.32 itself."""
+"""The number of tests that pass with httplib2 0.32 itself."""
 MAKE_REQUESTS = 90
-"""At least so many of them do."""
+"""The least number of tests that make requests."""
 PROPER_WAYS = {"libcurl", "cache", "connection_type"}
 MOST_EXCEPTIONS = 8
 
-CANNOT = {
+EXPECTED_FAILURES = {
     "test_https.py::test_max_tls_version": "asks httplib2's own socket for its cipher",
     "test_https.py::test_not_trusted_ca": "its server waits for an alert: libcurl sends none, since"
     " it judges a certificate after the handshake",
@@ -59,33 +59,37 @@ def report(request: pytest.FixtureRequest, runs: dict[str, Run]) -> Report:
     return runs[request.param].report()
 
 
-def test_all_pass_but_those_that_cannot(report: Report) -> None:
-    unexpected = {name: text for name, text in report.failed.items() if name not in CANNOT}
+def test_httplib2_suite_passes_except_expected_failures(report: Report) -> None:
+    unexpected = {
+        name: text for name, text in report.failed.items() if name not in EXPECTED_FAILURES
+    }
     if unexpected:
         pytest.fail("\n\n".join([*unexpected, *unexpected.values()]), pytrace=False)
-    assert set(report.failed) == set(CANNOT), "one that cannot, can; or is gone"
-    assert len(report.passed) + len(CANNOT) >= PASS_ON_HTTPLIB2
+    assert set(report.failed) == set(EXPECTED_FAILURES), "an expected failure passes, or is gone"
+    assert len(report.passed) + len(EXPECTED_FAILURES) >= PASS_ON_HTTPLIB2
 
 
-def test_those_that_cannot_are_few() -> None:
-    assert len(CANNOT) <= MOST_EXCEPTIONS
+def test_expected_failures_are_few() -> None:
+    assert len(EXPECTED_FAILURES) <= MOST_EXCEPTIONS
 
 
-def test_every_request_went_through_libcurl(report: Report) -> None:
-    """But for those that the cache answered, and those with a `connection_type`."""
+def test_httplib2_suite_makes_requests_by_libcurl(report: Report) -> None:
+    """Exceptions: answers of the cache, and requests with a `connection_type`."""
     assert not {way: names for way, names in report.ways.items() if way not in PROPER_WAYS}
     assert len(set(report.ways["libcurl"])) >= MAKE_REQUESTS
 
 
-def test_the_watch_sees_the_sockets_of_httplib2(suite: Path, tmp_path: Path) -> None:
+def test_suite_plugin_detects_sockets_of_httplib2(suite: Path, tmp_path: Path) -> None:
     with Run(suite, "plain", tmp_path, "-k", "test_get_is_default_method") as run:
         only = "test_http.py::test_get_is_default_method"
         assert run.report() == Report([only], {}, {"sockets": [only]})
 
 
-def test_what_is_missing_without_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetching_suite_without_index_raises_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     with pytest.raises(NotFetchedError, match="could not be fetched"):
         fetched_suite(tmp_path)
-    assert not list(tmp_path.iterdir()), "what is not whole would be taken for it the next time"
+    assert not list(tmp_path.iterdir()), "a partial suite would be used the next time"

@@ -1,4 +1,4 @@
-"""The guard of instructions per request: it counts, compares and says why it does not."""
+"""The guard of instructions per request counts, compares, and gives a reason for skipping."""
 
 import socket
 import subprocess
@@ -18,7 +18,7 @@ BEFORE = Record(asynchttp=1000, bare=500, on="a test")
 
 @pytest.fixture
 def valgrind(tmp_path: Path) -> Path:
-    """One that counts a thousand, and seven for each request."""
+    """A valgrind that counts a thousand instructions, and seven for each request."""
     script = tmp_path / "valgrind"
     script.write_text(
         '#!/bin/sh\nshift 2; "$@" || exit; for last; do :; done\n'
@@ -29,22 +29,22 @@ def valgrind(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["asynchttp", "bare"])
-def test_a_request_costs_the_slope(name: str, valgrind: Path) -> None:
+def test_instructions_per_request_are_the_slope(name: str, valgrind: Path) -> None:
     assert per_request(valgrind, name, AT_ONCE, 3 * AT_ONCE) == 7
 
 
-def test_a_client_that_fails_is_reported(valgrind: Path) -> None:
+def test_instructions_guard_reports_failed_client(valgrind: Path) -> None:
     with pytest.raises(RuntimeError, match=r"absent failed: (.|\n)*No module named"):
         per_request(valgrind, "absent", AT_ONCE, 2 * AT_ONCE)
 
 
-def test_a_valgrind_that_does_not_count_is_reported(valgrind: Path) -> None:
+def test_instructions_guard_reports_missing_count(valgrind: Path) -> None:
     valgrind.write_text("#!/bin/sh\n")
     with pytest.raises(RuntimeError, match="did not say"):
         per_request(valgrind, "bare", AT_ONCE, 2 * AT_ONCE)
 
 
-def test_the_server_answers_all_at_once_or_none() -> None:
+def test_lockstep_server_answers_all_at_once() -> None:
     command = [sys.executable, "-m", "bench.instructions.lockstep", "2"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=PROJECT, stdin=pipe, stdout=pipe, text=True) as server:
@@ -71,26 +71,26 @@ def test_the_server_answers_all_at_once_or_none() -> None:
         (899, 0, "more than 10% down. If that is as it should be, record it: make"),
     ],
 )
-def test_a_tenth_more_fails(
+def test_guard_fails_beyond_ten_percent_change(
     now: int, status: int, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert guard.judge(Record(now, 500, "a test"), BEFORE) == status
     assert words in capsys.readouterr().out
 
 
-def test_another_build_is_pointed_out(capsys: pytest.CaptureFixture[str]) -> None:
+def test_guard_points_out_different_build(capsys: pytest.CaptureFixture[str]) -> None:
     assert guard.judge(BEFORE, BEFORE) == 0
     assert "another build" not in capsys.readouterr().out
     assert guard.judge(Record(1000, 500, "another"), BEFORE) == 0
     assert "another build" in capsys.readouterr().out
 
 
-def test_without_a_record_it_says_how_to_make_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_guard_without_record_says_how_to_record(capsys: pytest.CaptureFixture[str]) -> None:
     assert guard.judge(BEFORE, None) == 0
     assert f"Nothing is recorded for {platform_key()}" in capsys.readouterr().out
 
 
-def test_without_valgrind_it_says_so(
+def test_guard_without_valgrind_is_skipped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(guard, "find_valgrind", lambda: None)
@@ -98,12 +98,12 @@ def test_without_valgrind_it_says_so(
     assert "Skipped" in capsys.readouterr().out
 
 
-def test_a_new_record_leaves_the_others(tmp_path: Path) -> None:
+def test_new_record_keeps_records_of_other_platforms(tmp_path: Path) -> None:
     path = tmp_path / "recorded.json"
     path.write_text('{"CPython 2.7 pdp11": {"asynchttp": 2, "bare": 1, "on": "paper"}}')
     write(path, BEFORE)
     assert read(path) == {"CPython 2.7 pdp11": Record(2, 1, "paper"), platform_key(): BEFORE}
 
 
-def test_the_record_can_be_read() -> None:
+def test_committed_record_can_be_read() -> None:
     assert all(record.asynchttp > record.bare > 0 for record in read(RECORDED).values())

@@ -1,8 +1,8 @@
-"""Nothing is left: no thread, no descriptor, and no object that waits for the garbage collector.
+"""No leaks: no thread, no descriptor, and no object that waits for the garbage collector.
 
-Threads and descriptors are counted in programs of their own, since the servers have some too. The
-core's thread, one worker and their descriptors are there before the first count; other workers end
-when they have been idle for a while.
+Threads and descriptors are counted in separate programs, away from those of the servers. The core's
+thread, a worker and their descriptors exist before the first count; further workers end after some
+idle time.
 """
 
 import gc
@@ -35,7 +35,7 @@ def descriptors():
             found[fd] = os.readlink(f"/proc/self/fd/{fd}")
     return found
 
-def threads():  # those in C, too
+def threads():  # including threads in C
     return len(os.listdir("/proc/self/task"))
 
 def is_as_before():
@@ -52,12 +52,12 @@ def use(number):
 with make() as first:
     first.request(plain)
 before = descriptors()
-assert threads() == 3, threading.enumerate()  # the main one, the core's, a worker
+assert threads() == 3, threading.enumerate()  # main thread, core, worker
 for number in range(100):
     use(number)
 patience = time.monotonic() + 10
 while not is_as_before() and time.monotonic() < patience:
-    time.sleep(0.01)  # no event says when idle workers end, and connections that nobody waits for
+    time.sleep(0.01)  # no event says when idle workers and dropped connections end
 assert is_as_before(), (threads(), threading.enumerate(), len(before), descriptors())
 """
 
@@ -72,7 +72,7 @@ USES = {
     for _ in range(5):
         http.request(plain, callback=lambda promise: http.request(plain).response.status)
     """,
-    "functions that follow": "http.request(plain).then(lambda response, content: response)",
+    "then": "http.request(plain).then(lambda response, content: response)",
     "TLS": "http.request(tls).response.status",
     "large answers": "http.request(plain.replace('echo', 'bytes/100000')).content[0]",
     "failures": "http.request(refused).exception(); http.request('nothing').exception()",
@@ -92,7 +92,7 @@ USES = {
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts what /proc shows")
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
-def test_a_hundred_https_leave_no_thread_and_no_descriptor(
+def test_hundred_https_leave_no_thread_or_descriptor(
     use: str, server: WebServer, tls_server: WebServer, refused: str, authority: Authority
 ) -> None:
     urls = (server.url(), server.gate().url(), tls_server.url(), refused)
@@ -111,14 +111,14 @@ patience = time.monotonic() + 10
 while len(os.listdir("/proc/self/task")) != 4 and time.monotonic() < patience:
     time.sleep(0.01)
 time.sleep(5 * asynchttp.dispatch.workers.IDLE)  # nothing happens meanwhile
-say(len(os.listdir("/proc/self/task")))  # the main one, the core's, the callback's, a worker
+say(len(os.listdir("/proc/self/task")))  # main thread, core, callback's worker, idle worker
 sys.stdin.readline()
 promise.result()
 """
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts what /proc shows")
-def test_of_the_idle_workers_one_waits_for_events_however_many_are_blocked(
+def test_single_idle_worker_stays_beside_blocked_worker(
     server: WebServer,
 ) -> None:
     gate = server.gate()
@@ -135,15 +135,15 @@ def test_of_the_idle_workers_one_waits_for_events_however_many_are_blocked(
 
 @pytest.fixture(autouse=True)
 def no_collector() -> Iterator[None]:
-    """What goes, goes by itself."""
+    """Objects must be freed without the garbage collector."""
     gc.collect()
     gc.disable()
     yield
     gc.enable()
 
 
-def goes(thing: object) -> threading.Event:
-    """Set when `thing` has gone."""
+def when_freed(thing: object) -> threading.Event:
+    """An event set when `thing` is freed."""
     gone = threading.Event()
     weakref.finalize(thing, gone.set).atexit = False
     return gone
@@ -162,26 +162,26 @@ LOOKS: dict[str, Callable[[Promise], object]] = {
 }
 
 
-def keep_itself(promise: Promise) -> None:
+def make_cycle(promise: Promise) -> None:
     promise.me = promise
 
 
-def keep_itself_in_its_response(promise: Promise) -> None:
+def make_cycle_through_response(promise: Promise) -> None:
     promise.response.me = promise
 
 
-@pytest.mark.parametrize("tie", [keep_itself, keep_itself_in_its_response])
-def test_the_collector_finds_a_promise_in_a_cycle(
+@pytest.mark.parametrize("tie", [make_cycle, make_cycle_through_response])
+def test_collector_frees_promise_in_cycle(
     server: WebServer, tie: Callable[[Promise], None]
 ) -> None:
-    """Promises that were only made are unknown to the collector."""
+    """Unobserved promises are unknown to the collector."""
     with Http() as http:
-        http.request(server.url()).result(PATIENCE)  # the next one begins by the same plan
+        http.request(server.url()).result(PATIENCE)  # the next request reuses the plan
         promise = http.request(server.url())
         assert promise.wait(PATIENCE)
         assert not gc.is_tracked(promise)
         tie(promise)
-        gone = goes(promise)
+        gone = when_freed(promise)
         del promise
         assert not gone.is_set()
         gc.collect()
@@ -208,7 +208,7 @@ REQUESTS: dict[str, Callable[[Http, WebServer], Promise]] = {
 
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
-def test_a_promise_goes_when_it_is_dropped(
+def test_dropped_promise_is_freed_at_once(
     look: Callable[[Promise], object],
     request_: Callable[[Http, WebServer], Promise],
     server: WebServer,
@@ -216,13 +216,13 @@ def test_a_promise_goes_when_it_is_dropped(
     with Http() as http:
         promise = request_(http, server)
         look(promise)
-        gone = goes(promise)
+        gone = when_freed(promise)
         del promise
         assert gone.wait(PATIENCE)
 
 
-def test_a_promise_that_was_sent_twice_goes_when_it_is_dropped(raw_server: RawServers) -> None:
-    """Of many kept connections one is tried, and then a new one."""
+def test_dropped_promise_of_resent_request_is_freed(raw_server: RawServers) -> None:
+    """The request fails on a kept connection, and is sent again on a new connection."""
     count = 14
     all_connected = threading.Barrier(count)
 
@@ -235,52 +235,52 @@ def test_a_promise_that_was_sent_twice_goes_when_it_is_dropped(raw_server: RawSe
             each.result()
         promise = http.request(server.url())
         assert promise.response.status == 200
-        gone = goes(promise)
+        gone = when_freed(promise)
         del promise
         assert gone.wait(PATIENCE)
     assert len(server.heads) == count + 2
 
 
-def test_so_does_one_that_was_dropped_before_it_was_answered(server: WebServer) -> None:
+def test_promise_dropped_before_answer_is_freed(server: WebServer) -> None:
     gate = server.gate()
     with Http() as http:
-        gone = goes(http.request(gate.url()))
+        gone = when_freed(http.request(gate.url()))
         gate.arrived.wait_for(1)
         assert not gone.is_set()
         gate.open()
         assert gone.wait(PATIENCE)
 
 
-def test_so_does_one_that_was_cancelled(server: WebServer) -> None:
+def test_dropped_cancelled_promise_is_freed(server: WebServer) -> None:
     gate = server.gate()
     with Http(max_workers=1) as http:
         promises = [http.request(gate.url()) for _ in range(2)]
         gate.arrived.wait_for(1)
-        gone = [goes(promise) for promise in promises]
+        gone = [when_freed(promise) for promise in promises]
         for promise in promises:
             assert promise.cancel()
         del promise, promises
         assert all(each.wait(PATIENCE) for each in gone)
 
 
-def test_so_does_one_that_failed_and_its_failure_is_reported(
+def test_dropped_failed_promise_is_freed_and_reported(
     refused: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Http() as http:
         promise = http.request(refused)
         promise.wait()
-        gone = goes(promise)
+        gone = when_freed(promise)
         del promise
         assert gone.wait(PATIENCE)
     assert "nobody looked" in caplog.text
 
 
-def test_the_pair_outlives_its_promise_and_goes_when_it_is_dropped(server: WebServer) -> None:
+def test_pair_outlives_promise_and_is_freed(server: WebServer) -> None:
     with Http() as http:
         promise = http.request(server.url("/bytes/3"))
         response, content = promise
         assert (response.status, len(content)) == (200, 3)
-        gone = [goes(promise), goes(response), goes(content)]
+        gone = [when_freed(promise), when_freed(response), when_freed(content)]
         del promise
         assert gone[0].wait(PATIENCE)
         assert (response.status, len(content)) == (200, 3)
@@ -288,7 +288,7 @@ def test_the_pair_outlives_its_promise_and_goes_when_it_is_dropped(server: WebSe
         assert all(each.wait(PATIENCE) for each in gone)
 
 
-def test_what_a_callback_keeps_goes_with_it(server: WebServer) -> None:
+def test_callback_kept_by_response_is_freed(server: WebServer) -> None:
     class Kept:
         def __call__(self, promise: Promise) -> None:
             promise.response.kept = self
@@ -297,37 +297,36 @@ def test_what_a_callback_keeps_goes_with_it(server: WebServer) -> None:
         callback = Kept()
         promise = http.request(server.url(), callback=callback)
         assert promise.response.kept is callback
-        gone = goes(callback)
+        gone = when_freed(callback)
         del callback, promise
         assert gone.wait(PATIENCE)
 
 
-def test_an_http_goes_when_it_is_dropped(server: WebServer) -> None:
+def test_dropped_http_is_freed_at_once(server: WebServer) -> None:
     http = Http()
     http.request(server.url()).result()
-    gone = goes(http)
+    gone = when_freed(http)
     del http
     assert gone.is_set()
 
 
-def test_an_http_that_is_closed_keeps_nothing_of_its_work(raw_server: RawServers) -> None:
+def test_closed_http_keeps_no_promise(raw_server: RawServers) -> None:
     http = Http(max_workers=1)
     server = raw_server([head, send(OK)])
-    gone = [goes(http.request(server.url())) for _ in range(20)]
+    gone = [when_freed(http.request(server.url())) for _ in range(20)]
     http.close()
     assert all(each.wait(PATIENCE) for each in gone)
 
 
-def test_ten_thousand_timeouts_leave_nothing_behind(server: WebServer) -> None:
-    """A timer that is not needed any more keeps nothing alive."""
+def test_timers_of_ended_requests_keep_no_promise(server: WebServer) -> None:
     with Http(timeout=1000) as http:
-        gone = [goes(http.request(server.url())) for _ in range(100)]
+        gone = [when_freed(http.request(server.url())) for _ in range(100)]
         assert all(each.wait(PATIENCE) for each in gone)
 
 
 @pytest.mark.parametrize("path", ["/bytes/100000", "/bytes/100000?chunked=1"])
-def test_a_body_belongs_to_who_asked_for_it_alone(path: str, server: WebServer) -> None:
-    """The Http, which keeps much for the next request, keeps nothing of it."""
+def test_content_is_referenced_by_caller_only(path: str, server: WebServer) -> None:
+    """The Http keeps much for the next request, but no reference to the content."""
     with Http(blocking=True) as http:
         for _ in range(3):
             _, content = http.request(server.url(path))
@@ -335,7 +334,7 @@ def test_a_body_belongs_to_who_asked_for_it_alone(path: str, server: WebServer) 
             assert sys.getrefcount(content) == sys.getrefcount(mine)
 
 
-def test_a_cancelled_promise_keeps_no_frame(server: WebServer) -> None:
+def test_cancelled_promise_keeps_no_frame_alive(server: WebServer) -> None:
     class Local:
         pass
 
@@ -343,7 +342,7 @@ def test_a_cancelled_promise_keeps_no_frame(server: WebServer) -> None:
         local = Local()
         with pytest.raises(CancelledError):
             promise.result()
-        return goes(local)
+        return when_freed(local)
 
     with Http() as http:
         promise = http.request(server.gate().url())

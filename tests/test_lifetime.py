@@ -1,8 +1,8 @@
-"""Beginning and end of an Http within a program: `close`, `with`, and being dropped.
+"""Start and end of an Http within a program: `close`, `with`, and being dropped.
 
-What is pending is finished, or cancelled if asked for; then no connection is left, and the Http
-works again. An Http may be closed from anywhere. Threads belong to the process, not to an Http: a
-worker that is idle ends after a while, but for one.
+`close` finishes pending requests, or cancels the requests if told to. Afterwards no connection is
+left, and the Http works again. Any code may close an Http. Threads belong to the process, not to an
+Http: idle workers end after a while, except the last worker.
 """
 
 import concurrent.futures
@@ -35,13 +35,13 @@ ROUNDS = 200
 
 
 def threads() -> set[threading.Thread]:
-    """Those of asynchttp; the servers have theirs."""
+    """The threads of asynchttp; the servers have other threads."""
     return {each for each in threading.enumerate() if each.name.startswith("asynchttp")}
 
 
 @pytest.fixture(autouse=True)
-def no_thread_is_left(idle_workers_end: None) -> Iterator[None]:
-    """Whatever the test does, all threads end but one worker."""
+def only_one_worker_is_left(idle_workers_end: None) -> Iterator[None]:
+    """After every test, all threads end, except a single worker."""
     others = threads() - workers_now()
     yield
     until_one_worker_is_left()
@@ -53,7 +53,7 @@ def no_thread_is_left(idle_workers_end: None) -> Iterator[None]:
 # Closing
 
 
-def test_close_waits_for_what_is_pending_and_all_that_follows(scripted: ScriptedServer) -> None:
+def test_close_waits_for_pending_and_following_requests(scripted: ScriptedServer) -> None:
     http = scripted.http(max_workers=2)
     told: list[str] = []
 
@@ -76,7 +76,7 @@ def test_close_waits_for_what_is_pending_and_all_that_follows(scripted: Scripted
     assert sorted(told) == ["followed", HOST + "/last", "late"]
 
 
-def test_close_can_cancel_instead(server: WebServer) -> None:
+def test_close_can_cancel_pending_requests(server: WebServer) -> None:
     gate = server.gate()
     http = Http(max_workers=2)
     promises = [http.request(gate.url(str(number))) for number in range(6)]
@@ -89,7 +89,7 @@ def test_close_can_cancel_instead(server: WebServer) -> None:
     assert len(server.received) == 2
 
 
-def test_close_waits_for_the_callback_that_runs_even_when_it_cancels(
+def test_cancelling_close_waits_for_running_callback(
     scripted: ScriptedServer,
 ) -> None:
     runs, may_end, ended = threading.Event(), threading.Event(), threading.Event()
@@ -111,9 +111,7 @@ def test_close_waits_for_the_callback_that_runs_even_when_it_cancels(
     assert running.response.status == 200
 
 
-def test_all_workers_end_when_they_are_idle_but_for_one(
-    server: WebServer, tls_server: WebServer
-) -> None:
+def test_idle_workers_end_except_last_worker(server: WebServer, tls_server: WebServer) -> None:
     http = Http(disable_ssl_certificate_validation=True, max_workers=4)
     ran = Seen[threading.Thread]()
     for url in (server.url(), tls_server.url(), server.url("/coded/gzip?zeros=1000000")):
@@ -129,24 +127,24 @@ def test_all_workers_end_when_they_are_idle_but_for_one(
     assert [each for each in threading.enumerate() if each.name == last.name] == [last]
 
 
-def lasting() -> list[threading.Thread]:
-    """All threads but the log's, which ends when what earlier tests left has been written."""
+def lasting_threads() -> list[threading.Thread]:
+    """All threads except the log's, which ends once the records of earlier tests are written."""
     return [each for each in threading.enumerate() if each.name != "asynchttp log"]
 
 
-def test_all_https_share_the_workers(server: WebServer) -> None:
+def test_all_https_share_same_workers(server: WebServer) -> None:
     until_one_worker_is_left()
-    before = lasting()
+    before = lasting_threads()
     https = [Http() for _ in range(10)]
     for http in https:
         assert http.request(server.url()).response.status == 200
-        assert lasting() == before
+        assert lasting_threads() == before
     for http in https:
         http.close()
-    assert lasting() == before
+    assert lasting_threads() == before
 
 
-def test_close_ends_the_connections(raw_server: RawServers) -> None:
+def test_close_closes_idle_connections(raw_server: RawServers) -> None:
     server = raw_server([head, send(OK), until_closed])
     http = Http()
     assert http.request(server.url()).response.status == 200
@@ -154,14 +152,14 @@ def test_close_ends_the_connections(raw_server: RawServers) -> None:
     server.closed.wait_for(1)
 
 
-def test_an_http_can_be_used_again_after_close(server: WebServer) -> None:
+def test_closed_http_can_be_used_again(server: WebServer) -> None:
     http = Http()
     for _ in range(3):
         assert http.request(server.url()).response.status == 200
         http.close()
 
 
-def test_close_may_be_called_when_there_is_nothing_to_close(server: WebServer) -> None:
+def test_close_without_requests_does_nothing(server: WebServer) -> None:
     http = Http()
     http.close()
     http.request(server.url()).result()
@@ -170,13 +168,13 @@ def test_close_may_be_called_when_there_is_nothing_to_close(server: WebServer) -
     http.close(cancel_futures=True)
 
 
-def test_with_closes_at_its_end(server: WebServer) -> None:
+def test_with_statement_closes_at_end(server: WebServer) -> None:
     with Http(max_workers=1) as http:
         promises = [http.request(server.url()) for _ in range(5)]
     assert all(promise.done() for promise in promises)
 
 
-def test_with_closes_after_an_exception(server: WebServer) -> None:
+def test_with_statement_closes_after_exception(server: WebServer) -> None:
     http = Http()
 
     def fail() -> None:
@@ -190,16 +188,16 @@ def test_with_closes_after_an_exception(server: WebServer) -> None:
     assert promises[0].done()
 
 
-# From anywhere
+# Closing from anywhere
 
 
-def test_close_in_a_callback_of_its_own(server: WebServer) -> None:
+def test_close_in_own_callback_does_not_hang(server: WebServer) -> None:
     http = Http(max_workers=2)
     closing = [http.request(server.url(), callback=lambda _: http.close()) for _ in range(5)]
     assert all(promise.response.status == 200 for promise in closing)
 
 
-def test_close_in_a_callback_cancels_the_others(scripted: ScriptedServer) -> None:
+def test_close_in_callback_can_cancel_other_requests(scripted: ScriptedServer) -> None:
     http = scripted.http(max_workers=2)
     others = [http.request(HOST)]
     closing = http.request(HOST, callback=lambda _: http.close(cancel_futures=True))
@@ -212,7 +210,7 @@ def test_close_in_a_callback_cancels_the_others(scripted: ScriptedServer) -> Non
     assert (http.pending, len(scripted.arrived)) == (0, 2)
 
 
-def test_close_in_a_callback_of_another_http_waits(server: WebServer) -> None:
+def test_close_in_callback_of_other_http_waits(server: WebServer) -> None:
     other = Http()
     seen: list[bool] = []
 
@@ -227,7 +225,7 @@ def test_close_in_a_callback_of_another_http_waits(server: WebServer) -> None:
 
 
 @pytest.mark.parametrize("is_done", [False, True], ids=["callback", "done-callback"])
-def test_close_in_a_callback_lends_its_slot_to_what_it_waits_for(
+def test_close_in_callback_lends_slot_to_pending_requests(
     server: WebServer, is_done: bool
 ) -> None:
     http, other = Http(max_workers=1), Http()
@@ -254,7 +252,7 @@ def test_close_in_a_callback_lends_its_slot_to_what_it_waits_for(
             promise.cancel()
 
 
-def test_close_in_a_function_that_follows_or_is_called_when_done(server: WebServer) -> None:
+def test_close_in_then_or_done_callback_does_not_hang(server: WebServer) -> None:
     http = Http()
     promise = http.request(server.url())
     closed = threading.Event()
@@ -264,7 +262,7 @@ def test_close_in_a_function_that_follows_or_is_called_when_done(server: WebServ
     assert closed.wait(PATIENCE)
 
 
-def test_close_from_many_threads_at_once(server: WebServer) -> None:
+def test_close_in_many_threads_at_once_works(server: WebServer) -> None:
     http = Http()
     for _ in range(20):
         promises = [http.request(server.url(), callback=lambda p: p.response) for _ in range(10)]
@@ -273,8 +271,8 @@ def test_close_from_many_threads_at_once(server: WebServer) -> None:
         assert all(promise.done() for promise in promises)
 
 
-def test_close_while_other_threads_go_on(server: WebServer) -> None:
-    """Each close comes back, though there is always somebody who uses the Http."""
+def test_close_returns_while_other_threads_make_requests(server: WebServer) -> None:
+    """Each close returns, though requests never cease."""
     http = Http()
     over, statuses = threading.Event(), Seen[int]()
 
@@ -295,7 +293,7 @@ def test_close_while_other_threads_go_on(server: WebServer) -> None:
     http.close()
 
 
-def test_close_in_a_signal_handler(server: WebServer) -> None:
+def test_close_in_signal_handler_finishes_requests(server: WebServer) -> None:
     http = Http()
     seen: list[bool] = []
 
@@ -315,8 +313,8 @@ def test_close_in_a_signal_handler(server: WebServer) -> None:
     http.close()
 
 
-class Closing:
-    """Closes an Http when the garbage collector finds it."""
+class ClosingGarbage:
+    """Closes an Http in its finalizer; only the garbage collector can find the cycle."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
@@ -327,7 +325,7 @@ class Closing:
 
 
 def collect() -> None:
-    """All the garbage that there is; `gc.collect` does nothing while another thread collects."""
+    """Collect all garbage; `gc.collect` does nothing while another thread collects."""
     here, collected = threading.get_ident(), threading.Event()
 
     def note(phase: str, info: dict[str, int]) -> None:
@@ -341,7 +339,7 @@ def collect() -> None:
 
 
 @pytest.fixture
-def eager_collector() -> Iterator[None]:
+def frequent_collections() -> Iterator[None]:
     """The garbage collector runs all the time, in every thread."""
     before = gc.get_threshold()
     gc.set_threshold(3, 1, 1)
@@ -350,32 +348,32 @@ def eager_collector() -> Iterator[None]:
     collect()
 
 
-def test_close_by_the_garbage_collector_does_not_wait(server: WebServer) -> None:
-    """For whatever thread it came between may be needed."""
+def test_close_in_finalizer_does_not_wait(server: WebServer) -> None:
+    """The interrupted thread may be needed for the answers."""
     gate = server.gate()
     http = Http()
     promise = http.request(gate.url("late"))
     gate.arrived.wait_for(1)
-    Closing(http)
+    ClosingGarbage(http)
     collect()
     assert not promise.done()
     gate.open()
     assert promise.result()[1] == b"late"
 
 
-@pytest.mark.usefixtures("eager_collector")
-def test_close_by_the_garbage_collector_wherever_it_runs(server: WebServer) -> None:
+@pytest.mark.usefixtures("frequent_collections")
+def test_close_in_finalizers_anywhere_harms_no_request(server: WebServer) -> None:
     http = Http(max_workers=4)
     for _ in range(ROUNDS):
-        Closing(http)
-        promise = http.request(server.url(), callback=lambda p: Closing(http) and p.response)
+        ClosingGarbage(http)
+        promise = http.request(server.url(), callback=lambda p: ClosingGarbage(http) and p.response)
         assert promise.response.status == 200
         assert http.request(server.url("/status/404")).response["status"] == "404"
     http.close()
 
 
-@pytest.mark.usefixtures("eager_collector")
-def test_dropped_in_a_cycle_wherever_the_garbage_collector_runs(server: WebServer) -> None:
+@pytest.mark.usefixtures("frequent_collections")
+def test_http_in_collected_cycle_finishes_requests(server: WebServer) -> None:
     for _ in range(ROUNDS):
         http = Http()
         vars(http)["itself"] = http
@@ -384,7 +382,7 @@ def test_dropped_in_a_cycle_wherever_the_garbage_collector_runs(server: WebServe
         assert promise.response.status == 200
 
 
-def test_close_in_a_signal_handler_that_comes_while_a_thread_waits(server: WebServer) -> None:
+def test_close_in_signal_handler_during_wait_finishes_request(server: WebServer) -> None:
     gate = server.gate()
     http = Http()
     seen: list[bool] = []
@@ -397,14 +395,14 @@ def test_close_in_a_signal_handler_that_comes_while_a_thread_waits(server: WebSe
     before = signal.signal(signal.SIGUSR1, close)
     try:
         waiting = http.request(gate.url())
-        threading.Thread(target=signal_main_when_it_waits).start()
+        threading.Thread(target=signal_waiting_main).start()
         assert waiting.response.status == 200
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert seen == [True]
 
 
-def test_close_in_a_signal_handler_that_comes_just_before_a_thread_waits(server: WebServer) -> None:
+def test_close_in_signal_handler_before_wait_finishes_request(server: WebServer) -> None:
     gate = server.gate()
     http = Http()
     seen: list[bool] = []
@@ -433,7 +431,7 @@ def test_close_in_a_signal_handler_that_comes_just_before_a_thread_waits(server:
 IN_A_COLLECTION = """
     import ctypes, functools, gc
 
-    class Strikes:  # in functions of C only: in others the handler would run at once
+    class Strikes:  # in C, since Python code would run the handler at once
         __del__ = staticmethod(functools.partial(ctypes.CDLL(None)["raise"], signal.SIGINT))
 
     def collect():
@@ -450,15 +448,15 @@ IN_A_COLLECTION = """
 """
 
 
-def test_ctrl_c_while_garbage_is_collected_is_not_lost() -> None:
+def test_ctrl_c_during_garbage_collection_is_raised() -> None:
     assert run(IN_A_COLLECTION).fine() == ["interrupted"]
 
 
-def signal_main_when_it_waits() -> None:
-    """For a promise; sooner, it would be in the middle of asynchttp's code."""
+def signal_waiting_main() -> None:
+    """Signal the main thread while waiting for a promise, in no other code of asynchttp."""
     main = threading.main_thread().ident or 0
     while sys._current_frames()[main].f_code is not LeanFuture._wait_here.__code__:
-        time.sleep(0)  # there is no event for it
+        time.sleep(0)  # no event says when the main thread waits
     signal_main()
 
 
@@ -466,7 +464,7 @@ def signal_main() -> None:
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
 
-def test_with_of_a_subclass_waits_too(server: WebServer) -> None:
+def test_with_statement_of_subclass_waits(server: WebServer) -> None:
     class Mine(Http):
         def close(self, cancel_futures: bool = False) -> None:
             super().close(cancel_futures)
@@ -476,16 +474,16 @@ def test_with_of_a_subclass_waits_too(server: WebServer) -> None:
     assert promise.done()
 
 
-# Interrupted
+# Interruptions
 
 
 @pytest.mark.parametrize("callback", [None, lambda promise: promise.response])
-def test_ctrl_c_in_the_middle_of_a_request_harms_no_other(
+def test_ctrl_c_at_any_moment_harms_no_other_request(
     callback: Callable[[Promise], object] | None, server: WebServer
 ) -> None:
     http = Http(max_workers=1)
     for number in itertools.count(1):
-        http.request(server.url()).result(PATIENCE)  # there is a thread
+        http.request(server.url()).result(PATIENCE)  # a worker exists from here on
         with (interruption := Interruption(number)):
             http.request(server.url(), callback=callback)
         assert http.request(server.url()).wait(PATIENCE), number
@@ -508,7 +506,7 @@ def use(number):
     assert {each.name for each in threading.enumerate()} == {"MainThread", "asynchttp worker"}
     return interruption.came
 
-Http().request(sys.argv[1]).wait()  # what is found out once for all takes long
+Http().request(sys.argv[1]).wait()  # slow one-time work
 for number in itertools.count(1):
     if not (pid := os.fork()):  # a child has no worker yet, and no core
         signal.alarm(20)
@@ -522,23 +520,23 @@ assert number > 50
 """
 
 
-def test_ctrl_c_in_the_middle_of_the_first_request(server: WebServer) -> None:
-    """Where the first worker begins."""
+def test_ctrl_c_during_first_request_is_harmless(server: WebServer) -> None:
+    """The first request starts the first worker."""
     assert run(FIRST_REQUEST, server.url()).fine() == []
 
 
 def close(http: Http) -> None:
-    """Must not hang."""
+    """Close `http`, which must not hang."""
     closing = threading.Thread(target=http.close, daemon=True)
     closing.start()
     closing.join(PATIENCE)
     assert not closing.is_alive()
 
 
-# Dropped
+# Dropping
 
 
-def test_an_http_dropped_at_once_answers_all_the_same(server: WebServer) -> None:
+def test_http_dropped_at_once_still_answers(server: WebServer) -> None:
     assert Http().request(server.url()).response.status == 200
 
 
@@ -547,7 +545,7 @@ USES: dict[str, Callable[[Http, str], object]] = {
     "request": lambda http, url: http.request(url),
     "result": lambda http, url: http.request(url).result(),
     "callback": lambda http, url: http.request(url, callback=lambda p: p.response).result(),
-    "callback that fails": lambda http, url: http.request(url, callback=lambda p: 1 / 0).wait(),
+    "failing callback": lambda http, url: http.request(url, callback=lambda p: 1 / 0).wait(),
     "then": lambda http, url: http.request(url).then(lambda *_: None).result(),
     "wait": lambda http, url: concurrent.futures.wait([http.request(url)], PATIENCE),
     "refused": lambda http, url: http.request("http://127.0.0.1:1/").exception(),
@@ -557,20 +555,20 @@ USES: dict[str, Callable[[Http, str], object]] = {
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
-def test_a_dropped_http_leaves_no_thread(
+def test_dropped_http_leaves_no_thread(
     use: Callable[[Http, str], object], server: WebServer
 ) -> None:
-    use(Http(), server.url())  # and the fixture waits for that
+    use(Http(), server.url())  # the fixture checks the threads
 
 
-def test_what_follows_a_promise_of_a_dropped_http_leaves_no_thread(server: WebServer) -> None:
+def test_then_on_promise_of_dropped_http_works(server: WebServer) -> None:
     promise = Http().request(server.url())
     promise.result()
     until_one_worker_is_left()
     assert promise.then(lambda response, content: response.status).result() == 200
 
 
-def test_a_dropped_http_finishes_what_is_queued(server: WebServer) -> None:
+def test_dropped_http_finishes_queued_requests(server: WebServer) -> None:
     gate = server.gate()
     http = Http(max_workers=2)
     promises = [http.request(gate.url()) for _ in range(10)]
@@ -580,13 +578,13 @@ def test_a_dropped_http_finishes_what_is_queued(server: WebServer) -> None:
     assert not concurrent.futures.wait(promises, PATIENCE).not_done
 
 
-def test_a_dropped_http_ends_its_connections(raw_server: RawServers) -> None:
+def test_dropped_http_closes_its_connections(raw_server: RawServers) -> None:
     server = raw_server([head, send(OK), until_closed])
     Http().request(server.url()).result()
     server.closed.wait_for(1)
 
 
-def test_a_promise_dropped_with_a_deep_structure_ends(
+def test_promise_dropped_with_deep_structure_ends(
     raw_server: RawServers, server: WebServer
 ) -> None:
     """Python puts off the end of what is nested about 50 deep, until the rest is gone: here while
@@ -610,10 +608,10 @@ def test_a_promise_dropped_with_a_deep_structure_ends(
         called.wait_for(1)
 
 
-# Many
+# Many Https, many threads, no threads
 
 
-def test_many_https_made_and_dropped_in_many_threads(server: WebServer) -> None:
+def test_https_dropped_in_many_threads_answer(server: WebServer) -> None:
     def use_some(_: int) -> int:
         return sum(
             Http().request(server.url(), callback=lambda p: p.response).response.status == 200
@@ -624,7 +622,7 @@ def test_many_https_made_and_dropped_in_many_threads(server: WebServer) -> None:
         assert sum(pool.map(use_some, range(8))) == 80
 
 
-def test_many_threads_share_an_http(server: WebServer) -> None:
+def test_many_threads_share_one_http(server: WebServer) -> None:
     with Http(max_workers=4) as http, ThreadPoolExecutor(8) as pool:
         fetch = lambda number: bytes(http.request(server.url(f"/bytes/{number}")).content)  # noqa: E731
         assert [len(content) for content in pool.map(fetch, range(200))] == list(range(200))
@@ -632,7 +630,7 @@ def test_many_threads_share_an_http(server: WebServer) -> None:
 
 NO_THREAD = """
 http = Http()
-threading.stack_size(1 << 47)  # more than there is: no thread can be started
+threading.stack_size(1 << 47)  # more than the machine has: no thread can start
 for _ in range(2):
     error = http.request(sys.argv[1]).exception()
     assert isinstance(error, RuntimeError) and "thread" in str(error), error
@@ -642,11 +640,11 @@ http.close()
 """
 
 
-def test_a_program_that_got_no_thread_works_when_there_are_some_again(server: WebServer) -> None:
+def test_requests_work_again_after_failed_thread_start(server: WebServer) -> None:
     assert run(NO_THREAD, server.url()).fine() == []
 
 
-def test_no_worker_to_be_had_fails_no_other_request(server: WebServer) -> None:
+def test_failed_worker_start_fails_no_request(server: WebServer) -> None:
     gate = server.gate()
     http = Http()
     waiting = http.request(gate.url("waits"))
@@ -664,10 +662,10 @@ def test_no_worker_to_be_had_fails_no_other_request(server: WebServer) -> None:
     http.close()
 
 
-# Pickled
+# Pickling, and errors of user code
 
 
-def test_a_pickled_http_is_a_new_one_with_the_same_settings(server: WebServer) -> None:
+def test_pickled_http_is_independent_with_same_settings(server: WebServer) -> None:
     http = Http(timeout=7, max_workers=3)
     http.follow_redirects = False
     http.request(server.url()).result()
@@ -679,7 +677,7 @@ def test_a_pickled_http_is_a_new_one_with_the_same_settings(server: WebServer) -
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, LookupError])
-def test_whatever_foreign_code_raises_the_http_goes_on(
+def test_http_works_after_any_error_of_user_code(
     error: type[BaseException], server: WebServer
 ) -> None:
     def fail(*_: object) -> None:
@@ -696,10 +694,10 @@ def test_whatever_foreign_code_raises_the_http_goes_on(
     http.close()
 
 
-# Ctrl-C within `submit`, before its work is queued or begun.
+# Ctrl-C within `submit`, before the call is queued or begun
 
 
-def test_ctrl_c_while_a_worker_starts_keeps_no_other_from_it() -> None:
+def test_ctrl_c_during_worker_start_loses_no_worker() -> None:
     for number in itertools.count(1):
         http = Http()
         with (interruption := Interruption(number)):
@@ -711,9 +709,9 @@ def test_ctrl_c_while_a_worker_starts_keeps_no_other_from_it() -> None:
     assert number > 20
 
 
-# The garbage collector may run finalizers in a thread before whoever starts it knows that it runs.
+# The garbage collector may run finalizers in a new thread before `Thread.start` has returned.
 
-BORN = """
+FINALIZER_IN_NEW_THREAD = """
 import asynchttp.log
 
 def born(thread, really=threading.Thread._set_ident):
@@ -740,12 +738,12 @@ http.close()
 
 
 @pytest.mark.parametrize("purpose", ["submit", "request", "log"])
-def test_a_finalizer_in_a_thread_that_is_about_to_begin(purpose: str, server: WebServer) -> None:
-    ended = run(BORN, purpose, server.url())
+def test_finalizer_in_starting_thread_may_make_requests(purpose: str, server: WebServer) -> None:
+    ended = run(FINALIZER_IN_NEW_THREAD, purpose, server.url())
     assert (ended.code, ended.err) == (0, "asked\nasked\n" if purpose == "log" else "")
 
 
-HANDLED = """
+HANDLER_BEFORE_START = """
 from asynchttp.process.threads import OwnThread
 
 def start(thread, really=threading.Thread.start):
@@ -768,10 +766,8 @@ http.close()
 
 
 @pytest.mark.parametrize("purpose", ["submit", "request"])
-def test_a_signal_handler_where_a_thread_is_about_to_be_started(
-    purpose: str, server: WebServer
-) -> None:
-    run(HANDLED, purpose, server.url()).fine()
+def test_signal_handler_before_thread_start_may_request(purpose: str, server: WebServer) -> None:
+    run(HANDLER_BEFORE_START, purpose, server.url()).fine()
 
 
 EVERYWHERE = """
@@ -803,7 +799,7 @@ def use_much(seed):
     for _ in range(200):
         try:
             use(chance)
-        except CancelledError:  # by itself or by a `close`
+        except CancelledError:  # cancelled by this thread or by a `close`
             pass
         except BaseException as error:
             failed.append(error)
@@ -819,7 +815,7 @@ for each in users:
 for each in users:
     each.join()
 http.close()
-gc.collect()  # those that grew old: they would ask at the interpreter's end, where it is too late
+gc.collect()  # old garbage, too late for requests at the interpreter's end
 http.close()
 assert not failed and late
 for each in late:
@@ -827,5 +823,5 @@ for each in late:
 """
 
 
-def test_finalizers_that_ask_for_more_wherever_they_run(server: WebServer) -> None:
+def test_finalizers_anywhere_may_make_requests(server: WebServer) -> None:
     run(EVERYWHERE, server.url()).fine()

@@ -1,5 +1,5 @@
-"""What looking does: to the text that a content is, to the response that is looked at, in several
-threads at once, and when what went wrong could be mistaken for something else.
+"""Effects of looking: on the text of a content, on the response, in several threads at once, and
+with failures that Python could confuse with other errors.
 """
 
 import inspect
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 HERE = path_of(BODY)
 
 
-# Text, the one thing that is not as with bytes.
+# Text, the only difference between content and bytes
 
 
 @pytest.mark.parametrize("operation", rows(operations.TEXT, "Réseau".encode("latin-1")), ids=str)
-def test_as_text_a_content_is_decoded(rig: Rig, operation: Operation) -> None:
+def test_content_as_text_is_decoded(rig: Rig, operation: Operation) -> None:
     for state in STATES:
         path = path_of(operation.body)
         _, outcome = state(rig, path, lambda pair: operation.run(pair, rig.plain))
@@ -46,7 +46,7 @@ def test_as_text_a_content_is_decoded(rig: Rig, operation: Operation) -> None:
 
 
 @pytest.mark.parametrize("operation", rows(operations.TEXT), ids=str)
-def test_a_failed_request_has_no_text(rig: Rig, operation: Operation) -> None:
+def test_text_of_failed_request_raises_its_error(rig: Rig, operation: Operation) -> None:
     for state in STATES:
         promise, outcome = state(rig, CUT, lambda pair: operation.run(pair, rig.plain))
         assert outcome.error is promise.exception(), state.__name__
@@ -68,14 +68,14 @@ def test_a_failed_request_has_no_text(rig: Rig, operation: Operation) -> None:
         ("text/plain; charset=utf-8", b"R\xe9seau", "R\N{REPLACEMENT CHARACTER}seau"),
         ("text/plain; charset=ascii", b"R\xe9seau", "R\N{REPLACEMENT CHARACTER}seau"),
         ("text/plain", b"R\xe9seau", "R\N{REPLACEMENT CHARACTER}seau"),
-        # Names of codecs that are not for text, or that can replace nothing.
+        # Codecs that are not for text, or cannot replace undecodable bytes
         *(
             (f"text/plain; charset={codec}", b"R\xe9seau", "R\N{REPLACEMENT CHARACTER}seau")
             for codec in ("hex", "base64", "zlib", "rot13", "undefined", "idna")
         ),
     ],
 )
-def test_the_charset_is_the_one_that_the_response_names_or_utf_8(
+def test_text_is_decoded_by_charset_or_utf_8(
     raw_server: RawServers, content_type: str, body: bytes, text: str
 ) -> None:
     answer = f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
@@ -86,29 +86,29 @@ def test_the_charset_is_the_one_that_the_response_names_or_utf_8(
 
 
 @given(st.text(), st.binary())
-def test_whatever_a_server_says_there_is_text(charset: str, body: bytes) -> None:
+def test_text_exists_for_any_charset_and_body(charset: str, body: bytes) -> None:
     response = Response({"content-type": f"text/plain; charset={charset}"})
     assert len(str(Content.of(Answer.of(response, body)))) <= len(body)
 
 
-# Once it has been looked at, a response is a plain one.
+# A response is plain after the first look
 
 
 @pytest.mark.parametrize("operation", rows(operations.ON_RESPONSES), ids=str)
-def test_the_first_look_makes_it_a_response(rig: Rig, operation: Operation) -> None:
-    for state in STATES[:4]:  # in its callback, the caller's waits for the end of that
+def test_first_look_makes_response_plain(rig: Rig, operation: Operation) -> None:
+    for state in STATES[:4]:  # in the callback's states, the caller's response waits for the end
         promise, _ = state(rig, HERE, lambda pair: operation.run(pair, rig.plain))
         assert type(promise.response) is Response, state.__name__
 
 
 @pytest.mark.parametrize("name", [*vars(dict), "__getattr__", "__setattr__", "__delattr__"])
-def test_a_response_does_nothing_of_its_own_when_looked_at(name: str) -> None:
+def test_plain_response_has_methods_of_httplib2(name: str) -> None:
     if name != "__doc__":
         plain = inspect.getattr_static(httplib2.Response, name)
         assert inspect.getattr_static(Response, name) is plain
 
 
-def test_a_pair_that_was_looked_at_keeps_no_promise_alive(rig: Rig) -> None:
+def test_seen_pair_keeps_no_promise_alive(rig: Rig) -> None:
     forgotten = threading.Event()
     promise, _ = unseen(rig, HERE, lambda pair: [len(each) for each in pair])
     response, content = promise
@@ -118,10 +118,10 @@ def test_a_pair_that_was_looked_at_keeps_no_promise_alive(rig: Rig) -> None:
     assert (response.status, content) == (203, BODY)
 
 
-# Attributes set from outside.
+# Attributes set from outside
 
 
-def test_an_attribute_can_be_set_before_there_is_an_answer(rig: Rig) -> None:
+def test_attribute_can_be_set_before_answer(rig: Rig) -> None:
     promise = rig.ask(HERE)
     response, _ = promise
     with OnSleep(rig.answer) as sleep:
@@ -132,7 +132,7 @@ def test_an_attribute_can_be_set_before_there_is_an_answer(rig: Rig) -> None:
     assert promise.result()[0].mark == "early"
 
 
-def test_the_callback_and_the_caller_share_attributes_and_items(rig: Rig) -> None:
+def test_callback_and_caller_share_attributes_of_response(rig: Rig) -> None:
     seen: list[str] = []
 
     def mark(promise: Promise) -> None:
@@ -147,10 +147,10 @@ def test_the_callback_and_the_caller_share_attributes_and_items(rig: Rig) -> Non
     response = promise.response
     assert (response.late, response["x-added"]) == ("by the callback", "by the callback")
     assert (response.early, seen) == ("by the caller", ["by the caller"])
-    assert response.reason == httplib2.Response.reason  # what is left is the class's
+    assert response.reason == httplib2.Response.reason  # the attribute of the class
 
 
-def test_what_comes_with_the_answer_does_not_overwrite_what_was_set_since(rig: Rig) -> None:
+def test_answer_does_not_overwrite_attributes_set_before(rig: Rig) -> None:
     promise = rig.ask(HERE)
     response = promise.response
     with OnSleep(rig.answer):
@@ -158,13 +158,13 @@ def test_what_comes_with_the_answer_does_not_overwrite_what_was_set_since(rig: R
     assert (response.status, response["status"]) == (500, "203")
 
 
-# Several threads at once.
+# Several threads at once
 
 
-class Interruption:
-    """At the `line`-th line of asynchttp that this thread comes to, another thread does something.
+class OtherThreadAtLine:
+    """At the `line`-th line of asynchttp in the current thread, another thread calls `do`.
 
-    This one goes on when the other has done it, or after a moment: it may wait for this one.
+    The current thread goes on after `do`, or after a moment, since `do` may wait for this thread.
     """
 
     def __init__(self, line: int, do: Callable[[], object]) -> None:
@@ -207,15 +207,17 @@ r.mark = "set meanwhile"
 )
 
 
-def looked_at_by_two(
+def look_in_two_threads(
     rig: Rig, first: Operation, second: Operation, line: int
 ) -> tuple[bool, list[Outcome], dict[str, object]]:
-    """`second` while `first` is at that line; whether it came to it, how both ended, attributes."""
+    """`second` at the given line of `first`: whether `first` came so far, outcomes, attributes."""
 
     def look(pair: Pair) -> tuple[bool, list[Outcome]]:
         pair[0].early = pair[0].earlier = "set before"
         others: list[Outcome] = []
-        with Interruption(line, lambda: others.append(second.run(pair, rig.plain))) as interruption:
+        with OtherThreadAtLine(
+            line, lambda: others.append(second.run(pair, rig.plain))
+        ) as interruption:
             own = first.run(pair, rig.plain)
         return interruption.happened, [own, *(others or [second.run(pair, rig.plain)])]
 
@@ -225,22 +227,22 @@ def looked_at_by_two(
 
 @pytest.mark.parametrize("first", FIRST, ids=str)
 @pytest.mark.parametrize("second", SECOND, ids=str)
-def test_a_thread_may_look_at_any_moment_while_another_one_does(
+def test_second_thread_may_look_at_any_moment(
     rig: Rig, first: Operation, second: Operation
 ) -> None:
-    never, *in_turn = looked_at_by_two(rig, first, second, sys.maxsize)
+    never, *in_turn = look_in_two_threads(rig, first, second, sys.maxsize)
     assert not never
     for line in itertools.count(1):
-        happened, *at_once = looked_at_by_two(rig, first, second, line)
+        happened, *at_once = look_in_two_threads(rig, first, second, line)
         assert at_once == in_turn, f"interrupted at line {line}"
         if not happened:
             break
-    assert line > 10  # it is about a look that takes several steps
+    assert line > 10  # the look takes several steps
 
 
 @pytest.fixture
-def switching() -> Iterator[None]:
-    """Threads take turns as often as they can."""
+def frequent_thread_switches() -> Iterator[None]:
+    """Threads switch as often as possible."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -250,10 +252,10 @@ def switching() -> Iterator[None]:
 THREADS = 4
 
 
-@pytest.mark.usefixtures("switching")
+@pytest.mark.usefixtures("frequent_thread_switches")
 @pytest.mark.parametrize("settled", [True, False])
 @pytest.mark.parametrize("operation", SECOND[:-1], ids=str)
-def test_threads_that_look_first_at_the_same_time_see_the_same(
+def test_simultaneous_first_looks_see_same_outcome(
     rig: Rig, operation: Operation, settled: bool
 ) -> None:
     _, expected = unseen(rig, HERE, lambda pair: operation.run(pair, rig.plain))
@@ -276,8 +278,8 @@ def test_threads_that_look_first_at_the_same_time_see_the_same(
             assert [each.result(PATIENCE) for each in looking] == [expected] * THREADS
 
 
-@pytest.mark.usefixtures("switching")
-def test_setting_attributes_while_the_answer_comes_loses_none(rig: Rig) -> None:
+@pytest.mark.usefixtures("frequent_thread_switches")
+def test_attributes_set_during_answer_are_kept(rig: Rig) -> None:
     for _ in range(100):
         promise = rig.ask(HERE, lambda promise: setattr(promise.response, "mark", 0))
         response = promise.response
@@ -291,7 +293,7 @@ def test_setting_attributes_while_the_answer_comes_loses_none(rig: Rig) -> None:
         assert marks == {"mark"} | {f"mark{number}" for number in range(1, count + 1)}
 
 
-# Failures that Python could take for something else.
+# Failures that Python could confuse with other errors
 
 
 ON_RESPONSES = [
@@ -306,9 +308,7 @@ def fail(_: Promise) -> None:
 
 
 @pytest.mark.parametrize("operation", ON_RESPONSES, ids=str)
-def test_an_attribute_error_that_is_the_failure_is_not_taken_for_a_missing_attribute(
-    rig: Rig, operation: Operation
-) -> None:
+def test_attribute_error_of_callback_is_raised_at_look(rig: Rig, operation: Operation) -> None:
     promise = rig.ask(HERE, fail)
     pair = unpacked(promise)
     rig.answer()
