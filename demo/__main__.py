@@ -3,16 +3,23 @@
 Exits with 1 if the two clients did not get the same answers.
 """
 
+import itertools
 import sys
 
 from rich.console import Console
 
-from demo import transit
+from demo import quick, transit
+from demo.meanwhile import ASKED, SECONDS, meanwhile
 from demo.race import AT_ONCE, race
 
 _INTRODUCTION = (
     "Fetching {} documents from a transit API that takes {:.0f} ms over each answer:"
     " first with httplib2, one by one, then with asynchttp, {} at once.\n"
+)
+
+_SECOND_INTRODUCTION = (
+    "\nNow the API answers at once, and the main thread does not wait: it counts, in pure Python,"
+    " for {:.0f} seconds. How many of {:,} requests are answered meanwhile?\n"
 )
 
 
@@ -21,7 +28,12 @@ def main() -> int:
     figures = len(transit.PATHS), transit.LATENCY * 1000, AT_ONCE
     console.print(_INTRODUCTION.format(*figures))
     with transit.serving() as url:
-        return 0 if race([url + path for path in transit.PATHS], console) else 1
+        are_same = race([url + path for path in transit.PATHS], console)
+    console.print(_SECOND_INTRODUCTION.format(SECONDS, ASKED))
+    with quick.serving() as url:
+        paths = itertools.islice(itertools.cycle(transit.PATHS), ASKED)
+        meanwhile([url + path for path in paths], console)
+    return 0 if are_same else 1
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ import pytest
 from rich.console import Console
 
 from demo import __main__ as program
-from demo import city, transit
-from demo.race import RUNNERS, in_background, race
+from demo import city, meanwhile, quick, transit
+from demo.race import RUNNERS, in_background, one_by_one, race
 from tests.servers.sociable import served_by, sociable_server
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -251,8 +251,34 @@ def test_race_names_different_answers() -> None:
     assert f"2 answers differ, first {url}/same" in text
 
 
+def test_quick_server_answers_as_the_api_does(api: str) -> None:
+    with quick.serving() as url:
+        answers = one_by_one([url + path for path in (*transit.PATHS, "/nothing")], lambda: None)
+    found = {address.removeprefix(url): answer for address, answer in answers.items()}
+    assert found.pop("/nothing") == (404, b"")
+    assert found == {path: (200, body) for path, body in transit.BODIES.items()}
+
+
+def test_second_act_shows_what_each_client_got_while_main_thread_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(meanwhile, "SECONDS", 0.3)
+    text = StringIO()
+    with quick.serving() as url:
+        urls = [url + path for path in transit.PATHS] * 200
+        acts = meanwhile.meanwhile(urls, Console(file=text, width=100))
+    assert [act.client for act in acts] == list(meanwhile.CLIENTS)
+    for act in acts:
+        assert 0.3 <= act.seconds < 3
+        assert act.counted > 0
+        assert f"│ {act.answered:8} │ {act.seconds:.2f} s │" in text.getvalue()
+    assert acts[1].answered > 0  # httplib2 may have got nothing in so short a time
+
+
 def run_program(monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(transit, "PATHS", transit.PATHS[:5])
+    monkeypatch.setattr(program, "ASKED", 1000)
+    monkeypatch.setattr(meanwhile, "SECONDS", 0.1)
     return program.main()
 
 
@@ -263,6 +289,7 @@ def test_demo_program_describes_the_race(
     text = " ".join(capsys.readouterr().out.split())
     assert text.startswith("Fetching 5 documents from a transit API that takes 50 ms")
     assert "All 5 answers" in text
+    assert "How many of 1,000 requests are answered meanwhile?" in text
 
 
 def test_demo_program_fails_if_answers_differ(monkeypatch: pytest.MonkeyPatch) -> None:
