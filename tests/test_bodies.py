@@ -349,7 +349,7 @@ def test_late_piece_of_first_sending_is_discarded(
     uploads: list[Upload] = []
     first_is_being_read, late_piece_arrived = threading.Event(), threading.Event()
     second_is_under_way = threading.Event()
-    fetch_elsewhere, next_piece = Upload.fetch_elsewhere, Upload.next_piece
+    read_on_worker, next_piece = Upload.read_on_worker, Upload.next_piece
 
     def fetch(upload: Upload, give: Give, run: Callable[[Callable[[], None]], None]) -> None:
         uploads.append(upload)
@@ -359,7 +359,7 @@ def test_late_piece_of_first_sending_is_discarded(
             if upload is uploads[0]:
                 late_piece_arrived.set()
 
-        fetch_elsewhere(upload, give_and_tell, run)
+        read_on_worker(upload, give_and_tell, run)
 
     def read(upload: Upload) -> bytes | None:
         if upload is uploads[0]:
@@ -370,7 +370,7 @@ def test_late_piece_of_first_sending_is_discarded(
             assert late_piece_arrived.wait(PATIENCE)
         return next_piece(upload)
 
-    monkeypatch.setattr(Upload, "fetch_elsewhere", fetch)
+    monkeypatch.setattr(Upload, "read_on_worker", fetch)
     monkeypatch.setattr(Upload, "next_piece", read)
     server = raw_server([record, send(OK), head, wait(first_is_being_read)], [record, send(OK)])
     with Http(timeout=PATIENCE) as http, large.open("rb") as file:

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asynchttp.messages.response import Response
-from asynchttp.policy.cache_entry import store
+from asynchttp.policy.cache_entry import store_entry
 
 _httplib2: Any = httplib2  # Any: httplib2's stubs leave the function out
 
@@ -64,8 +64,8 @@ def test_stored_entries_equal_entries_of_httplib2(
         _httplib2._updateCache(request, response, content, theirs, "key")
     except Exception as error:  # noqa: BLE001  # any error: ours has to be the same
         with pytest.raises(type(error)):
-            store(request, response, content, ours, "key")
+            store_entry(request, response, content, ours, "key")
     else:
         random.seed(1)
-        store(request, response, content, ours, "key")
+        store_entry(request, response, content, ours, "key")
     assert ours.calls == theirs.calls

@@ -33,17 +33,17 @@ from asynchttp.engine.curl_options import (
     NOTHING,
     STREAM,
     Host,
+    body_mode_of,
     host_of,
     lines_and_length,
     profile_options,
-    sending_of,
-    way_to,
+    route_to,
 )
 from asynchttp.engine.outcome import outcome_of
-from asynchttp.engine.resolver import look_up_elsewhere
-from asynchttp.engine.trace import lines_of
+from asynchttp.engine.resolver import resolve_on_thread
+from asynchttp.engine.trace import trace_lines
 from asynchttp.engine.upload import PIECE, Upload
-from asynchttp.messages.body import Body, FileBody, take
+from asynchttp.messages.body import Body, FileBody, body_from
 from asynchttp.messages.errors import MalformedAnswerError, StaleConnectionError
 from asynchttp.messages.settings import Tls
 from asynchttp.messages.transfer import Proxy, Reply, Transfer
@@ -89,7 +89,7 @@ def options_of(method: str = "GET", sending: str = NOTHING, **rest: Any) -> dict
     ],
 )
 def test_way_of_sending_depends_on_body(method: str, body: Body | None, sending: str) -> None:
-    assert sending_of(transfer(method, body)) == sending
+    assert body_mode_of(transfer(method, body)) == sending
 
 
 METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "PROPFIND", "get", "head"])
@@ -208,7 +208,7 @@ def file_body(tmp_path: Path) -> Iterator[FileBody]:
     path = tmp_path / "body"
     path.write_bytes(b"content")
     with path.open("rb") as file:
-        body = take(file)
+        body = body_from(file)
     assert isinstance(body, FileBody)
     yield body
     body.close()
@@ -276,7 +276,7 @@ def test_content_without_length_line_is_chunked(
 )
 def test_names_but_not_addresses_are_looked_up(authority: str, host: Host | None) -> None:
     assert host_of(authority, 80) == host
-    assert way_to(authority, False, None).hosts == (() if host is None else (host,))
+    assert route_to(authority, False, None).hosts == (() if host is None else (host,))
 
 
 PROXY_HOST, TARGET = Host("proxy.test", 3128), Host("server.test", 443)
@@ -296,7 +296,7 @@ PROXY_HOST, TARGET = Host("proxy.test", 3128), Host("server.test", 443)
     ],
 )
 def test_looked_up_hosts_depend_on_proxy(given: Proxy, takes: int, hosts: tuple[Host, ...]) -> None:
-    way = way_to("server.test", True, given)
+    way = route_to("server.test", True, given)
     assert (way.proxy_takes, way.hosts) == (takes, hosts)
 
 
@@ -309,7 +309,7 @@ def test_invalid_host_names_are_refused(name: str) -> None:
 @given(st.from_regex(r"[a-z0-9._-]{1,80}(:[0-9]{1,5})?", fullmatch=True), st.booleans())
 def test_any_authority_has_route_or_is_refused(authority: str, is_https: bool) -> None:
     try:
-        way = way_to(authority, is_https, None)
+        way = route_to(authority, is_https, None)
     except UnicodeError:
         return
     assert len(way.hosts) <= 1
@@ -594,7 +594,7 @@ def test_pieces_of_upload_join_to_body(length: int) -> None:
 
 def test_upload_piece_is_read_by_task() -> None:
     upload, given, tasks = Upload(Body(b"content"), 1), list[bytes | None](), list[Any]()
-    upload.fetch_elsewhere(given.append, tasks.append)
+    upload.read_on_worker(given.append, tasks.append)
     assert given == []
     tasks.pop()()
     assert given == [b"content"]
@@ -603,7 +603,7 @@ def test_upload_piece_is_read_by_task() -> None:
 def test_unreadable_upload_gives_none_and_error(file_body: FileBody) -> None:
     file_body.close()
     upload, given = Upload(file_body, 1), list[bytes | None]()
-    upload.fetch_elsewhere(given.append, lambda task: task())
+    upload.read_on_worker(given.append, lambda task: task())
     assert given == [None]
     assert isinstance(upload.error, OSError)
 
@@ -639,7 +639,7 @@ def look_up_with(
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     asked: Any = FakeLookup(name)
-    look_up_elsewhere(asked)
+    resolve_on_thread(asked)
     ((addresses, code),) = asked.finished.wait_for(1)
     return addresses, code
 
@@ -679,9 +679,9 @@ def test_number_of_kept_lookup_exceptions_is_bounded(monkeypatch: pytest.MonkeyP
     for number in range(resolver.MOST + 50):
         name = f"server-{number}.test"
         look_up_with(monkeypatch, RuntimeError(name), name)
-        assert str(resolver.raised_for((name, 80))) == name
+        assert str(resolver.lookup_exception((name, 80))) == name
     assert len(resolver._raised) == resolver.MOST
-    assert resolver.raised_for(("server-0.test", 80)) is None
+    assert resolver.lookup_exception(("server-0.test", 80)) is None
 
 
 # Lines for `httplib2.debuglevel`

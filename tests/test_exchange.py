@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asynchttp.messages.body import take
+from asynchttp.messages.body import body_from
 from asynchttp.messages.errors import MalformedAnswerError, StaleConnectionError
 from asynchttp.messages.request import Headers, Request
 from asynchttp.messages.response import Answer, Response
@@ -39,7 +39,7 @@ SETTINGS = Settings(
     timeout=None,
     tls=TLS,
     authorizations=[],
-).worked_out()
+).with_derived()
 
 
 def begin(
@@ -50,7 +50,7 @@ def begin(
     redirections: int = 5,
     settings: Settings = SETTINGS,
 ) -> Steps:
-    request = Request(method, uri, headers, take(body), redirections, 0.0, ())
+    request = Request(method, uri, headers, body_from(body), redirections, 0.0, ())
     return cast("Steps", exchange(request, settings))
 
 

@@ -279,7 +279,7 @@ def test_a_lookup_without_an_answer_has_failed(
     replaced(lambda: ["127.0.0.1"])
     with Http() as http:
         with monkeypatch.context() as patch:
-            patch.setattr("asynchttp.dispatch.dispatcher.look_up_elsewhere", lambda _: None)
+            patch.setattr("asynchttp.dispatch.dispatcher.resolve_on_thread", lambda _: None)
             error = http.request(url_of(server)).exception()
         assert isinstance(error, httplib2.ServerNotFoundError)
         assert http.request(url_of(server)).response.status == 200

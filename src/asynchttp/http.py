@@ -17,7 +17,7 @@ import httplib2
 from .dispatch.dispatcher import Dispatcher
 from .engine.clients import Clients
 from .filecache import safe
-from .messages.body import take
+from .messages.body import body_from
 from .messages.callsite import frames_of_caller
 from .messages.request import Headers, Request
 from .messages.settings import Cache, Certificate, DecodeLimits, Settings, Tls
@@ -160,7 +160,7 @@ class Http(httplib2.Http):
             for name, value in vars(self).items()
             if name not in OURS and not hasattr(type(self), name)
         }
-        return partial(self._clients.ask, kind, attributes, connection_type)
+        return partial(self._clients.request, kind, attributes, connection_type)
 
     def submit(
         self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
@@ -230,7 +230,7 @@ class Http(httplib2.Http):
             self.ignore_etag,
             tuple(self.credentials.credentials),
             self.force_exception_to_status_code,
-        ).worked_out()
+        ).with_derived()
 
     def close(self, cancel_futures: bool = False) -> None:
         """Finish what is pending, or with `cancel_futures` cancel it; then close the connections,
@@ -269,7 +269,7 @@ def _take(promise: Promise, uri: object, body: object, headers: Headers | None) 
         if headers is not None:
             promise._headers = _snapshot(headers)
         if body is not None:
-            promise._body = take(body)
+            promise._body = body_from(body)
         if type(uri) is not str:
             promise._uri = unwrap(uri)  # and refused, if it is bytes, as by httplib2
     except Exception as error:  # noqa: BLE001  # it comes when somebody looks

@@ -21,8 +21,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from .. import _core, log
-from ..engine.resolver import look_up_elsewhere
-from ..engine.trace import lines_of
+from ..engine.resolver import resolve_on_thread
+from ..engine.trace import trace_lines
 from ..messages.callsite import Frames
 from ..messages.errors import LostInForkError
 from ..messages.response import Answer, Response
@@ -171,7 +171,7 @@ class Dispatcher:
             workers.run(partial(self._run_call, work))
             return
         if what & TRACED:
-            for line in lines_of(work._take_trace()):
+            for line in trace_lines(work._take_trace()):
                 log.say(line)
         if what & CONNECTED:
             self._log_connection(work)
@@ -284,7 +284,7 @@ class Dispatcher:
         for each in waiting:
             if promise.cancelled():
                 self._share(each, share)  # the first of them is who the others wait for
-            elif answer is not None and share.may(answer):
+            elif answer is not None and share.is_shareable(answer):
                 self._step(each, answer)
             else:
                 self._step(each, None)
@@ -493,7 +493,7 @@ def _submit(work: Task, waits: bool) -> bool:
 def handle(subject: Any) -> None:  # Any: a Lookup, or Work
     """See to what the core says of a lookup, or of work."""
     if isinstance(subject, _core.Lookup):
-        look_up_elsewhere(subject)
+        resolve_on_thread(subject)
     elif what := subject._take_what():
         subject.owner.handle(subject, what)
 

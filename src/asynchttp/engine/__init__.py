@@ -1,12 +1,13 @@
-"""How bytes move: from a Transfer to what the core is told, and from what comes back to a Reply.
+"""The engine: a Transfer becomes the core's arguments, and the core's outcome becomes a Reply.
 
-curl.py     plans: what transfers have in common, kept
-options.py  from a transfer to libcurl's options (pure)
-outcome.py  from a transfer that has ended to a Reply, or an exception
-trouble.py  the table from libcurl's error codes to the exceptions of httplib2's callers
-upload.py   a file on its way to libcurl, read by workers
-lookup.py   host names, where a program has replaced `socket.getaddrinfo`
-trace.py    what `httplib2.debuglevel` prints
-libcurl.py  where libcurl is found
-memory.py   what glibc keeps for bodies
+plans.py         cached plans: options, route and header lines of similar transfers
+curl_options.py  the options of libcurl for a transfer (pure functions)
+outcome.py       the Reply or the exception for an ended transfer
+curl_errors.py   the table from libcurl's error codes to exceptions
+upload.py        a file as the body of a request, read by workers
+resolver.py      lookups by a replaced `socket.getaddrinfo`
+clients.py       other clients with httplib2's interface, for `Http.Client`
+trace.py         the lines that `httplib2.debuglevel` prints
+libcurl.py       the search for pycurl's libcurl
+memory.py        free memory that glibc keeps for bodies
 """

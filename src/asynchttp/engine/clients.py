@@ -1,6 +1,6 @@
-"""Clients: other classes with httplib2's interface that make the requests, one on each worker.
+"""Clients: objects with httplib2's interface that make whole requests, a client for each worker.
 
-For `Http.Client`, and for `connection_type=`, which only httplib2's own connections understand.
+Used for `Http.Client`, and for `connection_type=`, which only httplib2 itself can serve.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import httplib2
 from ..messages.request import Request
 
 
-class _Owned:
-    """A client; closed when nobody uses it any more: its thread has ended, another has taken its
-    place, or the Http has been closed.
+class _AutoClosed:
+    """A client, closed when no longer referenced: after the thread's end, after a change of the
+    thread's class of client, or after `Http.close`.
     """
 
     def __init__(self, kind: type[httplib2.Http]) -> None:
         self.kind = kind
-        self.client: Any = kind()  # Any: it has httplib2's interface
+        self.client: Any = kind()  # Any: attributes are set that httplib2's stubs leave out
 
     def __del__(self) -> None:
-        # Not the Http's, which `close` would clear.
+        # The client shares these objects with the Http, and `close` would clear them.
         self.client.credentials = httplib2.Credentials()
         self.client.certificates = httplib2.KeyCerts()
         self.client.close()
@@ -34,22 +34,22 @@ class Clients:
     """Makes and keeps the clients of one Http."""
 
     def __init__(self) -> None:
-        self._here = threading.local()
+        self._of_this_thread = threading.local()
 
     def close(self) -> None:
-        """Close all clients, those in use when they have made their request."""
-        self._here = threading.local()
+        """Close all clients; a client in use is closed after its request."""
+        self._of_this_thread = threading.local()
 
-    def ask(
+    def request(
         self,
         kind: type[httplib2.Http],
         attributes: Mapping[str, object],
-        connection_type: Any,  # Any: httplib2's, which it does not type
+        connection_type: Any,  # Any: httplib2's stubs leave the type out
         request: Request,
     ) -> tuple[httplib2.Response, bytes]:
-        """Have the client of this thread make `request`, with its attributes as they are given."""
-        owned = self._owned(kind)  # held until the request has been made
-        client = owned.client
+        """Make `request` with this thread's client, after setting the client's attributes."""
+        holder = self._holder(kind)  # a reference, so that `close` does not close the client
+        client = holder.client
         vars(client).update(attributes)
         body = None if request.body is None else request.body.whole()
         response, content = client.request(
@@ -62,8 +62,8 @@ class Clients:
         )
         return response, content
 
-    def _owned(self, kind: type[httplib2.Http]) -> _Owned:
-        owned: _Owned | None = getattr(self._here, "owned", None)
-        if owned is None or owned.kind is not kind:
-            owned = self._here.owned = _Owned(kind)
-        return owned
+    def _holder(self, kind: type[httplib2.Http]) -> _AutoClosed:
+        holder: _AutoClosed | None = getattr(self._of_this_thread, "holder", None)
+        if holder is None or holder.kind is not kind:
+            holder = self._of_this_thread.holder = _AutoClosed(kind)
+        return holder

@@ -1,16 +1,17 @@
-"""The one table from libcurl's error codes to the exceptions that httplib2's callers catch.
+"""The table from libcurl's error codes to the exceptions that httplib2's callers catch.
 
 no such host                ServerNotFoundError
 refused, unreachable ...    OSError and its kin, by errno (ConnectionRefusedError, ...)
 timed out                   TimeoutError, which is socket.timeout
 certificate not accepted    ssl.SSLCertVerificationError
-other trouble with TLS      ssl.SSLError
+other TLS errors            ssl.SSLError
 closed before an answer     http.client.RemoteDisconnected
 closed in the middle        http.client.IncompleteRead
 not HTTP                    http.client.BadStatusLine
 
-libcurl's errno is that of the last system call that failed, which may be one that did no harm (the
-first address of localhost refused, the second did not). It counts where the message says the same.
+libcurl's errno is of the last system call that failed, perhaps harmlessly: the first address of
+localhost refused the connection, the second did not. The errno counts if libcurl's message has the
+same text.
 """
 
 from __future__ import annotations
@@ -32,73 +33,73 @@ from ..messages.transfer import Proxy
 
 
 class CurlError(NamedTuple):
-    """Why a transfer failed, as libcurl tells it."""
+    """The reason why a transfer failed, by libcurl."""
 
     code: int
     message: str
     host: str
     os_errno: int
-    """What the system said, 0 if it was not asked."""
+    """The errno of the last failed system call; 0 without any."""
     verify_result: int
-    """OpenSSL's verdict on the certificate (X509_V_ERR_...), 0 if it was fine."""
+    """OpenSSL's result for the certificate (X509_V_ERR_...); 0 for a valid certificate."""
     begun: bool
-    """Whether an answer had begun to come."""
+    """Whether a part of the answer was received."""
     received: bytes
-    """The part of the content that came, decoded where the coding is known."""
+    """The received part of the content, decoded if the coding is known."""
     missing: int | None = None
-    """How many bytes of the content, as it was announced, did not come; None: no length was."""
+    """The bytes of the content that were announced but not received, or None without a length."""
     proxy: Proxy | None = None
-    """The proxy, if it did not even come to the request."""
+    """The proxy, if the transfer failed before the request was sent."""
     connected: bool = False
-    """Whether there was a connection to the proxy."""
+    """Whether the connection to the proxy was made."""
     tunnel: str = ""
-    """What an HTTP proxy answered when it was asked for a tunnel, if that was no."""
+    """The status and reason of an HTTP proxy that refused CONNECT."""
 
 
-def exception_of(trouble: CurlError) -> Exception:
-    """The exception for `trouble`; an OSError with libcurl's message where there is no better."""
-    if trouble.proxy is not None and trouble.code not in _TLS:
-        return _proxy_error(trouble.proxy, trouble)
-    return _TABLE.get(trouble.code, _other)(trouble)
+def exception_of(curl_error: CurlError) -> Exception:
+    """The exception for an error; for unknown codes an OSError with libcurl's message."""
+    if curl_error.proxy is not None and curl_error.code not in _TLS:
+        return _proxy_error(curl_error.proxy, curl_error)
+    return _TABLE.get(curl_error.code, _other)(curl_error)
 
 
-_socks: Any = getattr(httplib2, "socks", None)  # Any: PySocks, if it is there, has no types
+_socks: Any = getattr(httplib2, "socks", None)  # Any: PySocks, if installed, has no types
 
 
-def _proxy_error(proxy: Proxy, trouble: CurlError) -> Exception:
-    """PySocks's, as httplib2's callers know them, or else a ConnectionError."""
+def _proxy_error(proxy: Proxy, curl_error: CurlError) -> Exception:
+    """PySocks's exception, which httplib2's callers know; a ConnectionError without PySocks."""
     name = f"{proxy.scheme.upper().rstrip('AH')} proxy {proxy.host}:{proxy.port}"
-    if not trouble.connected:
+    if not curl_error.connected:
         kind, text = "ProxyConnectionError", f"Error connecting to {name}"
     else:
         kind, text = "GeneralProxyError", "Socket error"
-    cause = _cause(trouble)
+    cause = _cause(curl_error)
     if _socks is None:
         return ConnectionError(f"{text}: {cause}")
     error: Exception = getattr(_socks, kind)(text, cause)
     return error
 
 
-def _cause(trouble: CurlError) -> Exception:
-    if trouble.tunnel:
-        return _of_pysocks("HTTPError", trouble.tunnel)
-    if trouble.code == _PROXY:
-        return _refusal(trouble.message)
-    return _TABLE.get(trouble.code, _other)(trouble)
+def _cause(curl_error: CurlError) -> Exception:
+    if curl_error.tunnel:
+        return _of_pysocks("HTTPError", curl_error.tunnel)
+    if curl_error.code == _PROXY:
+        return _refusal(curl_error.message)
+    return _TABLE.get(curl_error.code, _other)(curl_error)
 
 
 def _refusal(message: str) -> Exception:
-    """What a SOCKS proxy said, in PySocks's words."""
+    """PySocks's exception for the answer of a SOCKS proxy."""
     if "rejected by the SOCKS5" in message:
         return _of_pysocks("SOCKS5AuthError", "SOCKS5 authentication failed")
     if refused := _REFUSED.search(message):
         version, code = refused[1], int(refused[2])
-        said = getattr(_socks, f"SOCKS{version}_ERRORS", {}).get(code, "Unknown error")
-        return _of_pysocks(f"SOCKS{version}Error", f"{code:#04x}: {said}")
+        text = getattr(_socks, f"SOCKS{version}_ERRORS", {}).get(code, "Unknown error")
+        return _of_pysocks(f"SOCKS{version}Error", f"{code:#04x}: {text}")
     return _of_pysocks("SOCKS5AuthError" if "authentication" in message else "ProxyError", message)
 
 
-# As it says: cannot complete SOCKS5 connection to example.test. (5)
+# libcurl's message: cannot complete SOCKS5 connection to example.test. (5)
 _REFUSED = re.compile(r"SOCKS([45]) connection to .* \((\d+)\)")
 _PROXY = 97  # CURLE_PROXY, which pycurl does not name
 
@@ -108,52 +109,52 @@ def _of_pysocks(kind: str, text: str) -> Exception:
     return error
 
 
-def _said(trouble: CurlError) -> int:
-    """What the system said to this, or 0."""
-    return trouble.os_errno if os.strerror(trouble.os_errno) in trouble.message else 0
+def _confirmed_errno(curl_error: CurlError) -> int:
+    """The errno, if libcurl's message has the errno's text; otherwise 0."""
+    return curl_error.os_errno if os.strerror(curl_error.os_errno) in curl_error.message else 0
 
 
-def _other(trouble: CurlError) -> Exception:
-    return OSError(_said(trouble) or errno.EIO, trouble.message)
+def _other(curl_error: CurlError) -> Exception:
+    return OSError(_confirmed_errno(curl_error) or errno.EIO, curl_error.message)
 
 
-def _no_such_host(trouble: CurlError) -> Exception:
-    return httplib2.ServerNotFoundError(f"Unable to find the server at {trouble.host}")
+def _no_such_host(curl_error: CurlError) -> Exception:
+    return httplib2.ServerNotFoundError(f"Unable to find the server at {curl_error.host}")
 
 
-def _not_connected(trouble: CurlError) -> Exception:
-    number = trouble.os_errno or errno.ECONNREFUSED
+def _not_connected(curl_error: CurlError) -> Exception:
+    number = curl_error.os_errno or errno.ECONNREFUSED
     return OSError(number, os.strerror(number))
 
 
-def _timed_out(trouble: CurlError) -> Exception:
+def _timed_out(curl_error: CurlError) -> Exception:
     return TimeoutError("timed out")
 
 
-def _reset(trouble: CurlError) -> Exception:
-    number = _said(trouble) or errno.ECONNRESET
+def _reset(curl_error: CurlError) -> Exception:
+    number = _confirmed_errno(curl_error) or errno.ECONNRESET
     return OSError(number, os.strerror(number))
 
 
-def _broken(trouble: CurlError) -> Exception:
-    """Reset, ended by a TLS alert, ended without one, or what came makes no sense."""
-    if trouble.message.startswith("Too large response headers"):
-        return http.client.HTTPException(trouble.message)
-    if _said(trouble):
-        return _reset(trouble)
-    if _OPENSSL.search(trouble.message) and _EOF not in trouble.message:
-        return _tls(trouble)
-    return _incomplete(trouble) if trouble.begun else _disconnected(trouble)
+def _broken(curl_error: CurlError) -> Exception:
+    """The connection was reset, ended by a TLS alert or without any, or had invalid bytes."""
+    if curl_error.message.startswith("Too large response headers"):
+        return http.client.HTTPException(curl_error.message)
+    if _confirmed_errno(curl_error):
+        return _reset(curl_error)
+    if _OPENSSL.search(curl_error.message) and _EOF not in curl_error.message:
+        return _tls(curl_error)
+    return _incomplete(curl_error) if curl_error.begun else _disconnected(curl_error)
 
 
-# As it says: ... target hostname 'localhost', ... target IPv4 address '127.0.0.1'
+# libcurl's messages: ... target hostname 'localhost', ... target IPv4 address '127.0.0.1'
 _MISMATCH = re.compile(r"target (?:hostname|(IP)\S* address) '(.*)'")
 _VERDICT = re.compile(r"verify result: (.*) \(\d+\)$")
-_WRONG_NAME, _WRONG_ADDRESS = 62, 64  # X509_V_ERR_HOSTNAME_MISMATCH and its like
+_WRONG_NAME, _WRONG_ADDRESS = 62, 64  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 
 
-def _not_verified(trouble: CurlError) -> Exception:
-    code, verdict = _verdict(trouble)
+def _not_verified(curl_error: CurlError) -> Exception:
+    code, verdict = _verdict(curl_error)
     reason = "CERTIFICATE_VERIFY_FAILED"
     text = f"[SSL: {reason}] certificate verify failed: {verdict}"
     error = ssl.SSLCertVerificationError(int(ssl.SSL_ERROR_SSL), text)
@@ -162,27 +163,27 @@ def _not_verified(trouble: CurlError) -> Exception:
     return error
 
 
-def _verdict(trouble: CurlError) -> tuple[int, str]:
-    """What is wrong with the certificate, as Python's `ssl` puts it."""
-    if wrong := _MISMATCH.search(trouble.message):
+def _verdict(curl_error: CurlError) -> tuple[int, str]:
+    """The certificate's error, as code and text of Python's `ssl`."""
+    if wrong := _MISMATCH.search(curl_error.message):
         what, code = ("IP address", _WRONG_ADDRESS) if wrong[1] else ("Hostname", _WRONG_NAME)
         return code, f"{what} mismatch, certificate is not valid for '{wrong[2]}'."
-    said = _VERDICT.search(trouble.message)
-    return trouble.verify_result, said[1] if said else trouble.message
+    found = _VERDICT.search(curl_error.message)
+    return curl_error.verify_result, found[1] if found else curl_error.message
 
 
-# As OpenSSL says it: error:0A00010B:SSL routines::wrong version number
+# OpenSSL's messages: error:0A00010B:SSL routines::wrong version number
 _OPENSSL = re.compile(r"error:[0-9A-F]+:[^:]*:[^:]*:([^:,]+)")
 _EOF = "unexpected eof"
 
 
-def _tls(trouble: CurlError) -> Exception:
-    if _said(trouble):
-        return _reset(trouble)
-    if "SSLVERSION_MAX" in trouble.message:
+def _tls(curl_error: CurlError) -> Exception:
+    if _confirmed_errno(curl_error):
+        return _reset(curl_error)
+    if "SSLVERSION_MAX" in curl_error.message:
         return _tls_error("no protocols available")
-    said = _OPENSSL.search(trouble.message)
-    return _tls_error(said[1].strip() if said else trouble.message)
+    found = _OPENSSL.search(curl_error.message)
+    return _tls_error(found[1].strip() if found else curl_error.message)
 
 
 def _tls_error(text: str) -> Exception:
@@ -196,41 +197,41 @@ def _tls_error(text: str) -> Exception:
     return error
 
 
-def _no_ca_file(trouble: CurlError) -> Exception:
+def _no_ca_file(curl_error: CurlError) -> Exception:
     try:
-        # libcurl has just tried to read it, on this thread too.
-        Path(trouble.message.partition("file: ")[2]).read_bytes()
+        # For Python's exception. libcurl has read the file a moment ago: no new wait for a disk.
+        Path(curl_error.message.partition("file: ")[2]).read_bytes()
     except OSError as error:
         return error
     return _tls_error("no certificate or crl found")
 
 
-def _disconnected(trouble: CurlError) -> Exception:
+def _disconnected(curl_error: CurlError) -> Exception:
     return http.client.RemoteDisconnected("Remote end closed connection without response")
 
 
-def _incomplete(trouble: CurlError) -> Exception:
-    return http.client.IncompleteRead(trouble.received, trouble.missing)
+def _incomplete(curl_error: CurlError) -> Exception:
+    return http.client.IncompleteRead(curl_error.received, curl_error.missing)
 
 
-def _not_http(trouble: CurlError) -> Exception:
-    kind = MalformedAnswerError if trouble.begun else http.client.BadStatusLine
-    return kind(trouble.message)
+def _not_http(curl_error: CurlError) -> Exception:
+    kind = MalformedAnswerError if curl_error.begun else http.client.BadStatusLine
+    return kind(curl_error.message)
 
 
-def _line_too_long(trouble: CurlError) -> Exception:
+def _line_too_long(curl_error: CurlError) -> Exception:
     return http.client.LineTooLong("header line")
 
 
-def _bad_url(trouble: CurlError) -> Exception:
-    return http.client.InvalidURL(trouble.message)
+def _bad_url(curl_error: CurlError) -> Exception:
+    return http.client.InvalidURL(curl_error.message)
 
 
-def _no_memory(trouble: CurlError) -> Exception:
-    return MemoryError(trouble.message)
+def _no_memory(curl_error: CurlError) -> Exception:
+    return MemoryError(curl_error.message)
 
 
-# With whom we want to speak, through the proxy.
+# Errors of TLS with the server, behind the proxy.
 _TLS = frozenset(
     (
         pycurl.E_SSL_CONNECT_ERROR,
@@ -261,5 +262,5 @@ _TABLE: dict[int, Callable[[CurlError], Exception]] = {
     pycurl.E_URL_MALFORMAT: _bad_url,
     pycurl.E_OUT_OF_MEMORY: _no_memory,
     92: _reset,  # CURLE_HTTP2_STREAM, which pycurl does not name
-    100: _line_too_long,  # CURLE_TOO_LARGE, neither
+    100: _line_too_long,  # CURLE_TOO_LARGE, which pycurl does not name
 }

@@ -1,8 +1,8 @@
-"""From a Transfer to what libcurl is told: options, header lines, routes. Pure functions.
+"""The options, header lines and route of a transfer, for libcurl. Pure functions.
 
-An easy handle has the options of its *profile* set for good, and is pooled by profile: method, how
-a body goes out, timeout, TLS, proxy. A *route* says where a transfer goes, and which names have to
-be looked up first. Each policy of libcurl's own stays off: the exchange decides.
+A *profile* is the options that an easy handle has for all transfers: method, body mode, timeout,
+TLS, proxy. Handles are pooled by profile. A *route* is the origin of a transfer, and the names to
+resolve first. libcurl's own policies (redirects, cookies, ...) stay off: `policy` decides.
 """
 
 from __future__ import annotations
@@ -44,31 +44,31 @@ _HIGHEST: dict[str | None, int] = {
     "TLSv1_3": pycurl.SSLVERSION_MAX_TLSv1_3,
 }
 
-UNSENT_TO_PROXIES = (b"User-Agent:", b"Proxy-Connection:")  # httplib2's proxies see neither
+SUPPRESSED_FOR_PROXIES = (b"User-Agent:", b"Proxy-Connection:")  # httplib2 sends neither to proxies
 
-LENGTH, CODING = b"content-length:", b"transfer-encoding:"  # names are in lower case by now
+LENGTH, CODING = b"content-length:", b"transfer-encoding:"  # policy lowers the case of names
 
-# How a body goes out; EMPTY says so (Content-Length: 0).
+# Body modes: without Content-Length; with Content-Length 0; from memory; read piece by piece.
 NOTHING, EMPTY, MEMORY, STREAM = "nothing", "empty", "memory", "stream"
 
 
 # Profiles.
 
 
-def sending_of(transfer: Transfer) -> str:
-    """How the body of `transfer` goes out."""
+def body_mode_of(transfer: Transfer) -> str:
+    """The body mode of a transfer."""
     body = transfer.body
     if body is not None:
         return MEMORY if body.in_memory else STREAM
-    if transfer.method == "GET":  # most are, and need no other look
+    if transfer.method == "GET":  # the common case, faster
         return NOTHING
     return EMPTY if transfer.method.upper() in ("PATCH", "POST", "PUT") else NOTHING
 
 
 def profile_options(
-    method: str, sending: str, timeout: float | None, tls: Tls | None, proxy: Proxy | None
+    method: str, body_mode: str, timeout: float | None, tls: Tls | None, proxy: Proxy | None
 ) -> Options:
-    """The options of libcurl that all transfers of one kind have in common.
+    """The options of libcurl that all transfers of a profile share.
 
     >>> profile_options("GET", NOTHING, None, None, None)[-1] == (pycurl.PROXY, b"")
     True
@@ -77,7 +77,7 @@ def profile_options(
         (pycurl.PATH_AS_IS, 1),
         (pycurl.HTTP09_ALLOWED, 0),
         (pycurl.CONNECTTIMEOUT_MS, _milliseconds(timeout)),
-        *_method_options(method, sending),
+        *_method_options(method, body_mode),
         *(() if tls is None else _tls_options(tls)),
         *_proxy_options(proxy),
     )
@@ -87,7 +87,7 @@ def _milliseconds(timeout: float | None) -> int:
     return FOREVER if timeout is None else max(1, min(FOREVER, int(timeout * 1000)))
 
 
-_SENDING_OPTIONS: dict[str, Options] = {
+_BODY_OPTIONS: dict[str, Options] = {
     NOTHING: (),
     EMPTY: ((pycurl.POSTFIELDS, b""),),
     MEMORY: (),
@@ -95,11 +95,11 @@ _SENDING_OPTIONS: dict[str, Options] = {
 }
 
 
-def _method_options(method: str, sending: str) -> Options:
-    how = _SENDING_OPTIONS[sending]
-    if method == "HEAD" and sending == NOTHING:
+def _method_options(method: str, body_mode: str) -> Options:
+    how = _BODY_OPTIONS[body_mode]
+    if method == "HEAD" and body_mode == NOTHING:
         return (*how, (pycurl.NOBODY, 1))
-    if method == "GET" and sending == NOTHING:
+    if method == "GET" and body_mode == NOTHING:
         return how
     return (*how, (pycurl.CUSTOMREQUEST, method.encode("ascii")))
 
@@ -117,7 +117,7 @@ def _tls_options(tls: Tls) -> Options:
 
 
 def _version_options(tls: Tls) -> Options:
-    """The lowest and the highest version, both in one number. Above 1.3 there is none."""
+    """The lowest and the highest version, in a single number. TLS 1.3 is the last version."""
     if tls.minimum is None and tls.maximum is None:
         return ()
     lowest = _LOWEST.get(_version_name(tls.minimum), pycurl.SSLVERSION_DEFAULT)
@@ -149,7 +149,7 @@ def _password_options(password: object) -> Options:
 
 def _proxy_options(proxy: Proxy | None) -> Options:
     if proxy is None:
-        return ((pycurl.PROXY, b""),)  # whatever the environment says
+        return ((pycurl.PROXY, b""),)  # or libcurl would read the environment
     host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
     return (
         (pycurl.PROXY, f"{proxy.scheme}://{host}:{proxy.port}".encode()),
@@ -158,7 +158,7 @@ def _proxy_options(proxy: Proxy | None) -> Options:
         (SOCKS5_AUTH, pycurl.HTTPAUTH_BASIC),  # PySocks offers no GSSAPI
         (SUPPRESS_CONNECT_HEADERS, 1),
         (pycurl.HEADEROPT, pycurl.HEADER_SEPARATE),
-        (pycurl.PROXYHEADER, UNSENT_TO_PROXIES),
+        (pycurl.PROXYHEADER, SUPPRESSED_FOR_PROXIES),
         *_credential_options(proxy),
     )
 
@@ -176,9 +176,10 @@ def _credential_options(proxy: Proxy) -> Options:
 
 
 def lines_and_length(transfer: Transfer) -> tuple[tuple[bytes, ...], int]:
-    """The header lines to send, and the length of a body that is read; -1 where nobody knows.
+    """The header lines to send, and the length of a streamed body in bytes, or -1 if unknown.
 
-    A length that the caller gave has to come from libcurl, or libcurl sends the body chunked too.
+    The caller's Content-Length for a streamed body is left to libcurl, since libcurl would send the
+    body chunked if the length were only a header line.
     """
     body, lines = transfer.body, transfer.headers
     if body is None or not (body.chunked or not body.in_memory):
@@ -199,68 +200,67 @@ def _length(line: bytes) -> int:
 
 
 class Host(NamedTuple):
-    """A name to look up, and the port to connect to."""
+    """A name to resolve, and the port to connect to."""
 
     name: str
     port: int
 
 
-class Way(NamedTuple):
-    """Where a transfer goes."""
+class RouteFields(NamedTuple):
+    """The arguments of `_core.Route`."""
 
     origin: str
     is_https: bool
     proxy_takes: int
-    """What a proxy is told of the target: see the constants."""
+    """The form of the target for a proxy: NAMES, ADDRESSES or IPV4_ADDRESSES."""
     hosts: tuple[Host, ...]
-    """The names that have to be looked up, that of the target last."""
+    """The names to resolve, the target's last."""
 
 
 NAMES, ADDRESSES, IPV4_ADDRESSES = range(3)
 
 
 @lru_cache(maxsize=1024)
-def way_to(authority: str, is_https: bool, proxy: Proxy | None) -> Way:
-    """Where a transfer to `authority` goes.
+def route_to(authority: str, is_https: bool, proxy: Proxy | None) -> RouteFields:
+    """The route of a transfer to `authority`.
 
-    >>> way_to("example.org", True, None).hosts
+    >>> route_to("example.org", True, None).hosts
     (Host(name='example.org', port=443),)
     """
-    hosts = tuple(hosts_to(authority, 443 if is_https else 80, proxy))
-    return Way(authority, is_https, _proxy_takes(proxy), hosts)
+    hosts = tuple(_hosts_to(authority, 443 if is_https else 80, proxy))
+    return RouteFields(authority, is_https, _proxy_takes(proxy), hosts)
 
 
 def _proxy_takes(proxy: Proxy | None) -> int:
-    if proxy is None or not proxy.wants_address:
+    if proxy is None or not proxy.needs_address:
         return NAMES
     return IPV4_ADDRESSES if proxy.scheme == "socks4" else ADDRESSES
 
 
-def hosts_to(authority: str, default_port: int, proxy: Proxy | None) -> Sequence[Host]:
-    """The hosts that have to be looked up here before libcurl can go to `authority`."""
+def _hosts_to(authority: str, default_port: int, proxy: Proxy | None) -> Sequence[Host]:
+    """The hosts to resolve before libcurl can connect, directly or through the proxy."""
     if proxy is None:
         target = host_of(authority, default_port)
         return () if target is None else (target,)
     found = host_of(f"{proxy.host}:{proxy.port}", 0) if ":" not in proxy.host else None
-    looked_up = () if found is None else (found,)
-    return (*looked_up, _target(authority, default_port)) if proxy.wants_address else looked_up
+    own = () if found is None else (found,)
+    return (*own, _target(authority, default_port)) if proxy.needs_address else own
 
 
 def _target(authority: str, default_port: int) -> Host:
-    """The host of a URL, a name or an address."""
     parts = urllib.parse.urlsplit(f"//{authority}")
     return Host(parts.hostname or "", parts.port or default_port)
 
 
 def host_of(authority: str, default_port: int) -> Host | None:
-    """The host that has to be looked up for `authority`; None for an address, or localhost.
+    """The host to resolve for `authority`, or None for an address and for localhost.
 
-    Raises `UnicodeError` for what cannot be a name.
+    Raises `UnicodeError` for an invalid name.
     """
     name, _, port = authority.rpartition(":") if _has_port(authority) else (authority, "", "")
     if _needs_no_lookup(name):
         return None
-    name.encode("idna")  # what cannot be a name is refused as by Python's own getaddrinfo
+    name.encode("idna")  # the check that Python's socket.getaddrinfo makes
     return Host(name, int(port or default_port))
 
 

@@ -1,7 +1,7 @@
-"""The libcurl that pycurl brings, found for the core: one copy, kept current by others.
+"""The search for pycurl's libcurl, which the core uses: a single copy, kept current by pycurl.
 
-The core needs no headers of libcurl's and is not linked with libcurl. The functions are found
-through the handle of pycurl's extension module, whose dependency libcurl is.
+The core needs no headers of libcurl and is not linked with libcurl. The core finds the functions
+(dlsym) through the handle of pycurl's extension module, which depends on libcurl.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ import pycurl
 
 from .. import _core
 
-LOWEST = (7, 80)  # PREREQFUNCTION: the last word before each sending
+LOWEST = (7, 80)  # the first with PREREQFUNCTION, which libcurl calls before it sends a request
 
 _VERSION = re.compile(r"libcurl/(\d+)\.(\d+)")
 
 
 def find_libcurl() -> None:
-    """Have the core use pycurl's libcurl; raises `ImportError` that says what was looked for."""
-    place = sys.modules[pycurl.version_info.__module__].__file__
-    sought = f"asynchttp looked for libcurl {LOWEST[0]}.{LOWEST[1]} or later through {place}"
+    """Load pycurl's libcurl into the core. Raises `ImportError` if no libcurl is found, or a wrong
+    version.
+    """
+    path = sys.modules[pycurl.version_info.__module__].__file__
+    sought = f"asynchttp looked for libcurl {LOWEST[0]}.{LOWEST[1]} or later through {path}"
     try:
-        version = _core.load(place)
+        version = _core.load(path)
     except ImportError as error:
         raise ImportError(f"{sought}: {error}") from None
     if version not in pycurl.version:

@@ -1,11 +1,11 @@
-"""Memory: how much of what is free the C library keeps, for the bodies to come.
+"""Memory: the free memory that glibc keeps for later bodies.
 
-glibc returns what is free at the end of its heap to the system as soon as that is twice the largest
-block that the program has ever freed, and 128 kB to begin with (mallopt(3), M_MMAP_THRESHOLD). Each
-body of some size would then be written to memory that is new, at 1 us for 4 kB: a seventh of what a
-body of 100 kB costs that comes as gzip. A program that has had one large body is spared that.
+glibc returns free memory at the end of its heap to the system if there is more than twice the
+largest block ever freed, at first 128 kB (mallopt(3), M_MMAP_THRESHOLD). Each large body would then
+be written to new pages, at 1 us for 4 kB: a seventh of the cost of a body of 100 kB that comes as
+gzip. A program that has freed a large block before does not pay this cost.
 
-Half of it was too little for 20 bodies of 100 kB at once, and twice as much brought no more.
+Measured with 20 bodies of 100 kB at once: half of LARGE is too little, twice LARGE brings no more.
 """
 
 from __future__ import annotations
@@ -16,6 +16,6 @@ LARGE = 2 << 20  # bytes, so that at most 4 MB are kept
 
 
 @cache
-def keep_for_bodies() -> None:
-    """Free a large block, which has never been written to."""
+def raise_trim_threshold() -> None:
+    """Free a large block, which is never written to."""
     bytearray(LARGE)

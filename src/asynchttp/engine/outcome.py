@@ -1,6 +1,7 @@
-"""What a transfer that has ended comes to: a Reply, or the exception to raise.
+"""The result of an ended transfer: a Reply, or the exception to raise.
 
-The core says what happened (OUTCOME_... of core.h), libcurl why (its code and words: trouble.py).
+The core gives the kind of outcome (OUTCOME_... of core.h), and libcurl the reason: a code and a
+message (curl_errors.py).
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from ..messages.errors import MalformedAnswerError, StaleConnectionError
 from ..messages.response import Response
 from ..messages.transfer import Reply, Transfer
 from .curl_errors import CurlError, exception_of
-from .curl_options import way_to
-from .resolver import RAISED, raised_for
+from .curl_options import route_to
+from .resolver import RAISED, lookup_exception
 
 ANSWERED, FAILED, NOT_FOUND, SILENT, CUT_HEAD, BAD_HEAD, BAD_CONTENT, RESENT = range(8)
 
@@ -37,20 +38,21 @@ class TransferError(NamedTuple):
     os_errno: int
     verify_result: int
     connect_code: int
-    """What an HTTP proxy answered when it was asked for a tunnel."""
+    """The status of an HTTP proxy's answer to CONNECT."""
     request_size: int
     length: int
-    """Of the content, as announced; -1 if it was not."""
+    """The bytes of the content by Content-Length; -1 without the field."""
     is_connected: bool
     is_reused: bool
     """Whether the connection had been used before."""
     consumed: int
+    """Received bytes of an encoded content; 0 for other contents."""
     produced: int
-    """Bytes of a content that is decoded: as it came, and decoded. 0 for other contents."""
+    """Decoded bytes of an encoded content; 0 for other contents."""
 
 
 def outcome_of(work: _core.Work, transfer: Transfer) -> Reply | BaseException:
-    """The reply to `transfer`, or why there is none."""
+    """The reply to `transfer`, or the exception to raise."""
     if work._get_outcome() == ANSWERED:
         return reply_of(work)
     fields = work._get_error()
@@ -60,7 +62,7 @@ def outcome_of(work: _core.Work, transfer: Transfer) -> Reply | BaseException:
 
 
 def reply_of(work: _core.Work) -> Reply:
-    """The answer to a transfer that was answered."""
+    """The reply to a transfer whose outcome is ANSWERED."""
     return Reply(work._get_status(), work._get_head(), work._get_content(), work._get_is_decoded())
 
 
@@ -81,16 +83,16 @@ def _exception_of(work: _core.Work, error: TransferError, transfer: Transfer) ->
 
 
 def _not_found(code: int, transfer: Transfer) -> BaseException:
-    hosts = way_to(transfer.authority, transfer.tls is not None, transfer.proxy).hosts
+    hosts = route_to(transfer.authority, transfer.tls is not None, transfer.proxy).hosts
     for host in hosts:
-        if code == RAISED and (raised := raised_for(host)) is not None:
-            return copy(raised)  # each of its own, which says what request it was
+        if code == RAISED and (raised := lookup_exception(host)) is not None:
+            return copy(raised)  # a copy for each request, which gets notes about the request
     name = hosts[0].name if hosts else transfer.authority
     return httplib2.ServerNotFoundError(f"Unable to find the server at {name}")
 
 
 def _bad_content(work: _core.Work, error: TransferError, transfer: Transfer) -> Exception:
-    """As httplib2 says it."""
+    """The exception with httplib2's class and message."""
     limits = transfer.decode_limits
     consumed, produced = error.consumed, error.produced
     if error.code == OVER_HARD:
@@ -111,15 +113,15 @@ def _bad_content(work: _core.Work, error: TransferError, transfer: Transfer) -> 
 
 def _failed(work: _core.Work, error: TransferError, transfer: Transfer) -> Exception:
     if work._get_outcome() == SILENT and not error.message:
-        return TimeoutError("timed out")  # waiting for a name, or for an origin's first connection
+        return TimeoutError("timed out")  # in a lookup, or before an origin's first connection
     if error.code in BROKEN and error.is_reused and not work._get_head():
         return StaleConnectionError("the server had closed the connection")
-    return exception_of(_trouble(work, error, transfer))
+    return exception_of(_curl_error(work, error, transfer))
 
 
-def _trouble(work: _core.Work, error: TransferError, transfer: Transfer) -> CurlError:
-    answer = error.connect_code if transfer.proxy is not None else 0
-    before = transfer.proxy is not None and not error.request_size and answer != 200
+def _curl_error(work: _core.Work, error: TransferError, transfer: Transfer) -> CurlError:
+    status = error.connect_code if transfer.proxy is not None else 0
+    failed_at_proxy = transfer.proxy is not None and not error.request_size and status != 200
     return CurlError(
         error.code,
         "timed out" if work._get_outcome() == SILENT else error.message,
@@ -129,12 +131,12 @@ def _trouble(work: _core.Work, error: TransferError, transfer: Transfer) -> Curl
         work._get_head().startswith(b"HTTP/"),
         work._get_content(),
         _missing(work, error),
-        transfer.proxy if before else None,
+        transfer.proxy if failed_at_proxy else None,
         error.is_connected,
-        f"{answer}: {responses.get(answer, '')}\n" if answer not in (0, 200) else "",
+        f"{status}: {responses.get(status, '')}\n" if status not in (0, 200) else "",
     )
 
 
 def _missing(work: _core.Work, error: TransferError) -> int | None:
-    came = error.consumed or len(work._get_content())
-    return error.length - came if error.length >= 0 else None
+    received = error.consumed or len(work._get_content())
+    return error.length - received if error.length >= 0 else None

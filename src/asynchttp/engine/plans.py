@@ -1,7 +1,7 @@
-"""From a Transfer to what the core is given: a plan, a URL, a body.
+"""The core's arguments for a Transfer: a plan, a URL, a body.
 
-Plans, with their profiles, routes and header lines, are kept for the transfers that follow: most
-differ in nothing but the URL. Decisions about options are in options.py.
+A plan has a profile, a route and header lines. Plans are cached, since most transfers differ only
+in the URL. curl_options.py decides about the options.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from .. import _core, log
 from ..messages.body import Body
 from ..messages.settings import DecodeLimits, Tls
 from ..messages.transfer import Proxy, Transfer
-from .curl_options import lines_and_length, profile_options, sending_of, way_to
+from .curl_options import body_mode_of, lines_and_length, profile_options, route_to
 from .libcurl import find_libcurl
-from .memory import keep_for_bodies
+from .memory import raise_trim_threshold
 
 find_libcurl()
-keep_for_bodies()
+raise_trim_threshold()
 
 # Flags of core.h: TRANSFER_...
 DECODE, READ_BODY, ON_NEW_CONNECTION, TELL_CONNECTED, TRACE, RESOLVE_BY_EVENT = (
     1 << bit for bit in range(6)
 )
 
-_getaddrinfo = socket.getaddrinfo  # a program may put its own in its place
+_getaddrinfo = socket.getaddrinfo  # the original: a program may replace the function
 
 
 @lru_cache(maxsize=256)
 def _profile(
-    method: str, sending: str, timeout: float | None, tls: Tls | None, proxy: Proxy | None
+    method: str, body_mode: str, timeout: float | None, tls: Tls | None, proxy: Proxy | None
 ) -> _core.Profile:
-    return _core.Profile(profile_options(method, sending, timeout, tls, proxy))
+    return _core.Profile(profile_options(method, body_mode, timeout, tls, proxy))
 
 
 @lru_cache(maxsize=1024)
 def _route(authority: str, is_https: bool, proxy: Proxy | None) -> _core.Route:
-    return _core.Route(*way_to(authority, is_https, proxy))
+    return _core.Route(*route_to(authority, is_https, proxy))
 
 
 @lru_cache(maxsize=1024)
@@ -51,7 +51,7 @@ def _headers(lines: tuple[bytes, ...]) -> _core.Headers:
 @lru_cache(maxsize=1024)
 def _plan(
     method: str,
-    sending: str,
+    body_mode: str,
     authority: str,
     lines: tuple[bytes, ...],
     timeout: float | None,
@@ -61,7 +61,7 @@ def _plan(
     statuses: bytes,
 ) -> _core.Plan:
     return _core.Plan(
-        _profile(method, sending, timeout, tls, proxy),
+        _profile(method, body_mode, timeout, tls, proxy),
         _route(authority, tls is not None, proxy),
         _headers(lines),
         timeout,
@@ -81,20 +81,20 @@ class Prepared(NamedTuple):
     size: int
 
     @property
-    def wants_events(self) -> bool:
-        """Whether the transfer has events besides its end, or something to give back then."""
+    def has_events(self) -> bool:
+        """Whether the transfer has events before its end, or a file to close at the end."""
         return bool(self.flags & (READ_BODY | TELL_CONNECTED | TRACE))
 
 
 def prepare(transfer: Transfer, statuses: bytes) -> Prepared:
-    """What the core needs to make `transfer`; `statuses`: those that policy wants to see.
+    """The core's arguments for a transfer; `statuses`: see `exchange.policy_statuses`.
 
-    Raises `ValueError`, `UnicodeError` and the like for what libcurl cannot be told.
+    Raises `ValueError` and `UnicodeError` for values that libcurl cannot take.
     """
     lines, size = lines_and_length(transfer)
     plan = _plan(
         transfer.method,
-        sending_of(transfer),
+        body_mode_of(transfer),
         transfer.authority,
         lines,
         transfer.timeout,
@@ -108,8 +108,8 @@ def prepare(transfer: Transfer, statuses: bytes) -> Prepared:
     return Prepared(plan, transfer.url, _flags(transfer, body), content, size)
 
 
-def is_usual() -> bool:
-    """Whether neither `httplib2.debuglevel` nor a replaced `socket.getaddrinfo` needs a flag."""
+def needs_no_flags() -> bool:
+    """Whether `httplib2.debuglevel` is 0 and `socket.getaddrinfo` is the original function."""
     return not httplib2.debuglevel and socket.getaddrinfo is _getaddrinfo
 
 

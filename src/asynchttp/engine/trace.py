@@ -1,4 +1,4 @@
-"""What goes over the wire, said the way `http.client` prints it: for `httplib2.debuglevel`."""
+"""The lines that `http.client` would print about a transfer, for `httplib2.debuglevel`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import pycurl
 
 
-def lines_of(records: Sequence[tuple[int, bytes]]) -> Iterator[str]:
-    """The lines to print for records of the core: libcurl's curl_infotype, and the bytes."""
+def trace_lines(records: Sequence[tuple[int, bytes]]) -> Iterator[str]:
+    """The lines for the core's records, each libcurl's curl_infotype and the bytes."""
     for kind, text in records:
         if kind != pycurl.INFOTYPE_HEADER_IN:
             yield f"send: {text!r}"

@@ -1,6 +1,6 @@
-"""Upload: a file on its way to libcurl, read by workers, since a disk may be slow.
+"""Upload: a file as the body of a transfer, read by workers, since a disk may be slow.
 
-The core asks for a piece when the one before has been sent, and the transfer is paused meanwhile.
+The core asks for the next piece when a piece has been sent, and pauses the transfer meanwhile.
 """
 
 from __future__ import annotations
@@ -13,35 +13,35 @@ PIECE = 1 << 20  # bytes a worker reads at a time
 
 
 class Upload:
-    """The state of sending one Body, by one transfer."""
+    """The state of a Body that a transfer sends."""
 
     __slots__ = ("_body", "_position", "error", "transfer")
 
     def __init__(self, body: Body, transfer: int) -> None:
-        """`transfer`: the number of the transfer, among those of the work."""
+        """`transfer`: the number of the transfer within the request."""
         self._body = body
         self.transfer = transfer
         self._position = 0  # of the next byte to send
         self.error: Exception | None = None
-        """Why the body cannot be read."""
+        """The exception of a failed read."""
 
-    def fetch_elsewhere(
+    def read_on_worker(
         self,
         give: Callable[[bytes | None], None],
-        run_elsewhere: Callable[[Callable[[], None]], None],
+        run_on_worker: Callable[[Callable[[], None]], None],
     ) -> None:
-        """Have a worker read the next piece and `give` it; None where it cannot be read."""
+        """Have a worker read the next piece, and call `give` with the piece, or None on failure."""
 
-        def fetch() -> None:
+        def read() -> None:
             give(self.next_piece())
 
-        run_elsewhere(fetch)
+        run_on_worker(read)
 
     def next_piece(self) -> bytes | None:
-        """The next piece, b"" at the end, None where it cannot be read: `error` says why."""
+        """The next piece; b"" at the end; or None on failure, when `error` is set."""
         try:
             piece = self._body.read(self._position, PIECE)
-        except Exception as error:  # noqa: BLE001  # it fails the request
+        except Exception as error:  # noqa: BLE001  # the request fails with the error
             self.error = error
             return None
         self._position += len(piece)

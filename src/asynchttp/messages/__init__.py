@@ -1,12 +1,12 @@
-"""What passes between the layers: small, and never changed once made.
+"""Messages: small objects that pass between the layers, and do not change once made.
 
-request.py   what the caller asked for
-settings.py  how the Http was set up at that moment
-step.py      what policy asks for: a transfer, a call that may block, the answer of the same request
-transfer.py  one request on the wire, and the reply
-body.py      what is sent
-response.py  what the caller gets: status and header fields, and the content
-callsite.py  where in the caller's code a request was made
-errors.py    exceptions that httplib2 does not have
+request.py   the arguments of a request
+settings.py  the attributes of the Http when the request was made
+step.py      the steps that policy yields: a transfer, a blocking call, coalescing
+transfer.py  a request on the wire, and the reply
+body.py      the body of a request
+response.py  status, header fields and content of the answer
+callsite.py  the place in the caller's code where a request was made
+errors.py    exceptions unknown to httplib2
 uri.py       the origin of a URI
 """

@@ -1,10 +1,12 @@
-"""Body: what a request sends, taken at the call so that the caller may do what he likes after.
+"""Body: the bytes that a request sends, fixed by the call of `Http.request`.
 
 Rules:
-- Bytes and text are copied. A regular file is dup'ed and read later, from where it stood, without
-  moving anybody's position. Any other reader or iterable is read here and now.
-- Text is latin-1, as in `http.client`. What `http.client` sends without a length goes out chunked.
-- Only workers call `read` of a file: it may touch a disk.
+- Bytes and text are copied. The descriptor of a regular file is duplicated, and the file is read
+  later, from its position at the call, without moving the position. Any other reader or iterable is
+  read at the call.
+- Text is latin-1, as in `http.client`. Bodies that `http.client` sends without a length go out
+  chunked.
+- Only workers call `read` of a file, since a disk may be slow.
 """
 
 from __future__ import annotations
@@ -18,9 +20,9 @@ PIECE = 1 << 20  # bytes
 
 
 class Body:
-    r"""The bytes to send, when they are in memory.
+    r"""A body in memory.
 
-    >>> body = take("café")
+    >>> body = body_from("café")
     >>> body.read(0, 100), body.chunked
     (b'caf\xe9', False)
     """
@@ -33,11 +35,11 @@ class Body:
         self.chunked = chunked
 
     def read(self, offset: int, size: int) -> bytes:
-        """At most `size` bytes from `offset` on; none at the end."""
+        """At most `size` bytes from `offset` on; b"" at the end."""
         return self.content[offset : offset + size]
 
     def whole(self) -> bytes:
-        """All of it."""
+        """The whole body."""
         pieces, size = list[bytes](), 0
         while piece := self.read(size, PIECE):
             pieces.append(piece)
@@ -45,11 +47,11 @@ class Body:
         return b"".join(pieces)
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Release the file, if any."""
 
 
 class FileBody(Body):
-    """The rest of a regular file, read when it is sent."""
+    """The rest of a regular file, read when sent."""
 
     __slots__ = ("_fd", "_start")
     in_memory = False
@@ -74,28 +76,30 @@ class FileBody(Body):
         self.close()
 
     def __reduce__(self) -> tuple[type[Body], tuple[bytes, bool]]:
-        return Body, (b"", True)  # pickled with an error: the file stays with its process
+        # A request is pickled with its error; a descriptor is of no use in another process.
+        return Body, (b"", True)
 
 
-def take(body: object) -> Body | None:
-    """A Body of whatever `Http.request` accepts as one.
+def body_from(body: object) -> Body | None:
+    """The Body for the argument `body` of `Http.request`.
 
-    Raises `TypeError` for anything else, `UnicodeEncodeError` for text beyond latin-1.
+    Raises `TypeError` for an argument of another type, `UnicodeEncodeError` for text beyond
+    latin-1.
     """
     if body is None:
         return None
     if isinstance(body, str | bytes | bytearray | memoryview):
         return Body(_encode(body))
     if _is_regular_file(body):
-        return FileBody(body)  # type: ignore[arg-type]  # that is what was asked
+        return FileBody(body)  # type: ignore[arg-type]  # checked by _is_regular_file
     if hasattr(body, "read"):
         return Body(_encode(body.read()), chunked=True)
-    return _take_other(body)
+    return _buffer_or_iterable(body)
 
 
-def _take_other(body: object) -> Body:
+def _buffer_or_iterable(body: object) -> Body:
     try:
-        return Body(bytes(memoryview(body)))  # type: ignore[arg-type]  # TypeError if it is none
+        return Body(bytes(memoryview(body)))  # type: ignore[arg-type]  # TypeError if no buffer
     except TypeError:
         if isinstance(body, Iterable):
             return Body(b"".join(map(_encode, body)), chunked=True)
@@ -108,13 +112,13 @@ def _take_other(body: object) -> Body:
 def _encode(content: object) -> bytes:
     if isinstance(content, str):
         return content.encode("latin-1")
-    if isinstance(content, bytes):  # or a promise's content, which has no buffer before Python 3.12
+    if isinstance(content, bytes):  # includes Content, which has no buffer before Python 3.12
         return bytes(content)
     return bytes(memoryview(content))  # type: ignore[arg-type]  # TypeError names the type
 
 
 def _is_regular_file(body: object) -> bool:
-    """Only for types known to hand out what is on the disk: a GzipFile has a fileno too."""
+    """Whether `read` of the object returns the file's own bytes; `read` of a GzipFile does not."""
     if type(body) not in (io.FileIO, io.BufferedReader, io.BufferedRandom):
         return False
     raw = getattr(body, "raw", body)

@@ -1,7 +1,7 @@
-"""CallSite: where in the caller's code a request was made, cheap enough to note for each.
+"""CallSite: the place in the caller's code where a request was made, cheap enough for each request.
 
-Code objects and offsets are kept, not frames: those would keep the caller's variables alive. What
-costs time, line numbers and source lines, is worked out only when somebody asks.
+A call site has code objects and offsets, since frames would keep the caller's variables alive. Line
+numbers and source lines, which cost time, are found when first needed.
 """
 
 from __future__ import annotations
@@ -19,25 +19,27 @@ __all__ = ("CallSite", "Frames", "frames_of_caller")
 PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep  # noqa: PTH120 - what code objects have
 
 
-class Place(NamedTuple):
-    """What can be pickled of a frame's code: the line that was to be run, as if its first."""
+class PickledCode(NamedTuple):
+    """A replacement for a frame's code object, which cannot be pickled. `co_firstlineno` is the
+    line of the call.
+    """
 
     co_filename: str
     co_firstlineno: int
     co_name: str
 
     def co_lines(self) -> tuple[()]:
-        """None but the first."""
+        """No line but `co_firstlineno`."""
         return ()
 
 
-# Innermost first: code, offset, code, offset... A plain tuple, of what the garbage collector has
-# nothing to do with: so it soon leaves it alone, which saves time where many requests are pending.
-Frames = tuple[CodeType | Place | int, ...]
+# Innermost first: code, offset, code, offset... The garbage collector tracks neither codes nor
+# numbers, and so untracks the flat tuple: collections with many pending requests take less time.
+Frames = tuple[CodeType | PickledCode | int, ...]
 
 
 class CallSite:
-    """Frames, to be read; as a string, they are printed the way a traceback prints them.
+    """The frames of a call, for reading. `str` prints the frames as a traceback does.
 
     >>> def here():
     ...     return CallSite(frames_of_caller())
@@ -50,15 +52,15 @@ class CallSite:
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
 
-    def places(self) -> Frames:
-        """The same, as it can be pickled."""
+    def picklable(self) -> Frames:
+        """The frames in a form that can be pickled."""
         summary = self.summary()[::-1]
-        places = [Place(each.filename, each.lineno or 0, each.name) for each in summary]
-        return tuple(part for place in places for part in (place, 0))
+        codes = [PickledCode(each.filename, each.lineno or 0, each.name) for each in summary]
+        return tuple(part for code in codes for part in (code, 0))
 
     def summary(self) -> list[traceback.FrameSummary]:
-        """The frames, outermost first, as the `traceback` module has them; those of a worker that
-        called the caller are left out.
+        """The frames, outermost first, as the `traceback` module has them, without the frames of
+        asynchttp: a callback's caller is a worker.
         """
         frames = zip(self._frames[::2], self._frames[1::2], strict=True)
         pairs = takewhile(lambda frame: not _is_ours(frame[0]), frames)
@@ -68,15 +70,15 @@ class CallSite:
         return "".join(traceback.format_list(self.summary())).rstrip()
 
 
-def _summary(code: CodeType | Place, lasti: int) -> traceback.FrameSummary:
+def _summary(code: CodeType | PickledCode, lasti: int) -> traceback.FrameSummary:
     return traceback.FrameSummary(code.co_filename, _line(code, lasti), code.co_name)
 
 
-def _is_ours(code: CodeType | Place | int) -> bool:
+def _is_ours(code: CodeType | PickledCode | int) -> bool:
     return not isinstance(code, int) and code.co_filename.startswith(PACKAGE)
 
 
-def _line(code: CodeType | Place, lasti: int) -> int:
+def _line(code: CodeType | PickledCode, lasti: int) -> int:
     for start, end, line in code.co_lines():
         if start <= lasti < end and line is not None:
             return line

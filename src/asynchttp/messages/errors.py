@@ -1,4 +1,4 @@
-"""The exceptions that httplib2 has no name for. All others are httplib2's and Python's own."""
+"""Exceptions for cases unknown to httplib2. All other errors are httplib2's or Python's classes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import httplib2
 
 
 class LostInForkError(httplib2.HttpLib2Error):
-    """The request was pending when the process forked: only the parent goes on with it."""
+    """The request was pending when the process forked: only the parent process continues."""
 
 
 class UnsupportedAuthError(httplib2.HttpLib2Error):
-    """The server asks for an authentication that there is no more."""
+    """The server asks for an authentication scheme that no longer exists."""
 
 
 class MalformedAnswerError(http.client.BadStatusLine):

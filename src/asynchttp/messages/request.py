@@ -1,7 +1,7 @@
-"""Request: what the caller asked for, a snapshot of the arguments of `Http.request`.
+"""Request: a snapshot of the arguments of `Http.request`.
 
-Rule: what is made for each request has slots, and no attribute is set afterwards. To make and to
-read a NamedTuple, or a frozen dataclass, would take 4 % more instructions for each request.
+Rule: a class with an instance for each request has slots, and attributes are set only once. Making
+and reading a NamedTuple, or a frozen dataclass, would take 4 % more instructions for each request.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ from .body import Body
 from .callsite import CallSite, Frames
 
 Text = str | bytes
-# A Mapping is invariant in its keys: without the first two a dict[str, str] would not do.
+# A Mapping is invariant in its keys: without the first two types dict[str, str] would be refused.
 Headers = Mapping[str, Text] | Mapping[bytes, Text] | Mapping[Text, Text]
 
 
 @dataclass(slots=True)
 class Request:
-    """A request as it was made."""
+    """The arguments of a request, and when and where the request was made."""
 
     method: str
     uri: str
     headers: Headers | None
-    """A copy of what was given."""
+    """A copy of the caller's headers."""
     body: Body | None
     redirections: int
     """How many redirects may be followed."""
     made: float
-    """When, in seconds since the epoch."""
+    """The time of the call, in seconds since the epoch."""
     frames: Frames
-    """Where in the caller's code."""
+    """The frames of the call, for `site`."""
 
     @property
     def site(self) -> CallSite:
-        """The same, to be read."""
+        """The place in the caller's code where the request was made."""
         return CallSite(self.frames)
 
     def __str__(self) -> str:
         return f"{self.method} {self.uri}"
 
     def __reduce__(self) -> tuple[type[Request], tuple[object, ...]]:
-        given = self.method, self.uri, self.headers, self.body, self.redirections, self.made
-        return Request, (*given, self.site.places())  # code cannot be pickled
+        fields = self.method, self.uri, self.headers, self.body, self.redirections, self.made
+        return Request, (*fields, self.site.picklable())
 
     def age(self) -> float:
-        """Seconds since it was made."""
+        """Seconds since the request was made."""
         return time.time() - self.made

@@ -1,7 +1,7 @@
-"""Response and Answer: what a request ends with, built from the bytes when first asked for.
+"""Response and Answer: the end of a request.
 
-Building the dict costs some 3 µs. Most of it is never needed on the I/O thread, so an Answer keeps
-the head as it came and builds when somebody looks.
+Building a Response, a dict, takes some 3 µs. An Answer has the bytes of the head, and builds the
+Response at the first look: policy seldom needs the dict.
 """
 
 from __future__ import annotations
@@ -27,25 +27,26 @@ class Response(httplib2.Response):
     (404, 'Not Found', 'x')
     """
 
-    # Where one that is not there yet comes from (lazy.PendingResponse): a slot, so that vars() does
-    # not show it, and here, since only classes of one layout can be swapped.
-    # The other is what came several times, by name.
+    # `_several`: the values of fields that came several times, by name.
+    # `_source`: the promise of a PendingResponse (promise/lazy_pair.py). A slot, so that vars()
+    # does not show the promise; and of this class, since setting `__class__` needs equal slots.
     __slots__ = ("_several", "_source")
 
-    if TYPE_CHECKING:  # attributes can be set on it, by a callback say
+    if TYPE_CHECKING:  # callbacks may set attributes
 
-        def __getattr__(self, name: str) -> Any: ...  # Any: whatever was set
+        def __getattr__(self, name: str) -> Any: ...  # Any: the value that was set
         def __setattr__(self, name: str, value: object) -> None: ...
 
     def __getstate__(self) -> object:
-        """For pickle and copy, without where it came from."""
+        """The state for pickle and copy, without `_source`."""
         several = getattr(self, "_several", None)
         return self.__dict__ if several is None else (self.__dict__, {"_several": several})
 
     def getall(self, name: str) -> list[str]:
-        r"""The values of a header that may come several times, in their order.
+        r"""All values of a header field, in order.
 
-        As an item they are one, joined, which cannot always be undone: Set-Cookie has commas.
+        `response[name]` joins the values with commas. Set-Cookie has commas of its own, and cannot
+        be split again.
 
         >>> head = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1, 2\r\nSet-Cookie: b=3\r\n\r\n"
         >>> Response.parse(head).getall("set-cookie")
@@ -55,12 +56,12 @@ class Response(httplib2.Response):
         if name not in self:
             return []
         values = (getattr(self, "_several", None) or {}).get(name, ())
-        # Unless the item has been set to something else since.
+        # The item may have been set to a new value since.
         return list(values) if ", ".join(values) == self[name] else [self[name]]
 
     @classmethod
     def like(cls, other: httplib2.Response) -> Response:
-        """The same as one of httplib2's."""
+        """A copy of httplib2's response."""
         response = cls.__new__(cls)
         response.update(other)
         vars(response).update(vars(other))
@@ -69,7 +70,7 @@ class Response(httplib2.Response):
     @classmethod
     def of(cls, reply: Reply) -> Response:
         """The response of a reply."""
-        response = cls.__new__(cls)  # httplib2's constructor would only copy a dict, slowly
+        response = cls.__new__(cls)  # httplib2's constructor would copy a dict, slowly
         status_line = _core.parse_head(reply.head, response)
         response.complete(status_line, reply.content, reply.is_decoded)
         return response
@@ -91,33 +92,33 @@ class Response(httplib2.Response):
 
 @lru_cache(maxsize=256)
 def _status(line: str) -> tuple[int, int, str, str]:
-    """Version, status, the same as text, and reason of a status line; few are different."""
+    """Version, status, status as text, and reason of a status line. Few lines differ: cached."""
     name, status, *rest = line.split(None, 2)
     version, reason = VERSIONS.get(name, 11), rest[0].strip() if rest else ""
     if not reason and version >= 20:
-        # HTTP/2 and 3 have no reason phrase (RFC 9113, 8.3.2): the standard one stands in.
+        # HTTP/2 and 3 have no reason phrase (RFC 9113, 8.3.2): use the standard phrase.
         reason = http.client.responses.get(int(status), "")
     return version, int(status), status, reason
 
 
 class Answer:
-    """The end of an exchange: a Response, built when first asked for, and its content.
+    """The end of an exchange: a Response, built when first read, and the content.
 
-    Not locked: whoever shares an Answer between threads takes care that one of them asks first.
+    Not locked: two threads must not read `response` for the first time at once.
     """
 
     __slots__ = ("_response", "content")
 
     _response: Response | tuple[Reply, str | None]
-    """The response; or what it will be made from: the reply, and where that was found."""
+    """The response; or its source, the reply and the default `content-location`."""
 
-    def __init__(self, reply: Reply, located: str | None = None) -> None:
-        self._response = reply, located
+    def __init__(self, reply: Reply, location: str | None = None) -> None:
+        self._response = reply, location
         self.content = reply.content
 
     @classmethod
     def of(cls, response: Response, content: bytes) -> Answer:
-        """An answer that has been worked on."""
+        """An answer whose response is already built."""
         answer = cls.__new__(cls)
         answer._response, answer.content = response, content
         return answer
@@ -126,8 +127,8 @@ class Answer:
     def response(self) -> Response:
         """The response, always the same object."""
         if isinstance(self._response, tuple):
-            reply, located = self._response
+            reply, location = self._response
             self._response = Response.of(reply)
-            if located is not None:
-                self._response.setdefault("content-location", located)
+            if location is not None:
+                self._response.setdefault("content-location", location)
         return self._response

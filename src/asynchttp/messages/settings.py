@@ -1,4 +1,4 @@
-"""Settings: how an Http was set up when a request was made."""
+"""Settings: the attributes of an Http when a request was made."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ import httplib2
 
 from .request import Request
 
-KINDS = 256  # how many kinds of requests plans are kept for
+MOST_KINDS = 256  # of requests, for which plans are cached
 
 
 class Cache(Protocol):
-    """Where responses are kept: httplib2's interface."""
+    """A store for responses, with httplib2's interface."""
 
     def get(self, key: str) -> bytes | None:
-        """What was set, or None."""
+        """The entry stored under `key`, or None."""
 
     def set(self, key: str, value: bytes) -> object:
-        """Keep it."""
+        """Store an entry."""
 
     def delete(self, key: str) -> object:
-        """Forget it, if it is there."""
+        """Delete the entry, if any."""
 
 
 class Certificate(NamedTuple):
-    """What the client shows who it is with."""
+    """A client certificate."""
 
     domain: str
-    """Of whom it is shown to: host or host:port, in lower case; empty for all."""
+    """The server: host or host:port, in lower case; empty for all servers."""
     key: str
-    """A file."""
+    """The path of the private key."""
     cert: str
-    """A file."""
+    """The path of the certificate."""
     password: str | bytes | Callable[[], str | bytes | bytearray] | None
-    """Of the key, or what knows it."""
+    """The key's password, or a function that returns the password."""
 
 
 class Tls(NamedTuple):
-    """How a connection is secured."""
+    """The TLS settings of a connection."""
 
     ca_certs: str
-    """A file of certificates to trust."""
+    """The path of a file with trusted certificates."""
     verify: bool
     minimum: str | ssl.TLSVersion | None = None
     """The lowest version, or its name in `ssl.TLSVersion`."""
@@ -51,20 +51,20 @@ class Tls(NamedTuple):
     certificate: Certificate | None = None
 
     @property
-    def is_special(self) -> bool:
-        """Whether versions or a certificate are given, which may make no sense."""
+    def needs_check(self) -> bool:
+        """Whether versions or a certificate are given, which may be invalid."""
         return (self.minimum, self.maximum, self.certificate) != (None, None, None)
 
 
 class DecodeLimits(NamedTuple):
-    """How large decoded content may become, as in `httplib2.decode.LimitDecoder`; 0: any size."""
+    """Limits for decoded content, as in `httplib2.decode.LimitDecoder`; 0 means no limit."""
 
     ratio: float = 100
-    """Of what comes out to what went in; counts from `safe` bytes on."""
+    """Decoded bytes by encoded bytes, if more than `safe` bytes are decoded."""
     safe: int = 10 << 20
-    """Bytes."""
+    """Decoded bytes."""
     hard: int = 10 << 30
-    """Bytes."""
+    """Decoded bytes."""
 
 
 USUAL_LIMITS = DecodeLimits()
@@ -80,14 +80,13 @@ class Settings(NamedTuple):
     forward_authorization_headers: bool
     decode_limits: DecodeLimits
     timeout: float | None
-    """Seconds, for each connect and each silence; None for no limit."""
+    """Seconds for each connect and each silence, or None for no limit."""
     tls: Tls
-    # No snapshot: what a server says to one request helps those after it.
-    # Any: httplib2's Authentication, which has no types.
-    authorizations: list[Any]
+    authorizations: list[Any]  # Any: httplib2's Authentication, which has no types
+    """Accepted credentials. Shared, not copied: later requests use them too."""
     certificates: tuple[Certificate, ...] = ()
-    # Any: a ProxyInfo, which has no types, or a callable that gives one for a scheme, or None.
-    proxy_info: Any = None
+    proxy_info: Any = None  # Any: httplib2.ProxyInfo has no types
+    """A ProxyInfo, a function that returns a ProxyInfo for a scheme, or None."""
     cache: Cache | None = None
     optimistic_concurrency_methods: tuple[str, ...] = ()
     ignore_etag: bool = False
@@ -95,30 +94,29 @@ class Settings(NamedTuple):
     """Domain, name and password."""
     force_exception_to_status_code: bool = False
     client: Callable[[Request], tuple[httplib2.Response, bytes]] | None = None
-    """Who makes the request, all of it, on a worker; None for libcurl and the rules here."""
+    """A function that makes the whole request on a worker, or None for libcurl and `policy`."""
 
-    # Filled when it is first needed, by scheme. Any: as for proxy_info.
-    proxies: dict[str, Any] | None = None
-    """What the environment says, if that counts."""
+    # Derived from the fields above by `with_derived`:
+    proxies: dict[str, Any] | None = None  # Any: as for proxy_info
+    """A cache of the environment's proxies by scheme, or None with other proxy settings."""
     is_plain: bool = False
-    """Whether most requests end with their first transfer, and none needs an errand."""
+    """Whether most requests end with their first transfer, and no request needs a blocking call."""
     statuses: dict[str, bytes] | None = None
-    """By method, the statuses that policy has to see: filled when they are first needed."""
-    # Any: a Plan of the core, which only promises know.
-    plans: dict[Hashable, dict[str, Any]] | None = None
-    """By kind of request and by origin, the plans of first transfers: filled by requests."""
+    """A cache by method: the statuses that policy handles (`exchange.policy_statuses`)."""
+    plans: dict[Hashable, dict[str, Any]] | None = None  # Any: a Plan of the core, a higher layer
+    """A cache by kind of request and by origin: the plans of first transfers."""
 
     def plans_for(self, kind: Hashable) -> dict[str, Any] | None:
-        """The plans for a kind of request, by origin; None for no kind."""
-        assert self.plans is not None  # the settings have been worked out
+        """The cached plans for a kind of request, by origin; no plans for the kind None."""
+        assert self.plans is not None  # set by with_derived
         if kind is None:
             return None
-        if kind not in self.plans and len(self.plans) >= KINDS:
+        if kind not in self.plans and len(self.plans) >= MOST_KINDS:
             self.plans.clear()
         return self.plans.setdefault(kind, {})
 
-    def worked_out(self) -> Settings:
-        """The same, with what follows from the rest."""
+    def with_derived(self) -> Settings:
+        """The settings with the derived fields, and empty caches."""
         from_environment = self.proxy_info is httplib2.proxy_info_from_environment
         is_plain = (
             self.cache is None
@@ -126,7 +124,7 @@ class Settings(NamedTuple):
             and not self.authorizations
             and not self.force_exception_to_status_code
             and not self.certificates
-            and not self.tls.is_special
+            and not self.tls.needs_check
             and (self.proxy_info is None or from_environment)
         )
         proxies: dict[str, Any] | None = {} if from_environment else None  # Any: as above

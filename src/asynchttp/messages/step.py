@@ -1,9 +1,9 @@
-"""Steps: what policy asks for, one after another, until there is an answer.
+"""Steps: the operations that policy yields until an answer is found.
 
-Transfer        one request on the wire, for an engine to make
-BlockingCall    a call that may block, for a worker to make
-Coalesce        the answer of the same request, where that is under way
-StopCoalescing  the end of that
+Transfer        make a request on the wire; done by an engine
+BlockingCall    call a function that may block; done by a worker
+Coalesce        wait for the answer of an equal request under way
+StopCoalescing  let no new request wait for the requests under way
 """
 
 from __future__ import annotations
@@ -15,25 +15,26 @@ from .transfer import Transfer
 
 
 class BlockingCall(NamedTuple):
-    """Something that may block, or is not ours: a cache, say. What it returns is sent back."""
+    """A function that may block or is user code, such as a cache's. The result is the value."""
 
     function: Callable[[], object]
 
 
 class Coalesce(NamedTuple):
-    """Asks for the answer of a request that is the same; None is sent back when there is none.
+    """Wait for the answer of an equal request under way. The result is the answer; or None, if no
+    equal request is under way.
 
-    Then this is the one that others with the same key wait for. They are given its answer if `may`
-    says so, else each goes its own way.
+    After None, equal requests wait for this request. The waiting requests get this request's answer
+    if `is_shareable(answer)`; otherwise each is made.
     """
 
     key: tuple[str, Hashable]
-    """The URL, and all else that makes it the same."""
-    may: Callable[[Any], bool]  # Any: an Answer, which is above this layer
+    """The URL, and all other properties in which equal requests agree."""
+    is_shareable: Callable[[Any], bool]  # Any: an Answer, which this file cannot import
 
 
 class StopCoalescing(NamedTuple):
-    """What is under way for a URL may be out of date: who asks from now on does not wait for it."""
+    """Answers under way for a URL may be out of date: new requests do not wait for them."""
 
     url: str
 

@@ -1,8 +1,8 @@
-"""Transfer: one request on the wire, for an engine to make; and Reply: the answer, before policy
-decides what the answer means.
+"""Transfer: a request on the wire, for an engine to make; and Reply: the server's response, before
+policy decides what the response means.
 
-Rule: what is made for each request has slots, and no attribute is set afterwards. To make and to
-read a NamedTuple, or a frozen dataclass, would take 4 % more instructions for each request.
+Rule: a class with an instance for each request has slots, and attributes are set only once. Making
+and reading a NamedTuple, or a frozen dataclass, would take 4 % more instructions for each request.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from .settings import USUAL_LIMITS, DecodeLimits, Tls
 
 
 class Proxy(NamedTuple):
-    """Through what a connection goes."""
+    """A proxy, for all kinds of connections."""
 
     scheme: str
-    """As libcurl knows it: http, socks4, socks4a, socks5, socks5h."""
+    """libcurl's name: http, socks4, socks4a, socks5, socks5h."""
     host: str
     port: int
     user: str | None
     password: str | None
 
     @property
-    def wants_address(self) -> bool:
-        """Whether it does not look up names."""
+    def needs_address(self) -> bool:
+        """Whether the client has to resolve the server's name."""
         return self.scheme in ("socks4", "socks5")
 
 
 @dataclass(slots=True)
 class Transfer:
-    """One request on the wire."""
+    """A request on the wire."""
 
     method: str
     url: str
@@ -40,25 +40,26 @@ class Transfer:
     authority: str
     """host or host:port of the URL, in lower case."""
     headers: tuple[bytes, ...]
-    """As libcurl takes them: `name: value`, `name;` for an empty one, `name:` to send none."""
+    """Lines for libcurl: `name: value`, `name;` for an empty field, `name:` to suppress a field."""
     body: Body | None
     timeout: float | None
+    """Seconds for the connect and for each silence, or None for no limit."""
     tls: Tls | None
-    """None for a plain connection."""
+    """The TLS settings, or None for a plain connection."""
     proxy: Proxy | None = None
     decode_limits: DecodeLimits = USUAL_LIMITS
     on_new_connection: bool = False
-    """Whether no connection may be used that has been used before."""
+    """Whether the transfer needs a connection that has not been used before."""
 
 
 @dataclass(slots=True)
 class Reply:
-    """The answer to a Transfer."""
+    """The server's response to a Transfer."""
 
     status: int
     head: bytes
-    """The status line and header lines as they came, of all responses up to the final one."""
+    """The received status and header lines of all responses, up to the final response."""
     content: bytes
-    """The content, decoded where its coding is known."""
+    """The content, decoded if the coding is known."""
     is_decoded: bool = False
-    """Whether it is not as it came."""
+    """Whether `content` was decoded."""

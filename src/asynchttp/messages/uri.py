@@ -1,6 +1,6 @@
-"""Which URIs are normal (RFC 3986, 6.2.2), and go out as given.
+"""The origin of a URI in normal form (RFC 3986, 6.2.2), which is sent as given.
 
-`exchange.transfer` normalizes the other URIs, as httplib2 does.
+`wire.hop_to` normalizes all other URIs, as httplib2 does.
 """
 
 from __future__ import annotations

@@ -1,21 +1,21 @@
-"""What a request means: decisions, written as generators that do no I/O.
+"""Policy: generators decide, without any I/O, what a request means.
 
-Each layer asks the one below:
+Each layer calls the next:
 
     exchange.py > redirects.py > cache.py > auth.py > retry.py > wire.py
 
-An exchange yields each Step that has to be done, is sent what came of the step, or thrown what
-went wrong, and returns the Answer. An exchange does not know who does the steps: tests call `next`
-and `send`.
+An exchange is a generator. The exchange yields each Step to be done, receives the step's result or
+exception, and returns the Answer. The caller decides how steps are done: tests call `next` and
+`send`.
 
-cache_entry.py          what a cache has of a response, as httplib2 writes it
+cache_entry.py          a stored response, in httplib2's format
 digest.py               the Digest scheme
-proxies.py              which proxy, if any
-httplib2_rules.py       httplib2's own decisions where they are ours, too
+proxies.py              the choice of a proxy
+httplib2_rules.py       httplib2's functions that asynchttp calls
 errors_as_responses.py  `force_exception_to_status_code`
 
 Rules:
-- No sockets, threads or pycurl here; each policy is written once and reads on its own.
-- What httplib2 would do with the same replies is what happens.
-- Calls that may block, and code that is not ours (caches, proxy callables), are BlockingCalls.
+- No sockets, threads or pycurl in this package. Each policy is a file that can be read alone.
+- With the same replies from the servers, the result is httplib2's.
+- Calls that may block, and user code (caches, proxy callables), are BlockingCalls.
 """

@@ -1,11 +1,12 @@
-"""Authentication (RFC 9110, 11): credentials for those who ask for them, the way httplib2 does.
+"""Authentication (RFC 9110, 11): credentials for servers that demand them, as in httplib2.
 
 Rules:
-- What was accepted once is sent along with all that is in its scope, the narrowest first.
-- A challenge is answered with each of the credentials for the host in turn, by the strongest scheme
-  that is offered: httplib2.AUTH_SCHEME_ORDER, where a program may have put its own.
-- Basic and WSSE are httplib2's; the Digests are ours (digest.py): one of httplib2's knows MD5 only,
-  the other fails.
+- Accepted credentials are sent with every later request in their scope. Where scopes overlap, the
+  narrowest scope counts.
+- After a 401 the credentials for the host are tried in turn, each by all offered schemes, the
+  strongest scheme first: httplib2.AUTH_SCHEME_ORDER, which a program may have changed.
+- Basic and WSSE are httplib2's classes. Digest and HMACDigest are ours (digest.py): httplib2's
+  Digest knows only MD5, and httplib2's HMACDigest fails.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from ..messages.transfer import Reply
 from . import httplib2_rules
 from .digest import Digest, HmacDigest
 from .proxies import proxy_for
-from .retry import attempt
+from .retry import send_with_retries
 from .wire import Hop, transfer_of
 
 OURS = {
@@ -35,17 +36,19 @@ OURS = {
 }
 
 Found = tuple[Response, bytes]
-Authentication = Any  # Any: httplib2's, or a program's own with its interface; neither has types
+Authentication = Any  # Any: httplib2's class, or a user's with the same interface; both untyped
 
 
-def ask(hop: Hop, settings: Settings, reply: Reply | None = None) -> Generator[Step, Any, Found]:
-    """The response to a step; what it needs to be let in is added to the step's headers.
+def send_with_auth(
+    hop: Hop, settings: Settings, reply: Reply | None = None
+) -> Generator[Step, Any, Found]:
+    """The response to a hop; the credentials are added to `hop.headers`.
 
-    `reply`: to the step as it is, if that has come already.
+    `reply`: the reply to the hop without credentials, if already received.
     """
     authorization = None if reply is not None else _in_scope(hop, settings)
     if reply is not None:
-        response, content = received(reply)
+        response, content = _found_in(reply)
     elif authorization is None:
         response, content = yield from _send(hop, settings)
     else:
@@ -54,17 +57,17 @@ def ask(hop: Hop, settings: Settings, reply: Reply | None = None) -> Generator[S
             response, content = yield from _authorized(authorization, hop, settings)
             response._stale_digest = 1  # as httplib2 marks it
     if response.status == 401 and settings.credentials:
-        return (yield from _challenged(hop, settings, response, content))
+        return (yield from _answer_challenge(hop, settings, response, content))
     return response, content
 
 
-def _challenged(
+def _answer_challenge(
     hop: Hop, settings: Settings, response: Response, content: bytes
 ) -> Generator[Step, Any, Found]:
     for authorization in _from_challenge(hop, settings, response, content):
         response, content = yield from _authorized(authorization, hop, settings)
         if response.status != 401:
-            _remember(authorization, settings)
+            _store_authorization(authorization, settings)
             authorization.response(response, _content(hop))
             break
     return response, content
@@ -73,28 +76,27 @@ def _challenged(
 def _authorized(
     authorization: Authentication, hop: Hop, settings: Settings
 ) -> Generator[Step, Any, Found]:
-    authorization.request(hop.method, _target(hop), hop.headers, _content(hop))
+    authorization.request(hop.method, _path_and_query(hop), hop.headers, _content(hop))
     return (yield from _send(hop, settings))
 
 
 def _send(hop: Hop, settings: Settings) -> Generator[Step, Any, Found]:
     proxy = yield from proxy_for(hop, settings)
     transfer = transfer_of(hop, settings, proxy)
-    if transfer.tls is not None and transfer.tls.is_special:
+    if transfer.tls is not None and transfer.tls.needs_check:
         tls = yield BlockingCall(partial(httplib2_rules.checked_tls, transfer.tls))
         transfer = replace(transfer, tls=tls)
-    return received((yield from attempt(transfer)))
+    return _found_in((yield from send_with_retries(transfer)))
 
 
-def received(reply: Reply) -> Found:
-    """The response and content of a reply."""
+def _found_in(reply: Reply) -> Found:
     return Response.of(reply), reply.content
 
 
 def _in_scope(hop: Hop, settings: Settings) -> Authentication | None:
-    target = _target(hop)
+    target = _path_and_query(hop)
     found = [each for each in settings.authorizations if each.inscope(hop.authority, target)]
-    # Of those as deep, the one that was accepted last.
+    # Reversed: of equally deep authorizations the latest counts.
     return min(reversed(found), key=lambda each: each.depth(target)) if found else None
 
 
@@ -105,36 +107,35 @@ def _from_challenge(
     for domain, name, password in settings.credentials:
         if domain in ("", hop.authority):
             for scheme in schemes:
-                yield _kind(scheme)(
+                yield _class_for(scheme)(
                     (name, password),
                     hop.authority,
-                    _target(hop),
+                    _path_and_query(hop),
                     hop.headers,
                     response,
                     content,
-                    None,  # for GoogleLogin it would be the Http
+                    None,  # the Http, which only GoogleLogin needs
                 )
 
 
-def _kind(scheme: str) -> Authentication:
+def _class_for(scheme: str) -> Authentication:
     kind = httplib2_rules.auth_class(scheme)
     if kind is httplib2.GoogleLoginAuthentication:
         raise UnsupportedAuthError("GoogleLogin: its service ended in 2015")
     return OURS.get(kind, kind)
 
 
-def _remember(authorization: Authentication, settings: Settings) -> None:
-    """In place of one like it: many requests may have been challenged at once."""
-    like = (type(authorization), authorization.host, authorization.path)
+def _store_authorization(authorization: Authentication, settings: Settings) -> None:
+    """Replace authorizations with the same scope: requests challenged at once all come here."""
+    scope = (type(authorization), authorization.host, authorization.path)
     for each in settings.authorizations.copy():
-        if (type(each), each.host, each.path) == like:
-            with suppress(ValueError):  # another was quicker
+        if (type(each), each.host, each.path) == scope:
+            with suppress(ValueError):  # removed by another request
                 settings.authorizations.remove(each)
     settings.authorizations.append(authorization)
 
 
-def _target(hop: Hop) -> str:
-    """The path and query."""
+def _path_and_query(hop: Hop) -> str:
     return hop.url.removeprefix(f"{hop.scheme}://{hop.authority}")
 
 

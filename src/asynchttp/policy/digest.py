@@ -1,9 +1,9 @@
-"""Digest authentication (RFC 7616): MD5 and SHA-256, with its nonces kept up; and HMACDigest.
+"""Digest authentication (RFC 7616) with MD5 and SHA-256; and HMACDigest.
 
 Rules:
-- A nonce counts its uses, in any number of requests at once (RFC 7616, 3.4).
-- `nextnonce` and `stale` replace it (3.5 and 3.3).
-- Of several challenges the first whose algorithm is known is taken (3.7).
+- Each use of a nonce is counted, in any number of requests at once (RFC 7616, 3.4).
+- `nextnonce` and `stale` replace the nonce (3.5 and 3.3).
+- Of several challenges the first with a known algorithm is answered (3.7).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ALGORITHMS: dict[str, Callable[[bytes], Any]] = {  # Any: a hash, whose type has
 }
 SESSION = "-SESS"
 HMACS = {"HMAC-SHA-1": "sha1", "HMAC-MD5": "md5"}
-PASSWORDS = {"SHA-1": hashlib.sha1, "MD5": hashlib.md5}
+PASSWORD_HASHES = {"SHA-1": hashlib.sha1, "MD5": hashlib.md5}
 
 
 class Digest(httplib2.DigestAuthentication):
@@ -47,10 +47,10 @@ class Digest(httplib2.DigestAuthentication):
         httplib2.Authentication.__init__(
             self, credentials, host, request_uri, headers, response, content, http
         )
-        self.challenge: Fields = self._pick(response, content)
+        self.challenge: Fields = self._choose_challenge(response, content)
         self._use(self.challenge["nonce"])
 
-    def _pick(self, response: httplib2.Response, content: bytes) -> Fields:
+    def _choose_challenge(self, response: httplib2.Response, content: bytes) -> Fields:
         challenges = httplib2_rules.parse_digest_challenges(response)
         for challenge in challenges:
             algorithm = challenge.get("algorithm", "MD5").upper()
@@ -62,7 +62,7 @@ class Digest(httplib2.DigestAuthentication):
         )
 
     def _use(self, nonce: str) -> None:
-        # Together: a request on another thread takes both at once, and `next` is one step.
+        # In a single tuple, since other threads read both; `next` of a counter is atomic.
         self._nonce = nonce, itertools.count(1)
 
     def request(
@@ -76,8 +76,8 @@ class Digest(httplib2.DigestAuthentication):
         """Add the Authorization header."""
         nonce, counter = self._nonce
         count, cnonce = f"{next(counter):08x}", cnonce or httplib2_rules.cnonce()
-        asked = self._hash(f"{method}:{request_uri}")
-        proof = f"{self._secret(nonce, cnonce)}:{nonce}:{count}:{cnonce}:auth:{asked}"
+        a2 = self._hash(f"{method}:{request_uri}")  # RFC 7616, 3.4.3
+        proof = f"{self._hashed_a1(nonce, cnonce)}:{nonce}:{count}:{cnonce}:auth:{a2}"
         fields = {
             "username": f'"{self.credentials[0]}"',
             "realm": f'"{self.challenge["realm"]}"',
@@ -91,15 +91,16 @@ class Digest(httplib2.DigestAuthentication):
         }
         if opaque := self.challenge.get("opaque"):
             fields["opaque"] = f'"{opaque}"'
-        given = ", ".join(f"{name}={value}" for name, value in fields.items())
-        headers["authorization"] = f"Digest {given}"
+        joined = ", ".join(f"{name}={value}" for name, value in fields.items())
+        headers["authorization"] = f"Digest {joined}"
 
-    def _secret(self, nonce: str, cnonce: str) -> str:
+    def _hashed_a1(self, nonce: str, cnonce: str) -> str:
+        """RFC 7616, 3.4.2."""
         name, password = self.credentials
-        secret = self._hash(f"{name}:{self.challenge['realm']}:{password}")
+        a1 = self._hash(f"{name}:{self.challenge['realm']}:{password}")
         if self.challenge["algorithm"].endswith(SESSION):
-            return self._hash(f"{secret}:{nonce}:{cnonce}")
-        return secret
+            return self._hash(f"{a1}:{nonce}:{cnonce}")
+        return a1
 
     def _hash(self, text: str) -> str:
         kind = ALGORITHMS[self.challenge["algorithm"].removesuffix(SESSION)]
@@ -107,11 +108,11 @@ class Digest(httplib2.DigestAuthentication):
         return digest
 
     def response(self, response: httplib2.Response, content: bytes | None) -> bool:
-        """Take up the nonce that the server has given; True to send the request again."""
+        """Use the server's new nonce, if given; True to send the request again."""
         if "authentication-info" in response:
-            news = httplib2_rules.parse_authentication_info(response)
-            if "nextnonce" in news:
-                self._use(news["nextnonce"])
+            info = httplib2_rules.parse_authentication_info(response)
+            if "nextnonce" in info:
+                self._use(info["nextnonce"])
             return False
         challenges = httplib2_rules.parse_digest_challenges(response)
         stale = [each for each in challenges if each.get("stale", "").lower() == "true"]
@@ -121,7 +122,7 @@ class Digest(httplib2.DigestAuthentication):
 
 
 class HmacDigest(httplib2.HmacDigestAuthentication):
-    """Answers an HMACDigest challenge, as httplib2 means to; its own fails on text."""
+    """Answers an HMACDigest challenge. httplib2's class means to, but fails on text."""
 
     def __init__(
         self,
@@ -138,8 +139,8 @@ class HmacDigest(httplib2.HmacDigestAuthentication):
         )
         self.challenge: Fields = httplib2_rules.parse_challenges(response)["hmacdigest"]
         self._algorithm = HMACS.get(self.challenge.get("algorithm", "HMAC-SHA-1"), "")
-        self._password = PASSWORDS.get(self.challenge.get("pw-algorithm", "SHA-1"))
-        if not (self.challenge.get("snonce") and self._algorithm and self._password):
+        self._hash_password = PASSWORD_HASHES.get(self.challenge.get("pw-algorithm", "SHA-1"))
+        if not (self.challenge.get("snonce") and self._algorithm and self._hash_password):
             raise httplib2.UnimplementedHmacDigestAuthOptionError(
                 f"HMACDigest: it needs an snonce and known algorithms: {self.challenge}",
                 response,
@@ -148,12 +149,12 @@ class HmacDigest(httplib2.HmacDigestAuthentication):
 
     def _key(self) -> str:
         name, password = self.credentials
-        hidden = self._hidden(password + self.challenge.get("salt", ""))
-        return self._hidden(f"{name}:{hidden}:{self.challenge['realm']}")
+        hashed = self._hash(password + self.challenge.get("salt", ""))
+        return self._hash(f"{name}:{hashed}:{self.challenge['realm']}")
 
-    def _hidden(self, text: str) -> str:
-        assert self._password is not None  # else there would be no object
-        return self._password(text.encode("utf-8")).hexdigest()
+    def _hash(self, text: str) -> str:
+        assert self._hash_password is not None  # checked by __init__
+        return self._hash_password(text.encode("utf-8")).hexdigest()
 
     def request(
         self, method: str, request_uri: str, headers: Headers, content: bytes | None
@@ -163,8 +164,8 @@ class HmacDigest(httplib2.HmacDigestAuthentication):
         values = "".join(headers[name] for name in names)
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         cnonce, snonce = httplib2_rules.cnonce(), self.challenge["snonce"]
-        asked = f"{method}:{request_uri}:{cnonce}:{snonce}:{values}"
-        proof = hmac.new(self._key().encode(), asked.encode("utf-8"), self._algorithm).hexdigest()
+        signed = f"{method}:{request_uri}:{cnonce}:{snonce}:{values}"
+        proof = hmac.new(self._key().encode(), signed.encode("utf-8"), self._algorithm).hexdigest()
         headers["authorization"] = (
             f'HMACDigest username="{self.credentials[0]}", realm="{self.challenge["realm"]}",'
             f' snonce="{snonce}", cnonce="{cnonce}", uri="{request_uri}", created="{created}",'

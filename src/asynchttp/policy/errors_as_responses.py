@@ -1,4 +1,4 @@
-"""Errors as responses, for `force_exception_to_status_code`: httplib2's own rules."""
+"""Errors as responses: httplib2's rules for `force_exception_to_status_code`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..messages.response import Response
 
 
 def as_response(error: Exception) -> tuple[Response, bytes]:
-    """The response and content that stand for `error`."""
+    """The response and content in place of `error`: status 500, 408 or 400."""
     if isinstance(error, httplib2.HttpLib2ErrorWithResponse):
         response = Response(error.response or {})
         vars(response).update(getattr(error.response, "__dict__", {}))
@@ -22,13 +22,13 @@ def as_response(error: Exception) -> tuple[Response, bytes]:
 
 
 def _bytes(content: str | bytes | None) -> bytes:
-    """httplib2 leaves text where it has no content."""
+    """httplib2 has text in place of missing content."""
     return content if isinstance(content, bytes) else (content or "").encode()
 
 
 def _plain_text(status: int, reason: str, content: bytes) -> tuple[Response, bytes]:
     response = Response({"content-type": "text/plain", "status": str(status)})
-    length: Any = len(content)  # Any: httplib2 has the number itself
+    length: Any = len(content)  # Any: an int, as in httplib2
     response["content-length"] = length
     response.reason = reason
     return response, content

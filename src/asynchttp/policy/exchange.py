@@ -1,6 +1,6 @@
-"""Exchanges: what happens for a request, from the first step to the answer.
+"""Exchanges: all steps of a request, from the first transfer to the answer.
 
-Rule: most requests end with their first transfer. For those the layers below are not even entered.
+Rule: most requests end with their first transfer, and never enter the layers below.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ from ..messages.settings import Settings
 from ..messages.step import BlockingCall, Step
 from ..messages.transfer import Transfer
 from .proxies import from_environment
-from .redirects import follow, is_redirect, located
-from .retry import FAILURES, try_again
+from .redirects import default_location, follow, is_redirect
+from .retry import RETRIED, retry_failed
 from .wire import first_hop, transfer_of
 
 LAST_STATUS = 599
 
-# Any: each kind of step is sent something else.
+# Any: the result of a step, whose type depends on the kind of step.
 Exchange = Generator[Step, Any, Answer]
 
 
 def exchange(request: Request, settings: Settings) -> Exchange:
-    """All that has to happen for `request`."""
+    """The steps for `request`, which return the answer."""
     if settings.client is not None:
-        return by_client(request, settings.client)
+        return through_client(request, settings.client)
     if settings.is_plain:
         return plain(request, settings)
     return follow(request, settings)
 
 
-def refuse(error: Exception) -> Exchange:
-    """What happens for one that cannot even be sent."""
-    yield from ()  # a generator, as every exchange
+def raise_error(error: Exception) -> Exchange:
+    """The exchange of a request that cannot be sent."""
+    yield from ()  # makes this function a generator
     raise error
 
 
 Client = Callable[[Request], tuple[httplib2.Response, bytes]]
 
 
-def by_client(request: Request, client: Client) -> Exchange:
-    """A request that another library makes, by its own rules."""
+def through_client(request: Request, client: Client) -> Exchange:
+    """A request that another library makes by its own rules."""
     response, content = yield BlockingCall(partial(client, request))
     return Answer.of(
         Response.like(response), content if type(content) is bytes else _bytes(content)
@@ -54,57 +54,56 @@ def by_client(request: Request, client: Client) -> Exchange:
 
 
 def _bytes(content: object) -> bytes:
-    """What a client gives in place of bytes."""
+    """The bytes of a content that is text, or an object with the interface of bytes."""
     return content.encode() if isinstance(content, str) else bytes(content)  # type: ignore[call-overload]
 
 
 def first_transfer(request: Request, settings: Settings) -> tuple[Transfer, str] | None:
-    """The transfer that `plain` begins with, and the URI of its step.
-
-    None for a request that begins otherwise. Raises what `plain` does.
+    """The transfer that `plain` begins with, and the URI of its hop; or None if the request needs
+    the other layers from the start. Raises what `hop_to` and `transfer_of` raise.
     """
     hop = first_hop(request)
-    if "cache-control" in hop.headers:  # only-if-cached means something without a cache, too
+    if "cache-control" in hop.headers:  # only-if-cached is answered with 504 even without a cache
         return None
     proxy = None if settings.proxies is None else from_environment(hop, settings.proxies)
     return transfer_of(hop, settings, proxy), hop.uri
 
 
 def plain(request: Request, settings: Settings) -> Exchange:
-    """A request that is most likely answered by its first transfer."""
+    """A request whose first transfer most likely brings the answer."""
     first = first_transfer(request, settings)
     if first is None:
         return (yield from follow(request, settings))
     transfer, uri = first
     try:
         reply = yield transfer
-    except FAILURES as error:
-        reply = yield from try_again(transfer, error)
-    if reply.status > LAST_STATUS or not statuses_to_see(request.method, settings)[reply.status]:
-        return Answer(reply, located(uri, request.method, reply.status, settings))
+    except RETRIED as error:
+        reply = yield from retry_failed(transfer, error)
+    if reply.status > LAST_STATUS or not policy_statuses(request.method, settings)[reply.status]:
+        return Answer(reply, default_location(uri, request.method, reply.status, settings))
     return (yield from follow(request, settings, (first_hop(request), reply)))
 
 
-def statuses_to_see(method: str, settings: Settings) -> bytes:
-    """A byte for each status, not 0 for those that are not the answer yet: redirects,
-    challenges.
+def policy_statuses(method: str, settings: Settings) -> bytes:
+    """A byte for each status: 1 if policy has to continue (redirects, challenges), 0 if the reply
+    is the answer.
     """
-    assert settings.statuses is not None  # they have been worked out
+    assert settings.statuses is not None  # set by Settings.with_derived
     found = settings.statuses.get(method)
     if found is None:
-        found = _find_statuses_to_see(method, settings)
+        found = _find_policy_statuses(method, settings)
         settings.statuses[method] = found
     return found
 
 
-def _find_statuses_to_see(method: str, settings: Settings) -> bytes:
+def _find_policy_statuses(method: str, settings: Settings) -> bytes:
     found = bytearray(LAST_STATUS + 1)
-    for status in (401, *settings.redirect_codes):  # no others can be
+    for status in (401, *settings.redirect_codes):
         if status in range(LAST_STATUS + 1):
-            found[status] = _is_to_be_seen(method, status, settings)
+            found[status] = _needs_policy(method, status, settings)
     return bytes(found)
 
 
-def _is_to_be_seen(method: str, status: int, settings: Settings) -> bool:
+def _needs_policy(method: str, status: int, settings: Settings) -> bool:
     is_challenge = status == 401 and bool(settings.credentials)
     return is_challenge or is_redirect(method, status, settings)

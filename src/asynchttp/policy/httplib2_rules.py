@@ -1,6 +1,6 @@
-"""httplib2's own decisions where they are ours too, with the types that its stubs leave out.
+"""httplib2's functions for decisions that are the same in asynchttp, with types.
 
-Looked up at each call, so that what a program puts in their place counts here too.
+Rule: each call looks the function up in httplib2, so that a program may replace the function.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import httplib2.auth
 from ..messages.response import Response
 from ..messages.settings import Cache, Tls
 
-_httplib2: Any = httplib2  # Any: see above
+_httplib2: Any = httplib2  # Any: httplib2's stubs leave these functions out
 _auth: Any = httplib2.auth  # Any: as above
 
 Challenges = dict[str, dict[str, str]]
-Fields: TypeAlias = "Message[str, str]"  # its class takes no types when it runs
+Fields: TypeAlias = "Message[str, str]"  # text, since Message has no type parameters at run time
 
 
 def normalize_headers(headers: object) -> dict[str, str]:
-    """Names in lower case, all of it text, white space as one space."""
+    """The headers as text: names in lower case, each run of white space as one space."""
     normal: dict[str, str] = _httplib2._normalize_headers(headers)
     return normal
 
@@ -36,8 +36,8 @@ def parse_challenges(response: Mapping[str, str]) -> Challenges:
 
 
 def parse_digest_challenges(response: Mapping[str, str]) -> list[dict[str, str]]:
-    """All Digest challenges, in their order."""
-    if not parse_challenges(response):  # which says what is wrong with them
+    """All Digest challenges, in order; raises `httplib2.MalformedHeader`."""
+    if not parse_challenges(response):  # raises MalformedHeader
         return []
     return [
         each["params"].as_dict()
@@ -53,23 +53,23 @@ def parse_authentication_info(response: Mapping[str, str]) -> dict[str, str]:
 
 
 def auth_schemes(challenges: Challenges) -> list[str]:
-    """Those that are offered and known, the strongest first."""
+    """The schemes that the server offers and httplib2 knows, the strongest first."""
     return [scheme for scheme in _httplib2.AUTH_SCHEME_ORDER if scheme in challenges]
 
 
 def auth_class(scheme: str) -> Any:  # Any: an Authentication, httplib2's or a program's
-    """Who answers challenges of a scheme."""
+    """The class for challenges of a scheme."""
     return _httplib2.AUTH_SCHEME_CLASSES[scheme]
 
 
 def cnonce() -> str:
-    """A nonce of the client's."""
+    """A new client nonce."""
     nonce: str = _httplib2._cnonce()
     return nonce
 
 
 def end_to_end(headers: Mapping[str, str]) -> list[str]:
-    """The names of the fields that are not for the next hop alone."""
+    """The names of the end-to-end fields: all but hop-by-hop fields."""
     names: list[str] = _httplib2._get_end2end_headers(headers)
     return names
 
@@ -81,19 +81,19 @@ def cache_control(headers: Mapping[str, str]) -> Mapping[str, object]:
 
 
 def disposition(entry: Fields, headers: dict[str, str]) -> str:
-    """FRESH, STALE or TRANSPARENT: whether what is kept can serve such a request."""
+    """FRESH, STALE or TRANSPARENT: serve the entry, validate it, or ignore the cache."""
     found: str = _httplib2._entry_disposition(entry, headers)
     return found
 
 
 def proxy_info_from_environment(scheme: str) -> Any:  # Any: a ProxyInfo, which has no types
-    """What http_proxy, https_proxy and no_proxy say, or None."""
+    """The proxy by the variables http_proxy, https_proxy and no_proxy, or None."""
     return _httplib2.proxy_info_from_environment(scheme)
 
 
 @lru_cache(maxsize=64)
 def checked_tls(tls: Tls) -> Tls:
-    """The same with the password at hand; raises what Python's `ssl` does if it makes no sense."""
+    """The TLS settings, with the password fetched. Invalid settings raise the errors of `ssl`."""
     certificate = tls.certificate
     if certificate is not None and callable(certificate.password):
         password = certificate.password()
@@ -114,5 +114,5 @@ def checked_tls(tls: Tls) -> Tls:
 def update_cache(
     headers: dict[str, str], response: Response, content: bytes, cache: Cache, key: str
 ) -> None:
-    """Keep the response, or forget what is kept if it must not be."""
+    """Store the response under `key`, or delete the entry if storing is forbidden."""
     _httplib2._updateCache(headers, response, content, cache, key)

@@ -1,10 +1,10 @@
-"""Proxies: which one a step goes through, as httplib2 with PySocks does.
+"""Proxies: the proxy for each hop, chosen as httplib2 with PySocks chooses.
 
 Rules:
-- A proxy callable is the user's and may block: a BlockingCall, for each step. The environment is
-  read here, when it is first needed.
-- An HTTP proxy is asked for a tunnel, for http URLs too. It is told nothing but that and a
-  password: httplib2 does not send `proxy_headers` either.
+- A proxy callable is user code and may block: a BlockingCall for each hop. The environment is read
+  without a BlockingCall, once for each scheme.
+- An HTTP proxy makes a tunnel (CONNECT), for http URLs too. The CONNECT has no fields but Host and
+  the password: httplib2 does not send `proxy_headers` either.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..messages.transfer import Proxy
 from . import httplib2_rules
 from .wire import Hop
 
-# By PySocks's numbers, which a ProxyInfo has; and whether the proxy looks names up.
+# By `proxy_type` (PySocks's numbers) and `proxy_rdns` (whether the proxy resolves names).
 SCHEMES = {
     (1, False): "socks4",
     (1, True): "socks4a",
@@ -36,19 +36,19 @@ DEFAULT_PORTS = {1: 1080, 2: 1080, 3: 8080}
 
 
 def proxy_for(hop: Hop, settings: Settings) -> Generator[BlockingCall, Any, Proxy | None]:
-    """The proxy that `settings.proxy_info` names for a step; None to go there directly."""
+    """The proxy for a hop by `settings.proxy_info`, or None for a direct connection."""
     info = settings.proxy_info
     if settings.proxies is not None:
         return from_environment(hop, settings.proxies)
     if info is not None and not isinstance(info, httplib2.ProxyInfo):
-        info = yield BlockingCall(partial(info, hop.scheme))  # TypeError if it cannot be called
+        info = yield BlockingCall(partial(info, hop.scheme))  # TypeError if not callable
     return _proxy(hop, info) if info else None
 
 
 def from_environment(hop: Hop, known: dict[str, Any]) -> Proxy | None:  # Any: as below
-    """The proxy that the environment names: http_proxy, https_proxy, no_proxy.
+    """The proxy by the variables http_proxy, https_proxy and no_proxy.
 
-    `known`: what it said before, by scheme; httplib2 asks it once for each connection.
+    `known`: earlier results by scheme; httplib2 reads the environment once for each connection.
     """
     if hop.scheme not in known:
         known[hop.scheme] = httplib2_rules.proxy_info_from_environment(hop.scheme)
@@ -57,8 +57,8 @@ def from_environment(hop: Hop, known: dict[str, Any]) -> Proxy | None:  # Any: a
 
 
 def _proxy(hop: Hop, info: Any) -> Proxy | None:  # Any: a ProxyInfo, which has no types
-    # Not info.isgood(): without PySocks it says no, and libcurl needs none.
-    if info.proxy_host is None or info.proxy_port is None or not info.applies_to(_name(hop)):
+    # info.isgood() would be false without PySocks, which libcurl does not need.
+    if info.proxy_host is None or info.proxy_port is None or not info.applies_to(_host(hop)):
         return None
     if info.proxy_type is None:
         return None
@@ -72,13 +72,13 @@ def _proxy(hop: Hop, info: Any) -> Proxy | None:  # Any: a ProxyInfo, which has 
 
 
 def _scheme(hop: Hop, info: Any) -> str:  # Any: as above
-    """Raises KeyError for what is no kind of proxy, as PySocks does."""
-    if info.proxy_type == 1 and IPV4.fullmatch(_name(hop)):
-        return "socks4"  # there is no name to look up
+    """The scheme as libcurl names it. Raises KeyError for an unknown type, as PySocks does."""
+    if info.proxy_type == 1 and IPV4.fullmatch(_host(hop)):
+        return "socks4"  # no name to resolve
     return SCHEMES[info.proxy_type, bool(info.proxy_rdns)]
 
 
-def _name(hop: Hop) -> str:
-    """The host, without its port."""
+def _host(hop: Hop) -> str:
+    """The host without port and brackets."""
     name, colon, port = hop.authority.rpartition(":")
     return (name if colon and port.isdigit() else hop.authority).strip("[]")

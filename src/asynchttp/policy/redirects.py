@@ -1,12 +1,13 @@
-"""Redirects (RFC 9110, 15.4), followed the way httplib2 does.
+"""Redirects (RFC 9110, 15.4), followed as in httplib2.
 
 Rules, all httplib2's:
-- Safe methods are followed; 303 and 308 for every method; the rest with `follow_all_redirects`.
-- 302 and 303 become GET without a body. Conditional headers are dropped on the way, and
-  what says who is asking unless `forward_authorization_headers`.
-- `previous` of the final response is the first redirect. `content-location` says where the
-  content was found.
-- With `force_exception_to_status_code` what goes wrong at a step is that step's response.
+- Redirects of safe methods are followed, and 303 and 308 of every method; all redirects with
+  `follow_all_redirects`.
+- After 302 and 303 the method is GET, without a body. A redirected request has no conditional
+  fields, and no credentials unless `forward_authorization_headers`.
+- `previous` of the final response is the first redirect. `content-location` is the URI of the
+  content.
+- With `force_exception_to_status_code` an error at a hop becomes the final response.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ..messages.response import Answer, Response
 from ..messages.settings import Settings
 from ..messages.step import Step
 from ..messages.transfer import Reply
-from .cache import Fetched, fetch, forget, keep, share
+from .cache import Fetched, coalesce, fetch, invalidate, store
 from .errors_as_responses import as_response
 from .wire import Hop, first_hop, hop_to
 
@@ -34,17 +35,17 @@ Found = tuple[Response, bytes]
 def follow(
     request: Request, settings: Settings, begun: tuple[Hop, Reply] | None = None
 ) -> Generator[Step, Any, Answer]:
-    """Steps until one is answered by something else than a redirect to follow.
+    """Hops until a response is not a redirect to follow.
 
-    `begun`: the first step, if it has been made, with its reply. Raises `httplib2.RedirectLimit`
-    after `request.redirections` redirects, `httplib2.RedirectMissingLocation`, and what the layers
-    below raise.
+    `begun`: the first hop with its reply, if already made. Raises `httplib2.RedirectLimit` after
+    `request.redirections` redirects, `httplib2.RedirectMissingLocation`, and the errors of the
+    layers below.
     """
     trail = Trail(request.redirections)
     try:
         hop, reply = begun or (first_hop(request), None)
-        if (shared := (yield from share(hop, request.redirections, settings))) is not None:
-            return shared
+        if (answer := (yield from coalesce(hop, request.redirections, settings))) is not None:
+            return answer
         response, content = yield from _follow(hop, reply, settings, trail)
     except Exception as error:
         if not settings.force_exception_to_status_code:
@@ -53,45 +54,45 @@ def follow(
     if trail.first is not None:
         response.previous = trail.first
     if response.status != 200:
-        yield from forget(trail.known, settings)
+        yield from invalidate(trail.doubtful_keys, settings)
     return Answer.of(response, content)
 
 
 class Trail:
-    """What the steps leave behind."""
+    """The state that the hops of a request share."""
 
     def __init__(self, left: int) -> None:
         self.left = left
         """How many more redirects may be followed."""
         self.first: Response | None = None
-        """The first redirect."""
-        self.known: list[str] = []
-        """What the cache had about the steps, and the network was asked about."""
+        """The first redirect, the final response's `previous`."""
+        self.doubtful_keys: list[str] = []
+        """The keys of cache entries that were neither fresh nor validated (`Fetched.in_doubt`)."""
 
 
 def _follow(
     hop: Hop, reply: Reply | None, settings: Settings, trail: Trail
 ) -> Generator[Step, Any, Found]:
     while True:
-        hop = replace(hop, headers=dict(hop.headers))  # to be added to
+        hop = replace(hop, headers=dict(hop.headers))  # the layers below add fields
         fetched = yield from fetch(hop, settings, reply)
         reply, response = None, fetched.response
         if not is_redirect(hop.method, response.status, settings):
             target = None
         else:
-            target = yield from _lead(hop, fetched, settings, trail)
-        if fetched.was_known:
-            trail.known.append(hop.url)
+            target = yield from _take_redirect(hop, fetched, settings, trail)
+        if fetched.in_doubt:
+            trail.doubtful_keys.append(hop.url)
         if target is None:
-            _locate(hop, response, settings)
+            _add_location(hop, response, settings)
             return response, fetched.content
         hop = _next_hop(hop, response.status, target, settings)
 
 
-def _lead(
+def _take_redirect(
     hop: Hop, fetched: Fetched, settings: Settings, trail: Trail
 ) -> Generator[Step, Any, str | None]:
-    """Where a redirect leads, which is noted in the trail."""
+    """Count a redirect in the trail. The result is the target, or None for an answer."""
     response, content, _ = fetched
     if not trail.left:
         raise httplib2.RedirectLimit(
@@ -106,15 +107,15 @@ def _lead(
         if _is_permanent(hop, response.status, settings):
             response["-x-permanent-redirect-url"] = target
             response.setdefault("content-location", hop.uri)
-            yield from keep(hop, response, content, settings)
-        left_behind = copy.deepcopy(response)
-        left_behind.setdefault("content-location", hop.uri)
-        trail.first = trail.first or left_behind
+            yield from store(hop, response, content, settings)
+        redirect = copy.deepcopy(response)
+        redirect.setdefault("content-location", hop.uri)
+        trail.first = trail.first or redirect
     return target
 
 
 def is_redirect(method: str, status: int, settings: Settings) -> bool:
-    """Whether such an answer is a redirect to follow."""
+    """Whether a response with this status is a redirect to follow."""
     return (
         status in settings.redirect_codes
         and settings.follow_redirects
@@ -124,19 +125,19 @@ def is_redirect(method: str, status: int, settings: Settings) -> bool:
     )
 
 
-def located(uri: str, method: str, status: int, settings: Settings) -> str | None:
-    """The content-location of a response to a step that names none."""
+def default_location(uri: str, method: str, status: int, settings: Settings) -> str | None:
+    """The `content-location` for a response without the field, or None to add no field."""
     return uri if status in (200, 203) and method in settings.safe_methods else None
 
 
-def _locate(hop: Hop, response: Response, settings: Settings) -> None:
-    uri = located(hop.uri, hop.method, response.status, settings)
+def _add_location(hop: Hop, response: Response, settings: Settings) -> None:
+    uri = default_location(hop.uri, hop.method, response.status, settings)
     if uri is not None and not response.fromcache:
         response.setdefault("content-location", uri)
 
 
 def _target(hop: Hop, response: Response, content: bytes) -> str | None:
-    """Where a redirect leads; None for 300 without a Location, which is an answer in itself."""
+    """The absolute target of a redirect, or None if a 300 without Location is the answer."""
     if "location" not in response:
         if response.status == 300:
             return None

@@ -1,10 +1,11 @@
-"""Retries: transfers that failed before they had an effect, as far as anybody can tell.
+"""Retries of transfers that failed, probably without any effect on the server.
 
 Rules:
-- A request that was answered by nothing, or not in HTTP, is sent once more, on a new connection, as
-  httplib2 does (RFC 9112, 9.3.1, on connections that close). Never more than twice.
-- The core itself sends again what the core refused before a byte was written: that does not count.
-- While the network is unreachable, or out of ports: `httplib2.RETRIES` times in all.
+- If a connection closes without an answer, or the answer is not HTTP, the request is sent once
+  more, on a new connection, as httplib2 does (RFC 9112, 9.3.1). Never more than twice in all.
+- The core itself repeats a transfer that the core refused before a byte was written. These repeats
+  do not count.
+- While the network is unreachable, or all ports are in use: `httplib2.RETRIES` times in all.
 """
 
 from __future__ import annotations
@@ -19,37 +20,37 @@ import httplib2
 from ..messages.errors import MalformedAnswerError, StaleConnectionError
 from ..messages.transfer import Reply, Transfer
 
-FAILURES = (OSError, BadStatusLine)  # those that may be worth it
-PASSING = (errno.ENETUNREACH, errno.EADDRNOTAVAIL)
+RETRIED = (OSError, BadStatusLine)  # the errors for which `_may_retry` decides
+TEMPORARY = (errno.ENETUNREACH, errno.EADDRNOTAVAIL)
 
 
-def attempt(transfer: Transfer) -> Generator[Transfer, Reply, Reply]:
-    """The reply to `transfer`, tried again where that is worth it."""
+def send_with_retries(transfer: Transfer) -> Generator[Transfer, Reply, Reply]:
+    """The reply to `transfer`; raises the error of the last try."""
     try:
         return (yield transfer)
-    except FAILURES as error:
-        return (yield from try_again(transfer, error))
+    except RETRIED as error:
+        return (yield from retry_failed(transfer, error))
 
 
-def try_again(transfer: Transfer, error: Exception) -> Generator[Transfer, Reply, Reply]:
-    """The same after the first time has failed with `error`; raises what is not worth it."""
+def retry_failed(transfer: Transfer, error: Exception) -> Generator[Transfer, Reply, Reply]:
+    """The reply to `transfer`, whose first try failed with `error`; raises the last error."""
     tries = 1
-    while _is_worth_it(error, tries):
-        if not _is_passing(error):
+    while _may_retry(error, tries):
+        if not _is_temporary(error):
             transfer = replace(transfer, on_new_connection=True)
         try:
             return (yield transfer)
-        except FAILURES as another:
-            # Its traceback has this very frame, which has the error.
+        except RETRIED as another:
+            # Without the traceback, whose frame has `error`: a reference cycle.
             error, tries = another.with_traceback(None), tries + 1
-    raise error from None  # the one before was the same, or it would not have been tried
+    raise error from None  # the error before was of the same kind
 
 
-def _is_worth_it(error: Exception, tries: int) -> bool:
+def _may_retry(error: Exception, tries: int) -> bool:
     if isinstance(error, StaleConnectionError | BadStatusLine):
         return tries == 1 and not isinstance(error, MalformedAnswerError)
-    return _is_passing(error) and tries < httplib2.RETRIES
+    return _is_temporary(error) and tries < httplib2.RETRIES
 
 
-def _is_passing(error: Exception) -> bool:
-    return getattr(error, "errno", None) in PASSING
+def _is_temporary(error: Exception) -> bool:
+    return getattr(error, "errno", None) in TEMPORARY

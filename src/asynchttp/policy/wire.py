@@ -1,7 +1,7 @@
-"""One step of an exchange as a Transfer: which bytes go out for it.
+"""Hops, the requests of an exchange, and the Transfer for a hop: the bytes to send.
 
-What httplib2 and http.client decide between `request()` and the socket: the URI made ASCII and
-absolute, the default headers, the checks against injected lines, the header lines themselves.
+The decisions are those of httplib2 and http.client between `request()` and the socket: an absolute
+ASCII URI, default headers, checks against injected lines, header lines.
 """
 
 from __future__ import annotations
@@ -26,37 +26,38 @@ CONTROLS = re.compile(r"[\x00-\x20\x7f]")
 FIELD_NAME = re.compile(rb"[^:\s\0][^:\r\n\0]*")
 NEVER_IN_VALUE = re.compile(rb"[\r\n\0]")  # RFC 9110, 5.5: folding has gone, too
 
-LONGEST = 1e9  # seconds: what the clocks of all systems can count
+LONGEST = 1e9  # seconds: the clocks of all systems can count to this number
 
 USER_AGENT = f"Python-httplib2/{httplib2.__version__} (gzip)"
 DEFAULT_HEADERS = {"user-agent": USER_AGENT, "accept-encoding": "gzip, deflate"}
 
-# libcurl would add these of its own accord; httplib2 does not.
-UNSENT = (b"Accept:", b"Expect:", b"Content-Type:")
+# libcurl would add these fields; httplib2 does not. `Name:` tells libcurl not to.
+SUPPRESSED = (b"Accept:", b"Expect:", b"Content-Type:")
 
 
 @dataclass(slots=True)
 class Hop:
-    """What is asked for in one step."""
+    """A request of an exchange: the first, or a redirected request."""
 
     method: str
     uri: str
-    """As it was given, made ASCII."""
+    """The caller's URI, made ASCII."""
     scheme: str
     authority: str
+    """host or host:port, in lower case."""
     url: str
-    """As it goes out: without a fragment."""
+    """The absolute URL to send, without a fragment; the key in a cache."""
     headers: dict[str, str]
     body: Body | None
 
 
 def first_hop(request: Request) -> Hop:
-    """The step that a request begins with; raises what `hop_to` does."""
-    headers = DEFAULT_HEADERS if request.headers is None else _complete(request.headers)
+    """The first hop of a request; raises what `hop_to` raises."""
+    headers = DEFAULT_HEADERS if request.headers is None else _with_defaults(request.headers)
     return hop_to(request.method, request.uri, headers, request.body)
 
 
-def _complete(given: object) -> dict[str, str]:
+def _with_defaults(given: object) -> dict[str, str]:
     headers = httplib2_rules.normalize_headers(given)
     headers.setdefault("user-agent", USER_AGENT)
     if "range" not in headers:
@@ -65,16 +66,16 @@ def _complete(given: object) -> dict[str, str]:
 
 
 def hop_to(method: str, uri: str, headers: dict[str, str], body: Body | None) -> Hop:
-    """The step to `uri`.
+    """The hop to `uri`.
 
-    Raises `httplib2.RelativeURIError`, `KeyError` for a scheme that is not http or https,
-    `http.client.InvalidURL`, and `UnicodeEncodeError` for characters that `iri2uri` leaves alone.
+    Raises `httplib2.RelativeURIError`, `KeyError` for a scheme other than http and https,
+    `http.client.InvalidURL`, and `UnicodeEncodeError` for characters unknown to `iri2uri`.
     """
     if origin := origin_of(uri):
         scheme, _, authority = origin.partition("://")
         return Hop(method, uri, scheme, authority, uri, headers, body)
     ascii_uri: str = iri2uri(uri)
-    # Nothing in it may end the request line.
+    # Spaces and line breaks would end the request line.
     ascii_uri = ascii_uri.replace(" ", "%20").replace("\r", "%0D").replace("\n", "%0A")
     scheme, authority, _, url = httplib2.urlnorm(ascii_uri)
     if scheme not in ("http", "https"):
@@ -88,9 +89,11 @@ def hop_to(method: str, uri: str, headers: dict[str, str], body: Body | None) ->
 
 
 def _checked_authority(authority: str) -> str:
-    """With a port that is a number, or none. A user is not told: to httplib2 it is of the name."""
+    """The authority, without an empty port. Raises `http.client.InvalidURL` for an invalid port,
+    and `httplib2.ServerNotFoundError` for a user name, which httplib2 takes for a part of the host.
+    """
     host, colon, port = authority.rpartition(":")
-    if colon and not port.endswith("]"):  # not the colon of an IPv6 address
+    if colon and not port.endswith("]"):  # a colon inside an IPv6 address is no port's
         if not PORT.fullmatch(port):
             raise http.client.InvalidURL(f"uri: {port!r} is not a port")
         authority = authority if port else host
@@ -100,9 +103,9 @@ def _checked_authority(authority: str) -> str:
 
 
 def transfer_of(hop: Hop, settings: Settings, proxy: Proxy | None) -> Transfer:
-    """The Transfer for one step.
+    """The Transfer for one hop.
 
-    Raises `ValueError` for a method or header that cannot be sent, or an impossible timeout.
+    Raises `ValueError` for an invalid method, header or timeout.
     """
     method, timeout, headers = hop.method, settings.timeout, hop.headers
     return Transfer(
@@ -110,7 +113,7 @@ def transfer_of(hop: Hop, settings: Settings, proxy: Proxy | None) -> Transfer:
         hop.url,
         hop.authority,
         DEFAULT_LINES if headers is DEFAULT_HEADERS else _lines(headers),
-        hop.body if method != "HEAD" else None,  # RFC 9110, 9.3.2; libcurl sends none
+        hop.body if method != "HEAD" else None,  # RFC 9110, 9.3.2; libcurl sends no body
         None if timeout is None else _checked_timeout(timeout),
         _tls_for(hop, settings) if hop.scheme == "https" else None,
         proxy,
@@ -141,8 +144,8 @@ def _lines(headers: dict[str, str]) -> tuple[bytes, ...]:
     lines = [_line(name.encode("ascii"), value) for name, value in headers.items()]
     if "accept-encoding" not in headers:
         lines.append(b"accept-encoding: identity")
-    unsent = (line for line in UNSENT if line[:-1].decode().lower() not in headers)
-    return (*lines, *unsent)
+    suppressed = (line for line in SUPPRESSED if line[:-1].decode().lower() not in headers)
+    return (*lines, *suppressed)
 
 
 def _line(name: bytes, value: str) -> bytes:
@@ -154,4 +157,4 @@ def _line(name: bytes, value: str) -> bytes:
     return b"%b: %b" % (name, encoded) if encoded else b"%b;" % name
 
 
-DEFAULT_LINES = (*(_line(k.encode(), v) for k, v in DEFAULT_HEADERS.items()), *UNSENT)
+DEFAULT_LINES = (*(_line(k.encode(), v) for k, v in DEFAULT_HEADERS.items()), *SUPPRESSED)

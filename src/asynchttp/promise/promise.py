@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from .. import _core
 from ..engine.outcome import outcome_of
-from ..engine.plans import is_usual, prepare
+from ..engine.plans import needs_no_flags, prepare
 from ..engine.upload import Upload
 from ..messages.body import Body
 from ..messages.callsite import Frames
@@ -29,8 +29,8 @@ from ..messages.response import Answer, Response
 from ..messages.settings import Settings
 from ..messages.transfer import Reply, Transfer
 from ..messages.uri import origin_of
-from ..policy.exchange import Exchange, exchange, first_transfer, refuse, statuses_to_see
-from ..policy.redirects import located
+from ..policy.exchange import Exchange, exchange, first_transfer, policy_statuses, raise_error
+from ..policy.redirects import default_location
 from . import work
 from .callback_scope import current_scope
 from .failure import Failure
@@ -117,7 +117,7 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         settings = self._settings
         if self._error is not None or not settings.is_plain:
             return
-        plans = settings.plans_for(self._kind()) if is_usual() else None
+        plans = settings.plans_for(self._kind()) if needs_no_flags() else None
         body = self._body
         if plans is None or not self._start(plans, None if body is None else body.content):
             self._prepare_anew(plans)
@@ -150,7 +150,7 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     def begin(self, has_transfer: bool) -> Exchange:
         """Work out what it means; up to its first transfer, if the core has made that."""
         if self._error is not None:
-            self.exchange = refuse(self._error)
+            self.exchange = raise_error(self._error)
         else:
             self.exchange = exchange(self.request, self._settings)
         if has_transfer:
@@ -167,10 +167,10 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
     def _give(self, transfer: Transfer) -> _core.Plan:
         body = transfer.body
         self.transfer = transfer
-        prepared = prepare(transfer, statuses_to_see(transfer.method, self._settings))
+        prepared = prepare(transfer, policy_statuses(transfer.method, self._settings))
         self._set_transfer(*prepared)
         self.upload = None if body is None or body.in_memory else Upload(body, self._transfers)
-        if prepared.wants_events:
+        if prepared.has_events:
             self._observe()
         return prepared.plan
 
@@ -178,7 +178,7 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         """Have `run` read the piece of the body that the transfer asks for."""
         upload = self.upload
         if upload is not None and upload.transfer == self._asking:  # else that transfer is over
-            upload.fetch_elsewhere(partial(self._give_piece, upload.transfer), run)
+            upload.read_on_worker(partial(self._give_piece, upload.transfer), run)
 
     def outcome(self) -> Reply | BaseException:
         """What came of the transfer that has ended."""
@@ -289,7 +289,7 @@ class Promise(Work[tuple[Response, bytes]], _Pair):
         status_line, content, is_decoded = read
         response.complete(status_line, content, is_decoded)
         step_uri = self._step_uri or self._uri
-        uri = located(step_uri, self._method, response.status, self._settings)
+        uri = default_location(step_uri, self._method, response.status, self._settings)
         if uri is not None:
             response.setdefault("content-location", uri)
         return Answer.of(response, content)
