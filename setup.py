@@ -1,4 +1,4 @@
-"""The extension `asynchttp._core`. The rest of the package is described in pyproject.toml."""
+"""The extension `asynchttp._core`. pyproject.toml describes the rest of the package."""
 
 import os
 import shlex
@@ -9,7 +9,7 @@ from setuptools import Extension, setup
 PACKAGE = Path("src/asynchttp")
 CORE, BINDING = PACKAGE / "core", PACKAGE / "binding"
 
-# More flags, for builds of our own: the Makefile sets the variable, pip's users do not.
+# More flags, for sanitizers and developers: the Makefile and scripts/sanitized set the variable.
 flags = shlex.split(os.environ.get("ASYNCHTTP_CFLAGS", ""))
 
 core = Extension(
@@ -21,7 +21,7 @@ core = Extension(
     py_limited_api=True,
     extra_compile_args=["-std=c11", "-O2", "-g0", "-fvisibility=hidden", *flags],
     extra_link_args=flags,
-    libraries=["pthread", "dl"],  # apart from the C library before glibc 2.34
+    libraries=["pthread", "dl"],  # separate libraries before glibc 2.34
 )
 
 setup(ext_modules=[core], options={"bdist_wheel": {"py_limited_api": "cp311"}})

@@ -1,1 +1,1 @@
-"""The benchmark: asynchttp beside other clients, and beside a bare libcurl loop, its floor."""
+"""The benchmark: asynchttp compared with other clients, and with a bare pycurl loop, the floor."""

@@ -1,7 +1,7 @@
-"""`python -m bench [ROW ...]`: the rows' programs, one after another, and the table of results.
+"""`python -m bench [ROW ...]`: runs the rows' programs in turn, and prints the table of results.
 
-Rules: the figures of a row are kept as ROW.json as soon as the row has ended, and those of all rows
-in the end as results.json. Exits with 1 if a program failed; a goal that is missed is a result.
+Rules: a row's figures are written to ROW.json when the row ends, and the figures of all rows to
+results.json at the end. The exit status is 1 if a program failed; a missed goal is a result.
 """
 
 import subprocess
@@ -25,7 +25,7 @@ _RESULTS: Final = PROJECT / "bench" / "results"
 _PAGE: Final = 140
 _QUICK: Final = Scale(rounds=3, size=0.1, free_only=True)
 _NOT_QUICK: Final = {"instructions"}
-"""Rows that take as long in small; `--quick` leaves them out unless they are named."""
+"""Rows that `--quick` makes no faster, and leaves out unless named."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scale = _QUICK if options.quick else Scale(options.rounds)
     left_out = _NOT_QUICK if options.quick else ()
     rows = options.rows or [row for row in ROWS if row not in left_out]
-    find_nginx()  # once, for all rows
+    find_nginx()  # now, so that each row finds the answer in the environment
     found = {row: _run(row, scale, options.output) for row in rows}
     failed = [row for row, figures in found.items() if figures is None]
     results = Results(
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> Namespace:
     parser = ArgumentParser("bench", description=f"The rows: {', '.join(ROWS)}.")
-    parser.add_argument("rows", nargs="*", type=_row, metavar="ROW", help="all, if none is named")
+    parser.add_argument("rows", nargs="*", type=_row, metavar="ROW", help="default: all rows")
     parser.add_argument("--quick", action="store_true", help="small sizes: for daily use")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--output", type=Path, default=_RESULTS, help="a directory, for JSON")
@@ -65,7 +65,7 @@ def _row(text: str) -> str:
 
 
 def _run(row: str, scale: Scale, directory: Path) -> list[Figure] | None:
-    """The figures of a row's program, which prints them, or None if the program failed."""
+    """Run a row's program. The result is the figures, or None if the program failed."""
     output = directory.resolve() / f"{row}.json"
     sizes = ["--rounds", str(scale.rounds), "--size", str(scale.size)]
     sizes += ["--free-only"] if scale.free_only else []

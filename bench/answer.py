@@ -1,4 +1,4 @@
-"""The RSGI application that granian serves without nginx: all documents but late ones."""
+"""The RSGI application for granian, the server without nginx: all documents but late answers."""
 
 import gzip
 from functools import cache
@@ -15,7 +15,7 @@ Headers: TypeAlias = list[tuple[str, str]]
 
 
 class Scope(Protocol):
-    """The part of RSGI's scope that is used here."""
+    """The part of RSGI's scope that `answer` uses."""
 
     path: str
 
@@ -27,7 +27,7 @@ class Transport(Protocol):
 
 
 class Answering(Protocol):
-    """The part of RSGI's protocol object that is used here."""
+    """The part of RSGI's protocol object that `answer` uses."""
 
     def response_bytes(self, status: int, headers: Headers, body: bytes) -> None: ...
 

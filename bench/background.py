@@ -1,6 +1,6 @@
-"""Clients that fetch while the main thread sleeps or computes: each trial a process, in rounds.
+"""Clients that fetch while the main thread sleeps or computes. Each trial is a process.
 
-Rules: ratios are taken within a round, as in a race.
+Rule: a ratio compares two trials of the same round, as in a race.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -17,14 +17,14 @@ from bench.servers import Server
 AT_ONCE: Final = 20
 _SECONDS: Final = 0.5
 _SHORTEST: Final = 0.1
-"""Seconds in which Python's threads can take turns twenty times."""
+"""Seconds: enough for Python's threads to take twenty turns."""
 
 Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
-class Pastime:
-    """A client and a server, and what the main thread does meanwhile."""
+class Scenario:
+    """A client, a server, and the work of the main thread meanwhile."""
 
     client: str
     server: Server
@@ -38,14 +38,14 @@ class Pastime:
         return Figure(f"{who}, {self.answers}, main thread {self.main_thread}", rates, "requests/s")
 
 
-def rates(pastimes: Mapping[Key, Pastime], scale: Scale) -> dict[Key, list[float]]:
-    """Requests a second, 20 at once, in each round."""
+def rates(scenarios: Mapping[Key, Scenario], scale: Scale) -> dict[Key, list[float]]:
+    """Requests per second in each round, 20 at once."""
     seconds = scale.seconds(_SECONDS, _SHORTEST)
-    sides = {key: partial(_rate, pastime, seconds) for key, pastime in pastimes.items()}
+    sides = {key: partial(_rate, scenario, seconds) for key, scenario in scenarios.items()}
     return interleave(sides, scale.rounds)
 
 
-def _rate(pastime: Pastime, seconds: float) -> float:
-    arguments = (pastime.client, pastime.server.url, AT_ONCE, pastime.main_thread, seconds)
-    found = measured("bench.meanwhile", *arguments, cores=pastime.server.clients)
+def _rate(scenario: Scenario, seconds: float) -> float:
+    arguments = (scenario.client, scenario.server.url, AT_ONCE, scenario.main_thread, seconds)
+    found = measured("bench.meanwhile", *arguments, cores=scenario.server.clients)
     return found["rate"]

@@ -1,10 +1,10 @@
-"""Requests whose callbacks each compute for a millisecond, in a process of its own, which prints
-the milliseconds for each, from the first request to the look at the last answer, as JSON:
+"""Measures requests whose callbacks each compute for a millisecond. Prints the milliseconds per
+request as JSON, from the first request to the look at the last answer:
 
     python -m bench.callbacks URL AT_ONCE REQUESTS
 
-Rules: the client is warm. A callback uses a millisecond of its thread's processor time, which no
-two callbacks can share: 1 is the least possible, and the client and the looks are the rest.
+Rules: the client is warm. A callback uses a millisecond of processor time of its thread. Callbacks
+cannot share processor time, so that 1 is the least possible; the client and the looks add to this.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A certificate for the server, from an authority that is made up for the purpose."""
+"""A certificate for the server, from a new authority."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from trustme import CA
 
 @dataclass(frozen=True)
 class Certificate:
-    """The files that a server needs, and the authority that its clients need."""
+    """The files for a server, and the authority's file for the clients."""
 
     chain: Path
     key: Path
@@ -32,6 +32,6 @@ def make_certificate(directory: Path) -> Certificate:
 
 
 def _as_pkcs8(pem: bytes) -> bytes:
-    """The only format that granian reads."""
+    """PKCS #8, the only format that granian reads."""
     key = load_pem_private_key(pem, password=None)
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

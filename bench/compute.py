@@ -1,15 +1,15 @@
-"""Work in pure Python that holds the GIL, as a program does that computes."""
+"""Work in pure Python, which holds the GIL."""
 
 import time
 from typing import Final
 
 _ROUGH: Final = 1000
 _FINE: Final = 50
-"""How often a loop counts before it looks at the clock: for 50 µs or so, and for 3."""
+"""Counts between two looks at the clock: about 50 µs and 3 µs."""
 
 
 def compute(seconds: float) -> None:
-    """Count until the time is over."""
+    """Count for so many seconds on the wall clock."""
     end = time.perf_counter() + seconds
     number = 0
     while time.perf_counter() < end:
@@ -17,9 +17,9 @@ def compute(seconds: float) -> None:
 
 
 def compute_on_cpu(seconds: float) -> None:
-    """Count until this thread has used so much processor time, however long it waits for the GIL.
+    """Count until this thread has used so many seconds of processor time.
 
-    By the clock of the wall several threads that wait for each other would share the time.
+    On the wall clock, threads that wait for the GIL would share the time.
     """
     end = time.thread_time() + seconds
     number = 0

@@ -1,6 +1,6 @@
 """The processor cores that the server and the clients may use, in each of the two placements.
 
-A process inherits the cores of its parent, so each process is started inside `on_cores`.
+A process inherits the cores of the parent process: start each process inside `on_cores`.
 """
 
 import os
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the server runs, and where its clients run."""
+    """The cores for the server, and the cores for the clients."""
 
     server: frozenset[int]
     clients: frozenset[int]
 
 
 def free() -> Placement:
-    """All cores for everybody, as on the machines of users."""
+    """All cores for server and clients, as on users' machines."""
     cores = frozenset(os.sched_getaffinity(0))
     return Placement(cores, cores)
 

@@ -1,10 +1,10 @@
-"""Many requests in flight at the same time, from a cold start, in a process of its own, which
-prints the seconds and the bytes of resident memory at the peak as JSON:
+"""Measures many requests in flight at once, from a cold start. Prints the seconds, and the peak of
+resident memory in bytes, as JSON:
 
     python -m bench.crowd URL REQUESTS
 
-Rules: the clock starts before the client is made and stops when every answer has been looked at.
-The memory is all memory of the process, the interpreter and the modules included.
+Rules: the clock starts before the client is made and stops after the look at the last answer. The
+memory is that of the whole process, with the interpreter and all modules.
 """
 
 import json

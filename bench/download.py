@@ -1,10 +1,10 @@
-"""A large body fetched into memory, in a process of its own, which prints the seconds, and the
-memory at the peak above the base, in bytes, as JSON:
+"""Measures a large body that is fetched into memory. Prints the seconds, and the peak of memory
+above the memory before, in bytes, as JSON:
 
     python -m bench.download CLIENT URL SIZE
 
-Rules: the clock stops when the bytes have come. The bytes are compared after that, and after the
-look at the memory: comparing 100 MB takes a tenth of the time of fetching. Each client is warm.
+Rules: the client is warm. The clock stops when the bytes have come. The bytes are compared later,
+after the memory is measured: comparing 100 MB takes a tenth of the time of fetching.
 """
 
 import json
@@ -44,8 +44,8 @@ def through_asynchttp() -> Iterator[Download]:
 def through_pycurl() -> Iterator[Download]:
     """The best form of plain pycurl.
 
-    Measured and no faster, or of larger memory: a preallocated bytearray, a bytearray that grows, a
-    joined list of pieces, `perform_rb`, WRITEDATA for WRITEFUNCTION, other buffers.
+    Measured, and no faster or with more memory: a preallocated bytearray, a growing bytearray, a
+    joined list of pieces, `perform_rb`, WRITEDATA for WRITEFUNCTION, other sizes of the buffer.
     """
     with closing(pycurl.Curl()) as easy:
         easy.setopt(pycurl.PROXY, "")

@@ -1,11 +1,10 @@
-"""The resident memory that each of many requests takes in one state, in a process of its own,
-which prints the bytes as JSON:
+"""Measures the resident memory of a request in a given state. Prints the bytes per request as JSON:
 
     python -m bench.footprint STATE URL REQUESTS
 
-Rules: the client is warm before the memory is measured, with all that any number of requests needs.
-Promises are kept, as in a program that is going to look at the answers; the promises and their list
-are counted.
+Rules: the client is warm, and so has all memory that does not depend on the number of requests. The
+promises are kept, as in a program that looks at the answers later; the promises and their list are
+counted.
 """
 
 import gc
@@ -30,21 +29,21 @@ _LONGEST_WAIT: Final = 60.0
 
 
 def queued(url: str, count: int) -> float:
-    """Queued behind a request that is not answered."""
+    """Requests queued behind a request without an answer."""
     with _client(url, 1) as http:
         asked = _ask(http, urljoin(url, _LATE), 2)
         return _growth(lambda: asked.extend(_ask(http, urljoin(url, _LATE), count))) / count
 
 
 def finished(url: str, count: int) -> float:
-    """The response and the content of each looked at."""
+    """Answered requests, with response and content looked at."""
     with _client(url, _AT_ONCE) as http:
         asked: list[Promise] = []
         return _growth(lambda: asked.extend(_look(_ask(http, urljoin(url, PATH), count)))) / count
 
 
 def in_flight(url: str, count: int) -> float:
-    """Sent, each on a connection of its own, and not answered."""
+    """Requests sent, each on a connection of its own, and not yet answered."""
     connected = _descriptors() + count
     with _client(url, count) as http:
         asked: list[Promise] = []
@@ -61,7 +60,7 @@ STATES: Final = {"queued": queued, "finished": finished, "in_flight": in_flight}
 
 @contextmanager
 def _client(url: str, max_workers: int) -> Iterator[Http]:
-    """A warm client; requests without an answer in the end are cancelled."""
+    """A warm client; at the end, pending requests are cancelled."""
     http = Http(max_workers=max_workers)
     for _ in range(_WARM_UP // _AT_ONCE):
         _look(_ask(http, urljoin(url, PATH), min(_AT_ONCE, max_workers)))

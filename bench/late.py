@@ -1,9 +1,10 @@
-"""The server of late answers: the small document after so many seconds, or at once at its own path.
+"""The server of late answers: /late/SECONDS is the small document after so many seconds; the small
+document's own path answers at once.
 
     python -m bench.late PORT
 
-Thousands of requests wait at the same time, and each is answered within a millisecond or two of its
-time, at 24 µs of processor time for a request (granian: 62 µs, and 25 ms too late with 500 requests
+Thousands of requests may wait at the same time. Each is answered within 1 or 2 ms of the given
+time, with 24 µs of processor time per request (granian: 62 µs, and 25 ms too late with 500 requests
 of 10 ms at once). Rules: plain HTTP/1.1, GET only, no pipelining: a request ends with its head.
 """
 
@@ -21,7 +22,7 @@ _PREFIX: Final = "/late/"
 
 
 class LateAnswers(asyncio.Protocol):
-    """One connection. At most one request is under way, and its answer may be due later."""
+    """A connection. At most one request is under way; the answer may be due later."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -1,11 +1,11 @@
-"""Single requests, by asynchttp and by libcurl's blocking `perform`, in turn, in a process of
-its own, which prints as JSON the median seconds of each, and the median seconds until the call
-`http.request` returns while nothing else runs:
+"""Measures single requests, in turn by asynchttp and by libcurl's blocking `perform`. Prints the
+median seconds of both, and the median seconds until the call `http.request` returns while nothing
+else runs, as JSON:
 
     python -m bench.latency URL REQUESTS
 
-Rules: every answer is looked at, and the clock of a request stops after the look. All clients are
-warm, and keep their connections.
+Rules: the clock of a request stops after the look at the answer. All clients are warm, with
+connections kept open.
 """
 
 import json
@@ -42,7 +42,7 @@ def through_asynchttp(url: str) -> Iterator[Get]:
 
 
 def until_request_returns(url: str, count: int) -> Iterator[float]:
-    """The seconds of each call alone, without the look."""
+    """The seconds of each call of `http.request`, without the look."""
     with Http() as http:
         for _ in range(count):
             began = time.perf_counter()
@@ -54,7 +54,7 @@ def until_request_returns(url: str, count: int) -> Iterator[float]:
 
 @contextmanager
 def through_perform(url: str) -> Iterator[Get]:
-    """The floor: a handle that is set up once."""
+    """The floor: an easy handle whose options are set once."""
     easy, (lines, pieces) = easy_handle(url)
     with closing(easy):
 

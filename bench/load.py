@@ -1,9 +1,10 @@
 """The load that every contender fetches, and the error for a wrong answer.
 
 Rules:
-- Every contender looks at the status and the content of every answer, in its own loop: a call of
-  ours for each answer would cost fast contenders more than slow ones.
-- No contender keeps an answer after the look: keeping is the program's business, not the client's.
+- Every contender looks at the status and content of every answer in its own loop: a shared function
+  for the look would cost a fast contender a larger share of the time.
+- No contender keeps an answer after the look: keeping answers is the program's cost, not the
+  client's.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,20 +19,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Load:
-    """A URL, with so many requests at once."""
+    """A URL, and the number of requests at once."""
 
     url: str
     concurrency: int
     content: bytes = CONTENT
     ca_certs: str | None = None
-    """A file with the trusted certificates."""
+    """The path of a file with trusted certificates."""
 
 
 Fetch: TypeAlias = Callable[[int], None]
-"""Fetches the load's URL so many times; raises if an answer is not right."""
+"""Fetches the load's URL so many times. Raises `WrongAnswerError`."""
 
 Contender: TypeAlias = Callable[[Load], AbstractContextManager[Fetch]]
-"""Sets a client up, ready to fetch, and closes it in the end."""
+"""Makes a client that is ready to fetch; closes the client at the end."""
 
 
 class Pending(Protocol):
@@ -48,24 +49,24 @@ class Background(Generic[P]):
     """A client that fetches while the main thread does other work."""
 
     ask: Callable[[int], list[P]]
-    """Asks for the load's URL so many times, and returns at once."""
+    """Requests the load's URL so many times, and returns at once."""
     look: Callable[[P], None]
-    """Looks at one answer; raises if the answer is not right."""
+    """Looks at an answer. Raises `WrongAnswerError`."""
 
 
 BackgroundContender: TypeAlias = Callable[[Load], AbstractContextManager[Background[Any]]]
-"""Sets a client up, ready to be asked; in the end cancels what is still pending."""
+"""Makes a client that is ready to fetch; cancels pending requests at the end."""
 
 
 def one_by_one(pending: list[T]) -> Iterator[T]:
-    """Each of these in its turn, and no reference to any of them after its turn."""
+    """Yield the items in order, each without keeping a reference."""
     pending.reverse()
     while pending:
         yield pending.pop()
 
 
 class WrongAnswerError(Exception):
-    """An answer is not the one that the server gives."""
+    """A client's answer is not the server's."""
 
     def __init__(self, status: int | None, content: object) -> None:
         super().__init__(f"status {status}, content {content!r}")

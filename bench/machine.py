@@ -1,4 +1,4 @@
-"""The machine, the server and the versions of everything, for the report."""
+"""The machine, the server and all versions, for the report."""
 
 import os
 import platform
@@ -27,9 +27,8 @@ def describe() -> dict[str, str]:
 
 
 def _build() -> str:
-    """Whether `configure` was told to optimise: Python's speed depends on that, libcurl's does not.
-
-    A distribution may optimise by other means.
+    """Whether Python was built with --enable-optimizations, which changes Python's speed but not
+    libcurl's. A distribution may optimise by other means.
     """
     option = "--enable-optimizations"
     given = option in (sysconfig.get_config_var("CONFIG_ARGS") or "")
@@ -37,10 +36,10 @@ def _build() -> str:
 
 
 def _packages() -> list[str]:
-    """asynchttp, the packages that it needs, and the benchmark's own, by pyproject.toml."""
+    """asynchttp, its dependencies, and the benchmark's dependencies, by pyproject.toml."""
     needed = [line for line in requires("asynchttp") or [] if "extra" not in line]
     added = [line for line in requires("asynchttp") or [] if re.search(r"extra == .bench.", line)]
-    # A set: a package whose requirement differs from system to system is named for each system.
+    # A set, since a package has an entry for each system if its requirement depends on the system.
     return ["asynchttp", *sorted({re.split(r"[^\w.-]", line)[0] for line in needed + added})]
 
 

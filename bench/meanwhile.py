@@ -1,11 +1,11 @@
-"""The requests that a client completes while the main thread sleeps or computes, in a process of
-its own, which prints the number for each second as JSON:
+"""Measures the requests that a client completes while the main thread sleeps or computes. Prints
+the requests per second as JSON:
 
-    python -m bench.meanwhile NAME URL AT_ONCE PASTIME SECONDS
+    python -m bench.meanwhile NAME URL AT_ONCE ACTIVITY SECONDS
 
-Rules: the client is warm. More requests are asked for than can be done in the time; between the two
-counts of completed requests the main thread does not touch the client. After the time every answer
-that has come is looked at; all other requests are cancelled.
+Rules: the client is warm. The client is given more requests than the time allows; between the two
+counts of completed requests the main thread does not touch the client. After the time all received
+answers are looked at, and all other requests are cancelled.
 """
 
 import json
@@ -19,26 +19,26 @@ from bench.contenders import load_background
 from bench.documents import content_at
 from bench.load import Background, Load, P, Pending
 
-PASTIMES: Final[dict[str, Callable[[float], None]]] = {"sleeps": time.sleep, "computes": compute}
+ACTIVITIES: Final[dict[str, Callable[[float], None]]] = {"sleeps": time.sleep, "computes": compute}
 
 _WARM_UPS_PER_SLOT: Final = 25
 _PLENTY: Final = 4
-"""The requests that are asked for, by those that the warm-up's rate promises."""
+"""The number of requests, as a multiple of the number expected by the warm-up's rate."""
 _ATTEMPTS: Final = 4
 
 
 class NotEnoughError(Exception):
-    """All requests were done before the time was over."""
+    """All requests were completed before the time was over."""
 
 
 def measure(
-    client: Background[P], at_once: int, pastime: Callable[[float], None], seconds: float
+    client: Background[P], at_once: int, activity: Callable[[float], None], seconds: float
 ) -> float:
-    """Requests a second, of a client that is warm afterwards."""
+    """Requests per second, after a warm-up."""
     count = round(_PLENTY * _warm_up(client, at_once) * seconds) + at_once
     for _ in range(_ATTEMPTS):
         pending = client.ask(count)
-        rate = _rate(pending, pastime, seconds)
+        rate = _rate(pending, activity, seconds)
         all_done = all(each.done() for each in pending)
         _look_at_done(client, pending)
         if not all_done:
@@ -48,7 +48,7 @@ def measure(
 
 
 def _warm_up(client: Background[P], at_once: int) -> float:
-    """The rate while the main thread only looks."""
+    """Requests per second while the main thread only looks at answers."""
     began = time.perf_counter()
     pending = client.ask(at_once * _WARM_UPS_PER_SLOT)
     for each in pending:
@@ -56,9 +56,9 @@ def _warm_up(client: Background[P], at_once: int) -> float:
     return len(pending) / (time.perf_counter() - began)
 
 
-def _rate(pending: Sequence[Pending], pastime: Callable[[float], None], seconds: float) -> float:
+def _rate(pending: Sequence[Pending], activity: Callable[[float], None], seconds: float) -> float:
     began, before = time.perf_counter(), _done(pending)
-    pastime(seconds)
+    activity(seconds)
     ended, after = time.perf_counter(), _done(pending)
     return (after - before) / (ended - began)
 
@@ -72,10 +72,10 @@ def _look_at_done(client: Background[P], pending: Sequence[P]) -> None:
         client.look(each)
 
 
-def main(name: str, url: str, at_once: str, pastime: str, seconds: str) -> None:
+def main(name: str, url: str, at_once: str, activity: str, seconds: str) -> None:
     load = Load(url, int(at_once), content_at(url))
     with load_background(name)(load) as client:
-        rate = measure(client, load.concurrency, PASTIMES[pastime], float(seconds))
+        rate = measure(client, load.concurrency, ACTIVITIES[activity], float(seconds))
         print(json.dumps({"rate": rate}))
 
 

@@ -1,7 +1,7 @@
-"""nginx as the server of all documents but late ones, in one process.
+"""nginx as the server of all documents but late answers, in a single process.
 
-Rules: all files are in a directory that the caller makes and removes. The small document is part of
-the settings; all other documents are files, compressed beforehand if they are served as gzip.
+Rules: the caller makes and removes the directory for all files. The small document is in nginx's
+settings; the other documents are files, stored compressed if served as gzip.
 """
 
 import gzip
@@ -44,9 +44,9 @@ _GZIPPED: Final = """
 
 
 def find_nginx() -> str | None:
-    """The path of nginx, which is fetched if need be, or None where no nginx can be had.
+    """The path of nginx, after a download if necessary; or None if nginx is not available.
 
-    The environment remembers the answer for child processes; an empty BENCH_NGINX means none.
+    The variable BENCH_NGINX keeps the result for child processes; empty if not available.
     """
     if _VARIABLE not in os.environ:
         done = subprocess.run(
@@ -57,9 +57,9 @@ def find_nginx() -> str | None:
 
 
 def nginx_version(nginx: str) -> str:
-    """As nginx names itself: nginx/1.22.1."""
-    said = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr
-    return said.strip().removeprefix("nginx version: ")
+    """The version in nginx's own form: nginx/1.22.1."""
+    printed = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr
+    return printed.strip().removeprefix("nginx version: ")
 
 
 def nginx_command(

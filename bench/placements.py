@@ -12,7 +12,7 @@ MeasurePlaced: TypeAlias = Callable[[Placement, Scale], Iterable[Figure]]
 
 
 def measure_both(measure: MeasurePlaced, scale: Scale) -> list[Figure]:
-    """Goals are for the free placement; pinned figures have fewer rounds."""
+    """The figures of both placements. Goals are for free cores; pinned runs have fewer rounds."""
     figures = list(measure(free(), scale))
     if scale.free_only or free() == pinned():
         return figures

@@ -1,7 +1,4 @@
-"""A measurement in a process of its own: a module of ours that prints its result as JSON.
-
-Rules: if the process fails, an exception says so, with all that the process printed on stderr.
-"""
+"""Measurements in child processes: modules of `bench` that print figures as JSON."""
 
 import json
 import subprocess
@@ -15,11 +12,14 @@ _LONGEST: Final = 600.0
 
 
 class MeasurementError(Exception):
-    """A measurement's process failed; the message is the process's stderr."""
+    """A measurement's process failed; the message has the process's stderr."""
 
 
 def measured(module: str, *arguments: str | float, cores: frozenset[int]) -> dict[str, float]:
-    """The figures that `python -m module arguments` prints, run on these cores."""
+    """The figures that `python -m module arguments` prints, run on these cores.
+
+    Raises `MeasurementError` if the process fails.
+    """
     command = [sys.executable, "-m", module, *map(str, arguments)]
     with on_cores(cores):
         done = subprocess.run(

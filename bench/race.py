@@ -1,7 +1,7 @@
-"""Clients against each other at the same URL: each trial is a process, on the clients' cores.
+"""Races: clients compared at the same URL. Each trial is a process, on the clients' cores.
 
-Rules: every client is warm, with its connections made, when the clock starts. A slow client is
-asked for fewer requests: a trial only has to be long beside its start and its end.
+Rules: every client is warm, with all connections made, when the clock starts. A slow client makes
+fewer requests: a trial only has to be long compared with its start and its end.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -22,7 +22,9 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True)
 class Entry:
-    """A client, and its task: all requests of a batch are asked for at once."""
+    """A client, and its task. All requests of a batch are made at once; at most `concurrency` are
+    in flight.
+    """
 
     client: str
     concurrency: int
@@ -35,11 +37,11 @@ class Trial:
     """The figures of one process of a client."""
 
     rate: float
-    """Requests a second."""
+    """Requests per second."""
     cpu: float
-    """Microseconds of processor time for a request."""
+    """Microseconds of processor time per request."""
     busy: float
-    """The share of one core that the server needed; near 1 the server is measured, no client."""
+    """The server's share of a core. Near 1 the server is the limit, and not the client."""
 
 
 def race(entries: Mapping[Key, Entry], server: Server, rounds: int) -> dict[Key, list[Trial]]:
@@ -60,7 +62,7 @@ def _trial(entry: Entry, server: Server) -> Trial:
 
 
 def speedup(what: str, ours: Iterable[Trial], theirs: Iterable[Trial], goal: Goal | None) -> Figure:
-    """Our rate by theirs."""
+    """Our rate as a multiple of the other client's."""
     values = ratios((trial.rate for trial in ours), (trial.rate for trial in theirs))
     return Figure(what, values, goal=goal)
 
@@ -68,13 +70,15 @@ def speedup(what: str, ours: Iterable[Trial], theirs: Iterable[Trial], goal: Goa
 def cpu_ratio(
     what: str, ours: Iterable[Trial], theirs: Iterable[Trial], goal: Goal | None = None
 ) -> Figure:
-    """Our processor time for a request by theirs; other work on the machine disturbs times less."""
+    """Our processor time per request as a multiple of the other client's. Other work on the machine
+    disturbs processor time less than rates.
+    """
     values = ratios((trial.cpu for trial in ours), (trial.cpu for trial in theirs))
     return Figure(f"CPU per request {what}", values, goal=goal)
 
 
 def details(entry: Entry, trials: Iterable[Trial], what: str = "") -> list[Figure]:
-    """A client's own figures; `what` names the documents, unless the small document was fetched."""
+    """A client's own figures. `what`: the name of the documents, if not the small document."""
     trials = list(trials)
     who = f"{CONTENDERS[entry.client]}, {what and f'{what}, '}{entry.concurrency:,} at once"
     return [

@@ -1,6 +1,6 @@
-"""The resident memory of this process, in bytes, as Linux tells it.
+"""The resident memory of this process in bytes, from Linux's /proc.
 
-Rule: the peak is Linux's own, since getrusage's is at least that of the parent process.
+Rule: the peak is VmHWM, since getrusage's peak is never below the parent process's.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The results of a run: the figures of the rows, how much was measured, and on which machine."""
+"""The results of a run: the machine, the scale, and the figures of the rows."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""The rounds: each side once, then each again, so that a slow spell of the machine slows all sides.
+"""Rounds: each side runs once in each round, so that a slow spell of the machine slows all sides.
 
-Rules: a ratio is taken within a round, where a slow spell skews no ratio.
+Rule: a ratio compares trials of the same round, so that a slow spell hardly changes the ratio.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,8 +20,8 @@ def interleave(sides: Mapping[Side, Callable[[], Trial]], rounds: int) -> dict[S
     return results
 
 
-def ratios(these: Iterable[float], those: Iterable[float]) -> list[float]:
-    """The first by the second, round by round; infinite where the second got nothing done, as
-    happens to twenty threads in a short round on a busy machine.
+def ratios(values: Iterable[float], bases: Iterable[float]) -> list[float]:
+    """Each value as a multiple of the base of the same round; infinite where the base is 0: in a short
+    round, on a busy machine, a client of twenty threads may get no answer.
     """
-    return [this / that if that else inf for this, that in zip(these, those, strict=True)]
+    return [value / base if base else inf for value, base in zip(values, bases, strict=True)]

@@ -2,8 +2,8 @@
 
     python -m bench.rows.NAME [--rounds N] [--size SHARE] [--free-only] [--output FILE]
 
-Rules: a figure is the median of the rounds, whose values are kept; a goal that is missed is a
-result. A measurement that is impossible is a failure: the program ends with the exception then.
+Rules: a figure is the median of the rounds; the values of all rounds are kept. A missed goal is a
+result. If a measurement is impossible, the program ends with the exception.
 """
 
 import json
@@ -48,7 +48,7 @@ class Figure:
     unit: str = "times"
     goal: Goal | None = None
     pinned: Sequence[float] | None = None
-    """The values of the rounds with a core for the server and another for the client."""
+    """The values of the rounds with a core for the server and a core for the client."""
 
     @property
     def value(self) -> float:
@@ -78,7 +78,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured: how often, and what share of the full size."""
+    """The number of rounds, and the share of the full size."""
 
     rounds: int = ROUNDS
     size: float = 1.0

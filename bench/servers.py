@@ -1,8 +1,8 @@
-"""The servers that all clients are measured against: nginx, or granian where there is no nginx, for
-all documents over HTTP and HTTPS; and a small server of our own for late answers.
+"""The servers of all measurements: nginx (granian if nginx is not available) for all documents over
+HTTP and HTTPS, and `bench.late` for late answers.
 
-Rules: one process. The port is bound by us first and kept, never listening, so that no other
-program can take the port; the server shares the port by SO_REUSEPORT.
+Rules: a server is a single process. This process binds the port first, without listening, so that
+no other program can take the port; the server shares the port by SO_REUSEPORT.
 """
 
 import socket
@@ -33,20 +33,20 @@ _LONGEST_STOP: Final = 10.0
 
 @dataclass(frozen=True)
 class Server:
-    """A running server, where it answers, and the cores that its clients may use."""
+    """A running server, a URL, and the cores that the clients may use."""
 
     url: str
     process: psutil.Process
     clients: frozenset[int]
     ca_certs: str | None = None
-    """The file with the authority of its certificate."""
+    """The path of the certificate authority's file."""
 
     def at(self, path: str) -> "Server":
-        """The same server, at another of its documents."""
+        """The server with the URL of another document."""
         return replace(self, url=urljoin(self.url, path))
 
     def cpu_seconds(self) -> float:
-        """The processor time used so far, child processes included."""
+        """The processor time so far, with child processes."""
         processes = [self.process, *self.process.children(recursive=True)]
         times = [process.cpu_times() for process in processes]
         return sum(spent.user + spent.system for spent in times)
@@ -54,7 +54,7 @@ class Server:
 
 @contextmanager
 def serving(placement: Placement, *archives: int) -> Iterator[Server]:
-    """All documents but late ones, with archives of these sizes."""
+    """Serve all documents but late answers, and archives of these sizes."""
     with _reserved_port() as port, TemporaryDirectory() as directory:
         nginx = find_nginx()
         command = (
@@ -68,7 +68,7 @@ def serving(placement: Placement, *archives: int) -> Iterator[Server]:
 
 @contextmanager
 def serving_late(placement: Placement) -> Iterator[Server]:
-    """The small document, at once or late."""
+    """Serve the small document, at once or late."""
     with _reserved_port() as port:
         command = [sys.executable, "-m", "bench.late", str(port)]
         with _running(command, port, placement) as process:
@@ -77,7 +77,7 @@ def serving_late(placement: Placement) -> Iterator[Server]:
 
 @contextmanager
 def serving_https(placement: Placement, http: Literal[1, 2]) -> Iterator[Server]:
-    """All documents but late ones over TLS, by this version of HTTP."""
+    """Serve all documents but late answers over TLS, with this version of HTTP."""
     with _reserved_port() as port, TemporaryDirectory() as name:
         directory = Path(name)
         made = make_certificate(directory)

@@ -1,6 +1,6 @@
-"""The results as tables: on the terminal for people, and as Markdown for the documentation.
+"""The results as tables, for the terminal and as Markdown for the documentation.
 
-Rules: figures with goals come first; the clients' own figures, which explain them, after those.
+Rule: figures with goals come first, then the clients' own figures.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,7 +34,7 @@ def show(console: Console, results: Results) -> None:
 
 
 def write_into(page: Path, results: Results) -> None:
-    """Put the tables between the page's two marks for them."""
+    """Replace the text between the page's two marks by the tables."""
     before, rest = page.read_text("utf-8").split(_BEGIN)
     after = rest.split(_END)[1]
     page.write_text(f"{before}{_BEGIN}\n\n{_markdown(results)}\n\n{_END}{after}", "utf-8")
@@ -52,7 +52,7 @@ def _markdown(results: Results) -> str:
 def _tables(
     figures: Sequence[Figure],
 ) -> Iterator[tuple[Sequence[str], Iterable[Sequence[str]]]]:
-    end = None if any(figure.pinned for figure in figures) else -1  # without an empty column
+    end = None if any(figure.pinned for figure in figures) else -1  # no empty column
     yield _GOALS[:end], [_judged(figure)[:end] for figure in figures if figure.goal]
     yield _DETAILS[:end], [_plain(figure)[:end] for figure in figures if not figure.goal]
 

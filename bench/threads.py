@@ -1,6 +1,6 @@
 """Blocking clients on threads, a thread for each request at once.
 
-Rules: the threads share the count of the requests still to make, so no thread waits for a slow one.
+Rule: the threads take requests from a shared iterator, so that no thread waits for a slow thread.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ from bench.load import Fetch
 
 @contextmanager
 def on_threads(gets: Sequence[Callable[[], None]]) -> Iterator[Fetch]:
-    """A thread for each of these functions, which fetch once and raise if the answer is wrong."""
+    """A thread for each function. A function fetches once, or raises `WrongAnswerError`."""
     with ThreadPoolExecutor(len(gets)) as threads:
 
         def fetch(count: int) -> None:

@@ -1,9 +1,9 @@
-"""A client, measured in a process of its own, which prints the figures as JSON:
+"""Measures a client, and prints the figures as JSON:
 
     python -m bench.trial NAME URL CA_CERTS AT_ONCE WARM_UP REQUESTS BATCHES
 
-Rules: CA_CERTS is empty without TLS. The client is warm, with its connections made, when the clock
-starts. Processor time is user and system, of all threads.
+Rules: CA_CERTS is empty without TLS. The client is warm, with all connections made, when the clock
+starts. Processor time is user and system time of all threads.
 """
 
 import json
@@ -16,7 +16,7 @@ from bench.load import Fetch, Load
 
 
 def measure(name: str, load: Load, warm_up: int, count: int, batches: int) -> dict[str, float]:
-    """Requests a second, and microseconds of processor time for each."""
+    """Requests per second, and microseconds of processor time per request."""
     with load_contender(name)(load) as fetch:
         fetch(warm_up)
         seconds, cpu_seconds = _timed(fetch, count, batches)

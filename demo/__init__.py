@@ -1,1 +1,1 @@
-"""What the project shows itself with: a small transit API, and a race against it."""
+"""The demo: a small transit API, and a race of two clients that fetch its documents."""

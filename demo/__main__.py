@@ -1,6 +1,6 @@
-"""`python -m demo`: starts the transit API and runs the race against it.
+"""`python -m demo`: starts the transit API and runs the race.
 
-Exits with 1 if the two clients did not get the same answers.
+The exit status is 1 if the two clients get different answers.
 """
 
 import itertools

@@ -1,6 +1,6 @@
-"""Alder Bay, a made-up city, for the transit API to tell of.
+"""Alder Bay, a made-up city: the data of the transit API.
 
-Rules: no chance and no clock in here, so that the city is the same in every process.
+Rule: no random numbers and no clock, so that the city is the same in every process.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _PLACES = (
     *("Station", "Cross", "Green", "Mill", "Yard", "Quay"),
 )
 _COLOURS = ("#c0392b", "#d35400", "#f1c40f", "#27ae60", "#16a085", "#2980b9", "#8e44ad")
-_seeds = count()  # a number for each route, from which all else about it follows
+_seeds = count()  # a number for each route, which determines the route's stops and colour
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Route:
 
     @property
     def headsigns(self) -> tuple[str, str]:
-        """What its vehicles show in front, out and back: where they end."""
+        """The destinations on the vehicles, out and back."""
         return self.stops[-1].name, self.stops[0].name
 
 
@@ -56,7 +56,7 @@ STOPS = tuple(_stop(district, place) for district in _DISTRICTS for place in _PL
 
 
 def _stops(seed: int) -> tuple[Stop, ...]:
-    """8 to 16 stops; the stride is too short for a route to come round to where it began."""
+    """8 to 16 stops. The stride is too short for a route to return to its first stop."""
     length, stride = 8 + seed % 9, 1 + seed % 8
     return tuple(STOPS[(seed * 7 + step * stride) % len(STOPS)] for step in range(length))
 

@@ -1,8 +1,8 @@
-"""The race: the same URLs fetched by httplib2, one by one, and then by asynchttp.
+"""The race: httplib2 fetches URLs one by one, then asynchttp fetches the same URLs.
 
-Rules: opening and closing the client is inside the stopwatch; both clients keep every answer,
-and the race is only worth its figures if those answers are the same; neither goes through the
-environment's proxy, which would be what is measured.
+Rules: the time includes opening and closing the client. Both clients keep every answer, and the
+race counts only if the answers are the same. The environment's proxy is not used, since the race
+would measure the proxy.
 """
 
 import time
@@ -96,7 +96,7 @@ def _verdict(slow: Lap, fast: Lap) -> tuple[bool, str]:
 
 
 def race(urls: Sequence[str], console: Console) -> bool:
-    """Run both clients and show how they did; true if they got the same answers."""
+    """Run both clients and print the times; true if the answers are the same."""
     slow, fast = _run(urls, console)
     same, verdict = _verdict(slow, fast)
     console.print(f"\n{verdict}\n", style="green" if same else "bold red", highlight=False)

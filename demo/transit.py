@@ -1,10 +1,10 @@
-"""The transit API of a made-up city: 300 small JSON documents, each after some latency.
+"""The transit API of a made-up city: 300 small JSON documents, each sent after some latency.
 
-`python -m demo.transit` serves it until Ctrl-C; `serving()` runs that in a process of its
-own, so that the server's work is never counted as the client's.
+`python -m demo.transit` serves the API until Ctrl-C; `serving()` runs the same in a child process,
+so that the server's work is not counted as the client's.
 
-Rules: every document is made before the first request; the socket is bound once, to a port
-that the system picks unless told otherwise, and kept.
+Rules: all documents are made before the first request. The socket is bound once, by default to a
+free port, and kept.
 """
 
 import argparse
@@ -81,7 +81,7 @@ def _answer(path: str) -> tuple[int, bytes]:
 
 
 def application(latency: float) -> ASGIFramework:
-    """The API as an ASGI application that lets every request wait for `latency` seconds."""
+    """The API as an ASGI application. Each answer is sent after `latency` seconds."""
 
     async def transit(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] != "http":
@@ -98,15 +98,15 @@ def application(latency: float) -> ASGIFramework:
 
 @contextmanager
 def serving(latency: float = LATENCY) -> Iterator[str]:
-    """Serve the API from another process for as long as the block lasts; gives its URL.
+    """Serve the API from another process until the block ends; the value is the URL.
 
-    The server ends when its standard input does, which is when the block ends or, however
-    abruptly, this process.
+    The server ends at the end of its standard input: when the block ends, or this process, even
+    killed.
     """
     command = [sys.executable, "-m", "demo.transit", "--until-eof", f"--latency={latency}"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=_PROJECT, stdin=pipe, stdout=pipe, text=True) as server:
-        assert server.stdout is not None  # it is a pipe
+        assert server.stdout is not None  # a pipe
         url = server.stdout.readline().strip()
         if not url:
             raise RuntimeError("the transit server did not start")
@@ -114,7 +114,7 @@ def serving(latency: float = LATENCY) -> Iterator[str]:
 
 
 def _listen(port: int) -> socket.socket:
-    """A socket that takes connections from now on, so that its URL is good when printed."""
+    """A listening socket: clients can connect when the URL is printed."""
     listener = socket.create_server(("127.0.0.1", port))
     print("http://{}:{}".format(*listener.getsockname()), flush=True)
     return listener
@@ -128,16 +128,18 @@ def _config(listener: socket.socket) -> Config:
 
 
 async def _eof() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent process
     await asyncio.to_thread(sys.stdin.read)
 
 
 def _arguments() -> argparse.Namespace:
     description = "Serve the transit API of a made-up city on 127.0.0.1 until Ctrl-C."
     parser = argparse.ArgumentParser(prog="python -m demo.transit", description=description)
-    parser.add_argument("--port", type=int, default=0, help="by default any that is free")
+    parser.add_argument("--port", type=int, default=0, help="default: any free port")
     parser.add_argument("--latency", type=float, default=LATENCY, metavar="SECONDS")
-    parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
+    parser.add_argument(
+        "--until-eof", action="store_true", help="stop at the end of standard input"
+    )
     return parser.parse_args()
 
 

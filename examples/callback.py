@@ -1,4 +1,4 @@
-"""Work on an answer in the background: decode it there, and find the result on the promise."""
+"""A callback: decode answers in the background, and store the result on the response."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from demo import transit
 
 
 def decode(promise: Promise) -> None:
-    """Runs on a worker thread when the answer is there; what it raises, the looker gets."""
+    """Runs on a worker thread. A look at the response raises the exceptions of this function."""
     document = json.loads(promise.content)
     if promise.response.status != 200:
         raise LookupError(document["error"])
@@ -27,7 +27,7 @@ with transit.serving() as api, Http() as http:
         first, last = route["headsigns"]
         print(f"{route['name']:8} every {route['every_minutes']:2} min  {first} - {last}")
 
-    print("\nNext, one whose callback raises; that is logged, with the place of the request:")
+    print("\nNext, a callback that raises. The error is logged, with the place of the request:")
     missing = http.request(f"{api}/routes/tram-99", callback=decode)
     try:
         print(missing.response.status)

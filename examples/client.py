@@ -1,7 +1,7 @@
-"""A client for the transit API whose objects are promises of their own.
+"""A client for the transit API whose objects are promises.
 
-An object sends for its contents when it is made, and waits for them when they are looked at.
-Whoever uses it writes plain loops; the requests go out in parallel all the same.
+A new object requests its data at once, and waits for the data at the first look. Programs use plain
+loops, and yet the requests are made in parallel.
 """
 
 import json
@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the demo serv
 from demo import transit
 
 T = TypeVar("T")
-Json = Any  # what json.loads returns
+Json = Any  # the result of json.loads
 
 
 def decode(response: Response, content: Content) -> Json:
@@ -33,10 +33,12 @@ class Transit:
     def __init__(self, http: Http, url: str) -> None:
         self.http, self.url = http, url
         self.asked: list[str] = []
-        self._agencies = self.ask("/agencies", lambda found: [Agency(self, one) for one in found])
+        self._agencies = self.fetch(
+            "/agencies", lambda entries: [Agency(self, entry) for entry in entries]
+        )
 
-    def ask(self, path: str, build: Callable[[Json], T]) -> Future[T]:
-        """Send a request, and have its answer built into objects in the background."""
+    def fetch(self, path: str, build: Callable[[Json], T]) -> Future[T]:
+        """Request a document, and build objects from the answer in the background."""
         self.asked.append(path)
         promise = self.http.request(self.url + path)
         return promise.then(lambda response, content: build(decode(response, content)))
@@ -50,7 +52,7 @@ class Agency:
     def __init__(self, city: Transit, entry: Json) -> None:
         self.name, self.vehicle = entry["name"], entry["vehicle"]
         path = f"/agencies/{entry['id']}/routes"
-        self._routes = city.ask(path, lambda found: [Route(city, route) for route in found])
+        self._routes = city.fetch(path, lambda entries: [Route(city, entry) for entry in entries])
 
     @property
     def routes(self) -> "list[Route]":
@@ -60,7 +62,7 @@ class Agency:
 class Route:
     def __init__(self, city: Transit, entry: Json) -> None:
         self.name = entry["name"]
-        self._details = city.ask(f"/routes/{entry['id']}", dict[str, Json])
+        self._details = city.fetch(f"/routes/{entry['id']}", dict[str, Json])
 
     @property
     def every_minutes(self) -> int:

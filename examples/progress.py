@@ -1,7 +1,7 @@
 """Fetch a list of URLs, with a progress bar that moves as the answers come in.
 
-`python examples/progress.py` fetches all that the demo server has, `progress.py URL URL...`
-the given ones, and `progress.py @FILE` those in a file, one on each line.
+`python examples/progress.py` fetches all documents of the demo server, `progress.py URL URL...` the
+given URLs, and `progress.py @FILE` the URLs in a file, one URL per line.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from demo import transit
 
 
 def outcome(promise: Future[tuple[Response, bytes]]) -> tuple[str, int]:
-    """What became of a request, and how many bytes it brought."""
+    """The result of a request, as text, and the bytes of the content."""
     if error := promise.exception():
         return f"{type(error).__name__}: {error}", 0
     response, content = promise.result()

@@ -1,4 +1,4 @@
-"""The smallest program: ask for a few things at once, look at them when they are needed."""
+"""The smallest program: make some requests at once, look at the answers when needed."""
 
 import sys
 from pathlib import Path
@@ -9,24 +9,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the demo serv
 from demo import transit
 
 with transit.serving() as api, Http() as http:
-    # None of these waits: four requests are on their way.
+    # These calls return at once: four requests are under way.
     response, content = http.request(f"{api}/routes/tram-7")
     missing, explanation = http.request(f"{api}/routes/tram-99")
     head, nothing = http.request(f"{api}/agencies", "HEAD")
-    refused, _ = http.request("http://127.0.0.1:1/")  # nobody listens there
+    refused, _ = http.request("http://127.0.0.1:1/")  # a port without a server
 
-    # Looking waits, for as long as it has to.
+    # A look at a response or a content waits for the answer.
     print("status:", response.status)
     print("type:  ", response["content-type"])
     print("text:  ", str(content)[:66], "...")
 
-    # An answer that says no is an answer like any other.
+    # A 404 is an answer, not an error.
     print("\nmissing:", missing.status, str(explanation))
     print("head:   ", head["content-length"], "bytes announced,", len(nothing), "sent")
 
-    # A request that failed raises when it is looked at, as often as it is looked at.
+    # A failed request raises its error at each look.
     try:
         print(refused.status)
     except ConnectionRefusedError as error:
         print("\nrefused:", error)
-        print(*error.__notes__, sep="\n")  # which request it was, and who made it
+        print(*error.__notes__, sep="\n")  # the request, and the place in the caller's code

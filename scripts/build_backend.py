@@ -48,7 +48,7 @@ def build_wheel(
 ) -> str:
     _check_headers()
     _choose_compiler()
-    # setuptools puts all that is left from an earlier build into the wheel, deleted modules, too.
+    # setuptools puts modules of earlier builds into the wheel, even modules deleted since.
     shutil.rmtree("build", ignore_errors=True)
     return build_meta.build_wheel(wheel_directory, config_settings, metadata_directory)
 
@@ -94,7 +94,7 @@ def _choose_compiler() -> None:
     if command:
         os.environ["CC"] = command
         return
-    # zig's default target is this machine: right for the C library and for headers (Debian's
+    # zig's default target is this machine: right for the C library and the headers (Debian's
     # pyconfig.h is below /usr/include), too narrow for the processor.
     zig = shlex.join([sys.executable, "-m", "ziglang", "cc", "-mcpu=baseline"])
     os.environ["CC"] = zig

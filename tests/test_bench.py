@@ -20,7 +20,7 @@ import pytest
 
 from bench import meanwhile
 from bench.__main__ import main
-from bench.background import AT_ONCE, Pastime, rates
+from bench.background import AT_ONCE, Scenario, rates
 from bench.contenders import CONTENDERS, load_background, load_contender
 from bench.cores import Placement, free, pinned
 from bench.documents import CONTENT
@@ -281,7 +281,7 @@ def test_pastime_is_measured_in_separate_process(
     name: str, main_thread: Literal["sleeps", "computes"], server: WebServer
 ) -> None:
     running = Server(server.url(RIGHT), psutil.Process(), CORES)
-    pastime = Pastime(name, running, main_thread)
+    pastime = Scenario(name, running, main_thread)
     found = rates({name: pastime}, Scale(rounds=2, size=0.2))
     assert [rate >= 0 for rate in found[name]] == [True, True]
     assert len(server.received) >= 2 * 25 * AT_ONCE

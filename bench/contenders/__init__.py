@@ -1,9 +1,8 @@
-"""The clients, each in a file of its own with a `contender`.
+"""The clients. Each file has a `contender`, and some files a `background`, for a client that works
+while the main thread does other things.
 
-Some files have a `background` as well: the client at work while the main thread does other things.
-
-Rules: each client in its best form, as the client's own documentation would have it. A client is
-imported only by the program that measures this client, and weighs on no other client's memory.
+Rules: each client has its best form, by the client's own documentation. Only the program that
+measures a client imports the client: no client adds to the memory of the others.
 """
 
 from importlib import import_module

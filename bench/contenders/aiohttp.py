@@ -1,4 +1,4 @@
-"""aiohttp on uvloop: one session, and a task for each request at once."""
+"""aiohttp on uvloop: a session, and a task for each request at once."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""asynchttp through its public interface: ask for all, then look at each answer."""
+"""asynchttp through the public interface: make all requests, then look at each answer."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,8 @@ from bench.load import (
 
 Ask: TypeAlias = Callable[[int], list[Promise]]
 Form: TypeAlias = Callable[[Load], tuple[Http, Ask]]
-"""A client and the way to ask the client: other contenders are forms of this contender."""
+"""Makes a client, and a function that makes requests: the part in which the asynchttp contenders
+differ."""
 
 
 def plain(load: Load) -> tuple[Http, Ask]:

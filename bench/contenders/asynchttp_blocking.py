@@ -1,4 +1,4 @@
-"""asynchttp in its blocking form on threads, which share one `Http`."""
+"""asynchttp with `blocking=True` on threads that share an `Http`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

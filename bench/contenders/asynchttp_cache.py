@@ -1,6 +1,6 @@
-"""asynchttp with a cache in memory whose lookups find nothing: no URL is asked for twice.
+"""asynchttp with a cache in memory whose lookups find no entry: each request has a new URL.
 
-Every answer is stored, as by httplib2. The URLs differ in a query, which the server ignores.
+Every answer is stored, as by httplib2. The URLs differ in the query, which the server ignores.
 """
 
 from itertools import count as numbers

@@ -1,4 +1,4 @@
-"""asynchttp with credentials, for a server that never asks for a password."""
+"""asynchttp with credentials; the server never asks for a password."""
 
 from asynchttp import Http
 from bench.contenders.asynchttp import Ask, background_of, contender_of

@@ -1,4 +1,4 @@
-"""asynchttp with a callback that decodes the JSON in the background, and hands the value on."""
+"""asynchttp with a callback that decodes the JSON in the background and stores the value."""
 
 import json
 from collections.abc import Iterator

@@ -1,13 +1,13 @@
-"""The floor: libcurl's multi interface in Python, and nothing else.
+"""The floor: a loop of libcurl's multi interface in Python.
 
-The loop promises nothing: a single URL and thread, no redirects, header lines and no headers.
-Rules: as fast as possible. Easy handles are set up once. `CurlMulti.select` cannot watch a
-descriptor above 1,023.
+The loop has a single URL and a single thread, follows no redirects, and does not parse headers.
+Rules: as fast as possible. The options of an easy handle are set once. `CurlMulti.select` cannot
+watch a descriptor above 1,023.
 
-Measured and slower, at 20, 100 and 400 at once: `socket_action` for each ready descriptor, with
-epoll, in any form; at 5 at once as fast. As fast: `perform` with an epoll of our own, and a BytesIO
-for the body. At 1,000 at once a single multi is no longer the floor: ten multis with 100 transfers
-each, on a shared epoll, are 1.6 times as fast.
+Measured, and slower at 20, 100 and 400 at once (as fast at 5 at once): `socket_action` for each
+ready descriptor, with epoll, in any form. As fast: `perform` with an epoll of our own, and a
+BytesIO for the body. At 1,000 at once a single multi is no longer the floor: ten multis with 100
+transfers each, on a shared epoll, are 1.6 times as fast.
 """
 
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def contender(load: Load) -> Iterator[Fetch]:
 
 
 def easy_handle(url: str, ca_certs: str | None = None) -> tuple[pycurl.Curl, Received]:
-    """A handle, set up for all its transfers, and the lists for the received bytes."""
+    """A handle with all options set, and the lists for the received bytes."""
     easy = pycurl.Curl()
     lines: list[bytes] = []
     pieces: list[bytes] = []
@@ -53,7 +53,7 @@ def easy_handle(url: str, ca_certs: str | None = None) -> tuple[pycurl.Curl, Rec
     easy.setopt(pycurl.HTTPHEADER, _HEADERS)
     if ca_certs:
         easy.setopt(pycurl.CAINFO, ca_certs)
-        easy.setopt(pycurl.PIPEWAIT, 1)  # for the connection that all handles share by HTTP/2
+        easy.setopt(pycurl.PIPEWAIT, 1)  # with HTTP/2 all handles share a connection
     easy.setopt(pycurl.HEADERFUNCTION, lines.append)
     easy.setopt(pycurl.WRITEFUNCTION, pieces.append)
     return easy, (lines, pieces)
@@ -62,7 +62,7 @@ def easy_handle(url: str, ca_certs: str | None = None) -> tuple[pycurl.Curl, Rec
 def _drive(
     multi: pycurl.CurlMulti, received: dict[pycurl.Curl, Received], count: int, expected: bytes
 ) -> None:
-    # Bound methods in locals and one long loop: each call and each look-up shows in the result.
+    # Bound methods in locals, and one long loop: each call and each lookup costs measurable time.
     perform, finished, select, timeout = (
         multi.perform,
         multi.info_read,
@@ -77,7 +77,7 @@ def _drive(
     waiting = count - active
     while active:
         if perform()[1] == active:
-            # Another stream's wake-up may have brought bytes: `select` does not know of them.
+            # The wake-up of another stream may have brought bytes that `select` cannot see.
             pause = timeout()
             select(pause / 1000 if pause >= 0 else _LONGEST_WAIT)
             continue

@@ -1,4 +1,4 @@
-"""httplib2 on threads, an `Http` for each thread: an `Http` may not be shared."""
+"""httplib2 on threads, an `Http` for each thread, since threads may not share an `Http`."""
 
 import threading
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def contender(load: Load) -> Iterator[Fetch]:
 
 @contextmanager
 def background(load: Load) -> Iterator[Background[Future[None]]]:
-    """A Future for each request; the answer is looked at on the thread that has it."""
+    """A Future for each request; the thread that makes the request looks at the answer."""
     of_this_thread = threading.local()
     clients: list[Http] = []
 

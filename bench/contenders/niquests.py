@@ -1,4 +1,4 @@
-"""niquests on threads, which share one session, as sessions may be."""
+"""niquests on threads that share a session, as its documentation permits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

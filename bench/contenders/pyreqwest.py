@@ -11,7 +11,7 @@ from pyreqwest.client import Client, ClientBuilder
 from bench.load import Fetch, Load, WrongAnswerError
 
 Work: TypeAlias = Callable[[Client, Iterator[int]], Coroutine[object, object, None]]
-"""A task: fetches and looks as often as the shared iterator has another turn."""
+"""A task: fetches and looks once for each item of the shared iterator."""
 
 
 def contender(load: Load) -> AbstractContextManager[Fetch]:

@@ -1,6 +1,5 @@
-"""pyreqwest's blocking client with a Future for each request: ask for all, then look at each.
-
-The threads of the pool share the client.
+"""pyreqwest's blocking client, shared by a thread pool, with a Future for each request: make all
+requests, then look at each answer.
 """
 
 from collections.abc import Iterator

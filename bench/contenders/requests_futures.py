@@ -1,4 +1,6 @@
-"""requests-futures: a session with a worker for each request at once; ask for all, then look."""
+"""requests-futures: a session with a worker for each request at once; make all requests, then look
+at each answer.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

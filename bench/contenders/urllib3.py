@@ -1,4 +1,4 @@
-"""urllib3 on threads, which share a pool with a connection for each thread."""
+"""urllib3 on threads that share a pool, with a connection for each thread."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,1 +1,1 @@
-"""The guard of the speed that needs no clock: how many instructions a request costs the client."""
+"""A guard against slower code that needs no clock: the client's instructions per request."""

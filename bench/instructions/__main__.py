@@ -1,9 +1,9 @@
-"""`python -m bench.instructions`: counts, and compares with what was recorded.
+"""Counts the instructions per request, and compares the count with the recorded figure.
 
-    python -m bench.instructions --record
+    python -m bench.instructions [--record]
 
-records instead. Exits with 1 if a request costs a tenth more than was recorded. Says so and exits
-with 0 where there is no valgrind to be had, and where nothing was recorded for this Python.
+The exit status is 1 if a request costs a tenth more than recorded. Without valgrind, or without a
+record for this Python, a message is printed and the exit status is 0.
 """
 
 import subprocess
@@ -31,11 +31,11 @@ _HOW_TO_RECORD: Final = "If that is as it should be, record it: make instruction
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = ArgumentParser("bench.instructions", description=__doc__)
-    parser.add_argument("--record", action="store_true", help="what is found is the new figure")
+    parser.add_argument("--record", action="store_true", help="record the new figure")
     options = parser.parse_args(arguments)
     valgrind = find_valgrind()
     if valgrind is None:
-        print("Skipped: instructions per request were not counted, for want of valgrind.")
+        print("Skipped: instructions per request were not counted, since valgrind is missing.")
         return 0
     found = count(valgrind)
     print(f"Instructions per request: {found}")
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def find_valgrind() -> Path | None:
-    """Where it is; gets it if need be."""
+    """The path of valgrind, after a download if necessary; or None if not available."""
     script = [str(PROJECT / "scripts" / "valgrind")]
     done = subprocess.run(script, cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=False)
     return None if done.returncode else Path(done.stdout.strip())

@@ -1,4 +1,4 @@
-"""The program whose instructions are counted: one client, which fetches so often and ends.
+"""The program whose instructions are counted: a client that makes so many requests and ends.
 
 python -m bench.instructions.client NAME URL AT_ONCE REQUESTS
 """
@@ -13,7 +13,7 @@ from bench.load import Load
 def main(name: str, url: str, at_once: int, count: int) -> None:
     with load_contender(name)(Load(url, at_once)) as fetch:
         gc.collect()
-        gc.freeze()  # or a collection of all that was imported falls into one run and not the other
+        gc.freeze()  # or a collection of all imported modules would fall into some runs only
         fetch(count)
 
 

@@ -1,9 +1,10 @@
 """Instructions per request: the slope between a short and a long run under callgrind.
 
-The slope leaves out what the interpreter takes to start and to end. It repeats to ±0.1 %, however
-busy the machine is: the server answers in lockstep, and nothing else depends on time. What the
-kernel does is not counted. Rules: a client runs once without callgrind first, which compiles its
-modules and shows whether it works at all; the environment is the same for everyone.
+The slope leaves out the start and the end of the interpreter, and the kernel's work is not counted.
+The slope repeats to ±0.1 % on a busy machine, too, since the server answers in lockstep.
+
+Rules: a client first runs once without callgrind, to compile the modules and to fail early. The
+environment variables are fixed.
 """
 
 import os
@@ -21,14 +22,14 @@ from bench.servers import PROJECT
 
 AT_ONCE: Final = 20
 SHORT, LONG = 400, 1200
-"""How many requests: multiples of AT_ONCE, or the last would never be answered."""
+"""Numbers of requests: multiples of AT_ONCE, or the last requests would never be answered."""
 
 _LONGEST_RUN: Final = 300.0
 _ENVIRONMENT: Final = {"PATH": os.defpath, "LC_ALL": "C", "PYTHONHASHSEED": "0"}
 
 
 def per_request(valgrind: Path, name: str, short: int = SHORT, long: int = LONG) -> float:
-    """What a request costs this client."""
+    """The client's instructions per request."""
     _fetch([], name, AT_ONCE)
     with ThreadPoolExecutor(2) as threads:
         fewer, more = threads.map(partial(_instructions, valgrind, name), (short, long))
@@ -37,19 +38,19 @@ def per_request(valgrind: Path, name: str, short: int = SHORT, long: int = LONG)
 
 def _instructions(valgrind: Path, name: str, count: int) -> int:
     callgrind = [str(valgrind), "--tool=callgrind", "--callgrind-out-file=/dev/null"]
-    said = _fetch(callgrind, name, count)
-    found = re.search(r"Collected : (\d+)", said)
+    printed = _fetch(callgrind, name, count)
+    found = re.search(r"Collected : (\d+)", printed)
     if found is None:
-        raise RuntimeError(f"callgrind did not say how many instructions there were: {said}")
+        raise RuntimeError(f"callgrind did not say how many instructions there were: {printed}")
     return int(found[1])
 
 
-def _fetch(under: list[str], name: str, count: int) -> str:
-    """Runs a client, under another program or none; returns what that writes to stderr."""
+def _fetch(wrapper: list[str], name: str, count: int) -> str:
+    """Run a client, by the command `wrapper` if not empty, and return the stderr."""
     with _serving() as url:
         client = [sys.executable, "-m", "bench.instructions.client", name, url]
         done = subprocess.run(
-            [*under, *client, str(AT_ONCE), str(count)],
+            [*wrapper, *client, str(AT_ONCE), str(count)],
             cwd=PROJECT,
             env=_ENVIRONMENT,
             capture_output=True,

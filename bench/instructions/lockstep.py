@@ -1,9 +1,9 @@
-"""A server that answers in lockstep: nothing, until so many have asked; then all of them at once.
+"""A server that answers in lockstep: waits for AT_ONCE requests, then answers all.
 
     python -m bench.instructions.lockstep AT_ONCE
 
-It prints its URL, and ends when its standard input does. What a request costs a client depends on
-how many answers it finds whenever it wakes up; here, however fast it is, it finds them all.
+The server prints a URL, and ends at the end of its standard input. A client's cost per request
+depends on the number of answers found at each wake-up: with this server always all of them.
 """
 
 import select
@@ -25,11 +25,11 @@ _ANSWER: Final = b"\r\n".join(
     ]
 )
 _ENOUGH: Final = 65_536
-"""Bytes: more than a request has."""
+"""Bytes: more than the size of a request."""
 
 
 class Lockstep:
-    """The server: everything that it does is a reaction to a descriptor that is ready."""
+    """The server, a loop that reacts to ready descriptors."""
 
     def __init__(self, listening: socket.socket, at_once: int) -> None:
         self._listening = listening

@@ -1,4 +1,4 @@
-"""The recorded figures, one for each Python version and kind of machine, and what they permit."""
+"""The recorded figures, for each minor version of Python and kind of processor."""
 
 import json
 import platform
@@ -14,7 +14,7 @@ TOLERANCE: Final = 0.1
 
 @dataclass(frozen=True)
 class Record:
-    """Instructions per request, and what they were counted on."""
+    """Instructions per request, and the build of Python and libcurl."""
 
     asynchttp: int
     bare: int
@@ -28,12 +28,12 @@ class Record:
 
 
 def platform_key() -> str:
-    """Figures of another Python's minor version, or another processor, cannot be compared."""
+    """The key of comparable figures: the minor version of Python, and the processor."""
     return f"CPython {'.'.join(platform.python_version_tuple()[:2])} {platform.machine()}"
 
 
 def setting() -> str:
-    """What else may matter."""
+    """The builds, which may change the figures by a tenth."""
     curl = " ".join(pycurl.version.split()[:2])
     return f"Python {platform.python_version()} by {platform.python_compiler()}, {curl}"
 

@@ -1,7 +1,4 @@
-"""The rows of the table, each a program of its own with one `measure`.
-
-Rules: the measurement of a row is in the row's file; a row imports no other row.
-"""
+"""The rows of the table. A row is a program with a function `measure`; rows import no other row."""
 
 from typing import Final
 

@@ -1,5 +1,5 @@
-"""`Http(blocking=True)` against httplib2: one thread, and 20 threads that share one `Http` against
-20 threads with an httplib2 object each.
+"""`Http(blocking=True)` against httplib2: on one thread; and 20 threads that share an `Http`,
+against 20 threads with an `Http` of httplib2 each.
 """
 
 from collections.abc import Iterator, Sequence

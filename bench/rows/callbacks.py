@@ -1,5 +1,5 @@
-"""Callbacks that each compute for 1 ms in pure Python, 20 at once, where the server answers at once
-and after 10 ms: the time for N of them, by N.
+"""Callbacks that each compute for 1 ms in pure Python, 20 requests at once, with a server that
+answers at once, and after 10 ms: the time for N requests, divided by N.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,12 +1,12 @@
-"""Small GETs in the background while the main thread computes in pure Python: the share of the rate
-with a main thread that sleeps, where the server answers at once and after 10 ms; and the rate by
-that of httplib2 on threads.
+"""Small GETs in the background while the main thread computes in pure Python. The figures are the
+rate divided by the rate while the main thread sleeps, with a server that answers at once, and after
+10 ms; and the rate divided by the rate of httplib2 on threads.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from bench.background import AT_ONCE, Pastime, rates
+from bench.background import AT_ONCE, Scenario, rates
 from bench.cores import Placement
 from bench.documents import late_path
 from bench.placements import measure_both
@@ -25,15 +25,15 @@ def measure(scale: Scale) -> Sequence[Figure]:
 def _figures(placement: Placement, scale: Scale) -> Iterator[Figure]:
     with serving(placement) as prompt, serving_late(placement) as slow:
         late = slow.at(late_path(_DELAY))
-        pastimes = {
-            "asleep": Pastime("asynchttp", prompt, "sleeps"),
-            "computing": Pastime("asynchttp", prompt, "computes"),
-            "httplib2 asleep": Pastime("httplib2", prompt, "sleeps"),
-            "httplib2 computing": Pastime("httplib2", prompt, "computes"),
-            "late asleep": Pastime("asynchttp", late, "sleeps", _LATE),
-            "late computing": Pastime("asynchttp", late, "computes", _LATE),
+        scenarios = {
+            "asleep": Scenario("asynchttp", prompt, "sleeps"),
+            "computing": Scenario("asynchttp", prompt, "computes"),
+            "httplib2 asleep": Scenario("httplib2", prompt, "sleeps"),
+            "httplib2 computing": Scenario("httplib2", prompt, "computes"),
+            "late asleep": Scenario("asynchttp", late, "sleeps", _LATE),
+            "late computing": Scenario("asynchttp", late, "computes", _LATE),
         }
-        found = rates(pastimes, scale)
+        found = rates(scenarios, scale)
     kept = ratios(found["computing"], found["asleep"])
     yield Figure(
         "main thread computes, server answers at once: kept", kept, "of the rate", at_least(0.6)
@@ -50,8 +50,8 @@ def _figures(placement: Placement, scale: Scale) -> Iterator[Figure]:
         "of the rate",
         at_least(0.9),
     )
-    for key, pastime in pastimes.items():
-        yield pastime.details(found[key])
+    for key, scenario in scenarios.items():
+        yield scenario.details(found[key])
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""The main thread computes, and the requests are not the plainest: with credentials that the server
-never asks for, answered as gzip, with callbacks that do nothing, with a cache that finds nothing.
+"""Other GETs while the main thread computes: with credentials (which the server never asks for),
+with gzip, with callbacks that do nothing, with a cache that finds no entry.
 
-Rules: requests with callbacks, and lookups in a cache, need Python, which takes turns with the main
-thread every 5 ms: their goal is a rate, about 20 slots in each turn.
+Rules: callbacks and lookups in a cache need Python, whose threads take turns with the main thread
+every 5 ms. The goal of these rows is a rate: about 20 requests (the slots) in each turn.
 """
 
 from collections.abc import Iterator, Sequence
 
-from bench.background import AT_ONCE, Pastime, rates
+from bench.background import AT_ONCE, Scenario, rates
 from bench.cores import Placement
 from bench.documents import FEW_ROUTES_PATH
 from bench.placements import measure_both
@@ -23,15 +23,15 @@ def measure(scale: Scale) -> Sequence[Figure]:
 def _figures(placement: Placement, scale: Scale) -> Iterator[Figure]:
     with serving(placement) as server:
         compressed, gzip = server.at(FEW_ROUTES_PATH), "JSON of 2 kB as gzip"
-        pastimes = {
-            "credentials asleep": Pastime("asynchttp_credentials", server, "sleeps"),
-            "credentials": Pastime("asynchttp_credentials", server, "computes"),
-            "gzip asleep": Pastime("asynchttp", compressed, "sleeps", gzip),
-            "gzip": Pastime("asynchttp", compressed, "computes", gzip),
-            "callbacks": Pastime("asynchttp_callback", server, "computes"),
-            "cache": Pastime("asynchttp_cache", server, "computes"),
+        scenarios = {
+            "credentials asleep": Scenario("asynchttp_credentials", server, "sleeps"),
+            "credentials": Scenario("asynchttp_credentials", server, "computes"),
+            "gzip asleep": Scenario("asynchttp", compressed, "sleeps", gzip),
+            "gzip": Scenario("asynchttp", compressed, "computes", gzip),
+            "callbacks": Scenario("asynchttp_callback", server, "computes"),
+            "cache": Scenario("asynchttp_cache", server, "computes"),
         }
-        found = rates(pastimes, scale)
+        found = rates(scenarios, scale)
     kept = ratios(found["credentials"], found["credentials asleep"])
     yield Figure(
         "main thread computes, credentials never asked for: kept",
@@ -47,7 +47,7 @@ def _figures(placement: Placement, scale: Scale) -> Iterator[Figure]:
     }.items():
         yield Figure(f"main thread computes, {what}", found[key], "requests/s", at_least(4000))
     for key in ("credentials asleep", "credentials", "gzip asleep", "gzip"):
-        yield pastimes[key].details(found[key])
+        yield scenarios[key].details(found[key])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Processor time for a request, by the number of requests asked for in one go: no growth is wanted.
+"""Processor time per request, for batches of 1,000 to 1,000,000 requests. The goal is no growth.
 
-Rules: as many requests in all for the smaller numbers, in as many batches, as for 100,000; the
-million is asked for in batches of 100,000. Few rounds, since a round takes half a minute.
+Rules: the smaller batches are repeated up to 100,000 requests; the million is made in batches of
+100,000. Few rounds, since a round takes half a minute.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""10,000 requests in flight at the same time, against a server that answers after 1 s, cold."""
+"""10,000 requests in flight at once, from a cold start; the server answers after 1 s."""
 
 import resource
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ def _figures(placement: Placement, scale: Scale) -> Iterator[Figure]:
 
 
 def _allow_descriptors(number: int) -> None:
-    """To this process, and with it to the server and the client."""
+    """Raise the limit of this process, which the server and the client inherit."""
     allowed, at_most_allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
     if allowed < number:
         resource.setrlimit(resource.RLIMIT_NOFILE, (number, at_most_allowed))

@@ -1,6 +1,4 @@
-"""JSON of 100 kB that comes as gzip and is decoded, 20 at once, against aiohttp: told to use isal,
-as asynchttp does, and as installed.
-"""
+"""JSON of 100 kB as gzip, decoded, 20 at once, against aiohttp: with isal, and as installed."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final

@@ -1,5 +1,5 @@
-"""HTTPS, and HTTP/2 with all requests on one connection, against a bare pycurl loop that does the
-same.
+"""HTTPS, and HTTP/2 with all requests on a single connection, against a bare pycurl loop with the
+same protocol.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,8 +1,8 @@
-"""The time of `import asynchttp`, against `import httplib2, pycurl`, which asynchttp stands on.
+"""The time of `import asynchttp`, against `import httplib2, pycurl`, its dependencies.
 
-Rules: each import is a process of its own. The start of the interpreter is not counted, nor is
-compiling: all modules have been imported before, and may keep their bytecode. An import has one
-thread, so there are no placements.
+Rules: each import is a process. The start of the interpreter and compiling are not counted: all
+modules are imported before, and bytecode may be written. An import has a single thread, so that the
+row has no placements.
 """
 
 import os
@@ -40,7 +40,7 @@ def measure(scale: Scale) -> Sequence[Figure]:
 
 
 def _round(times: int) -> dict[str, float]:
-    """The median milliseconds of each, in turn."""
+    """The median milliseconds of both imports, made in turn."""
     sides = {modules: partial(_import, modules) for modules in (_OURS, _THEIRS)}
     return {modules: median(found) for modules, found in interleave(sides, times).items()}
 

@@ -1,7 +1,7 @@
 """Instructions per request, of all threads of the client, counted by valgrind's callgrind.
 
-Rules: the count needs no rounds, since every run repeats it; `make instructions` compares it with
-the recorded figure. Without valgrind the row is empty.
+Rules: no rounds, since every run gives the same count. Without valgrind the row is empty. `make
+instructions` compares the count with the recorded figure.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from bench.row import Figure, Scale, at_most, main
 def measure(_: Scale) -> Sequence[Figure]:
     valgrind = find_valgrind()
     if valgrind is None:
-        print("Skipped: instructions were not counted, for want of valgrind.")
+        print("Skipped: instructions were not counted, since valgrind is missing.")
         return []
     found = count(valgrind)
     return [

@@ -1,5 +1,5 @@
-"""A callback that decodes the JSON in the background: the throughput against pyreqwest on uvloop,
-whose tasks decode the JSON; and against asynchttp without a callback.
+"""A callback that decodes JSON: the throughput against pyreqwest on uvloop, whose tasks decode the
+JSON, and against asynchttp without a callback.
 """
 
 from collections.abc import Iterator, Sequence

@@ -50,7 +50,7 @@ def _rates(size: int, found: Found) -> list[float]:
 
 
 def _bodies(size: int, found: Found) -> list[float]:
-    """The memory, by the size of the body."""
+    """The memory, as a multiple of the body's size."""
     return [figures["memory"] / size for figures in found]
 
 

@@ -1,6 +1,6 @@
-"""The memory of a request that is queued, that is in flight, and that has been answered.
+"""The memory of a queued request, of a request in flight, and of an answered request.
 
-Rules: few rounds, whose values hardly differ; and no placement, which makes no difference.
+Rules: few rounds, since the values hardly differ; no placements, which make no difference.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _ROWS: Final = {
 
 _ROUNDS: Final = 3
 _SMALLEST: Final = 0.1
-"""With fewer the memory that is free already, and the size of a page, show in the result."""
+"""The least share of the requests: with fewer, free memory and the page size show in the result."""
 
 
 def measure(scale: Scale) -> Sequence[Figure]:

@@ -1,4 +1,4 @@
-"""The overhead of one request: the time above that of libcurl's blocking `perform`; and the time
+"""The overhead of a single request: the time beyond libcurl's blocking `perform`; and the time
 until `http.request` returns.
 """
 
@@ -25,7 +25,7 @@ def _figures(placement: Placement, scale: Scale) -> Iterator[Figure]:
     ours = [found["asynchttp"] * 1e3 for found in rounds]
     theirs = [found["perform"] * 1e3 for found in rounds]
     calls = [found["call"] * 1e6 for found in rounds]
-    overhead = [this - that for this, that in zip(ours, theirs, strict=True)]
+    overhead = [our - their for our, their in zip(ours, theirs, strict=True)]
     yield Figure("overhead of one request over a blocking perform()", overhead, "ms", at_most(0.04))
     yield Figure("http.request returns (nothing else runs)", calls, "µs", at_most(6))
     yield Figure("one request by asynchttp", ours, "ms")

@@ -1,4 +1,4 @@
-"""The peers: asynchttp's throughput by that of each peer, small GETs, 20 at once."""
+"""The peers: asynchttp's throughput as a multiple of each peer's; small GETs, 20 at once."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
