@@ -21,7 +21,7 @@ def interleave(sides: Mapping[Side, Callable[[], Trial]], rounds: int) -> dict[S
 
 
 def ratios(values: Iterable[float], bases: Iterable[float]) -> list[float]:
-    """Each value as a multiple of the base of the same round; infinite where the base is 0: in a short
-    round, on a busy machine, a client of twenty threads may get no answer.
+    """Each value as a multiple of the base of the same round; infinite where the base is 0: in a
+    short round, on a busy machine, a client of twenty threads may get no answer.
     """
     return [value / base if base else inf for value, base in zip(values, bases, strict=True)]

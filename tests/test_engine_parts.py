@@ -688,7 +688,7 @@ def test_number_of_kept_lookup_exceptions_is_bounded(monkeypatch: pytest.MonkeyP
 
 
 def test_traced_bytes_are_printed_like_http_client() -> None:
-    lines = lines_of(
+    lines = trace_lines(
         [
             (pycurl.INFOTYPE_HEADER_OUT, b"GET / HTTP/1.1\r\n\r\n"),
             (pycurl.INFOTYPE_DATA_OUT, b"body"),

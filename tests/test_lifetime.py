@@ -225,9 +225,7 @@ def test_close_in_callback_of_other_http_waits(server: WebServer) -> None:
 
 
 @pytest.mark.parametrize("is_done", [False, True], ids=["callback", "done-callback"])
-def test_close_in_callback_lends_slot_to_pending_requests(
-    server: WebServer, is_done: bool
-) -> None:
+def test_close_in_callback_lends_slot_to_pending_requests(server: WebServer, is_done: bool) -> None:
     http, other = Http(max_workers=1), Http()
     closing = threading.Event()
     asked: list[Promise] = []
