@@ -1,7 +1,7 @@
 """The servers as fixtures.
 
-The web servers live as long as the test run and are made as good as new for each test; the
-scripted ones belong to one test. What any of them saw is on it: `received`, `gate()`, `closed`.
+The web servers live as long as the test run and are reset for each test; a scripted server belongs
+to one test. Each server records what arrives: `received`, `gate()`, `closed`.
 """
 
 import os
@@ -36,7 +36,7 @@ from tests.states import Rig
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
-# Shells have what runs in the background ignore Ctrl-C, and all programs that it starts.
+# A shell's background jobs, and the programs started by these jobs, ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -46,13 +46,13 @@ RawServers: TypeAlias = Callable[..., RawServer]
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Who signed the servers' certificates: a client is to trust the file `authority.pem`."""
+    """The signer of the servers' certificates; clients trust the file `authority.pem`."""
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture
 def authority_file(authority: Authority) -> str:
-    """What a client takes as `ca_certs` to trust them."""
+    """The `ca_certs` with which a client trusts the servers."""
     return str(authority.pem)
 
 
@@ -83,7 +83,7 @@ def server(_plain_server: WebServer) -> Iterator[WebServer]:
 
 @pytest.fixture
 def tls_server(_tls_server: WebServer) -> Iterator[WebServer]:
-    """HTTP/2 over TLS, or HTTP/1.1 for a client that prefers it."""
+    """HTTP/2 over TLS, or HTTP/1.1 for a client that prefers HTTP/1.1."""
     with _tls_server.borrowed():
         yield _tls_server
 
@@ -97,14 +97,14 @@ def tls_h1_server(_tls_h1_server: WebServer) -> Iterator[WebServer]:
 
 @pytest.fixture(params=["server", "tls_server", "tls_h1_server"])
 def any_server(request: pytest.FixtureRequest) -> WebServer:
-    """Each of these in its turn."""
+    """Run the test once with each of these servers."""
     found: WebServer = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.fixture
 def raw_server() -> Iterator[RawServers]:
-    """Makes scripted servers, and closes them after the test."""
+    """Make scripted servers, and close the servers after the test."""
     with ExitStack() as servers:
 
         def start(*scripts: list[Step]) -> RawServer:
@@ -115,13 +115,13 @@ def raw_server() -> Iterator[RawServers]:
 
 @pytest.fixture
 def scripted() -> ScriptedServer:
-    """No server: an Http of its own, whose transfers wait until the test answers them."""
+    """No server: transfers of its Https wait until the test answers."""
     return ScriptedServer()
 
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
-    """Makes pairs in every state that there is; see `tests.states`."""
+    """Make pairs in every state; see `tests.states`."""
     rig = Rig()
     yield rig
     rig.close()
@@ -129,7 +129,7 @@ def rig() -> Iterator[Rig]:
 
 @pytest.fixture
 def raw_tls_server(authority: Authority) -> Iterator[RawServers]:
-    """The same over TLS, with a good certificate unless `pem` is another one."""
+    """As `raw_server` over TLS, with a good certificate unless `pem` is given."""
     with ExitStack() as servers:
 
         def start(*scripts: list[Step], pem: Path | None = None) -> RawServer:
@@ -148,51 +148,51 @@ def refused() -> Iterator[str]:
 
 @pytest.fixture
 def black_hole() -> Iterator[str]:
-    """A URL to which no connection is ever made."""
+    """A URL whose connection is never made."""
     with black_hole_port() as port:
         yield f"http://127.0.0.1:{port}/"
 
 
 @pytest.fixture
 def dead_names(tmp_path: Path) -> Iterator[DeadNameServer]:
-    """Where looking up a name hangs, for a program of its own. CI never skips it."""
+    """Runs a program in which name lookups hang. CI never skips such tests."""
     if not can_replace_name_server() and "CI" not in os.environ:
-        pytest.skip("a name server that never answers takes Linux, root and unshare")
+        pytest.skip("a name server that never answers needs Linux, root and unshare")
     with DeadNameServer(tmp_path) as names:
         yield names
 
 
 def workers_now() -> set[threading.Thread]:
-    """The workers that the process has now, for all Https."""
+    """The process's present workers, which serve all Https."""
     return set(workers._threads)
 
 
 @pytest.fixture(scope="session")
 def core_runs() -> None:
-    """What the process has once for all Https is there: the core's thread, and a worker."""
+    """Start what all Https share: the core's thread, and a worker."""
     Http().request("http://127.0.0.1:1/").wait()
     assert workers_now()
 
 
 @pytest.fixture
 def idle_workers_end(core_runs: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers that are idle end soon, but for one."""
+    """All idle workers but the last end soon."""
     monkeypatch.setattr(workers_module, "IDLE", 0.05)
     wake_idle_workers()
 
 
 def wake_idle_workers() -> None:
-    """From now on they wait as long as IDLE says now."""
+    """Let every idle worker read the present value of IDLE."""
     while _core.call_waiting():
         pass
 
 
 def until_one_worker_is_left() -> None:
-    """Where `idle_workers_end`."""
+    """Wait for the end of the other workers; needs the fixture `idle_workers_end`."""
     ends = time.monotonic() + PATIENCE
     while len(workers_now()) > 1:
         assert time.monotonic() < ends, workers_now()
-        time.sleep(0.01)  # there is no event for it
+        time.sleep(0.01)  # the end of a worker sets no event
     [last] = workers_now()
     for thread in threading.enumerate():
         if thread.name == last.name and thread is not last:

@@ -1,6 +1,6 @@
-"""Interruption: Ctrl-C at a given moment, so that a test can try each.
+"""Interruption: Ctrl-C at a given moment, so that a test can try every moment.
 
-Rule: only where a signal handler of Python's can come as well.
+Rule: interrupt only where Python runs signal handlers as well.
 """
 
 import gc
@@ -9,8 +9,8 @@ from types import FrameType
 
 
 class Interruption:
-    """Raises KeyboardInterrupt in our code, where Python looks for signals for the n-th time: when
-    a function begins, and when it or a function in C returns.
+    """Raises KeyboardInterrupt in asynchttp's code, where Python checks for signals for the n-th
+    time: when a function begins, and when a Python function or a C function returns.
     """
 
     def __init__(self, number: int) -> None:
@@ -21,7 +21,7 @@ class Interruption:
         return self._left == 0
 
     def __enter__(self) -> None:
-        gc.disable()  # what is raised within a collection goes nowhere
+        gc.disable()  # Python only prints an exception raised in a collection
         sys.setprofile(self._count_down)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:

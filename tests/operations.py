@@ -1,10 +1,10 @@
-"""The table of operations: what is done to a response `r`, to its content `c`, and to what `b`, the
-bytes of that content, and `plain`, httplib2's own response, have to do with them.
+"""The table of operations on a response `r` and its content `c`. A row may use `b`, the content as
+plain bytes, and `plain`, httplib2's own response, too.
 
 Rules:
-- A row is one line of Python, with the names of `NAMES`; where it is a statement it leaves its
-  value in `value`. `match X: PATTERN` stands for a match statement with that one case.
-- A row looks at the response or the content, at once: what does not is in NO_LOOKS.
+- A row is one line of Python, with the names of `NAMES`; a statement leaves its value in `value`.
+  `match X: PATTERN` stands for a match statement with a single case.
+- A row looks at the response or the content, at once; rows that look at neither are in NO_LOOKS.
 """
 
 import array
@@ -35,7 +35,7 @@ from typing import Any, TypeAlias
 
 import httplib2
 
-Pair: TypeAlias = tuple[Any, Any]  # Any: the rows do to them what no type checker allows
+Pair: TypeAlias = tuple[Any, Any]  # Any: no type checker allows what the rows do
 
 BODY = b" Bus 12,\tTram 7\r\nR\xe9seau\n"
 
@@ -229,7 +229,7 @@ match r: {"server": "scripted", **value}
 match r: httplib2.Response(status=203, reason=value)
 """
 
-# By the content that they are done to.
+# Rows by the content that the rows run on.
 ON_CONTENTS = {
     BODY: """
 c == c
@@ -438,14 +438,9 @@ c + b"x"
 
 COMPARED = ["b", "b[:9]", "b + b'x'", "b''", "bytearray(b)", "bytearray(b'z')", "memoryview(b)"]
 COMPARED += ["memoryview(b'z')", "array.array('B', b)", "'Bus'", "5", "None", "[]", "Both()"]
-COMPARISONS = [
-    comparison
-    for sign in ("==", "!=", "<", "<=", ">", ">=")
-    for other in COMPARED
-    for comparison in (f"c {sign} {other}", f"{other} {sign} c")
-]
 
-# Each method of bytes, and the arguments to call it with, separated by semicolons.
+
+# Each method of bytes with argument lists, separated by semicolons.
 METHODS = {
     "capitalize": "",
     "center": "40; 40, b'*'; 40, c[:1]; 'x'",
@@ -490,15 +485,8 @@ METHODS = {
     "upper": "",
     "zfill": "40; 2",
 }
-CALLS = [
-    f"c.{method}({arguments.strip()})"
-    for method, calls in METHODS.items()
-    for arguments in calls.split(";")
-]
-
-# Rows whose value Python's C code takes from the bytes themselves: from Python 3.12 on an object
-# can show them to it.
-WANTING_BYTES = """
+# Rows in which Python's C code reads memory: from Python 3.12 on an object can export a buffer.
+READING_BUFFERS = """
 memoryview(c).tobytes()
 io.BytesIO(c).getvalue()
 io.BytesIO().write(c)
@@ -578,7 +566,7 @@ c.missing
 c.added = 1
 """
 
-# Where Python itself takes an AttributeError for something that is not there, whatever it says.
+# Rows in which Python takes any AttributeError for a missing attribute.
 FORGIVING = """
 {**r}
 {"a": 1, **r, "b": 2}
@@ -597,7 +585,7 @@ copy.deepcopy([r, r])
 match r: httplib2.Response(status=203, reason=value)
 """
 
-# With the charset of the response, which is latin-1.
+# Rows that decode by the response's charset, latin-1.
 TEXT = """
 str(c)
 format(c)
@@ -610,13 +598,13 @@ value = io.StringIO(); print(c, end="", file=value); value = value.getvalue()
 """
 
 
-# What the rows may use.
+# Names for the rows.
 
 
 class Both:
-    """Has a say on either side of an operator, and looks at the other side for it."""
+    """Implements operators on both sides, and reads the other operand."""
 
-    __hash__ = None  # type: ignore[assignment]  # as for whatever has an __eq__ of its own
+    __hash__ = None  # type: ignore[assignment]  # as for any class with an __eq__
 
     def __eq__(self, other: object) -> bool:
         return list(other) == list(BODY)  # type: ignore[call-overload,no-any-return]  # bytes
@@ -640,7 +628,7 @@ def which(_: object) -> str:
 
 
 @which.register
-def _(_: dict) -> str:  # type: ignore[type-arg]  # this is read at run time
+def _(_: dict) -> str:  # type: ignore[type-arg]  # singledispatch reads the annotation
     return "a dict"
 
 
@@ -649,7 +637,7 @@ def _(_: bytes) -> str:
     return "bytes"
 
 
-def written(write: Callable[[Any], object]) -> bytes:  # Any: a binary file, of any kind
+def written(write: Callable[[Any], object]) -> bytes:  # Any: a binary file of any kind
     with tempfile.TemporaryFile() as file:
         write(file)
         file.seek(0)
@@ -680,7 +668,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a row ended. A Response of ours counts as one of httplib2's, which it is."""
+    """The end of a row. A Response of asynchttp counts as its base, httplib2's Response."""
 
     kind: type | None = None
     value: object = None
@@ -694,7 +682,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Operation:
-    """A row of the table, and the content that it is meant for."""
+    """A row of the table, and the content for the row."""
 
     row: str
     body: bytes = BODY
@@ -706,7 +694,7 @@ class Operation:
         names = {**NAMES, "r": pair[0], "c": pair[1], "b": self.body, "plain": plain}
         try:
             value = eval(_compiled(self.row), names)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is what is compared
+        except Exception as error:  # noqa: BLE001 - any error is compared
             return Outcome(error=error)
         value = names.get("value", value)
         is_response = isinstance(value, httplib2.Response)

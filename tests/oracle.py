@@ -1,9 +1,9 @@
-"""The same request made with httplib2 and with asynchttp: what came of it, and what the server saw.
+"""One request made with httplib2 and with asynchttp: compare the outcomes and the sent bytes.
 
     same(raw_server, [answers(MOVED, OK)], lambda http, url: http.request(url("/start"), "POST"))
 
-Rules: httplib2 is right; each client has a server of its own, and in what is sent and compared PORT
-stands for that server's port. Where asynchttp differs on purpose, the test that shows it says why.
+Rules: httplib2 is right; each client has a server of its own, and PORT stands for that server's
+port in sent and compared text. The test of an intended difference gives the reason.
 """
 
 import re
@@ -21,15 +21,15 @@ from tests.servers.seen import PATIENCE
 PORT = "PORT"
 
 Pair: TypeAlias = Any
-"""The response and content that `request` returns. Any: the types of httplib2 do not say so."""
+"""The response and content that `request` returns. Any: httplib2 has no types for the pair."""
 Url: TypeAlias = Callable[[str], str]
-"""Gives a path's URL."""
+"""Returns a path's URL."""
 Ask: TypeAlias = Callable[[httplib2.Http, Url], Pair]
-"""Makes a request with either client."""
+"""Makes a request with the given client."""
 
 
 class Wire(NamedTuple):
-    """A request as the server saw it; names in lower case, in the order of the alphabet."""
+    """A request as received by the server; header names in lower case, sorted."""
 
     line: str
     headers: list[tuple[str, str]]
@@ -40,7 +40,7 @@ class Wire(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a client made of an answer: what it returned, or what it raised."""
+    """The pair returned by a client, or the exception raised by the client."""
 
     fields: dict[str, str] | None = None
     status: int = 0
@@ -53,7 +53,7 @@ class Outcome(NamedTuple):
 
 
 class Story(NamedTuple):
-    """All that can be compared."""
+    """Everything that the comparison looks at."""
 
     outcome: Outcome
     requests: list[Wire]
@@ -63,7 +63,7 @@ class Story(NamedTuple):
 
 
 def answers(*given: bytes) -> Step:
-    """Answers each request, on whatever connection it comes, with the next; then with the last."""
+    """Answer each request, on any connection, with the next answer; repeat the last answer."""
 
     def step(peer: Peer) -> None:
         while has_recorded(peer):
@@ -74,12 +74,12 @@ def answers(*given: bytes) -> Step:
 
 
 def record(peer: Peer) -> None:
-    """Reads a request with its body."""
+    """Read a request with its body."""
     has_recorded(peer)
 
 
 def has_recorded(peer: Peer) -> bool:
-    """Reads a request with its body; False when the client has gone."""
+    """Read a request with its body; False when the client has closed the connection."""
     head = b""
     while (line := peer.reader.readline()).strip():
         head += line
@@ -107,7 +107,7 @@ def _chunks(reader: BufferedReader) -> Iterator[bytes]:
 
 
 def requests_of(server: RawServer) -> list[Wire]:
-    """What `record` has recorded so far."""
+    """The requests recorded so far."""
     return [_wire(head, body, server.port) for head, body in server.requests]
 
 
@@ -121,20 +121,20 @@ def _wire(head: bytes, body: bytes, port: int) -> Wire:
 
 
 def get(http: httplib2.Http, url: Url) -> Pair:
-    """The plainest of requests."""
+    """The simplest request."""
     return http.request(url("/"))
 
 
 def both(
     servers: Callable[..., RawServer], script: list[Step], ask: Ask = get
 ) -> tuple[Story, Story]:
-    """What becomes of a request with httplib2, and with asynchttp."""
+    """Make a request with httplib2 and with asynchttp."""
     theirs = _story(httplib2.Http, servers(script), ask)
     return theirs, _story(asynchttp.Http, servers(script), ask)
 
 
 def same(servers: Callable[..., RawServer], script: list[Step], ask: Ask = get) -> Story:
-    """What becomes of a request with either."""
+    """Make a request with both clients, and assert equal stories."""
     theirs, ours = both(servers, script, ask)
     assert ours == theirs, f"asynchttp: {ours}\nhttplib2: {theirs}"
     return ours
@@ -144,7 +144,7 @@ def _story(client: type[httplib2.Http], server: RawServer, ask: Ask) -> Story:
     with closing(client(timeout=PATIENCE)) as http:
         try:
             outcome = _answered(*ask(http, server.url))
-        except Exception as error:  # noqa: BLE001 - it is what is compared
+        except Exception as error:  # noqa: BLE001 - the error is compared
             outcome = Outcome(error=type(error), details=_details(error))
     return Story(_anonymous(outcome, server.port), requests_of(server))
 
@@ -162,7 +162,7 @@ def _answered(response: httplib2.Response, content: bytes) -> Outcome:
 
 
 def _details(error: Exception) -> object:
-    """What callers look at in such an error."""
+    """The parts of an error that callers read."""
     if isinstance(error, httplib2.error.HttpLib2ErrorWithResponse):
         response: Any = error.response  # Any: a Response, which its types leave open
         return str(error), dict(response), response.status, error.content
@@ -178,11 +178,11 @@ def _anonymous(outcome: Outcome, port: int) -> Outcome:
     )
 
 
-def _without_port(what: Any, port: int) -> Any:  # Any: text, or what contains some
-    if isinstance(what, str):
-        return what.replace(f":{port}", f":{PORT}")
-    if isinstance(what, dict):
-        return {name: _without_port(value, port) for name, value in what.items()}
-    if isinstance(what, tuple):
-        return tuple(_without_port(each, port) for each in what)
-    return what
+def _without_port(value: Any, port: int) -> Any:  # Any: text, or a container of text
+    if isinstance(value, str):
+        return value.replace(f":{port}", f":{PORT}")
+    if isinstance(value, dict):
+        return {name: _without_port(each, port) for name, each in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_without_port(each, port) for each in value)
+    return value

@@ -1,7 +1,7 @@
-"""Programs that a test runs in a Python of their own: how they begin, end and fork is theirs.
+"""Programs that a test runs in a Python process of their own, to test start, exit and fork.
 
-Rules: warnings are errors; a program that hangs ends by itself and shows where it hung, also if
-it only waits for an idle thread to end; what it is told (URLs, files) comes as its arguments.
+Rules: warnings are errors; a hanging program ends by itself and prints its stacks, also while the
+program only waits for the end of an idle thread; URLs and files are passed as arguments.
 """
 
 import os
@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import NamedTuple, Self
 
 PATIENCE = 20
-"""Seconds after which a program hangs; none that works comes near it."""
+"""Seconds after which a program counts as hanging, far above what a working program takes."""
 
 PRELUDE = f"""\
 import faulthandler, os, signal, sys, threading, time
@@ -25,10 +25,10 @@ asynchttp.dispatch.workers.IDLE = 3600.0
 faulthandler.register(signal.SIGALRM, chain=True)
 signal.alarm({PATIENCE})
 
-def say(what):  # a line of its own, whatever other threads say
+def say(what):  # one write, so that lines of several threads do not mix
     os.write(1, (str(what) + os.linesep).encode())
 
-def nudge():  # a signal just before a system call does not end it: in Python's own waits, the next
+def nudge():  # repeat a signal: a signal just before a system call does not end the call
     def again():
         while True:
             time.sleep(0.1)
@@ -38,7 +38,7 @@ def nudge():  # a signal just before a system call does not end it: in Python's 
     threading.Thread(target=again, daemon=True).start()
 """
 
-# It is what the fork tests are about: asynchttp has threads, and programs fork all the same.
+# asynchttp has threads, and programs fork nevertheless: the fork tests are about this.
 FORK_WITH_THREADS = "ignore:This process:DeprecationWarning"
 STRICT = ("-X", "dev", "-W", "error", "-W", FORK_WITH_THREADS)
 
@@ -51,7 +51,7 @@ class Ended(NamedTuple):
     err: str
 
     def fine(self) -> list[str]:
-        """The lines that it printed, if it ended well and had nothing to complain of."""
+        """The printed lines, after asserting a clean exit without messages on standard error."""
         assert (self.code, self.err) == (0, ""), self.err
         return self.out
 
@@ -63,7 +63,7 @@ def python(source: str, *arguments: object, options: tuple[str, ...] = ()) -> li
 
 
 class Program:
-    """A program that runs; it ends with the block at the latest, and its children with it."""
+    """A running program; the end of the `with` block kills the program and its children."""
 
     def __init__(self, command: list[str]) -> None:
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the block
@@ -86,18 +86,18 @@ class Program:
             pass
 
     def line(self) -> str:
-        """Wait for the next line that it prints."""
+        """Wait for the next printed line."""
         assert self._process.stdout is not None
         return self._process.stdout.readline().rstrip("\n")
 
     def tell(self, text: str) -> None:
-        """Write to its standard input."""
+        """Write to the program's standard input."""
         assert self._process.stdin is not None
         self._process.stdin.write(text)
         self._process.stdin.flush()
 
     def tell_no_more(self) -> None:
-        """Close its standard input."""
+        """Close the program's standard input."""
         assert self._process.stdin is not None
         self._process.stdin.close()
 
@@ -105,7 +105,7 @@ class Program:
         self._process.send_signal(number)
 
     def ended(self) -> Ended:
-        """Wait for its end."""
+        """Wait for the program's end."""
         assert self._process.stdout is not None
         out = self._process.stdout.read().splitlines()
         code = self._process.wait()

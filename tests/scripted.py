@@ -1,7 +1,7 @@
-"""A server without sockets: an Http whose transfers wait until a test answers them.
+"""A server without sockets: the transfers of an Http wait until a test answers.
 
-What is sent is what libcurl would be told, and an answer ends a transfer exactly as libcurl's
-engine ends one. Nothing is slow, and nothing happens before the test says so.
+A transfer carries what libcurl would be told, and ends exactly as a transfer of libcurl's engine
+ends. The test alone decides when a transfer ends.
 
 >>> server = ScriptedServer()
 >>> with server.http() as http:
@@ -14,8 +14,8 @@ engine ends one. Nothing is slow, and nothing happens before the test says so.
 Rules:
 - The script runs on the worker with the dispatcher's role: the script notes the transfer, or
   answers by a rule, and never waits.
-- At the end of its `with` block such an Http waits for what is pending; but only for a while, and
-  not after an exception: a test that fails must not wait for answers that nobody gives.
+- At the end of a `with` block the Http waits for pending requests, but only for a while, and not
+  after an exception: a failing test must not wait for missing answers.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ from asynchttp.engine.plans import ON_NEW_CONNECTION
 from tests.servers.seen import PATIENCE, Seen
 
 HOST = "http://server.test"
-"""Of the URLs that the tests ask for; any other would do."""
+"""The origin of the URLs in the tests; any other origin would do."""
 
 
 @dataclass(eq=False)
 class ScriptedTransfer:
-    """A transfer that waits for its answer."""
+    """A transfer that waits for an answer."""
 
     promise: Promise
     number: int
-    """Of all transfers of the promise."""
+    """The number of the transfer among all transfers of the promise."""
     method: str
     url: str
     headers: dict[str, str]
     body: bytes | None
-    """None also for a body that is read in pieces: no piece is asked for."""
+    """None also for a body that is read in pieces: the script reads no piece."""
     is_on_new_connection: bool
     is_answered: bool = field(default=False, init=False)
 
@@ -60,12 +60,12 @@ class ScriptedTransfer:
         return self.url.removeprefix(HOST)
 
     def answer(self, status: int = 200, *fields: str, content: bytes = b"") -> bool:
-        """Answer; False if that came too late: answered before, or cancelled."""
+        """Answer; False if the transfer was answered before, or cancelled."""
         head = "\r\n".join([f"HTTP/1.1 {status} Reason", *fields, "", ""]).encode("latin-1")
         return self._end(ANSWERED, status, head, content, None)
 
     def fail(self, failure: Failure, head: bytes = b"", content: bytes = b"") -> bool:
-        """Fail, after so much of an answer; False as above."""
+        """Fail after this part of an answer; False as in `answer`."""
         return self._end(failure.outcome, 0, head, content, failure.error)
 
     def _end(
@@ -82,7 +82,7 @@ Rule = Callable[[ScriptedTransfer], object]
 
 
 def reply(status: int = 200, *fields: str, content: bytes = b"") -> Rule:
-    """A rule that answers so."""
+    """A rule that gives this answer."""
     return lambda transfer: transfer.answer(status, *fields, content=content)
 
 
@@ -90,14 +90,14 @@ def reply(status: int = 200, *fields: str, content: bytes = b"") -> Rule:
 
 
 class Failure(NamedTuple):
-    """Why there is no answer: an outcome of core.h, and what libcurl tells."""
+    """The reason for a missing answer: an outcome of core.h, and libcurl's error."""
 
     outcome: int
     error: TransferError
 
 
-def failure(outcome: int, code: int, message: str = "", **rest: Any) -> Failure:  # Any: as there
-    """`rest`: other fields of TransferError."""
+def failure(outcome: int, code: int, message: str = "", **rest: Any) -> Failure:  # Any: any field
+    """`rest`: further fields of TransferError."""
     blank = TransferError(code, message, 0, 0, 0, 0, -1, False, False, 0, 0)
     return Failure(outcome, blank._replace(**rest))
 
@@ -119,7 +119,7 @@ RESET = failure(
     is_connected=True,
 )
 STALE = Failure(RESET.outcome, RESET.error._replace(is_reused=True))
-"""The server had closed a connection that was kept; nothing of an answer came."""
+"""The server had closed a kept connection; no byte of an answer came."""
 CLOSED = failure(FAILED, pycurl.E_GOT_NOTHING, "Empty reply", is_connected=True)
 CUT_SHORT = failure(FAILED, pycurl.E_PARTIAL_FILE, "closed", is_connected=True, length=100)
 CUT_IN_HEAD = failure(CUT_HEAD, 0, is_connected=True)
@@ -131,7 +131,7 @@ TIMED_OUT = failure(SILENT, pycurl.E_OPERATION_TIMEDOUT, is_connected=True)
 
 
 class ScriptedServer:
-    """Sees the transfers of its Https, and answers when a test says so, or by rules."""
+    """Receives the transfers of its Https; a test answers each transfer, or a rule does."""
 
     def __init__(self) -> None:
         self.arrived: Seen[ScriptedTransfer] = Seen()
@@ -141,18 +141,18 @@ class ScriptedServer:
         self._rest: Rule | None = None
         self._taken = 0
         self.most_waiting = 0
-        """How many transfers were under way at once, at most."""
+        """The largest number of transfers that were under way at once."""
 
-    def http(self, **options: Any) -> ScriptedHttp:  # Any: those of Http
-        """An Http whose transfers come here."""
+    def http(self, **options: Any) -> ScriptedHttp:  # Any: options of Http
+        """An Http whose transfers come to this server."""
         return ScriptedHttp(self, **options)
 
     def on(self, method: str, path: str, rule: Rule) -> None:
-        """From now on `rule` sees to each transfer of this method to this path."""
+        """From now on `rule` answers each transfer of this method to this path."""
         self._rules.append((method, path, rule))
 
     def answer_rest(self, rule: Rule | None = None) -> None:
-        """Answer what waits, and from now on whatever comes and has no rule of its own."""
+        """Answer all waiting transfers, and from now on each new transfer without a rule."""
         with self._lock:
             self._rest = rule or reply()
             waiting = self.waiting
@@ -161,14 +161,14 @@ class ScriptedServer:
 
     @property
     def waiting(self) -> list[ScriptedTransfer]:
-        """Those that have neither been answered nor cancelled, in the order of arrival."""
+        """The transfers neither answered nor cancelled, in the order of arrival."""
         return [each for each in self.arrived if not (each.is_answered or each.promise.done())]
 
     def catch_up(self) -> None:
-        """Wait until all has been done that does not have to wait for the test: then nothing more
-        arrives, until something happens.
+        """Wait until no transfer can arrive any more before the test does something.
 
-        The core tells of transfers in the order in which they begin, for all Https.
+        The core reports transfers in the order of their beginnings, across all Https: so a transfer
+        of another Http, begun now, arrives last.
         """
         fence = ScriptedServer()
         with fence.http() as http:
@@ -177,23 +177,23 @@ class ScriptedServer:
 
     @property
     def paths(self) -> list[str]:
-        """Of all transfers, in the order of arrival."""
+        """The paths of all transfers, in the order of arrival."""
         return [each.path for each in self.arrived]
 
     def next(self) -> ScriptedTransfer:
-        """Wait for the transfer that arrived after the one before."""
+        """Wait for the next transfer, in the order of arrival."""
         self._taken += 1
         return self.arrived.wait_for(self._taken)[-1]
 
     def wait_for(self, count: int) -> list[ScriptedTransfer]:
-        """Wait until `count` more have arrived than were taken: these."""
+        """Wait for the next `count` transfers, in the order of arrival."""
         self._taken += count
         return self.arrived.wait_for(self._taken)[-count:]
 
     # The script.
 
     def see_to(self, promise: Promise) -> None:
-        """A transfer of the promise has begun."""
+        """Note that a transfer of the promise has begun, and answer by a rule if one applies."""
         method, url, lines, body, flags = promise._get_sent()
         is_on_new_connection = bool(flags & ON_NEW_CONNECTION)
         transfer = ScriptedTransfer(
@@ -215,7 +215,7 @@ class ScriptedServer:
 
 
 def _fields(lines: list[bytes]) -> dict[str, str]:
-    """The header lines that go out: not those that keep libcurl from adding its own."""
+    """The sent header lines, without the lines that only suppress headers of libcurl's own."""
     split = [line.decode("latin-1").partition(": ") for line in lines]
     return {name.rstrip(";"): value for name, colon, value in split if colon or name[-1] == ";"}
 
@@ -237,18 +237,18 @@ class MemoryCache:
 
 
 class ScriptedHttp(Http):
-    """An Http whose transfers a server answers that is no server."""
+    """An Http whose transfers go to a ScriptedServer."""
 
     __slots__ = ("_server",)
 
-    def __init__(self, server: ScriptedServer, **options: Any) -> None:  # Any: those of Http
+    def __init__(self, server: ScriptedServer, **options: Any) -> None:  # Any: options of Http
         super().__init__(**options)
         self._server = server
         self._dispatcher = Dispatcher(self.max_workers, server.see_to)
 
     @property
     def pending(self) -> int:
-        """How many requests and calls the core has."""
+        """The number of requests and calls in the core."""
         return self._dispatcher.account.pending
 
     def __enter__(self) -> Self:

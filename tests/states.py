@@ -1,9 +1,9 @@
-"""Every state that a pair can be in when somebody looks at it, made on purpose.
+"""Every state that a pair can be in at the first look.
 
-A Rig has a server that answers when it is told to, asynchttp and httplib2. A state makes a promise
-and runs something on its pair: while it is on its way, settled and not looked at yet, and so on.
+A Rig has a server that answers on demand, an Http of asynchttp and an Http of httplib2. A state is
+a function: make a promise, bring the pair into the state, and run an operation on the pair.
 
-Rule: each request is answered once, before the next one is made or together with others.
+Rule: each request is answered once, before the next request is made or together with others.
 """
 
 import http.client
@@ -24,7 +24,7 @@ from tests.servers.seen import PATIENCE
 
 T = TypeVar("T")
 
-# Nothing of this is what a Response has before it is filled: not the version, not the reason.
+# Every part differs from an unfilled Response, version and reason included.
 ANSWER = (
     b"HTTP/1.0 203 Second Hand\r\nConnection: keep-alive\r\nServer: scripted\r\n"
     b"Content-Type: text/plain; charset=latin-1\r\nX-Line: north\r\nX-Line: south\r\n"
@@ -35,9 +35,9 @@ CUT = "/cut"
 
 
 class Rig:
-    """A server that answers when it is told to, and both clients.
+    """A server that answers on demand, and both clients.
 
-    `plain` and `plain_failure` are what httplib2 makes of its answers.
+    `plain` and `plain_failure` are httplib2's response and error for the server's answers.
     """
 
     def __init__(self) -> None:
@@ -57,10 +57,10 @@ class Rig:
         self._server.close()
 
     def _talk(self, peer: Peer) -> None:
-        peer.socket.settimeout(None)  # a client may have nothing to ask for any length of time
+        peer.socket.settimeout(None)  # a client may be idle for any length of time
         while True:
             line = peer.reader.readline()
-            head(peer)  # the rest of it; ends this script when the client has gone
+            head(peer)  # the rest of the head; ends this script when the client has gone
             assert self._answers.acquire(timeout=PATIENCE), "the test never said `answer`"
             path = line.split()[1].decode()
             if path == CUT:
@@ -70,7 +70,7 @@ class Rig:
             peer.socket.sendall(ANSWER % (len(body), body))
 
     def ask(self, path: str, callback: Callable[[Promise], object] | None = None) -> Promise:
-        """A request that is not answered before `answer`."""
+        """Make a request that is not answered before `answer` is called."""
         return self.http.request(self._server.url(path), callback=callback)
 
     def answer(self) -> None:
@@ -83,7 +83,7 @@ class Rig:
         return response, content
 
     def observe(self, operation: Operation) -> tuple[Outcome, httplib2.Response]:
-        """How it ends on what httplib2 returns, and the response after that."""
+        """Run the operation on httplib2's pair: the outcome, and the response afterwards."""
         if operation not in self._observed:
             response, content = self._ask_plainly(path_of(operation.body))
             outcome = operation.run((response, content), self.plain)
@@ -92,7 +92,7 @@ class Rig:
 
 
 class OnSleep:
-    """Calls `do` when this thread is about to wait for a promise, the first time."""
+    """Calls `do` when this thread is about to wait for a promise for the first time."""
 
     def __init__(self, do: Callable[[], object]) -> None:
         self._do = do
@@ -121,23 +121,23 @@ def unpacked(promise: Promise) -> Pair:
     return response, content
 
 
-# Each runs something on the pair of a new promise in some state.
+# States: each makes a promise and runs `do` on the pair.
 
 
 def pending(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
-    """On its way: the server answers when this thread waits for that, and not before."""
+    """Not answered: the server answers only when this thread waits for the answer."""
     promise = rig.ask(path)
     pair = unpacked(promise)
     with OnSleep(rig.answer) as sleep:
         done = do(pair)
     if not sleep.slept:
         rig.answer()
-        pytest.fail(f"it did not wait for the answer: {done}")
+        pytest.fail(f"the operation did not wait for the answer: {done}")
     return promise, done
 
 
 def unseen(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
-    """Settled since it was unpacked."""
+    """Unpacked while pending, settled afterwards, and not looked at yet."""
     promise = rig.ask(path)
     pair = unpacked(promise)
     rig.answer()
@@ -145,8 +145,8 @@ def unseen(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
     return promise, do(pair)
 
 
-def seen(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
-    """Looked at before."""
+def looked_at(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
+    """Settled, and looked at before."""
     promise = rig.ask(path)
     pair = unpacked(promise)
     rig.answer()
@@ -156,25 +156,25 @@ def seen(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
     return promise, do(pair)
 
 
-def unpacked_late(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
+def unpacked_after_answer(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
     promise = rig.ask(path)
     rig.answer()
     promise.wait()
     return promise, do(unpacked(promise))
 
 
-def in_callback(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
-    """The pair of the promise that the callback is given."""
+def pair_of_callback(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
+    """Unpacked in the callback, from the callback's own promise."""
     done: list[T] = []
     promise = rig.ask(path, lambda given: done.append(do(unpacked(given))))
-    promise.response  # noqa: B018 - so that the caller has one that is pending
+    promise.response  # noqa: B018 - so that the caller holds a pending response
     rig.answer()
     promise.wait()
     return promise, done[0]
 
 
-def callers_in_callback(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
-    """The pair that the caller has, looked at in the callback."""
+def caller_pair_in_callback(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
+    """Unpacked by the caller, looked at in the callback."""
     done: list[T] = []
     promise = rig.ask(path, lambda _: done.append(do(pair)))
     pair = unpacked(promise)
@@ -183,4 +183,11 @@ def callers_in_callback(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[P
     return promise, done[0]
 
 
-STATES = [pending, unseen, seen, unpacked_late, in_callback, callers_in_callback]
+STATES = [
+    pending,
+    unseen,
+    looked_at,
+    unpacked_after_answer,
+    pair_of_callback,
+    caller_pair_in_callback,
+]

@@ -64,7 +64,7 @@ def test_what_needs_no_answer_does_not_wait_for_it(rig: Rig, operation: Operatio
 SHOWS_BUFFER = sys.version_info >= (3, 12)
 
 
-@pytest.mark.parametrize("operation", rows(operations.WANTING_BYTES), ids=str)
+@pytest.mark.parametrize("operation", rows(operations.READING_BUFFERS), ids=str)
 def test_c_code_that_wants_bytes_takes_the_content_from_python_3_12_on(
     rig: Rig, operation: Operation
 ) -> None:
@@ -79,7 +79,7 @@ def test_c_code_that_wants_bytes_takes_the_content_from_python_3_12_on(
 
 
 @pytest.mark.skipif(not SHOWS_BUFFER, reason="TypeError, as the test above shows")
-@pytest.mark.parametrize("operation", rows(operations.WANTING_BYTES), ids=str)
+@pytest.mark.parametrize("operation", rows(operations.READING_BUFFERS), ids=str)
 def test_c_code_that_wants_the_bytes_of_a_failed_request_never_gets_any(
     rig: Rig, operation: Operation
 ) -> None:

@@ -1,7 +1,7 @@
-"""Typed uses of asynchttp, which mypy checks and nobody runs.
+"""Typed uses of asynchttp, checked by mypy and never run.
 
-`assert_type` says what a checker has to see. An ignore says that a use has to be an error: mypy
-reports it where it is not needed (`warn_unused_ignores`).
+`assert_type` states the type that mypy has to infer. An ignore marks a use that has to be an error:
+mypy reports an unneeded ignore (`warn_unused_ignores`).
 """
 
 import asyncio
@@ -28,12 +28,12 @@ def the_pair(http: Http) -> None:
     assert_type(promise.response, Response)
     assert_type(promise.content, Content)
     assert_type(len(promise), int)
-    _, _, _ = promise  # type: ignore[misc]  # it is a pair
+    _, _, _ = promise  # type: ignore[misc]  # a pair has two items
     promise[2]  # type: ignore[misc]
     content, response = promise  # type: ignore[assignment]
 
 
-def what_httplib2_takes(plain: httplib2.Http, http: Http) -> None:
+def in_place_of_httplib2(plain: httplib2.Http, http: Http) -> None:
     clients: list[httplib2.Http] = [plain, http]
     responses: list[httplib2.Response] = [http.request("http://example.org/").response]
     contents: list[bytes] = [http.request("http://example.org/").content]
@@ -70,7 +70,7 @@ def a_content(content: Content) -> None:
     assert_type(b"x" + content, bytes)
     assert_type(content.split(b","), list[bytes])
     assert_type(120 in content, bool)
-    # What mypy knows of bytes alone: that `in` takes not only an item, but a part as well.
+    # Only for bytes mypy knows that `in` takes a part as well as an item.
     assert_type(b"x" in content, bool)  # type: ignore[comparison-overlap]
     assert_type({content: 1}, dict[Content, int])
     assert_type(re.match(b"x", content), re.Match[bytes] | None)
@@ -140,7 +140,7 @@ async def follower_awaited(promise: Promise) -> None:
 
 def parse(promise: Promise) -> None:
     promise.response.parsed = json.loads(promise.content)
-    # That works too; but a checker that let it pass would let misspelt methods pass.
+    # Works as well, but a type that allowed new attributes would allow misspelt methods, too.
     promise.parsed = 1  # type: ignore[attr-defined]
 
 
