@@ -3,7 +3,8 @@
 hypothesis draws scenarios. Each scenario is played to httplib2 and to asynchttp; compared are
 requests as seen by the servers, responses, `previous`, contents, errors, files of the cache.
 
-Rule: httplib2 is right. Where asynchttp differs on purpose, `tests.differential.purposes` says why.
+Rule: httplib2 is right. Where asynchttp differs on purpose,
+`tests.differential.intended_differences` says why.
 """
 
 import os
@@ -17,21 +18,22 @@ from hypothesis import HealthCheck, Phase, event, find, given, settings
 from hypothesis.errors import NoSuchExample
 
 import asynchttp
+from tests.differential.broken_clients import BROKEN_CLIENTS, BrokenClient
 from tests.differential.compare import Difference, differences, report
-from tests.differential.drawing import scenarios
-from tests.differential.mutants import MUTANTS, Mutant
+from tests.differential.intended_differences import INTENDED_DIFFERENCES
+from tests.differential.intended_differences import find_intended_difference as purpose_of
 from tests.differential.play import Client, play
-from tests.differential.purposes import PURPOSES, purpose_of
 from tests.differential.scenario import Scenario
-from tests.differential.server import World
-from tests.differential.themes import THEMES
+from tests.differential.server import OriginServers
+from tests.differential.strategies import scenarios
+from tests.differential.value_tables import VALUE_TABLES
 from tests.servers.certificates import Authority, local
 
 SCENARIOS = int(os.environ.get("SCENARIOS", "480"))
 """The number of scenarios in all. The scenarios are the same each time, unless SCENARIOS is set."""
 
 DRAWN = settings(
-    max_examples=SCENARIOS // len(THEMES),
+    max_examples=SCENARIOS // len(VALUE_TABLES),
     derandomize="SCENARIOS" not in os.environ,
     deadline=None,
     database=None,
@@ -46,7 +48,7 @@ OURS: Client = partial(asynchttp.Http, blocking=True)
 class ScenarioPlayer:
     """Plays scenarios to two clients."""
 
-    def __init__(self, world: World, trusted: Path) -> None:
+    def __init__(self, world: OriginServers, trusted: Path) -> None:
         self.world = world
         self._trusted = trusted
 
@@ -63,26 +65,26 @@ class ScenarioPlayer:
 
 @pytest.fixture(scope="module")
 def player(authority: Authority) -> Iterator[ScenarioPlayer]:
-    with World(local(authority)) as world:
+    with OriginServers(local(authority)) as world:
         yield ScenarioPlayer(world, authority.pem)
 
 
-@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("theme", VALUE_TABLES)
 def test_asynchttp_does_same_as_httplib2(theme: str, player: ScenarioPlayer) -> None:
-    DRAWN(given(scenarios(THEMES[theme]))(player.check))()
+    DRAWN(given(scenarios(VALUE_TABLES[theme]))(player.check))()
 
 
-@pytest.mark.parametrize("name", PURPOSES)
+@pytest.mark.parametrize("name", INTENDED_DIFFERENCES)
 def test_documented_difference_still_exists(name: str, player: ScenarioPlayer) -> None:
-    purpose = PURPOSES[name]
+    purpose = INTENDED_DIFFERENCES[name]
     found = player.compare(purpose.example)
     assert found, f"{name}: no difference; the entry can go"
     covers = bool(purpose_of(purpose.example, found))
     assert covers == purpose.covers_anything, report(purpose.example, found, player.world)
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
-def test_comparison_finds_wrong_client(mutant: type[Mutant], player: ScenarioPlayer) -> None:
+@pytest.mark.parametrize("mutant", BROKEN_CLIENTS, ids=lambda mutant: mutant.__name__)
+def test_comparison_finds_wrong_client(mutant: type[BrokenClient], player: ScenarioPlayer) -> None:
     """httplib2 with a single fault must not pass, or the comparison sees nothing."""
 
     def differs(scenario: Scenario) -> bool:
@@ -90,6 +92,6 @@ def test_comparison_finds_wrong_client(mutant: type[Mutant], player: ScenarioPla
 
     quick = settings(DRAWN, max_examples=400, derandomize=True, phases=[Phase.generate])
     try:
-        find(scenarios(THEMES[mutant.theme]), differs, settings=quick)
+        find(scenarios(VALUE_TABLES[mutant.area]), differs, settings=quick)
     except NoSuchExample:
         pytest.fail(f"no scenario shows what is wrong: {mutant.__doc__}")

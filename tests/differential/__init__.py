@@ -1,1 +1,1 @@
-"""Differential testing: scenarios that are played to httplib2 and to asynchttp."""
+"""Differential testing: play the same scenarios to httplib2 and to asynchttp."""

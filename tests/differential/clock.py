@@ -1,7 +1,7 @@
-"""The time of a scenario: it stands still but for what a visit says.
+"""The clock of a scenario: only visits move the clock forward.
 
-Rule: only httplib2's own name `time` is replaced, which decides what is fresh and when a password
-was digested; sockets and threads go by the real time.
+Rule: only httplib2's own name `time` is replaced, which decides about freshness and the dates of
+digests; sockets and threads go by the real time.
 """
 
 import email.utils
@@ -14,7 +14,7 @@ import httplib2
 import pytest
 
 START = 1_700_000_000
-"""Any time that is not now."""
+"""Any time other than now."""
 
 
 class Clock:
@@ -35,13 +35,13 @@ class Clock:
         return time.asctime(self.gmtime())
 
     def date(self, offset: int) -> str:
-        """The date of so many seconds from now, as in a header."""
+        """The date `offset` seconds from now, as in a header."""
         return email.utils.formatdate(self.now + offset, usegmt=True)
 
 
 @contextmanager
-def standing_still() -> Iterator[Clock]:
-    """A clock for httplib2 and what is built on it; and nonces that are no surprise."""
+def controlled_clock() -> Iterator[Clock]:
+    """Give httplib2 and asynchttp a settable clock and a constant client nonce."""
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(httplib2, "time", clock)

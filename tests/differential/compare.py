@@ -1,19 +1,19 @@
-"""Two plays of one scenario side by side: the first thing that is not the same.
+"""Compare two plays of one scenario, up to the first different visit.
 
-Rule: what is shown is for readers: servers by their names, and only what differs.
+Rule: a report is for readers: server names in place of addresses, and only the differences.
 """
 
 from collections.abc import Iterator
 from itertools import zip_longest
 from typing import NamedTuple
 
-from tests.differential.play import Scene
+from tests.differential.play import Observation
 from tests.differential.scenario import Scenario
-from tests.differential.server import World
+from tests.differential.server import OriginServers
 
 
 class Difference(NamedTuple):
-    """What is not the same at which visit, and how the two have it."""
+    """One different part of a visit, with both values."""
 
     visit: int
     what: str
@@ -21,36 +21,40 @@ class Difference(NamedTuple):
     ours: object
 
 
-def differences(theirs: list[Scene], ours: list[Scene]) -> list[Difference]:
-    """Those of the first visit that has any: what comes after is their consequence."""
+def differences(theirs: list[Observation], ours: list[Observation]) -> list[Difference]:
+    """The differences of the first different visit: later differences are consequences."""
     for number, (their, our) in enumerate(zip(theirs, ours, strict=True)):
         if their != our:
             return list(_between(number, their, our))
     return []
 
 
-def _between(number: int, their: Scene, our: Scene) -> Iterator[Difference]:
+def _between(number: int, their: Observation, our: Observation) -> Iterator[Difference]:
     theirs, ours = _parts(their), _parts(our)
     for what, part in theirs.items():
         if part != ours[what]:
             yield Difference(number, what, part, ours[what])
 
 
-def _parts(scene: Scene) -> dict[str, object]:
-    return {**scene.result._asdict(), "requests": scene.requests, "files": scene.files}
+def _parts(observation: Observation) -> dict[str, object]:
+    return {
+        **observation.result._asdict(),
+        "requests": observation.requests,
+        "files": observation.files,
+    }
 
 
-def report(scenario: Scenario, found: list[Difference], world: World) -> str:
-    """All that a reader needs to see why."""
+def report(scenario: Scenario, found: list[Difference], servers: OriginServers) -> str:
+    """The scenario and the differences, for a reader."""
     lines = [f"{scenario}"]
     for visit, what, theirs, ours in found:
-        their, our = _parting(theirs, ours)
+        their, our = _only_different(theirs, ours)
         lines += [f"visit {visit}, {what}", f"  httplib2:  {their!r}", f"  asynchttp: {our!r}"]
-    return world.named("\n".join(lines))
+    return servers.with_names("\n".join(lines))
 
 
-def _parting(theirs: object, ours: object) -> tuple[object, object]:
-    """Of dicts what differs; of lists the first that does."""
+def _only_different(theirs: object, ours: object) -> tuple[object, object]:
+    """Of two dicts the different items; of two lists the first different pair."""
     if isinstance(theirs, dict) and isinstance(ours, dict):
         return dict(theirs.items() - ours.items()), dict(ours.items() - theirs.items())
     if isinstance(theirs, list) and isinstance(ours, list):

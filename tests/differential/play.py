@@ -1,6 +1,6 @@
-"""A scenario played to one client: what it returned, asked of the servers and kept in its cache.
+"""Play a scenario to one client, and record results, requests and files in the cache.
 
-Rule: each play has a client, a cache directory, a clock and a run of the script of its own.
+Rule: each play has its own client, cache directory, clock and ScenarioRun.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,18 +11,18 @@ from typing import NamedTuple, TypeAlias
 
 import httplib2
 
-from tests.differential.clock import Clock, standing_still
+from tests.differential.clock import Clock, controlled_clock
 from tests.differential.scenario import Scenario, Visit
-from tests.differential.server import Stage, World
+from tests.differential.server import OriginServers, ScenarioRun
 from tests.oracle import Pair, Wire
 from tests.servers.seen import PATIENCE
 
 Client: TypeAlias = Callable[..., httplib2.Http]
-"""Makes what a scenario is played to: a class, say, with httplib2.Http's arguments."""
+"""Makes a client: a class, for example, with httplib2.Http's arguments."""
 
 
 class Result(NamedTuple):
-    """A response with its content, or what was raised instead."""
+    """A response with its content, or the raised error."""
 
     fields: dict[str, str] | None = None
     status: int | None = None
@@ -35,59 +35,65 @@ class Result(NamedTuple):
     message: str = ""
 
 
-class Scene(NamedTuple):
-    """All that can be seen of one visit."""
+class Observation(NamedTuple):
+    """The observations of one visit."""
 
     result: Result
     requests: list[Wire]
     files: dict[str, bytes]
 
 
-def play(scenario: Scenario, client: Client, world: World, trusted: Path) -> list[Scene]:
-    """What comes of each visit."""
+def play(
+    scenario: Scenario, client: Client, servers: OriginServers, trusted: Path
+) -> list[Observation]:
+    """Make each visit of the scenario, and observe the outcome."""
     with (
-        standing_still() as clock,
-        world.playing(scenario, clock) as stage,
+        controlled_clock() as clock,
+        servers.playing(scenario, clock) as run,
         TemporaryDirectory() as cache,
-        closing(_made(client, scenario, cache, world, trusted)) as http,
+        closing(_made(client, scenario, cache, servers, trusted)) as http,
     ):
-        player = _Player(http, stage, clock, world, Path(cache))
-        return [player.scene(visit) for visit in scenario.visits]
+        player = _Player(http, run, clock, servers, Path(cache))
+        return [player.observe(visit) for visit in scenario.visits]
 
 
 def _made(
-    client: Client, scenario: Scenario, cache: str, world: World, trusted: Path
+    client: Client, scenario: Scenario, cache: str, servers: OriginServers, trusted: Path
 ) -> httplib2.Http:
     http = client(cache if scenario.cache else None, timeout=PATIENCE, ca_certs=str(trusted))
     for name, password, domain in scenario.credentials:
-        http.add_credentials(name, password, world.real(f"//{domain}")[2:])
+        http.add_credentials(name, password, servers.with_addresses(f"//{domain}")[2:])
     return http
 
 
 class _Player(NamedTuple):
     http: httplib2.Http
-    stage: Stage
+    run: ScenarioRun
     clock: Clock
-    world: World
+    servers: OriginServers
     cache: Path
 
-    def scene(self, visit: Visit) -> Scene:
+    def observe(self, visit: Visit) -> Observation:
         self.clock.now += visit.after
         for name, value in visit.settings:
             setattr(self.http, name, value)
-        seen = len(self.stage.requests)
-        return Scene(self._result(visit), self.stage.requests[seen:], dict(self._files()))
+        seen = len(self.run.requests)
+        return Observation(self._result(visit), self.run.requests[seen:], dict(self._files()))
 
     def _result(self, visit: Visit) -> Result:
         try:
             return _answered(*self._asked(visit))
-        except Exception as error:  # noqa: BLE001 - it is what is compared
+        except Exception as error:  # noqa: BLE001 - the error is compared
             return _raised(error)
 
     def _asked(self, visit: Visit) -> Pair:
-        headers = {name: self.stage.value(value) for name, value in visit.headers}
+        headers = {name: self.run.value(value) for name, value in visit.headers}
         return self.http.request(
-            self.world.real(visit.url), visit.method, visit.body, headers, visit.redirections
+            self.servers.with_addresses(visit.url),
+            visit.method,
+            visit.body,
+            headers,
+            visit.redirections,
         )
 
     def _files(self) -> Iterator[tuple[str, bytes]]:
@@ -109,7 +115,7 @@ def _answered(response: httplib2.Response, content: object = None) -> Result:
 
 
 def _raised(error: Exception) -> Result:
-    """The error, with what callers look at in it."""
+    """The error, with the attributes that callers read."""
     if not isinstance(error, httplib2.error.HttpLib2ErrorWithResponse):
         return Result(error=type(error), message=str(getattr(error, "errno", "")))
     result = Result(error=type(error), message=str(error), content=error.content)

@@ -1,10 +1,10 @@
-"""What is played: what servers answer and what is asked of them, as values that are short to read.
+"""Scenarios: the servers' answers and the client's requests, as values that are short to read.
 
 Rules:
-- Everything is frozen and compares by value; a `repr` leaves out what is as always, and can be
-  pasted into a test.
-- URLs name one of three servers: "http://one", "http://two" and "https://three". Their real
-  addresses take these names' places in all that is sent (`tests.differential.server`).
+- All classes are frozen and compare by value; a `repr` omits default values, and can be pasted into
+  a test.
+- URLs name one of three servers: "http://one", "http://two" and "https://three". Real addresses
+  replace these names in everything sent (`tests.differential.server`).
 - In a value of a header field, "@-60" is the date of a minute ago on the scenario's own clock.
 """
 
@@ -16,7 +16,7 @@ Fields = tuple[tuple[str, str], ...]
 
 
 class Terse:
-    """Shown without what has its default value."""
+    """A dataclass whose `repr` omits default values."""
 
     def __repr__(self) -> str:
         values = ((field, getattr(self, field.name)) for field in fields(self))  # type: ignore[arg-type]  # dataclasses all
@@ -36,9 +36,9 @@ class Answer(Terse):
     fields: Fields = ()
     content: bytes = b"content"
     coding: str = ""
-    """What Content-Encoding says; what it means is done, too, where that is known."""
+    """The value of Content-Encoding."""
     packed: bool = True
-    """False: it is not done, and Content-Encoding lies."""
+    """Whether the content is really encoded by a known `coding`; if not, the header lies."""
     framing: str = "length"
     """How the content ends; see `tests.differential.server.FRAMINGS`."""
     reason: str = "Reason"
@@ -47,23 +47,23 @@ class Answer(Terse):
 
 @dataclass(frozen=True, repr=False)
 class Guard(Terse):
-    """What a request has to know to get an answer other than 401."""
+    """The credentials that a request needs; other requests are answered with 401."""
 
     challenges: tuple[str, ...]
-    """Each a WWW-Authenticate. NONCE in it stands for the nonce that counts at the time."""
+    """Values of WWW-Authenticate, in which NONCE stands for the current nonce."""
     user: str = ""
-    """Who is let in; empty for everyone that has a name and password, whatever these are."""
+    """The accepted user name; empty to accept any name and password."""
     uses: int = 1000
-    """After so many requests let in comes another nonce."""
+    """The nonce changes after so many accepted requests."""
     stale: bool = True
-    """Whether it says that a nonce is stale."""
+    """Whether a 401 for an old nonce says `stale=true`."""
 
 
 @dataclass(frozen=True, repr=False)
 class Resource(Terse):
-    """What is found at a URL: an answer for each request, in order; the last is given ever after.
+    """A URL and its answers, one for each request, in order; the last answer is repeated.
 
-    A request that names the answer's ETag or Last-Modified gets 304 if it `validates`.
+    If `validates`, a request that names the answer's ETag or Last-Modified gets 304.
     """
 
     url: str
@@ -74,7 +74,7 @@ class Resource(Terse):
 
 @dataclass(frozen=True, repr=False)
 class Visit(Terse):
-    """One request."""
+    """A request of the client, with the settings and the time before the request."""
 
     url: str
     method: str = "GET"
@@ -82,9 +82,9 @@ class Visit(Terse):
     body: bytes | None = None
     redirections: int = 5
     after: int = 0
-    """Seconds that pass before it."""
+    """Seconds that pass before the request."""
     settings: tuple[tuple[str, object], ...] = ()
-    """Attributes of the client that are set before it."""
+    """Attributes of the client that are set before the request."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,4 +95,4 @@ class Scenario(Terse):
     visits: tuple[Visit, ...]
     cache: bool = False
     credentials: tuple[tuple[str, str, str], ...] = ()
-    """Names, passwords and the domains (as in a URL) that they are for; empty for all."""
+    """Names, passwords and domains (as in a URL; empty for all domains)."""

@@ -1,7 +1,7 @@
-"""Three real servers that play a scenario's answers, and record what they are asked.
+"""Three real servers that give a scenario's answers and record the requests.
 
-Rules: they live as long as the tests and keep their ports, so what two clients send and store can
-be compared byte by byte. A `Stage` is a scenario being played; its connections end with it.
+Rules: the servers live as long as the tests and keep their ports, so that bytes sent and stored by
+two clients can be compared. The end of a `ScenarioRun` closes all connections of the run.
 """
 
 import base64
@@ -31,41 +31,41 @@ def _deflate(content: bytes) -> bytes:
     return zlib.compress(content)[2:-4]
 
 
-KNOWN: Mapping[str, Callable[[bytes], bytes]] = {
+HTTPLIB2_CODINGS: Mapping[str, Callable[[bytes], bytes]] = {
     "gzip": _gzip,
     "zlib": zlib.compress,
     "deflate": _deflate,
 }
-"""Codings that httplib2 undoes."""
+"""Codings that httplib2 decodes."""
 
-BY_OTHER_NAMES: Mapping[str, Callable[[bytes], bytes]] = {
+ASYNCHTTP_CODINGS: Mapping[str, Callable[[bytes], bytes]] = {
     "GZIP": _gzip,
     "x-gzip": _gzip,
     "identity, gzip": _gzip,
     "gzip, deflate": lambda content: _deflate(_gzip(content)),
 }
-"""Codings that only asynchttp undoes."""
+"""Codings that only asynchttp decodes."""
 
-CODINGS = {**KNOWN, **BY_OTHER_NAMES}
-"""What can be done; any other Content-Encoding is only said."""
+CODINGS = {**HTTPLIB2_CODINGS, **ASYNCHTTP_CODINGS}
+"""Codings that the servers apply; any other Content-Encoding is only a header."""
 
 CORK = getattr(socket, "TCP_CORK", 4)
-"""What holds back bytes until more come; TCP_NOPUSH where that has no such name."""
+"""The socket option that holds back bytes until more come; 4 is TCP_NOPUSH on macOS."""
 
 NEXT_NONCE = 'nextnonce="NEXT"'
-"""A value of Authentication-Info; its word NEXT stands for a nonce."""
+"""A value of Authentication-Info, in which NEXT stands for a nonce."""
 
 NOT_FOUND = Answer(404, content=b"not found")
 
 
 class Framed(NamedTuple):
-    """Content on the wire: what announces it, its bytes, and whether the connection ends then."""
+    """Content on the wire: framing headers, bytes, and whether the connection ends afterwards."""
 
     fields: Fields
     payload: bytes
     closes: bool = False
-    says_so: bool = True
-    """Whether TLS is told; without that, nobody can know that the end is the end."""
+    ends_tls: bool = True
+    """Whether TLS ends with close_notify; without close_notify the end may be a truncation."""
 
 
 def _length(content: bytes, beyond: int = 0) -> Fields:
@@ -73,7 +73,7 @@ def _length(content: bytes, beyond: int = 0) -> Fields:
 
 
 def _chunks(content: bytes) -> bytes:
-    """Content in chunks of up to three bytes, without the end."""
+    """Content in chunks of up to three bytes, without the last chunk."""
     chunks = (content[start : start + 3] for start in range(0, len(content), 3))
     return b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
 
@@ -86,7 +86,7 @@ FRAMINGS: Mapping[str, Callable[[bytes], Framed]] = {
     "chunked": lambda content: Framed(CHUNKED, _chunks(content) + b"0\r\n\r\n"),
     "trailer": lambda content: Framed(CHUNKED, _chunks(content) + b"0\r\nX-Late: 1\r\n\r\n"),
     "close": lambda content: Framed((), content, closes=True),
-    "close, ragged": lambda content: Framed((), content, closes=True, says_so=False),
+    "close, ragged": lambda content: Framed((), content, closes=True, ends_tls=False),
     "length, close": lambda content: Framed(_length(content) + CLOSE, content, closes=True),
     "length, gone": lambda content: Framed(_length(content), content, closes=True),
     "chunked, close": lambda content: Framed(
@@ -95,10 +95,10 @@ FRAMINGS: Mapping[str, Callable[[bytes], Framed]] = {
     "too short": lambda content: Framed(_length(content, 3), content, closes=True),
     "cut off": lambda content: Framed(CHUNKED, _chunks(content), closes=True),
 }
-"""How content ends, or should."""
+"""Ways to announce the end of content, some of them broken."""
 
-SILENT = ("length, gone", "too short", "cut off")
-"""After these the connection has ended, and no header said that it would."""
+UNANNOUNCED = ("length, gone", "too short", "cut off")
+"""The framings that close the connection although no header announces the close."""
 
 
 def wire_of(head: bytes, body: bytes) -> Wire:
@@ -108,29 +108,33 @@ def wire_of(head: bytes, body: bytes) -> Wire:
 
 
 def _send_last(peer: Peer, answer: Framed) -> None:
-    """Has the end go out together with what comes before it: a client sees both or none."""
+    """Send the payload together with the end of the connection: a client sees both or none."""
     peer.socket.setsockopt(socket.IPPROTO_TCP, CORK, 1)
     peer.socket.sendall(answer.payload)
-    if answer.says_so and isinstance(peer.socket, ssl.SSLSocket):
-        peer.socket.settimeout(0)  # the client need not say the same
+    if answer.ends_tls and isinstance(peer.socket, ssl.SSLSocket):
+        peer.socket.settimeout(0)  # do not wait for the client's close_notify
         with suppress(ssl.SSLWantReadError):
             peer.socket.unwrap()
 
 
-class Stage:
-    """A scenario being played: how far it has come, and all `requests` so far."""
+class ScenarioRun:
+    """A scenario being played: the servers' state, and all `requests` so far."""
 
-    def __init__(self, scenario: Scenario, clock: Clock, real: Callable[[str], str]) -> None:
+    def __init__(
+        self, scenario: Scenario, clock: Clock, with_addresses: Callable[[str], str]
+    ) -> None:
         self.requests: list[Wire] = []
         self._peers: list[Peer] = []
-        self._resources = {real(each.url).partition("#")[0]: each for each in scenario.resources}
+        self._resources = {
+            with_addresses(each.url).partition("#")[0]: each for each in scenario.resources
+        }
         self._clock = clock
-        self._real = real
-        self._given: Counter[str] = Counter()
+        self._with_addresses = with_addresses
+        self._answer_counts: Counter[str] = Counter()
         self._let_in: Counter[str] = Counter()
 
     def serve(self, origin: str, peer: Peer) -> None:
-        """Answers what comes on a connection."""
+        """Answer all requests of a connection."""
         self._peers.append(peer)
         while has_recorded(peer):
             wire = wire_of(peer.server.heads[-1], peer.server.bodies[-1])
@@ -154,15 +158,15 @@ class Stage:
     def _chosen(self, resource: Resource, wire: Wire) -> Answer:
         if resource.guard and (refused := self._refused(resource, resource.guard, wire)):
             return refused
-        given = self._given[resource.url]
+        given = self._answer_counts[resource.url]
         answer = resource.answers[min(given, len(resource.answers) - 1)]
-        if resource.validates and _is_known(answer, self._fields(answer.fields), wire):
+        if resource.validates and _matches_validator(answer, self._fields(answer.fields), wire):
             return replace(answer, status=304)
-        self._given[resource.url] += 1
+        self._answer_counts[resource.url] += 1
         return self._with_next_nonce(resource, answer)
 
     def _with_next_nonce(self, resource: Resource, answer: Answer) -> Answer:
-        """The nonce that the answer gives is the one that counts from now on."""
+        """The answer with the next nonce filled in, which becomes the current nonce."""
         if resource.guard is None or ("Authentication-Info", NEXT_NONCE) not in answer.fields:
             return answer
         uses = resource.guard.uses
@@ -174,7 +178,7 @@ class Stage:
         return replace(answer, fields=given)
 
     def _refused(self, resource: Resource, guard: Guard, wire: Wire) -> Answer | None:
-        number, named = self._let_in[resource.url] // guard.uses, _named(wire)
+        number, named = self._let_in[resource.url] // guard.uses, _user_of(wire)
         if named is None or (guard.user and named != guard.user):
             return _unauthorized(guard, number, stale=False)
         if "NONCE" in "".join(guard.challenges) and f'"nonce{number}"' not in _credentials(wire):
@@ -183,7 +187,7 @@ class Stage:
         return None
 
     def _sent(self, answer: Answer, method: str) -> Framed:
-        """All of an answer, as the payload."""
+        """The whole answer, head and content, as the payload."""
         framed = _framed(answer)
         lines = [f"{answer.version} {answer.status} {answer.reason}"]
         lines += [f"{name}: {value}" for name, value in self._fields(framed.fields)]
@@ -196,13 +200,13 @@ class Stage:
         return tuple((name, self.value(value)) for name, value in given)
 
     def value(self, value: str) -> str:
-        """A header's value as it is sent."""
-        return self._clock.date(int(value[1:])) if value[:1] == "@" else self._real(value)
+        """A header's value with the date or the addresses filled in."""
+        return self._clock.date(int(value[1:])) if value[:1] == "@" else self._with_addresses(value)
 
 
 def _framed(answer: Answer) -> Framed:
-    """All its fields, and its content."""
-    if answer.status in (204, 304):  # these have none, whatever it says
+    """The answer's fields and content on the wire."""
+    if answer.status in (204, 304):  # never any content
         return Framed(answer.fields, b"")
     content = answer.content
     if answer.packed and answer.coding in CODINGS:
@@ -212,8 +216,8 @@ def _framed(answer: Answer) -> Framed:
     return framed._replace(fields=answer.fields + coding + framed.fields)
 
 
-def _is_known(answer: Answer, fields: Fields, wire: Wire) -> bool:
-    """Whether the client has it already."""
+def _matches_validator(answer: Answer, fields: Fields, wire: Wire) -> bool:
+    """Whether the request's condition names the answer's ETag or Last-Modified."""
     known = {name.lower(): value for name, value in fields}
     if (tag := wire.header("if-none-match")) is not None:
         return tag == known.get("etag")
@@ -226,8 +230,8 @@ def _credentials(wire: Wire) -> str:
     return wire.header("x-wsse") or "" if given.startswith("WSSE") else given
 
 
-def _named(wire: Wire) -> str | None:
-    """Whose credentials a request brings."""
+def _user_of(wire: Wire) -> str | None:
+    """The user name in the request's credentials."""
     scheme, _, rest = _credentials(wire).partition(" ")
     if scheme == "Basic":
         return base64.b64decode(rest).decode().partition(":")[0]
@@ -242,11 +246,11 @@ def _unauthorized(guard: Guard, number: int, stale: bool) -> Answer:
     return Answer(401, fields, b"who are you?")
 
 
-class World:
-    """The servers; `playing` gives them a scenario."""
+class OriginServers:
+    """The three servers; `playing` gives the servers a scenario."""
 
     def __init__(self, pem: Path) -> None:
-        self._stage: Stage | None = None
+        self._run: ScenarioRun | None = None
         self._servers = ExitStack()
         self._addresses = {
             name: f"//{host}:{self._start(origin, pem).port}"
@@ -269,28 +273,28 @@ class World:
 
     def _serving(self, origin: str) -> Step:
         def step(peer: Peer) -> None:
-            if (stage := self._stage) is not None:
-                stage.serve(self.real(origin), peer)
+            if (run := self._run) is not None:
+                run.serve(self.with_addresses(origin), peer)
 
         return step
 
-    def real(self, text: str) -> str:
-        """The text with the servers' addresses in place of their names."""
+    def with_addresses(self, text: str) -> str:
+        """The text with the servers' addresses in place of the servers' names."""
         for name, address in self._addresses.items():
             text = text.replace(name, address)
         return text
 
-    def named(self, text: str) -> str:
-        """The other way round, for readers."""
+    def with_names(self, text: str) -> str:
+        """The text with the servers' names in place of the addresses, for readers."""
         for name, address in self._addresses.items():
             text = text.replace(address, name).replace(address[2:], name[2:])
         return text
 
     @contextmanager
-    def playing(self, scenario: Scenario, clock: Clock) -> Iterator[Stage]:
-        self._stage = stage = Stage(scenario, clock, self.real)
+    def playing(self, scenario: Scenario, clock: Clock) -> Iterator[ScenarioRun]:
+        self._run = run = ScenarioRun(scenario, clock, self.with_addresses)
         try:
-            yield stage
+            yield run
         finally:
-            self._stage = None
-            stage.close()
+            self._run = None
+            run.close()

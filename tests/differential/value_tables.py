@@ -1,7 +1,7 @@
-"""What scenarios are drawn from: a table for each part of what httplib2 does.
+"""The values that scenarios are drawn from: one table for each area of httplib2's behaviour.
 
-Rules: few URLs and few values, so that requests meet what earlier ones left behind; the plainest
-value comes first, since that is what hypothesis shrinks to.
+Rules: few URLs and few values, so that requests meet the state left by earlier requests; the
+plainest value comes first, since hypothesis shrinks to the first value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,18 +21,18 @@ def field(name: str, *values: str) -> list[Field]:
 
 
 @dataclass(frozen=True)
-class Theme:
-    """What is drawn from; a value that comes twice is drawn twice as often."""
+class ValueTable:
+    """The choices for each part of a scenario; a repeated value is drawn more often."""
 
     origins: Choices[str] = ("http://one",) * 6 + ("http://two", "https://three")
     paths: Choices[str] = ("/", "/a", "/a/b?c")
     statuses: Choices[int] = (200,)
     recipes: Choices[Fields] = ((),)
-    """Fields of an answer that make sense together."""
-    leading: Choices[Fields] = ((),)
-    """The same of a redirect."""
+    """Sets of fields that make sense together in an answer."""
+    redirect_recipes: Choices[Fields] = ((),)
+    """Sets of fields that make sense together in a redirect."""
     answer_fields: Choices[Field] = ()
-    """Others, that may or may not."""
+    """Fields that are added to a recipe at random."""
     contents: Choices[bytes] = (b"content", b"other content", b"")
     codings: Choices[tuple[str, bool]] = (("", True),)
     framings: Choices[str] = ("length",)
@@ -70,7 +70,7 @@ HEADERS = [
     *field("Retry-After", "1"),
 ]
 
-PLAIN = Theme(
+PLAIN = ValueTable(
     statuses=(200,) * 20 + OTHER_STATUSES,
     answer_fields=HEADERS,
     contents=(b"content", b"", b"\x00\xff", b"x" * 10_000, b"a\r\n\r\nb"),
@@ -101,7 +101,7 @@ PLAIN = Theme(
 )
 
 REPEATED = ("Set-Cookie", "X-Own", "Link", "Connection", "Cache-Control", "Vary")
-"""What an answer may have more than once."""
+"""The fields that an answer may have more than once."""
 
 LOCATIONS = field(
     "Location", "/", "/a", "a/b?c", "../a", "?c", "", "#part", "/a#part", "/missing", "/a b",
@@ -110,10 +110,10 @@ LOCATIONS = field(
     "  /a  ", "/caf\xe9", "/%7e%41", "http:", "mailto:someone", "ftp://one/", "next:1",
 )  # fmt: skip
 
-LEADING: list[Fields] = [(location,) for location in field("Location", "/", "/a", "http://two/a")]
-"""Those that lead to something."""
+REACHABLE: list[Fields] = [(location,) for location in field("Location", "/", "/a", "http://two/a")]
+"""Locations with a resource behind them."""
 
-SECRETS = [
+PRIVATE_FIELDS = [
     *field("Authorization", "secret"),
     *field("Cookie", "a=b"),
     *field("If-None-Match", '"tag"'),
@@ -122,16 +122,16 @@ SECRETS = [
     *field("X-Own", "value"),
 ]
 
-REDIRECTS = Theme(
+REDIRECTS = ValueTable(
     origins=("http://one", "http://one", "http://two", "https://three"),
     statuses=(200, 300, 301, 302, 303, 307, 308, 301, 302, 303, 307, 308, 304, 305, 404),
-    leading=[(), *((location,) for location in LOCATIONS), *LEADING * 6],
+    redirect_recipes=[(), *((location,) for location in LOCATIONS), *REACHABLE * 6],
     answer_fields=HEADERS,
     codings=(("", True), ("", True), ("", True), ("gzip", True), ("gzip", False)),
     framings=("length",) * 6 + tuple(FRAMINGS),
     methods=("GET",) * 6 + METHODS,
     bodies=(None, None, b"", b"body"),
-    request_fields=SECRETS,
+    request_fields=PRIVATE_FIELDS,
     redirections=(5, 5, 5, 0, 1, 2),
     settings=[
         *[("follow_all_redirects", True)] * 3,
@@ -155,33 +155,33 @@ FRESHNESS = [
 
 DATE = ("Date", "@0")
 FOR_A_MINUTE = ("Cache-Control", "max-age=60")
-TAG = ("ETag", '"tag"')
-CHANGED = ("Last-Modified", "@-1000")
+ETAG = ("ETag", '"tag"')
+LAST_MODIFIED = ("Last-Modified", "@-1000")
 
 RECIPES: list[Fields] = [
     (),
     (DATE, FOR_A_MINUTE),
     (DATE, FOR_A_MINUTE),
-    (DATE, FOR_A_MINUTE, TAG),
-    (DATE, FOR_A_MINUTE, TAG),
+    (DATE, FOR_A_MINUTE, ETAG),
+    (DATE, FOR_A_MINUTE, ETAG),
     (DATE, ("Expires", "@60")),
     (DATE, ("Expires", "never")),
     (DATE, ("Cache-Control", "max-age=soon")),
     (DATE, FOR_A_MINUTE, ("X-Long", "\xfcml\xe4ut " + "word " * 30)),
-    (TAG,),
-    (TAG, CHANGED),
-    (CHANGED,),
+    (ETAG,),
+    (ETAG, LAST_MODIFIED),
+    (LAST_MODIFIED,),
     (DATE, FOR_A_MINUTE, ("Vary", "X-Own")),
     (DATE, FOR_A_MINUTE, ("Vary", "X-Own")),
     (DATE, FOR_A_MINUTE, ("Vary", "X-Own")),
-    (TAG, ("Vary", "X-Own, Accept")),
+    (ETAG, ("Vary", "X-Own, Accept")),
 ]
 
-CACHE = Theme(
+CACHE = ValueTable(
     origins=("http://one",) * 10 + ("http://two", "https://three"),
     statuses=(200,) * 50 + (203, 206, 204, 301, 308, 301, 308, 302, 307, 304, 304, 404, 410, 500),
     recipes=RECIPES,
-    leading=[*LEADING * 2, *((DATE, FOR_A_MINUTE, *fields) for fields in LEADING), ()],
+    redirect_recipes=[*REACHABLE * 2, *((DATE, FOR_A_MINUTE, *fields) for fields in REACHABLE), ()],
     answer_fields=[
         *FRESHNESS * 3,
         *field("ETag", '"tag"', '"other"', 'W/"weak"', "bare", "") * 3,
@@ -254,10 +254,10 @@ GUARDS = [
     Guard(("Negotiate YWJj", BASIC)),
 ]
 
-AUTH = Theme(
+AUTH = ValueTable(
     statuses=(200,) * 12 + (401, 301, 302, 307, 404, 403, 500),
     recipes=[(), (("Authentication-Info", NEXT_NONCE),)],
-    leading=[*LEADING, (("Location", "https://three/"),)],
+    redirect_recipes=[*REACHABLE, (("Location", "https://three/"),)],
     answer_fields=[
         *field("Authentication-Info", 'qop="auth"', "="),
         *field("WWW-Authenticate", BASIC, 'Digest realm="a", nonce="b", stale=true', "nonsense,,"),
@@ -300,7 +300,7 @@ AUTH = Theme(
 
 CACHED_AUTH = replace(AUTH, cache=(True,), validates=(True,), recipes=RECIPES, answer_fields=())
 
-THEMES: Mapping[str, Choices[Theme]] = {
+VALUE_TABLES: Mapping[str, Choices[ValueTable]] = {
     "plain": (PLAIN,),
     "redirects": (REDIRECTS,),
     "cache": (CACHE,),

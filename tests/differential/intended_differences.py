@@ -1,0 +1,330 @@
+"""The table of all intended differences from httplib2, each with the reason.
+
+Rules:
+- Each entry has an example, which a test plays: without a difference the entry has to go.
+- An entry that `covers` the first different visit excuses a drawn scenario. Entries that cover
+  nothing are for scenarios that are never drawn.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, TypeAlias
+
+import httplib2
+
+from tests.differential.compare import Difference
+from tests.differential.scenario import Answer, Fields, Guard, Resource, Scenario, Visit
+from tests.differential.server import ASYNCHTTP_CODINGS, CODINGS
+from tests.oracle import Wire
+
+Found: TypeAlias = Mapping[str, Difference]
+"""The differences at a visit, by the name of the part."""
+
+
+def _never(_: Scenario, __: Found) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class IntendedDifference:
+    """The reason for a difference, and a scenario that shows the difference."""
+
+    reason: str
+    example: Scenario
+    covers: Callable[[Scenario, Found], bool] = _never
+
+    @property
+    def covers_anything(self) -> bool:
+        return self.covers is not _never
+
+
+def _one_answer(answer: Answer, *visits: Visit, cache: bool = False) -> Scenario:
+    """A URL with a single answer; all visits go to this URL."""
+    return Scenario((Resource(visits[0].url, (answer,)),), visits, cache)
+
+
+def _guarded(challenge: str, *credentials: tuple[str, str, str]) -> Scenario:
+    resource = Resource("http://one/", guard=Guard((challenge,)))
+    return Scenario((resource,), (ONCE,), credentials=credentials)
+
+
+NOT_REDIRECTED = ("authorization", "if-none-match", "if-modified-since")
+MAY_DIFFER = (*NOT_REDIRECTED, "content-length")
+NOTHING = Wire("", [], b"")
+ONCE = Visit("http://one/")
+TWO_LOCATIONS: Fields = (("Location", "/a"), ("Location", "/b"))
+ERRORS_AS_RESPONSES = (("force_exception_to_status_code", True),)
+ANN = ("ann", "a", "")
+WSSE = 'WSSE realm="here", profile="UsernameToken"'
+PACKED = CODINGS["gzip"](b"content")
+UNDECODABLE = "failed to decompress"
+
+
+def _is_ragged_end(scenario: Scenario, found: Found) -> bool:
+    """asynchttp reports IncompleteRead, or a response for it, for an end without close_notify."""
+    framings = {answer.framing for each in scenario.resources for answer in each.answers}
+    shown = "".join(str(found[what].ours) for what in ("error", "content") if what in found)
+    return "close, ragged" in framings and "IncompleteRead" in shown
+
+
+def _is_truncated(scenario: Scenario, found: Found) -> bool:
+    """asynchttp refuses truncated coded content; httplib2 returns the decoded part, and goes on."""
+    if not any(answer.coding in CODINGS and not answer.packed for answer in _answers(scenario)):
+        return False
+    theirs, ours = _error_text(found, "theirs"), _error_text(found, "ours")
+    return UNDECODABLE in ours and UNDECODABLE not in theirs and _sends_prefix(found)
+
+
+def _answers(scenario: Scenario) -> list[Answer]:
+    return [answer for resource in scenario.resources for answer in resource.answers]
+
+
+def _error_text(found: Found, whose: str) -> str:
+    """The message of an error, or the reason of the response in place of an error."""
+    return " ".join(
+        str(getattr(found[what], whose)) for what in ("message", "reason") if what in found
+    )
+
+
+def _sends_prefix(found: Found) -> bool:
+    """Whether asynchttp's requests are the first of httplib2's requests."""
+    if "requests" not in found:
+        return True
+    theirs: Any = found["requests"].theirs  # Any: lists of requests, as `what` says
+    ours: Any = found["requests"].ours
+    return bool(theirs[: len(ours)] == ours)
+
+
+def _has_other_coding_name(scenario: Scenario, found: Found) -> bool:
+    """asynchttp decodes the content, and httplib2 does not."""
+    if "content" not in found or not found.keys() <= {"content", "fields", "files"}:
+        return False
+    content = found["content"]
+    return any(
+        answer.coding in ASYNCHTTP_CODINGS
+        and content.ours == answer.content
+        and content.theirs == ASYNCHTTP_CODINGS[answer.coding](answer.content)
+        for answer in _answers(scenario)
+    )
+
+
+def _is_part_of_coded(scenario: Scenario, found: Found) -> bool:
+    """IncompleteRead as a response: the number of bytes is of decoded or of coded content."""
+    if "content" not in found or not found.keys() <= {"content", "fields"}:
+        return False
+    content = found["content"]
+    is_coded = any(answer.coding in CODINGS for answer in _answers(scenario))
+    return is_coded and all(
+        isinstance(each, bytes) and each.startswith(b"IncompleteRead(")
+        for each in (content.theirs, content.ours)
+    )
+
+
+def _is_malformed_challenge(scenario: Scenario, found: Found) -> bool:
+    theirs = [found[what].theirs for what in ("error", "content") if what in found]
+    return httplib2.error.MalformedHeader in theirs or b"www-authenticate" in theirs
+
+
+def _is_kept_of_head(scenario: Scenario, found: Found) -> bool:
+    """A HEAD came before, which a cache may have stored."""
+    visit = min(difference.visit for difference in found.values())
+    return scenario.cache and any(each.method == "HEAD" for each in scenario.visits[: visit + 1])
+
+
+def _is_wsse_dropped(_: Scenario, found: Found) -> bool:
+    """A redirect was followed: without Authorization, or with a second X-WSSE in httplib2."""
+    theirs, ours = _first_different_requests(found)
+    kept = _count(theirs, "x-wsse") > max(_count(ours, "x-wsse"), _count(theirs, "authorization"))
+    return kept and _without(theirs, "x-wsse") == _without(ours, "x-wsse")
+
+
+def _is_cached_redirect(scenario: Scenario, found: Found) -> bool:
+    """After a cached redirect httplib2 sends secrets and conditions; asynchttp sends the body."""
+    theirs, ours = _first_different_requests(found)
+    visit = scenario.visits[min(difference.visit for difference in found.values())]
+    given = {name.lower() for name, _ in visit.headers}
+    return (
+        scenario.cache
+        and (not given.isdisjoint(NOT_REDIRECTED) or visit.body is not None)
+        and all(_count(theirs, name) >= _count(ours, name) for name in NOT_REDIRECTED)
+        and _count(theirs, "content-length") <= _count(ours, "content-length")
+        and theirs.body in (b"", ours.body)
+        and _without(theirs, *MAY_DIFFER) == _without(ours._replace(body=theirs.body), *MAY_DIFFER)
+    )
+
+
+def _first_different_requests(found: Found) -> tuple[Wire, Wire]:
+    """The first pair of different requests."""
+    if "requests" not in found:
+        return NOTHING, NOTHING
+    theirs: Any  # Any: lists of requests, as `what` says
+    ours: Any
+    theirs, ours = found["requests"].theirs, found["requests"].ours
+    pairs = zip_longest(theirs, ours, fillvalue=NOTHING)
+    return next(pair for pair in pairs if pair[0] != pair[1])
+
+
+def _count(request: Wire, name: str) -> int:
+    return [field[0] for field in request.headers].count(name)
+
+
+def _without(request: Wire, *names: str) -> Wire:
+    return request._replace(headers=[each for each in request.headers if each[0] not in names])
+
+
+def _is_text_for_bytes(_: Scenario, found: Found) -> bool:
+    content = found.get("content")
+    return len(found) == 1 and content is not None and (content.theirs, content.ours) == ("", b"")
+
+
+def _is_limit_in_cache(scenario: Scenario, found: Found) -> bool:
+    """A RedirectLimit from the cache: asynchttp's has a response, httplib2's has {}."""
+    shown = [found[what].ours for what in ("message", "reason") if what in found]
+    unchanged = "error" not in found and "message" not in found
+    is_limit = "Redirected more times than redirection_limit allows." in shown
+    return scenario.cache and "fromcache" in found and (is_limit or unchanged)
+
+
+INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
+    "several Locations": IntendedDifference(
+        "RFC 9110 allows a single Location; httplib2 goes to '/a, /b', which no server named.",
+        _one_answer(Answer(302, TWO_LOCATIONS), ONCE),
+    ),
+    "HEAD with a body": IntendedDifference(
+        "RFC 9110, 9.3.2: the body means nothing; a server may take the body for a request.",
+        Scenario((), (Visit("http://one/", "HEAD", body=b"body"),)),
+    ),
+    "empty coded content": IntendedDifference(
+        "httplib2 fails with a ValueError: 'range() arg 3 must not be zero'.",
+        _one_answer(Answer(content=b"", coding="gzip", packed=False), ONCE),
+    ),
+    "truncated coded content": IntendedDifference(
+        "A part is not the content; httplib2 returns the decoded part, or b''.",
+        _one_answer(Answer(content=PACKED[:-9], coding="gzip", packed=False), ONCE),
+        _is_truncated,
+    ),
+    "gzip of several members": IntendedDifference(
+        "RFC 1952, 2.2: all members are the content; httplib2 drops all but the first.",
+        _one_answer(Answer(content=PACKED + PACKED, coding="gzip", packed=False), ONCE),
+    ),
+    "other names of codings": IntendedDifference(
+        "RFC 9110, 8.4.1: any case, x-gzip, lists; httplib2 returns coded content.",
+        _one_answer(Answer(coding="GZIP"), ONCE),
+        _has_other_coding_name,
+    ),
+    "IncompleteRead of coded content": IntendedDifference(
+        "The partial content is decoded, as content always is; httplib2 does not decode.",
+        _one_answer(
+            Answer(coding="gzip", framing="too short"),
+            Visit("http://one/", settings=ERRORS_AS_RESPONSES),
+        ),
+        _is_part_of_coded,
+    ),
+    "body after a closed connection": IntendedDifference(
+        "The body is sent on a new connection; httplib2 fails with a BrokenPipeError.",
+        _one_answer(Answer(framing="length, gone"), ONCE, Visit("http://one/", body=b"body")),
+    ),
+    "end of TLS without close_notify": IntendedDifference(
+        "Anyone on the way can truncate the content; httplib2 takes a part for the whole.",
+        _one_answer(Answer(framing="close, ragged"), Visit("https://three/")),
+        _is_ragged_end,
+    ),
+    "malformed challenge without a password": IntendedDifference(
+        "The 401 says more than httplib2's MalformedHeader, which is raised with a password.",
+        _guarded("Basic"),
+        _is_malformed_challenge,
+    ),
+    "Digest with an unknown qop": IntendedDifference(
+        "Raises UnimplementedDigestAuthOptionError; httplib2 fails to make this error (TypeError).",
+        _guarded('Digest realm="here", nonce="NONCE", qop="auth-int"', ANN),
+    ),
+    "Digest with a list of qops": IntendedDifference(
+        "RFC 7616, 3.3: commas separate values; httplib2 sees a single value (TypeError).",
+        _guarded('Digest realm="here", nonce="NONCE", qop="auth,auth-int"', ANN),
+    ),
+    "Digest with another algorithm": IntendedDifference(
+        "RFC 7616's algorithms are known; httplib2 knows MD5 alone (TypeError).",
+        _guarded('Digest realm="here", nonce="NONCE", qop="auth", algorithm=MD5-sess', ANN),
+    ),
+    "Digest without a nonce": IntendedDifference(
+        "Raises UnimplementedDigestAuthOptionError, with the response; httplib2 a KeyError.",
+        _guarded("Digest nonce", ANN),
+    ),
+    "WSSE and a redirect": IntendedDifference(
+        "X-WSSE, a password's digest, is dropped with Authorization; httplib2 passes X-WSSE on.",
+        Scenario(
+            (Resource("http://one/", (Answer(302, TWO_LOCATIONS[:1]),), guard=Guard((WSSE,))),),
+            (ONCE,),
+            credentials=(ANN,),
+        ),
+        _is_wsse_dropped,
+    ),
+    "Authorization and a cached redirect": IntendedDifference(
+        "Authorization is dropped, as after a new redirect; httplib2 passes Authorization on.",
+        _one_answer(
+            Answer(301, TWO_LOCATIONS[:1]),
+            ONCE,
+            Visit("http://one/", headers=(("Authorization", "mine"),)),
+            cache=True,
+        ),
+        _is_cached_redirect,
+    ),
+    "condition and a cached redirect": IntendedDifference(
+        "The condition is dropped, as after a new redirect; httplib2 passes the condition on.",
+        _one_answer(
+            Answer(308, TWO_LOCATIONS[:1]),
+            ONCE,
+            Visit("http://one/", headers=(("If-None-Match", '"mine"'),)),
+            cache=True,
+        ),
+        _is_cached_redirect,
+    ),
+    "body and a cached redirect": IntendedDifference(
+        "The body is sent again, as after a new redirect; httplib2 loses the body.",
+        _one_answer(
+            Answer(308, TWO_LOCATIONS[:1]),
+            ONCE,
+            Visit("http://one/", "PROPFIND", body=b"body"),
+            cache=True,
+        ),
+        _is_cached_redirect,
+    ),
+    "failed decoding as a response": IntendedDifference(
+        "Content is always bytes; httplib2 returns ''.",
+        _one_answer(
+            Answer(content=b"other content", coding="gzip", packed=False),
+            Visit("http://one/", settings=ERRORS_AS_RESPONSES),
+        ),
+        _is_text_for_bytes,
+    ),
+    "too many cached redirects": IntendedDifference(
+        "The error has the last response; httplib2's error has an empty dict.",
+        _one_answer(
+            Answer(301, TWO_LOCATIONS[:1]),
+            Visit("http://one/", redirections=1),
+            Visit("http://one/", redirections=0),
+            cache=True,
+        ),
+        _is_limit_in_cache,
+    ),
+    "HEAD with a cache": IntendedDifference(
+        "HEAD has no content to store; httplib2 serves a GET with the empty content.",
+        _one_answer(
+            Answer(fields=(("Date", "@0"), ("Cache-Control", "max-age=60"))),
+            Visit("http://one/", "HEAD"),
+            ONCE,
+            cache=True,
+        ),
+        _is_kept_of_head,
+    ),
+}
+
+
+def find_intended_difference(scenario: Scenario, found: list[Difference]) -> str | None:
+    """The name of the entry that excuses these differences, or None."""
+    by_name = {difference.what: difference for difference in found}
+    covering = (
+        name for name, each in INTENDED_DIFFERENCES.items() if each.covers(scenario, by_name)
+    )
+    return next(covering, None)
