@@ -45,7 +45,9 @@ def run_where_names_hang(dead_names: DeadNameServer, source: str, *arguments: ob
         return program.ended().fine()
 
 
-def test_names_that_hang_stall_no_others(dead_names: DeadNameServer, server: WebServer) -> None:
+def test_hanging_lookups_do_not_delay_other_hosts(
+    dead_names: DeadNameServer, server: WebServer
+) -> None:
     source = """
 http = Http(ca_certs=ca_certs)
 hanging = [http.request(dead(number)) for number in range(20)]
@@ -61,7 +63,7 @@ say({type(promise.exception()) if not promise.cancelled() else None for promise 
     assert float(seconds) < SOON
 
 
-def test_a_lookup_obeys_the_timeout(dead_names: DeadNameServer) -> None:
+def test_hanging_lookup_obeys_timeout(dead_names: DeadNameServer) -> None:
     source = """
 with Http(timeout=0.3) as http:
     promises = [http.request(dead(number // 2)) for number in range(10)]
@@ -73,7 +75,7 @@ with Http(timeout=0.3) as http:
     assert 0.3 <= float(seconds) < SOON
 
 
-def test_a_lookup_can_be_cancelled(dead_names: DeadNameServer, server: WebServer) -> None:
+def test_cancel_during_lookup_releases_slot(dead_names: DeadNameServer, server: WebServer) -> None:
     """And lets go of its slot."""
     source = """
 with Http(max_workers=1) as http:
@@ -92,7 +94,7 @@ with Http(max_workers=1) as http:
     assert float(seconds) < SOON
 
 
-def test_a_program_does_not_wait_for_a_lookup_that_nobody_wants(
+def test_program_exits_despite_hanging_lookup(
     dead_names: DeadNameServer,
 ) -> None:
     source = """
@@ -103,7 +105,7 @@ http.request(dead()).exception()
         assert program.ended().fine() == []
 
 
-def test_a_name_that_was_looked_up_is_the_one_of_the_certificate(
+def test_certificate_is_checked_for_looked_up_name(
     dead_names: DeadNameServer, raw_tls_server: RawServers, authority: Authority
 ) -> None:
     secure = raw_tls_server([head, send(OK)], pem=authority.sign("alive.test"))
@@ -117,7 +119,7 @@ with Http(ca_certs=ca_certs) as http:
     assert b"Host: alive.test" in secure.heads[0]
 
 
-def test_the_same_name_with_another_port(
+def test_name_with_two_ports_reaches_both_servers(
     dead_names: DeadNameServer, raw_server: RawServers
 ) -> None:
     servers: list[RawServer] = [raw_server([head, send(OK)]) for _ in range(2)]
@@ -131,7 +133,7 @@ with Http() as http:
     assert [len(server.heads) for server in servers] == [1, 1]
 
 
-def test_an_unknown_name_is_what_it_is_to_httplib2() -> None:
+def test_unknown_name_fails_like_httplib2() -> None:
     said = []
     for client in (httplib2.Http, Http):
         http = client()
@@ -142,14 +144,14 @@ def test_an_unknown_name_is_what_it_is_to_httplib2() -> None:
     assert said[0] == said[1]
 
 
-def test_an_unknown_name_is_looked_up_anew() -> None:
+def test_unknown_name_fails_every_request() -> None:
     with Http() as http:
         errors = [http.request(f"http://{UNKNOWN}/").exception() for _ in range(3)]
     assert [type(error) for error in errors] == [httplib2.ServerNotFoundError] * 3
 
 
 @pytest.mark.parametrize("host", ["localhost", "LocalHost", "127.0.0.1"])
-def test_names_of_this_machine(server: WebServer, host: str) -> None:
+def test_names_of_this_machine_reach_server(server: WebServer, host: str) -> None:
     with Http() as http:
         response, _ = http.request(server.url("/status/200").replace("127.0.0.1", host))
         assert response.status == 200
@@ -204,7 +206,7 @@ def url_of(server: WebServer, path: str = "/status/200") -> str:
     return server.url(path).replace("127.0.0.1", "server.test")
 
 
-def test_replaced_getaddrinfo_is_asked_once_for_requests_at_once(
+def test_concurrent_requests_call_replaced_getaddrinfo_once(
     server: WebServer, replaced: Replace
 ) -> None:
     """On a thread that nothing else waits for."""
@@ -228,7 +230,9 @@ def test_replaced_getaddrinfo_is_asked_once_for_requests_at_once(
 
 
 @pytest.mark.parametrize("others", [["127.0.0.2"], ["::1"], ["::1", "127.0.0.2"]])
-def test_all_addresses_are_tried(server: WebServer, replaced: Replace, others: list[str]) -> None:
+def test_all_addresses_of_name_are_tried(
+    server: WebServer, replaced: Replace, others: list[str]
+) -> None:
     replaced(lambda: [*others, "127.0.0.1"])
     with Http(timeout=PATIENCE) as http:
         assert http.request(url_of(server)).response.status == 200
@@ -250,7 +254,7 @@ class OwnError(Exception):
     ],
     ids=repr,
 )
-def test_error_of_a_replaced_getaddrinfo_is_what_it_is_to_httplib2(
+def test_error_of_replaced_getaddrinfo_matches_httplib2(
     server: WebServer, replaced: Replace, error: Exception
 ) -> None:
     def answer() -> list[str]:
@@ -273,7 +277,7 @@ def _error_of(client: type[httplib2.Http], url: str) -> Exception:
     pytest.fail("nothing was raised")
 
 
-def test_a_lookup_without_an_answer_has_failed(
+def test_lookup_without_answer_fails(
     server: WebServer, replaced: Replace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replaced(lambda: ["127.0.0.1"])
@@ -285,7 +289,9 @@ def test_a_lookup_without_an_answer_has_failed(
         assert http.request(url_of(server)).response.status == 200
 
 
-def test_each_request_has_an_error_of_its_own(server: WebServer, replaced: Replace) -> None:
+def test_failed_shared_lookup_gives_each_request_own_error(
+    server: WebServer, replaced: Replace
+) -> None:
     may_answer = threading.Event()
 
     def answer() -> list[str]:
@@ -303,14 +309,16 @@ def test_each_request_has_an_error_of_its_own(server: WebServer, replaced: Repla
     assert "/status/201" not in "".join(first.__notes__)  # type: ignore[union-attr]  # as above
 
 
-def test_no_address_is_no_server(server: WebServer, replaced: Replace) -> None:
+def test_lookup_without_addresses_raises_server_not_found(
+    server: WebServer, replaced: Replace
+) -> None:
     replaced(list)
     with Http() as http:
         error = http.request(url_of(server)).exception()
     assert isinstance(error, httplib2.ServerNotFoundError)
 
 
-def test_failed_lookup_is_asked_for_again(server: WebServer, replaced: Replace) -> None:
+def test_failed_lookup_is_repeated_by_next_request(server: WebServer, replaced: Replace) -> None:
     answers = iter([[], ["127.0.0.1"]])
     resolver = replaced(lambda: next(answers))
     with Http() as http:
@@ -319,7 +327,7 @@ def test_failed_lookup_is_asked_for_again(server: WebServer, replaced: Replace) 
     assert len(resolver.asked) == 2
 
 
-def test_lookup_that_hangs_obeys_timeout_and_cancel(server: WebServer, replaced: Replace) -> None:
+def test_hanging_getaddrinfo_obeys_timeout_and_cancel(server: WebServer, replaced: Replace) -> None:
     may_answer = threading.Event()
 
     def answer() -> list[str]:

@@ -89,14 +89,16 @@ def nest(depth: int, https: list[Http], url: str, wait: Callable[[Promise], obje
 
 
 @any_way
-def test_to_any_depth(http: Http, server: WebServer, wait: Callable[[Promise], object]) -> None:
+def test_nested_callbacks_wait_at_any_depth(
+    http: Http, server: WebServer, wait: Callable[[Promise], object]
+) -> None:
     promise = nest(DEPTH, [http], server.url(), wait)
     assert promise.result(PATIENCE)[0].depth == DEPTH - 1
 
 
 @any_way
 @pytest.mark.parametrize("count", [2, 3])
-def test_across_several_https(
+def test_callbacks_nest_across_several_https(
     server: WebServer, count: int, wait: Callable[[Promise], object]
 ) -> None:
     https = [Http(max_workers=1) for _ in range(count)]
@@ -107,7 +109,7 @@ def test_across_several_https(
 
 
 @any_way
-def test_two_https_whose_callbacks_wait_for_each_other(
+def test_callbacks_of_two_https_wait_for_each_other(
     server: WebServer, wait: Callable[[Promise], object]
 ) -> None:
     """Both slots are taken, by callbacks that each wait for a request of the other's."""
@@ -130,7 +132,7 @@ def test_two_https_whose_callbacks_wait_for_each_other(
 
 
 @any_way
-def test_for_several_at_once(
+def test_callback_waits_for_several_requests(
     http: Http, server: WebServer, wait: Callable[[Promise], object]
 ) -> None:
     def call_back(_: Promise) -> None:
@@ -142,9 +144,7 @@ def test_for_several_at_once(
     assert len(server.received) == 21
 
 
-def test_functions_that_follow_and_those_for_when_it_is_done_may_do_so_too(
-    http: Http, server: WebServer
-) -> None:
+def test_then_and_done_callback_wait_for_requests(http: Http, server: WebServer) -> None:
     results: list[int] = []
 
     def ask() -> int:
@@ -163,9 +163,7 @@ def test_functions_that_follow_and_those_for_when_it_is_done_may_do_so_too(
 # For what others asked for
 
 
-def test_for_what_the_callback_that_it_waited_for_left_behind(
-    http: Http, server: WebServer
-) -> None:
+def test_callback_waits_for_requests_of_inner_callback(http: Http, server: WebServer) -> None:
     def leave(promise: Promise) -> None:
         promise.response.left = [http.request(server.url()) for _ in range(5)]
 
@@ -178,7 +176,7 @@ def test_for_what_the_callback_that_it_waited_for_left_behind(
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "a thread"])
-def test_for_what_was_made_later(http: Http, server: WebServer, way: str) -> None:
+def test_callback_waits_for_request_made_later(http: Http, server: WebServer, way: str) -> None:
     """It waits in the queue for the slot of the callback that waits for it."""
     made = threading.Event()
     later: list[Promise] = []
@@ -193,7 +191,7 @@ def test_for_what_was_made_later(http: Http, server: WebServer, way: str) -> Non
     assert promise.exception(PATIENCE) is None
 
 
-def test_many_for_the_same(server: WebServer) -> None:
+def test_many_callbacks_wait_for_same_request(server: WebServer) -> None:
     """Which waits in the queue behind them, and whose callback waits for more."""
     made = threading.Event()
     tokens: list[Promise] = []
@@ -212,7 +210,7 @@ def test_many_for_the_same(server: WebServer) -> None:
         assert [promise.exception(PATIENCE) for promise in promises] == [None] * 20
 
 
-def test_for_each_others_children(server: WebServer) -> None:
+def test_callbacks_wait_for_requests_of_each_other(server: WebServer) -> None:
     both_made = threading.Barrier(2)
     children: list[Promise] = []
 
@@ -263,7 +261,7 @@ trees = st.recursive(
     max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # the server is the same
 )
-def test_any_program_ends(server: WebServer, tree: Tree, limits: list[int]) -> None:
+def test_random_tree_of_callbacks_ends(server: WebServer, tree: Tree, limits: list[int]) -> None:
     before = len(server.received)
     https = [Http(max_workers=limit) for limit in limits]
     assert tree.grow(https, server.url()).exception(PATIENCE) is None
@@ -276,7 +274,7 @@ def test_any_program_ends(server: WebServer, tree: Tree, limits: list[int]) -> N
 
 
 @pytest.mark.parametrize("limit", [1, 2, 8])
-def test_callbacks_that_ask_for_more_and_do_not_wait(server: WebServer, limit: int) -> None:
+def test_callbacks_make_requests_without_waiting(server: WebServer, limit: int) -> None:
     """Three for each of three for each of three."""
     three = Http(max_workers=limit)
     over = threading.Semaphore(0)
@@ -292,9 +290,7 @@ def test_callbacks_that_ask_for_more_and_do_not_wait(server: WebServer, limit: i
     three.close()
 
 
-def test_an_endless_chain_keeps_nothing_alive_and_goes_no_deeper(
-    http: Http, server: WebServer
-) -> None:
+def test_long_callback_chain_frees_earlier_promises(http: Http, server: WebServer) -> None:
     """As when a callback asks for the same again and again."""
     promises: list[weakref.ref[Promise]] = []
     over = threading.Event()
@@ -318,7 +314,7 @@ def test_an_endless_chain_keeps_nothing_alive_and_goes_no_deeper(
 # Failures
 
 
-def test_the_failure_of_an_inner_one_comes_out_and_says_whose_it_was(
+def test_inner_failure_has_notes_of_both_requests(
     http: Http, server: WebServer, refused: str
 ) -> None:
     promise = http.request(server.url(), callback=lambda _: http.request(refused).result())
@@ -349,7 +345,7 @@ ELSEWHERE: dict[str, Callable[[Callable[[], object]], object]] = {
 
 
 @pytest.mark.parametrize("run_elsewhere", ELSEWHERE.values(), ids=ELSEWHERE)
-def test_made_and_waited_for_on_threads_of_the_callbacks(
+def test_threads_of_callback_make_requests_and_wait(
     run_elsewhere: Callable[[Callable[[], object]], object], http: Http, server: WebServer
 ) -> None:
     def call_back(_: Promise) -> None:
@@ -392,7 +388,7 @@ def at_most(callbacks: int) -> int:
     return 2 + 2 * callbacks
 
 
-def test_ten_thousand_callbacks_that_each_wait_for_one_more(counting: Server) -> None:
+def test_ten_thousand_waiting_callbacks_use_few_threads(counting: Server) -> None:
     with Http(max_workers=4) as http:
         promises = [nest(2, [http], counting.url, Promise.wait) for _ in range(10_000)]
         assert [promise.exception(50) for promise in promises] == [None] * 10_000
@@ -400,9 +396,7 @@ def test_ten_thousand_callbacks_that_each_wait_for_one_more(counting: Server) ->
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 5])
-def test_the_number_of_threads_is_bounded_by_workers_and_depth(
-    counting: Server, depth: int
-) -> None:
+def test_thread_count_is_bounded_by_workers_and_depth(counting: Server, depth: int) -> None:
     with Http(max_workers=3) as http:
         promises = [nest(depth, [http], counting.url, Promise.wait) for _ in range(100)]
         assert [promise.exception(PATIENCE) for promise in promises] == [None] * 100

@@ -16,9 +16,7 @@ from tests.states import CUT, STATES, OnSleep, Rig, path_of, unpacked, unseen
 
 
 @pytest.mark.parametrize("operation", TABLE, ids=str)
-def test_an_operation_does_what_it_does_on_what_httplib2_returns(
-    rig: Rig, operation: Operation
-) -> None:
+def test_operation_has_same_outcome_as_on_httplib2(rig: Rig, operation: Operation) -> None:
     expected, left = rig.observe(operation)
     for state in STATES:
         promise, outcome = state(
@@ -30,9 +28,7 @@ def test_an_operation_does_what_it_does_on_what_httplib2_returns(
 
 
 @pytest.mark.parametrize("operation", TABLE, ids=str)
-def test_every_operation_on_a_failed_request_raises_its_failure(
-    rig: Rig, operation: Operation
-) -> None:
+def test_operation_on_failed_request_raises_failure(rig: Rig, operation: Operation) -> None:
     for state in STATES:
         promise, outcomes = state(
             rig, CUT, lambda pair: [operation.run(pair, rig.plain) for _ in range(2)]
@@ -42,12 +38,12 @@ def test_every_operation_on_a_failed_request_raises_its_failure(
         assert [outcome.error for outcome in outcomes] == [failure, failure], state.__name__
 
 
-def test_the_table_calls_every_method_of_bytes() -> None:
+def test_table_calls_every_method_of_bytes() -> None:
     assert set(METHODS) == {name for name in dir(bytes) if not name.startswith("_")}
 
 
 @pytest.mark.parametrize("operation", rows(operations.NO_LOOKS), ids=str)
-def test_what_needs_no_answer_does_not_wait_for_it(rig: Rig, operation: Operation) -> None:
+def test_operation_without_look_does_not_wait(rig: Rig, operation: Operation) -> None:
     expected, _ = rig.observe(operation)
     pair = unpacked(rig.ask(path_of(BODY)))
     with OnSleep(rig.answer) as sleep:
@@ -65,9 +61,7 @@ SHOWS_BUFFER = sys.version_info >= (3, 12)
 
 
 @pytest.mark.parametrize("operation", rows(operations.READING_BUFFERS), ids=str)
-def test_c_code_that_wants_bytes_takes_the_content_from_python_3_12_on(
-    rig: Rig, operation: Operation
-) -> None:
+def test_c_code_reads_content_from_python_3_12_on(rig: Rig, operation: Operation) -> None:
     expected, _ = rig.observe(operation)
     assert expected.error is None
     for state in STATES if SHOWS_BUFFER else [unseen]:
@@ -80,16 +74,14 @@ def test_c_code_that_wants_bytes_takes_the_content_from_python_3_12_on(
 
 @pytest.mark.skipif(not SHOWS_BUFFER, reason="TypeError, as the test above shows")
 @pytest.mark.parametrize("operation", rows(operations.READING_BUFFERS), ids=str)
-def test_c_code_that_wants_the_bytes_of_a_failed_request_never_gets_any(
-    rig: Rig, operation: Operation
-) -> None:
+def test_c_code_reading_failed_content_raises(rig: Rig, operation: Operation) -> None:
     promise, outcome = unseen(rig, CUT, lambda pair: operation.run(pair, rig.plain))
     # Some of it says TypeError whatever the reason was.
     assert outcome.error is promise.exception() or type(outcome.error) is TypeError
 
 
 @pytest.mark.skipif(not SHOWS_BUFFER, reason="Python 3.11 asks the content, which cannot tell")
-def test_adding_to_a_bytearray_makes_it_longer(rig: Rig) -> None:
+def test_content_can_be_added_to_bytearray(rig: Rig) -> None:
     def grow(pair: Pair) -> bytearray:
         alias = grown = bytearray(b"x")
         grown += pair[1]
@@ -100,7 +92,7 @@ def test_adding_to_a_bytearray_makes_it_longer(rig: Rig) -> None:
         assert grown == b"x" + BODY, state.__name__
 
 
-def test_a_bytearray_can_be_extended(rig: Rig) -> None:
+def test_bytearray_can_be_extended_by_content(rig: Rig) -> None:
     def extend(pair: Pair) -> bytearray:
         longer = bytearray(b"x")
         longer.extend(pair[1])

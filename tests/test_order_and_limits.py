@@ -46,9 +46,7 @@ class Crowd:
 
 
 @limits
-def test_as_many_as_max_workers_are_under_way_and_no_more(
-    scripted: ScriptedServer, limit: int
-) -> None:
+def test_exactly_max_workers_transfers_run_at_once(scripted: ScriptedServer, limit: int) -> None:
     with scripted.http(max_workers=limit) as http:
         promises = [http.request(HOST) for _ in range(3 * limit)]
         for _ in range(2 * limit):
@@ -61,7 +59,7 @@ def test_as_many_as_max_workers_are_under_way_and_no_more(
 
 
 @limits
-def test_a_callback_has_the_slot_of_its_request(scripted: ScriptedServer, limit: int) -> None:
+def test_callback_keeps_slot_of_request(scripted: ScriptedServer, limit: int) -> None:
     running: Seen[Promise] = Seen()
     may_end = threading.Semaphore(0)
 
@@ -86,7 +84,7 @@ def test_a_callback_has_the_slot_of_its_request(scripted: ScriptedServer, limit:
 
 
 @pytest.mark.parametrize("observe", ["done-callback", "then"])
-def test_what_follows_a_request_has_a_slot_too(scripted: ScriptedServer, observe: str) -> None:
+def test_then_and_done_callback_hold_slot(scripted: ScriptedServer, observe: str) -> None:
     runs, may_end = threading.Event(), threading.Event()
 
     def visit(*_: object) -> None:
@@ -109,9 +107,7 @@ def test_what_follows_a_request_has_a_slot_too(scripted: ScriptedServer, observe
 
 
 @limits
-def test_so_many_functions_that_follow_run_at_the_same_time(
-    scripted: ScriptedServer, limit: int
-) -> None:
+def test_max_workers_limits_then_and_done_callbacks(scripted: ScriptedServer, limit: int) -> None:
     """All that may, and no others."""
     crowd = Crowd()
     all_running = threading.Barrier(limit)
@@ -131,7 +127,7 @@ def test_so_many_functions_that_follow_run_at_the_same_time(
 
 
 @limits
-def test_a_callback_that_waits_lends_its_slot(scripted: ScriptedServer, limit: int) -> None:
+def test_waiting_callback_lends_slot_to_inner_request(scripted: ScriptedServer, limit: int) -> None:
     """To its own requests, and to no others."""
 
     def call_back(_: Promise) -> None:
@@ -150,7 +146,7 @@ def test_a_callback_that_waits_lends_its_slot(scripted: ScriptedServer, limit: i
         scripted.answer_rest()
 
 
-def test_any_number_can_be_queued(scripted: ScriptedServer) -> None:
+def test_many_requests_can_be_queued_and_cancelled(scripted: ScriptedServer) -> None:
     with scripted.http(max_workers=5) as http:
         first = http.request(HOST + "/first")
         promises = [http.request(HOST + "/others") for _ in range(20_000)]
@@ -161,7 +157,7 @@ def test_any_number_can_be_queued(scripted: ScriptedServer) -> None:
         assert http.pending == 0
 
 
-def test_limit_can_be_changed_at_any_time(scripted: ScriptedServer) -> None:
+def test_max_workers_can_be_changed_at_any_time(scripted: ScriptedServer) -> None:
     with scripted.http(max_workers=1) as http:
         for _ in range(8):
             http.request(HOST)
@@ -183,7 +179,7 @@ def count_under_way(scripted: ScriptedServer) -> int:
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1.5, "4", None])
-def test_it_has_to_be_at_least_one(limit: object) -> None:
+def test_invalid_max_workers_raises_value_error(limit: object) -> None:
     with pytest.raises(ValueError, match="max_workers"):
         Http(max_workers=limit)  # type: ignore[arg-type]  # that is what is tested
     http = Http(max_workers=7)
@@ -192,7 +188,7 @@ def test_it_has_to_be_at_least_one(limit: object) -> None:
     assert http.max_workers == 7
 
 
-def test_what_fails_gives_its_slot_back(scripted: ScriptedServer) -> None:
+def test_failed_requests_release_slots(scripted: ScriptedServer) -> None:
     bad = [
         HOST + "/refused",
         "nothing",
@@ -214,7 +210,7 @@ def test_what_fails_gives_its_slot_back(scripted: ScriptedServer) -> None:
 # In which order
 
 
-def test_one_at_a_time_requests_begin_in_the_order_in_which_they_were_made(
+def test_single_slot_starts_requests_in_order_made(
     scripted: ScriptedServer,
 ) -> None:
     """Whatever they are, and whatever becomes of the others."""
@@ -241,7 +237,7 @@ def test_one_at_a_time_requests_begin_in_the_order_in_which_they_were_made(
 
 
 @limits
-def test_many_at_a_time_requests_begin_in_that_order(scripted: ScriptedServer, limit: int) -> None:
+def test_many_slots_start_requests_in_order_made(scripted: ScriptedServer, limit: int) -> None:
     paths = [f"/{number}" for number in range(3 * limit)]
     with scripted.http(max_workers=limit) as http:
         for path in paths:
@@ -254,7 +250,7 @@ def test_many_at_a_time_requests_begin_in_that_order(scripted: ScriptedServer, l
         scripted.answer_rest()
 
 
-def test_requests_of_each_thread_begin_in_the_order_of_that_thread(
+def test_requests_of_each_thread_start_in_order(
     scripted: ScriptedServer,
 ) -> None:
     scripted.answer_rest()
@@ -271,7 +267,7 @@ def test_requests_of_each_thread_begin_in_the_order_of_that_thread(
         assert [int(n) for t, n in asked if int(t) == thread] == list(range(50))
 
 
-def test_deeper_requests_begin_before_those_that_were_made_earlier(
+def test_nested_requests_start_before_earlier_requests(
     scripted: ScriptedServer,
 ) -> None:
     """As long as the callbacks that made them run; of one level, in the order of making."""
@@ -302,7 +298,7 @@ def test_deeper_requests_begin_before_those_that_were_made_earlier(
     ]
 
 
-def test_function_that_follows_comes_before_requests_that_were_made_earlier(
+def test_then_function_runs_before_earlier_requests(
     scripted: ScriptedServer,
 ) -> None:
     told: list[str] = []
@@ -362,7 +358,7 @@ class Player:
         return promise
 
 
-def test_threads_share_an_http_and_do_all_kinds_of_things(server: WebServer, refused: str) -> None:
+def test_threads_share_http_for_mixed_operations(server: WebServer, refused: str) -> None:
     """Whatever they do, it ends, each gets his own answer, and no slot is lost."""
     urls = [server.url(f"/bytes/{size}") for size in (1, 2, 3)]
     with Http(max_workers=4) as http:

@@ -23,7 +23,7 @@ def promise(rig: Rig) -> Iterator[Promise]:
     promise.wait()
 
 
-def test_it_matches_as_a_pair(promise: Promise) -> None:
+def test_promise_matches_pair_pattern(promise: Promise) -> None:
     match promise:
         case response, content:
             assert response is promise.response
@@ -56,7 +56,7 @@ def together(*both: object) -> tuple[object, ...]:
         pytest.param(lambda promise: [each for _, each in enumerate(promise)], "rc", id="loop"),
     ],
 )
-def test_its_parts_are_its_response_and_its_content(
+def test_parts_of_promise_are_response_and_content(
     promise: Promise, take: Callable[[Promise], Iterator[object]], taken: str
 ) -> None:
     names = {id(promise.response): "r", id(promise.content): "c"}
@@ -64,29 +64,29 @@ def test_its_parts_are_its_response_and_its_content(
 
 
 @pytest.mark.parametrize("index", [2, -3, 99])
-def test_it_has_no_more_than_two(promise: Promise, index: int) -> None:
+def test_promise_index_beyond_pair_raises(promise: Promise, index: int) -> None:
     with pytest.raises(IndexError):
         promise[index]
 
 
-def test_it_cannot_be_taken_for_three(promise: Promise) -> None:
+def test_promise_does_not_unpack_to_three(promise: Promise) -> None:
     with pytest.raises(ValueError, match="expected 3, got 2"):
         _, _, _ = promise  # type: ignore[misc]  # as a type checker says
 
 
-def test_it_is_as_long_as_a_pair(promise: Promise) -> None:
+def test_promise_has_length_two_and_is_true(promise: Promise) -> None:
     assert len(promise) == 2
     assert promise
 
 
-def test_asking_about_it_does_not_wait(promise: Promise) -> None:
+def test_inspecting_pending_promise_does_not_wait(promise: Promise) -> None:
     assert HERE in repr(promise)
     assert promise.request.uri.endswith(HERE)
     assert not promise.cancelled()
     assert isinstance(promise, cf.Future)
 
 
-def test_its_parts_stay_the_same(rig: Rig) -> None:
+def test_parts_of_promise_keep_identity(rig: Rig) -> None:
     promise = rig.ask(HERE)
     response, content = promise
     rig.answer()
@@ -97,7 +97,7 @@ def test_its_parts_stay_the_same(rig: Rig) -> None:
     assert promise.result()[0] is response
 
 
-def test_it_is_equal_to_itself_only(rig: Rig, promise: Promise) -> None:
+def test_promise_equals_only_itself(rig: Rig, promise: Promise) -> None:
     other = rig.http.request("not even a URL")
     assert promise == promise
     assert not promise != promise  # noqa: SIM202
@@ -110,7 +110,7 @@ def test_it_is_equal_to_itself_only(rig: Rig, promise: Promise) -> None:
     assert other.exception()
 
 
-def test_in_its_callback_it_is_found_as_itself(rig: Rig) -> None:
+def test_callback_gets_equal_promise(rig: Rig) -> None:
     found: list[object] = []
 
     def callback(given: Promise) -> None:
@@ -124,7 +124,7 @@ def test_in_its_callback_it_is_found_as_itself(rig: Rig) -> None:
     assert found == ["mine", True]
 
 
-def test_the_functions_of_concurrent_futures_take_it(rig: Rig) -> None:
+def test_concurrent_futures_functions_accept_promises(rig: Rig) -> None:
     promises = [rig.ask(HERE), rig.ask(CUT), rig.http.request("not even a URL")]
     done, not_done = cf.wait(promises, PATIENCE, cf.FIRST_COMPLETED)
     assert done == {promises[2]}
@@ -136,7 +136,7 @@ def test_the_functions_of_concurrent_futures_take_it(rig: Rig) -> None:
     assert [promise.exception() is None for promise in promises] == [True, False, False]
 
 
-def test_as_completed_gives_the_one_that_is_there(rig: Rig) -> None:
+def test_as_completed_yields_given_promises(rig: Rig) -> None:
     promises: dict[cf.Future[tuple[Response, bytes]], int]
     promises = {rig.ask(path_of(b"%d" % number)): number for number in range(3)}
     for _ in promises:
@@ -145,7 +145,7 @@ def test_as_completed_gives_the_one_that_is_there(rig: Rig) -> None:
         assert int(future.result()[1]) == promises[future]
 
 
-def test_attributes_can_be_set_on_it_from_both_sides(rig: Rig) -> None:
+def test_caller_and_callback_share_attributes_of_promise(rig: Rig) -> None:
     def callback(given: Promise) -> None:
         given.late = given.early + 1  # type: ignore[attr-defined]  # which works all the same
 

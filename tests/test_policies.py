@@ -72,7 +72,7 @@ def test_redirects_are_followed_in_one_slot(
     scripted.answer_rest()
 
 
-def test_redirect_after_a_post_is_a_get_without_a_body(
+def test_redirected_post_becomes_get_without_body(
     scripted: ScriptedServer, client: ScriptedHttp
 ) -> None:
     promise = client.request(HOST + "/form", "POST", body="form", headers={"X-Mine": "yes"})
@@ -85,7 +85,7 @@ def test_redirect_after_a_post_is_a_get_without_a_body(
     assert promise.response.status == 200
 
 
-def test_redirects_end_at_the_limit(scripted: ScriptedServer, client: ScriptedHttp) -> None:
+def test_redirect_loop_ends_at_limit(scripted: ScriptedServer, client: ScriptedHttp) -> None:
     scripted.on("GET", "/loop", reply(302, "Location: /loop"))
     promise = client.request(HOST + "/loop", redirections=3)
     assert isinstance(promise.exception(PATIENCE), httplib2.RedirectLimit)
@@ -95,7 +95,7 @@ def test_redirects_end_at_the_limit(scripted: ScriptedServer, client: ScriptedHt
 # Plans: requests that differ in the URL alone share what libcurl is told of the rest.
 
 
-def test_each_request_sends_what_was_asked_for(
+def test_requests_sharing_plans_send_own_arguments(
     scripted: ScriptedServer, client: ScriptedHttp
 ) -> None:
     scripted.answer_rest()
@@ -126,7 +126,7 @@ def _bytes(body: str | bytes) -> bytes:
 
 
 @observed
-def test_challenge_is_answered_with_the_credentials(
+def test_challenge_is_answered_with_credentials(
     scripted: ScriptedServer, client: ScriptedHttp, callback: Callback | None
 ) -> None:
     client.add_credentials("name", "password")
@@ -143,7 +143,7 @@ def test_challenge_is_answered_with_the_credentials(
     scripted.answer_rest()
 
 
-def test_challenge_without_credentials_is_the_answer(
+def test_challenge_without_credentials_returns_401(
     scripted: ScriptedServer, client: ScriptedHttp
 ) -> None:
     promise = client.request(HOST)
@@ -151,7 +151,7 @@ def test_challenge_without_credentials_is_the_answer(
     assert promise.response.status == 401
 
 
-def test_digests_of_many_requests_at_once_use_each_count_once(scripted: ScriptedServer) -> None:
+def test_concurrent_digests_use_each_nonce_count_once(scripted: ScriptedServer) -> None:
     """RFC 7616, 3.4."""
     with scripted.http() as client:
         client.add_credentials("name", "password")
@@ -167,7 +167,7 @@ def test_digests_of_many_requests_at_once_use_each_count_once(scripted: Scripted
     assert sorted(counts) == list(range(1, 22))
 
 
-def test_of_many_that_are_challenged_at_once_one_is_remembered(scripted: ScriptedServer) -> None:
+def test_concurrent_challenges_store_single_authorization(scripted: ScriptedServer) -> None:
     with scripted.http(max_workers=20) as client:
         client.add_credentials("name", "password")
         promises = [client.request(HOST) for _ in range(20)]
@@ -190,7 +190,7 @@ def cached(scripted: ScriptedServer) -> Iterator[ScriptedHttp]:
 
 
 @observed
-def test_fresh_answer_is_served_without_a_transfer(
+def test_fresh_cached_answer_needs_no_transfer(
     scripted: ScriptedServer, cached: ScriptedHttp, callback: Callback | None
 ) -> None:
     first = cached.request(HOST, callback=callback)
@@ -201,7 +201,7 @@ def test_fresh_answer_is_served_without_a_transfer(
     assert len(scripted.arrived) == 1
 
 
-def test_stale_answer_is_validated(scripted: ScriptedServer, cached: ScriptedHttp) -> None:
+def test_stale_cached_answer_is_validated(scripted: ScriptedServer, cached: ScriptedHttp) -> None:
     cached.request(HOST)
     scripted.next().answer(200, 'ETag: "a"', "X: old", content=b"content")
     unchanged = cached.request(HOST)
@@ -215,7 +215,7 @@ def test_stale_answer_is_validated(scripted: ScriptedServer, cached: ScriptedHtt
     assert (changed.content, changed.response.fromcache) == (b"changed", False)
 
 
-def test_unsafe_method_drops_what_was_stored(
+def test_unsafe_method_invalidates_cached_answer(
     scripted: ScriptedServer, cached: ScriptedHttp
 ) -> None:
     for method in ("GET", "DELETE", "GET"):
@@ -224,7 +224,7 @@ def test_unsafe_method_drops_what_was_stored(
         assert promise.response.fromcache is False
 
 
-def test_permanent_redirect_is_remembered(scripted: ScriptedServer, cached: ScriptedHttp) -> None:
+def test_permanent_redirect_is_cached(scripted: ScriptedServer, cached: ScriptedHttp) -> None:
     scripted.on("GET", "/old", reply(301, "Location: /new"))
     scripted.on("GET", "/new", reply(200, content=b"/new"))
     contents = [bytes(cached.request(HOST + "/old").content) for _ in range(2)]
@@ -237,7 +237,7 @@ def test_permanent_redirect_is_remembered(scripted: ScriptedServer, cached: Scri
 
 @observed
 @pytest.mark.parametrize("failure", [STALE, CLOSED], ids=["stale", "closed"])
-def test_request_that_nothing_answered_is_sent_once_more(
+def test_unanswered_request_is_sent_again_on_new_connection(
     scripted: ScriptedServer, client: ScriptedHttp, failure: Failure, callback: Callback | None
 ) -> None:
     promise = client.request(HOST, "POST", body="body", callback=callback)
@@ -251,9 +251,7 @@ def test_request_that_nothing_answered_is_sent_once_more(
     assert promise.content == b"answer"
 
 
-def test_request_that_nothing_answers_twice_fails(
-    scripted: ScriptedServer, client: ScriptedHttp
-) -> None:
+def test_request_unanswered_twice_fails(scripted: ScriptedServer, client: ScriptedHttp) -> None:
     promise = client.request(HOST)
     scripted.next().fail(STALE)
     scripted.next().fail(CLOSED)
@@ -261,7 +259,7 @@ def test_request_that_nothing_answers_twice_fails(
     assert len(scripted.arrived) == 2
 
 
-def test_unreachable_network_is_tried_as_often_as_httplib2_says(
+def test_unreachable_network_is_tried_httplib2_retries_times(
     scripted: ScriptedServer, client: ScriptedHttp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(httplib2, "RETRIES", 4)
@@ -288,7 +286,7 @@ each_failure = pytest.mark.parametrize(("failure", "kind"), FAILURES.values(), i
 
 @observed
 @each_failure
-def test_failure_is_the_exception_of_httplib2_and_says_whose_it_is(
+def test_failure_is_httplib2_exception_with_call_site(
     scripted: ScriptedServer,
     client: ScriptedHttp,
     failure: Failure,
@@ -307,7 +305,7 @@ def test_failure_is_the_exception_of_httplib2_and_says_whose_it_is(
     assert raised.value is error
 
 
-def test_failure_at_a_later_step_names_the_request_as_it_was_made(
+def test_failure_after_redirect_names_original_request(
     scripted: ScriptedServer, client: ScriptedHttp
 ) -> None:
     promise = client.request(HOST + "/asked")
@@ -320,9 +318,7 @@ def test_failure_at_a_later_step_names_the_request_as_it_was_made(
     assert note.startswith(f"GET {HOST}/asked")
 
 
-def test_what_came_of_a_cut_answer_is_in_the_exception(
-    scripted: ScriptedServer, client: ScriptedHttp
-) -> None:
+def test_incomplete_read_has_received_part(scripted: ScriptedServer, client: ScriptedHttp) -> None:
     promise = client.request(HOST)
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
     scripted.next().fail(CUT_SHORT, head, b"only this")
@@ -331,7 +327,9 @@ def test_what_came_of_a_cut_answer_is_in_the_exception(
     assert (error.partial, error.expected) == (b"only this", 91)
 
 
-def test_errors_may_be_responses(scripted: ScriptedServer, client: ScriptedHttp) -> None:
+def test_force_exception_to_status_code_returns_response(
+    scripted: ScriptedServer, client: ScriptedHttp
+) -> None:
     client.force_exception_to_status_code = True
     promise = client.request(HOST)
     scripted.next().fail(TIMED_OUT)

@@ -43,7 +43,7 @@ def whatever(request: pytest.FixtureRequest) -> str:
     return url
 
 
-def test_it_returns_whatever_the_server_does(whatever: str) -> None:
+def test_request_returns_for_any_server_behaviour(whatever: str) -> None:
     http = Http(max_workers=1000)
     promises = [http.request(whatever) for _ in range(50)]
     http.close(cancel_futures=True)
@@ -54,7 +54,7 @@ def test_it_returns_whatever_the_server_does(whatever: str) -> None:
 @pytest.mark.parametrize(
     "arguments", [{}, {"body": "text", "headers": {"X-Name": "value"}}], ids=str
 )
-def test_it_returns_before_the_answer_for_every_method_with_headers_and_body(
+def test_request_returns_before_answer_for_every_method(
     http: Http, server: WebServer, method: str, arguments: dict[str, Any]
 ) -> None:
     gate = server.gate()
@@ -64,7 +64,7 @@ def test_it_returns_before_the_answer_for_every_method_with_headers_and_body(
     assert {promise.response.status for promise in promises} == {200}
 
 
-def test_it_returns_when_all_workers_are_busy(server: WebServer) -> None:
+def test_request_returns_while_all_workers_are_busy(server: WebServer) -> None:
     gate = server.gate()
     with Http(max_workers=1) as http:
         promises = [http.request(gate.url(), callback=lambda _: None) for _ in range(50)]
@@ -73,7 +73,7 @@ def test_it_returns_when_all_workers_are_busy(server: WebServer) -> None:
     assert {promise.response.status for promise in promises} == {200}
 
 
-def test_it_knows_what_was_asked_for(http: Http, server: WebServer) -> None:
+def test_promise_has_request_and_call_site(http: Http, server: WebServer) -> None:
     before = time.time()
     promise = http.request(server.url(), "PUT", b"body", {"X-Name": "value"})
     request = promise.request
@@ -82,7 +82,7 @@ def test_it_knows_what_was_asked_for(http: Http, server: WebServer) -> None:
         {"X-Name": "value"},
     )
     assert before <= request.made <= time.time()
-    assert request.site.summary()[-1].name == "test_it_knows_what_was_asked_for"
+    assert request.site.summary()[-1].name == "test_promise_has_request_and_call_site"
 
 
 # Who looks, waits
@@ -103,7 +103,9 @@ any_look = pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
 
 
 @any_look
-def test_who_looks_waits(http: Http, server: WebServer, look: Callable[[Promise], object]) -> None:
+def test_every_look_waits_for_answer(
+    http: Http, server: WebServer, look: Callable[[Promise], object]
+) -> None:
     gate = server.gate()
     promise = http.request(gate.url())
     with OnSleep(gate.open) as sleep:
@@ -112,7 +114,7 @@ def test_who_looks_waits(http: Http, server: WebServer, look: Callable[[Promise]
     assert promise.done()
 
 
-def test_many_threads_may_wait_for_one(http: Http, server: WebServer) -> None:
+def test_many_threads_wait_for_same_promise(http: Http, server: WebServer) -> None:
     gate = server.gate()
     promise = http.request(gate.url("label"))
     about_to_look: Seen[None] = Seen()
@@ -129,7 +131,7 @@ def test_many_threads_may_wait_for_one(http: Http, server: WebServer) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, 0.01, -1])
-def test_waiting_ends_with_its_timeout_and_the_promise_stays_good(
+def test_timeout_of_wait_leaves_promise_usable(
     http: Http, server: WebServer, seconds: float
 ) -> None:
     gate = server.gate()
@@ -186,7 +188,7 @@ WAITS = """
 
 
 @pytest.mark.parametrize("look", WAITS.split("\n")[1:-1], ids=str.strip)
-def test_ctrl_c_ends_the_wait_and_the_promise_stays_good(server: WebServer, look: str) -> None:
+def test_ctrl_c_during_wait_leaves_promise_usable(server: WebServer, look: str) -> None:
     gate = server.gate()
     source = INTERRUPTED.format(look=look.strip())
     with Program(python(source, gate.url("label"))) as program:
@@ -215,7 +217,7 @@ MAIN_WAITS: dict[str, Callable[[str], object]] = {
 
 
 @pytest.mark.parametrize("wait", MAIN_WAITS.values(), ids=MAIN_WAITS)
-def test_a_signal_is_handled_that_does_not_end_the_system_call(
+def test_signal_missed_by_system_call_is_handled(
     server: WebServer, wait: Callable[[str], object]
 ) -> None:
     """As one that comes at the last moment before the call; this one comes to another thread."""
@@ -235,7 +237,7 @@ def test_a_signal_is_handled_that_does_not_end_the_system_call(
         signal.signal(signal.SIGUSR1, before)
 
 
-def test_who_waits_for_one_is_told_while_others_may_settle() -> None:
+def test_waiter_is_notified_without_shared_lock() -> None:
     """What it is told under a lock of its own: a signal handler may come under that, and ask."""
     first, second = LeanFuture[int](), LeanFuture[int]()
 
@@ -258,7 +260,7 @@ def value_of(response: Response, content: Content) -> tuple[int, str]:
     return response.status, str(content)
 
 
-def test_then_is_the_future_of_the_functions_value(http: Http, server: WebServer) -> None:
+def test_then_returns_future_of_function_value(http: Http, server: WebServer) -> None:
     promise = http.request(server.url("/text/utf-8?text=caf%C3%A9"))
     pending = promise.then(value_of)
     assert pending.result(PATIENCE) == (200, "café")
@@ -266,14 +268,14 @@ def test_then_is_the_future_of_the_functions_value(http: Http, server: WebServer
     assert settled.result(PATIENCE) == (200, "café")
 
 
-def test_then_calls_on_a_worker(http: Http, server: WebServer) -> None:
+def test_then_runs_function_on_worker(http: Http, server: WebServer) -> None:
     name = http.request(server.url()).then(
         lambda response, content: threading.current_thread().name
     )
     assert name.result(PATIENCE) == "asynchttp worker"
 
 
-def test_then_sees_what_the_callback_did(http: Http, server: WebServer) -> None:
+def test_then_runs_after_callback(http: Http, server: WebServer) -> None:
     def decode(promise: Promise) -> None:
         promise.response.decoded = str(promise.content)
 
@@ -282,7 +284,7 @@ def test_then_sees_what_the_callback_did(http: Http, server: WebServer) -> None:
     assert seen.result(PATIENCE) == ""
 
 
-def test_then_of_a_failure_is_that_failure(http: Http, refused: str) -> None:
+def test_then_of_failed_request_raises_failure(http: Http, refused: str) -> None:
     promise = http.request(refused)
     called: list[object] = []
     following = promise.then(lambda response, content: called.append(response))
@@ -292,7 +294,7 @@ def test_then_of_a_failure_is_that_failure(http: Http, refused: str) -> None:
     assert called == []
 
 
-def test_then_of_what_is_cancelled_is_cancelled(http: Http, server: WebServer) -> None:
+def test_then_of_cancelled_request_is_cancelled(http: Http, server: WebServer) -> None:
     promise = http.request(server.gate().url())
     called: list[object] = []
     following = promise.then(lambda response, content: called.append(response))
@@ -304,7 +306,7 @@ def test_then_of_what_is_cancelled_is_cancelled(http: Http, server: WebServer) -
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3), KeyboardInterrupt()], ids=repr)
-def test_then_raises_what_the_function_raises_and_says_where_it_came_from(
+def test_then_raises_error_of_function_with_note(
     http: Http, server: WebServer, error: BaseException
 ) -> None:
     def fail(_response: Response, _content: Content) -> None:
@@ -320,7 +322,7 @@ def test_then_raises_what_the_function_raises_and_says_where_it_came_from(
     assert promise.exception() is None
 
 
-def test_then_may_be_cancelled_alone(http: Http, server: WebServer) -> None:
+def test_cancel_of_then_leaves_promise_running(http: Http, server: WebServer) -> None:
     gate = server.gate()
     promise = http.request(gate.url())
     called: list[object] = []
@@ -333,7 +335,7 @@ def test_then_may_be_cancelled_alone(http: Http, server: WebServer) -> None:
     assert called == []
 
 
-def test_then_cannot_be_cancelled_once_the_function_runs(http: Http, server: WebServer) -> None:
+def test_then_cannot_be_cancelled_while_function_runs(http: Http, server: WebServer) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def wait(_response: Response, _content: Content) -> bool:
@@ -348,13 +350,13 @@ def test_then_cannot_be_cancelled_once_the_function_runs(http: Http, server: Web
     assert following.result(PATIENCE) is True
 
 
-def test_then_may_be_called_many_times(http: Http, server: WebServer) -> None:
+def test_then_can_be_called_many_times(http: Http, server: WebServer) -> None:
     promise = http.request(server.url())
     following = [promise.then(lambda response, content, n=n: n) for n in range(50)]  # type: ignore[misc]
     assert [each.result(PATIENCE) for each in following] == list(range(50))
 
 
-def test_then_takes_a_slot_and_goes_before_what_has_not_begun(server: WebServer) -> None:
+def test_then_runs_in_slot_before_queued_requests(server: WebServer) -> None:
     gate, go_on = server.gate(), threading.Event()
     with Http(max_workers=1) as http:
         promises = [http.request(gate.url(label)) for label in "abc"]

@@ -25,16 +25,16 @@ from tests.conftest import RawServers
 from tests.oracle import Wire, record, requests_of
 from tests.servers.certificates import Authority, elsewhere, local, server_context
 from tests.servers.proxies import (
-    AGREE4,
-    AGREE5,
+    ACCEPT_SOCKS4,
+    ACCEPT_SOCKS5,
     ESTABLISHED,
     FORBIDDEN,
     RealProxy,
-    methods,
-    reply,
-    reply4,
+    check_login,
+    choose_method,
+    connect_socks4,
+    connect_socks5,
     tunnel,
-    verdict,
 )
 from tests.servers.raw import OK, Peer, RawServer, Step, reset, send, until_closed
 from tests.servers.seen import PATIENCE
@@ -161,7 +161,7 @@ def _real_proxies() -> Iterator[dict[tuple[str, str], RealProxy]]:
 def _through(proxies: dict[tuple[str, str], RealProxy], which: tuple[str, str]) -> Through:
     kind, login = which
     user, _, password = login.partition(":")
-    proxies[which].passed()  # by the tests before
+    proxies[which].take_targets()  # by the tests before
     words = {"proxy_user": user, "proxy_pass": password} if login else {}
     return Through(proxies[which], kind, words)
 
@@ -203,7 +203,7 @@ def at_ip(uri: str) -> str:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_request_goes_through_a_real_proxy(
+def test_request_goes_through_real_proxy(
     client: Client,
     through: Through,
     scheme: str,
@@ -216,29 +216,29 @@ def test_a_request_goes_through_a_real_proxy(
         status, content = post(http, at_ip(target.url("/echo")))
     assert status == 200
     assert b"hello" in content
-    assert through.proxy.passed() == [f"{through.word} 127.0.0.1:{target.port}"]
+    assert through.proxy.take_targets() == [f"{through.word} 127.0.0.1:{target.port}"]
     assert len(target.received) == 1
 
 
-def test_a_real_proxy_of_the_environment(
+def test_proxy_of_environment_is_used(
     client: Client, through: Through, server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", through.url())
     with closing(client()) as http:
         assert post(http, server.url())[0] == 200
-    assert through.proxy.passed() == [f"{through.word} 127.0.0.1:{server.port}"]
+    assert through.proxy.take_targets() == [f"{through.word} 127.0.0.1:{server.port}"]
 
 
-def test_socks_is_socks5(
+def test_scheme_socks_means_socks5(
     client: Client, guarded_socks: Through, server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", guarded_socks.url("socks"))
     with closing(client()) as http:
         assert post(http, server.url())[0] == 200
-    assert guarded_socks.proxy.passed() == [f"socks5 127.0.0.1:{server.port}"]
+    assert guarded_socks.proxy.take_targets() == [f"socks5 127.0.0.1:{server.port}"]
 
 
-def test_the_certificate_is_still_the_targets(
+def test_certificate_is_checked_for_target_behind_proxy(
     raw_tls_server: RawServers, through: Through, authority: Authority
 ) -> None:
     target = raw_tls_server([record, send(OK)], pem=elsewhere(authority))
@@ -254,33 +254,35 @@ def test_the_certificate_is_still_the_targets(
 @pytest.mark.parametrize(
     "login", [{"proxy_user": "me", "proxy_pass": "wrong"}, {"proxy_user": "me"}, {}], ids=str
 )
-def test_a_wrong_password(guarded: Through, login: dict[str, str], scheme: str) -> None:
+def test_wrong_proxy_password_fails_like_httplib2(
+    guarded: Through, login: dict[str, str], scheme: str
+) -> None:
     info = proxy_at(guarded.proxy.port, KINDS[guarded.kind], **login)
     error = fails_alike(f"{scheme}://{UNKNOWN}/", proxy_info=info)
     assert issubclass(error.kind, socks.ProxyError)
-    assert guarded.proxy.passed() == []
+    assert guarded.proxy.take_targets() == []
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_target_that_refuses_the_proxy(plain: Through, scheme: str) -> None:
+def test_target_refusing_proxy_fails_like_httplib2(plain: Through, scheme: str) -> None:
     with refused_port() as port:
         error = fails_alike(f"{scheme}://127.0.0.1:{port}/", proxy_info=plain.info)
     assert issubclass(error.kind, socks.ProxyError)
-    assert plain.proxy.passed() == [f"CONNECT 127.0.0.1:{port}"] * 2
+    assert plain.proxy.take_targets() == [f"CONNECT 127.0.0.1:{port}"] * 2
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_target_that_the_proxy_refuses(plain: Through, scheme: str) -> None:
+def test_target_forbidden_by_proxy_fails_like_httplib2(plain: Through, scheme: str) -> None:
     error = fails_alike(f"{scheme}://{FORBIDDEN}/", proxy_info=plain.info)
     assert issubclass(error.kind, socks.ProxyError)
-    assert plain.proxy.passed() == []
+    assert plain.proxy.take_targets() == []
 
 
-def test_many_at_once(through: Through, server: WebServer) -> None:
+def test_concurrent_requests_go_through_proxy(through: Through, server: WebServer) -> None:
     with Http(proxy_info=through.info) as http:
         promises = [http.request(server.url(f"/bytes/{size}")) for size in range(50)]
         assert [len(promise.content) for promise in promises] == list(range(50))
-    assert set(through.proxy.passed()) == {f"{through.word} 127.0.0.1:{server.port}"}
+    assert set(through.proxy.take_targets()) == {f"{through.word} 127.0.0.1:{server.port}"}
 
 
 # Which requests go through one: those of the environment
@@ -352,7 +354,7 @@ def unserved() -> Iterator[int]:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("values", ENVIRONMENTS, ids=range(len(ENVIRONMENTS)))
-def test_the_environment(
+def test_environment_variables_route_like_httplib2(
     raw_server: RawServers,
     monkeypatch: pytest.MonkeyPatch,
     unserved: int,
@@ -375,7 +377,7 @@ NO_PROXY = [each.strip(" \n") for each in EXCEPTIONS.split("|")]
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("host", ["localhost", "LocalHost", "127.0.0.1"])
 @pytest.mark.parametrize("exceptions", [*NO_PROXY, " *", " localhost"])
-def test_hosts_that_the_environment_excepts(
+def test_no_proxy_hosts_match_httplib2(
     raw_server: RawServers,
     monkeypatch: pytest.MonkeyPatch,
     unserved: int,
@@ -394,7 +396,7 @@ def test_hosts_that_the_environment_excepts(
     [{"NO_PROXY": "*"}, {"no_proxy": "", "NO_PROXY": "*"}, {"no_proxy": "*", "NO_PROXY": ""}],
     ids=str,
 )
-def test_either_case(
+def test_case_of_no_proxy_matches_httplib2(
     raw_server: RawServers,
     monkeypatch: pytest.MonkeyPatch,
     unserved: int,
@@ -405,18 +407,18 @@ def test_either_case(
     assert route_by_environment(Http, uri, values, raw_server, monkeypatch) == theirs
 
 
-def test_the_environment_is_read_when_a_request_is_made(
+def test_environment_is_read_at_each_request(
     client: Client, through: Through, server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with closing(client()) as http:
         monkeypatch.setenv("http_proxy", through.url())
         post(http, server.url())
-    assert len(through.proxy.passed()) == 1
+    assert len(through.proxy.take_targets()) == 1
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("none", [None, False, lambda _: None])
-def test_no_proxy_in_spite_of_the_environment(
+def test_proxy_info_none_overrides_environment(
     raw_server: RawServers,
     monkeypatch: pytest.MonkeyPatch,
     unserved: int,
@@ -433,14 +435,14 @@ def test_no_proxy_in_spite_of_the_environment(
         assert heads == [[], []]
 
 
-def test_a_proxy_in_spite_of_the_environment(
+def test_given_proxy_overrides_no_proxy_of_environment(
     client: Client, through: Through, server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the environment excepts is excepted from its own proxies only."""
     set_all(monkeypatch, {"no_proxy": "*", "NO_PROXY": "*", "http_proxy": "http://127.0.0.1:1"})
     with closing(client(proxy_info=through.info)) as http:
         post(http, server.url())
-    assert len(through.proxy.passed()) == 1
+    assert len(through.proxy.take_targets()) == 1
 
 
 # Which requests go through one: objects and functions
@@ -452,7 +454,7 @@ def test_a_proxy_in_spite_of_the_environment(
     [(), ["localhost"], (".localhost",), ("host",), ("other.test", "localhost"), httplib2.AllHosts],
     ids=str,
 )
-def test_hosts_that_an_object_excepts(
+def test_bypass_hosts_match_httplib2(
     raw_server: RawServers,
     unserved: int,
     excepted: Any,
@@ -469,7 +471,7 @@ def test_hosts_that_an_object_excepts(
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("where", [(None, 8080), ("127.0.0.1", None), (None, None), ("", 8080)])
-def test_an_object_that_says_too_little(
+def test_incomplete_proxy_info_fails_like_httplib2(
     unserved: int,
     where: tuple[Any, Any],
     scheme: str,  # Any: wrong
@@ -478,7 +480,7 @@ def test_an_object_that_says_too_little(
 
 
 @pytest.mark.parametrize("kind", [0, 4, 9, "http"])
-def test_a_kind_of_proxy_that_there_is_not(
+def test_unknown_proxy_type_fails_like_httplib2(
     raw_server: RawServers,
     kind: Any,  # Any: none that there is
 ) -> None:
@@ -487,14 +489,14 @@ def test_a_kind_of_proxy_that_there_is_not(
     assert list(proxy.heads) == []
 
 
-def test_no_kind_of_proxy_is_none(client: Client, server: WebServer) -> None:
+def test_proxy_type_none_means_no_proxy(client: Client, server: WebServer) -> None:
     info = httplib2.ProxyInfo(None, "127.0.0.1", 1)
     with closing(client(proxy_info=info)) as http:
         assert post(http, server.url())[0] == 200
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_function_is_asked_with_the_scheme(
+def test_proxy_function_is_called_with_scheme(
     client: Client, raw_server: RawServers, scheme: str
 ) -> None:
     schemes: list[str] = []
@@ -527,11 +529,11 @@ def give_a_number(_: str) -> object:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("wrong", [refuse, want_nothing, give_text, give_a_number, "nonsense", 7])
-def test_a_function_that_fails(wrong: object, scheme: str) -> None:
+def test_failing_proxy_function_fails_like_httplib2(wrong: object, scheme: str) -> None:
     fails_alike(f"{scheme}://{UNKNOWN}/", proxy_info=wrong)
 
 
-def test_a_function_holds_up_nobody_else(through: Through, server: WebServer) -> None:
+def test_slow_proxy_function_delays_no_other_request(through: Through, server: WebServer) -> None:
     """It runs on a worker: while it takes its time, the caller and other requests go on."""
     begun, end = threading.Event(), threading.Event()
 
@@ -546,13 +548,13 @@ def test_a_function_holds_up_nobody_else(through: Through, server: WebServer) ->
         http.proxy_info = None
         assert len(http.request(server.url("/bytes/6")).content) == 6
         assert not slow.done()
-        assert through.proxy.passed() == []
+        assert through.proxy.take_targets() == []
         end.set()
         assert len(slow.content) == 5
-    assert len(through.proxy.passed()) == 1
+    assert len(through.proxy.take_targets()) == 1
 
 
-def test_a_function_may_make_requests(through: Through, server: WebServer) -> None:
+def test_proxy_function_may_make_requests(through: Through, server: WebServer) -> None:
     """As one would that fetches the rules from a server."""
     with Http(proxy_info=None) as other:
 
@@ -562,13 +564,13 @@ def test_a_function_may_make_requests(through: Through, server: WebServer) -> No
 
         with Http(proxy_info=choose, max_workers=1) as http:
             assert len(http.request(server.url("/bytes/5")).content) == 5
-    assert len(through.proxy.passed()) == 1
+    assert len(through.proxy.take_targets()) == 1
 
 
 MOVED = b"HTTP/1.1 302 Found\r\nLocation: https://%s/next\r\nContent-Length: 0\r\n\r\n"
 
 
-def test_a_redirect_goes_through_the_proxy_of_its_scheme(
+def test_redirect_uses_proxy_of_new_scheme(
     raw_server: RawServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moved = [record, ESTABLISHED, record, send(MOVED % UNKNOWN.encode())]
@@ -584,22 +586,22 @@ def test_a_redirect_goes_through_the_proxy_of_its_scheme(
 # Changed between requests
 
 
-def test_the_next_request_takes_the_new_one(through: Through, server: WebServer) -> None:
+def test_new_proxy_info_applies_to_next_request(through: Through, server: WebServer) -> None:
     with Http(proxy_info=None) as http:
         post(http, server.url())
         http.proxy_info = through.info
         post(http, server.url())
-        assert len(through.proxy.passed()) == 1
+        assert len(through.proxy.take_targets()) == 1
         http.proxy_info = proxy_at(1)
         error = http.request(server.url()).exception()
         assert isinstance(error, socks.ProxyConnectionError)
         http.proxy_info = None
         post(http, server.url())
     assert len(server.received) == 3
-    assert through.proxy.passed() == []
+    assert through.proxy.take_targets() == []
 
 
-def test_an_object_that_is_changed(through: Through, server: WebServer) -> None:
+def test_proxy_info_changed_in_place_applies(through: Through, server: WebServer) -> None:
     """In place, where comparing it with what it was would not tell."""
     info = through.info
     with Http(proxy_info=info) as http:
@@ -609,7 +611,7 @@ def test_an_object_that_is_changed(through: Through, server: WebServer) -> None:
     assert isinstance(error, socks.ProxyConnectionError)
 
 
-def test_a_tunnel_is_not_used_by_who_may_not(guarded: Through, server: WebServer) -> None:
+def test_tunnel_is_not_reused_with_other_credentials(guarded: Through, server: WebServer) -> None:
     with Http(proxy_info=guarded.info) as http:
         assert post(http, server.url())[0] == 200
         for login in ({"proxy_user": "me", "proxy_pass": "wrong"}, {}):
@@ -673,7 +675,7 @@ def private(http: httplib2.Http, uri: str) -> object:
 
 
 @pytest.mark.parametrize("host", [UNKNOWN, UNKNOWN.upper(), f"{UNKNOWN}:81", "127.0.0.1:80"])
-def test_a_tunnel_for_http_too(raw_server: RawServers, host: str) -> None:
+def test_http_request_uses_tunnel_like_httplib2(raw_server: RawServers, host: str) -> None:
     theirs, ours = wires(raw_server, f"http://{host}/path?query", ask=private)
     assert ours[0].line == theirs[0].line
     assert ours[1:] == theirs[1:]
@@ -681,7 +683,7 @@ def test_a_tunnel_for_http_too(raw_server: RawServers, host: str) -> None:
     assert ours[0].body == b""
 
 
-def test_a_name_in_other_letters(raw_server: RawServers) -> None:
+def test_connect_line_of_idn_host_matches_httplib2(raw_server: RawServers) -> None:
     theirs, ours = wires(raw_server, "http://b\u00fccher.invalid/")
     assert ours[0].line == theirs[0].line
 
@@ -703,14 +705,16 @@ def test_a_name_in_other_letters(raw_server: RawServers) -> None:
     ],
     ids=lambda login: str(login)[:60],
 )
-def test_the_password_is_given_at_once(raw_server: RawServers, login: dict[str, Any]) -> None:
+def test_proxy_password_is_sent_with_first_connect(
+    raw_server: RawServers, login: dict[str, Any]
+) -> None:
     theirs, ours = wires(raw_server, f"http://{UNKNOWN}/", **login)
     assert credentials(ours[0]) == credentials(theirs[0])
     assert ours[1:] == theirs[1:]
 
 
 @pytest.mark.parametrize("login", ["me:secret@", "m%40e:se%3Acret@", "me@", "me:@", ":secret@"])
-def test_the_password_of_an_address(raw_server: RawServers, login: str) -> None:
+def test_password_of_proxy_url_is_not_decoded(raw_server: RawServers, login: str) -> None:
     """It is taken as it is: httplib2 does not decode it."""
     said = []
     for client in (httplib2.Http, Http):
@@ -722,7 +726,7 @@ def test_the_password_of_an_address(raw_server: RawServers, login: str) -> None:
     assert said[1] == said[0]
 
 
-def test_headers_for_the_proxy(raw_server: RawServers) -> None:
+def test_proxy_headers_are_not_sent(raw_server: RawServers) -> None:
     """httplib2 takes them, and does not send them."""
     headers = {"X-Proxy": "1", "Proxy-Authorization": "Basic x"}
     theirs, ours = wires(raw_server, f"http://{UNKNOWN}/", proxy_headers=headers)
@@ -734,16 +738,14 @@ def test_headers_for_the_proxy(raw_server: RawServers) -> None:
 @pytest.mark.parametrize(
     ("host", "rdns"), [("localhost:81", True), ("127.0.0.1:81", True), ("127.0.0.1:81", False)]
 )
-def test_who_looks_up_the_name_for_an_http_proxy(
-    raw_server: RawServers, host: str, rdns: bool
-) -> None:
+def test_http_proxy_resolves_target_name(raw_server: RawServers, host: str, rdns: bool) -> None:
     """The proxy; with `proxy_rdns=False` httplib2 would do it, here the proxy still does."""
     theirs, ours = wires(raw_server, f"http://{host}/", proxy_rdns=rdns)
     assert ours[0].line == theirs[0].line
     assert ours[1:] == theirs[1:]
 
 
-def test_a_tunnel_is_used_again(client: Client, raw_server: RawServers) -> None:
+def test_tunnel_is_reused_by_next_request(client: Client, raw_server: RawServers) -> None:
     proxy = raw_server([*ANYTHING, record, send(OK), until_closed])
     with closing(client(proxy_info=proxy_at(proxy.port))) as http:
         ask_plainly(http, f"http://{UNKNOWN}/1")
@@ -772,7 +774,7 @@ def test_a_tunnel_is_used_again(client: Client, raw_server: RawServers) -> None:
         b"HTTP/1.1 502 Bad\r\nContent-Length: 2\r\n\r\nno",
     ],
 )
-def test_the_response_is_the_targets(
+def test_response_has_nothing_of_proxy_answer(
     raw_server: RawServers, established: bytes, answer: bytes
 ) -> None:
     """None of the proxy's words, and none of its meanings, are in it."""
@@ -815,10 +817,10 @@ def said_to(
         ("localhost:81", True),
     ],
 )
-def test_who_looks_up_the_name_for_a_socks_proxy(
+def test_target_sent_to_socks_proxy_matches_httplib2(
     raw_server: RawServers, kind: str, host: str, rdns: bool
 ) -> None:
-    script = AGREE5 if kind == "socks5" else AGREE4
+    script = ACCEPT_SOCKS5 if kind == "socks5" else ACCEPT_SOCKS4
     theirs, ours = said_to(raw_server, script, f"http://{host}/", KINDS[kind], proxy_rdns=rdns)
     assert ours == theirs
 
@@ -827,11 +829,11 @@ LOOPBACK = {b"\1\x7f\0\0\1\0Q", b"\4" + bytes(15) + b"\1\0Q"}
 """Port 81 of this machine, as SOCKS5 has it."""
 
 
-def test_a_name_that_is_looked_up_here_for_socks5(client: Client, raw_server: RawServers) -> None:
+def test_socks5_without_rdns_sends_address(client: Client, raw_server: RawServers) -> None:
     proxy = served(
         client,
         raw_server,
-        [*AGREE5, record, send(OK)],
+        [*ACCEPT_SOCKS5, record, send(OK)],
         "http://localhost:81/",
         SOCKS5,
         proxy_rdns=False,
@@ -839,11 +841,11 @@ def test_a_name_that_is_looked_up_here_for_socks5(client: Client, raw_server: Ra
     assert proxy.bodies[1] in LOOPBACK
 
 
-def test_a_name_that_is_looked_up_here_for_socks4(client: Client, raw_server: RawServers) -> None:
+def test_socks4_without_rdns_sends_address(client: Client, raw_server: RawServers) -> None:
     proxy = served(
         client,
         raw_server,
-        [*AGREE4, record, send(OK)],
+        [*ACCEPT_SOCKS4, record, send(OK)],
         "http://localhost:81/",
         SOCKS4,
         proxy_rdns=False,
@@ -851,7 +853,7 @@ def test_a_name_that_is_looked_up_here_for_socks4(client: Client, raw_server: Ra
     assert proxy.bodies[0] == b"\0Q\x7f\0\0\1\0"
 
 
-LOGIN5: list[Step] = [methods(2), verdict(0), reply(0)]
+LOGIN5: list[Step] = [choose_method(2), check_login(0), connect_socks5(0)]
 
 
 @pytest.mark.parametrize(
@@ -864,28 +866,28 @@ LOGIN5: list[Step] = [methods(2), verdict(0), reply(0)]
     ],
     ids=str,
 )
-def test_the_password_for_socks5(raw_server: RawServers, login: dict[str, Any]) -> None:
+def test_socks5_login_matches_httplib2(raw_server: RawServers, login: dict[str, Any]) -> None:
     theirs, ours = said_to(raw_server, LOGIN5, f"http://{UNKNOWN}/", SOCKS5, **login)
     assert ours == theirs
 
 
-def test_a_password_that_socks5_does_not_want(raw_server: RawServers) -> None:
+def test_unwanted_login_is_not_sent_to_socks5(raw_server: RawServers) -> None:
     login = {"proxy_user": "me", "proxy_pass": "secret"}
-    theirs, ours = said_to(raw_server, AGREE5, f"http://{UNKNOWN}/", SOCKS5, **login)
+    theirs, ours = said_to(raw_server, ACCEPT_SOCKS5, f"http://{UNKNOWN}/", SOCKS5, **login)
     assert ours == theirs
 
 
 @pytest.mark.parametrize("login", [{"proxy_user": "me"}, {"proxy_user": "me", "proxy_pass": "x"}])
-def test_the_user_for_socks4(raw_server: RawServers, login: dict[str, Any]) -> None:
-    theirs, ours = said_to(raw_server, AGREE4, f"http://{UNKNOWN}/", SOCKS4, **login)
+def test_socks4_user_matches_httplib2(raw_server: RawServers, login: dict[str, Any]) -> None:
+    theirs, ours = said_to(raw_server, ACCEPT_SOCKS4, f"http://{UNKNOWN}/", SOCKS4, **login)
     assert ours == theirs
 
 
-AGREE: dict[str, list[Step]] = {"http": tunnel, "socks5": AGREE5, "socks4": AGREE4}
+AGREE: dict[str, list[Step]] = {"http": tunnel, "socks5": ACCEPT_SOCKS5, "socks4": ACCEPT_SOCKS4}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_tls_inside(
+def test_tls_through_proxy_checks_target_name(
     client: Client, raw_server: RawServers, kind: str, authority: Authority
 ) -> None:
     """The name in the certificate is the target's, and so is the one that TLS asks for."""
@@ -904,7 +906,7 @@ def test_tls_inside(
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_proxy_that_is_not_there(kind: str, scheme: str) -> None:
+def test_refused_proxy_raises_proxy_connection_error(kind: str, scheme: str) -> None:
     with refused_port() as port:
         error = fails_alike(f"{scheme}://{UNKNOWN}/", proxy_info=proxy_at(port, KINDS[kind]))
     assert error.kind is socks.ProxyConnectionError
@@ -912,7 +914,7 @@ def test_a_proxy_that_is_not_there(kind: str, scheme: str) -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_proxy_whose_name_does_not_exist(kind: str, scheme: str) -> None:
+def test_unknown_proxy_name_raises_server_not_found(kind: str, scheme: str) -> None:
     info = httplib2.ProxyInfo(KINDS[kind], NOWHERE, 8080)
     error = fails_alike(f"{scheme}://127.0.0.1/", proxy_info=info)
     assert error.kind is httplib2.ServerNotFoundError
@@ -920,7 +922,7 @@ def test_a_proxy_whose_name_does_not_exist(kind: str, scheme: str) -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_proxy_to_which_no_connection_is_ever_made(kind: str, scheme: str) -> None:
+def test_unreachable_proxy_times_out_like_httplib2(kind: str, scheme: str) -> None:
     with black_hole_port() as port:
         info = proxy_at(port, KINDS[kind])
         error = fails_alike(f"{scheme}://{UNKNOWN}/", proxy_info=info, timeout=QUICK)
@@ -940,14 +942,16 @@ STATUSES = b"""
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("line", [each.strip() for each in STATUSES.split(b"|")])
-def test_every_status_that_is_a_no(raw_server: RawServers, line: bytes, scheme: str) -> None:
+def test_refusing_proxy_status_raises_proxy_error(
+    raw_server: RawServers, line: bytes, scheme: str
+) -> None:
     proxy = raw_server(status(line))
     error = fails_alike(f"{scheme}://{UNKNOWN}/", proxy_info=proxy_at(proxy.port))
     assert issubclass(error.kind, socks.ProxyError)
 
 
 @pytest.mark.parametrize("line", [b"201 Created", b"204 No Content"])
-def test_every_status_that_is_a_yes(raw_server: RawServers, line: bytes) -> None:
+def test_any_2xx_proxy_status_opens_tunnel(raw_server: RawServers, line: bytes) -> None:
     """A difference: for PySocks it is 200 alone, but RFC 9110 (9.3.6) has all from 200 to 299."""
     proxy = raw_server([record, send(b"HTTP/1.1 " + line + b"\r\n\r\n"), record, send(OK)])
     with Http(timeout=PATIENCE, proxy_info=proxy_at(proxy.port)) as http:
@@ -966,7 +970,9 @@ DIGEST = b'Digest realm="x", nonce="y", qop="auth"'
 
 @pytest.mark.parametrize("scheme", [b'Basic realm="x"', DIGEST, b"Negotiate", b"NTLM"])
 @pytest.mark.parametrize("login", [{}, LOGIN], ids=str)
-def test_a_challenge(raw_server: RawServers, scheme: bytes, login: dict[str, Any]) -> None:
+def test_proxy_challenge_fails_like_httplib2(
+    raw_server: RawServers, scheme: bytes, login: dict[str, Any]
+) -> None:
     proxies = []
     for client in (httplib2.Http, Http):
         proxies.append(raw_server([*challenge(scheme), *challenge(scheme)]))
@@ -998,31 +1004,32 @@ WRONG: dict[str, tuple[str, dict[str, str], list[Step]]] = {
     "socks5-closes": ("socks5", {}, [closes_at_once]),
     "socks5-speaks http": ("socks5", {}, [closes_at_once, send(b"HTTP/1.1 400 Bad\r\n\r\n")]),
     "socks5-speaks socks4": ("socks5", {}, [closes_at_once, send(b"\0\x5b" + bytes(6))]),
-    "socks5-no method": ("socks5", {}, [methods(0xFF)]),
-    "socks5-no method for a login": ("socks5", LOGIN, [methods(0xFF)]),
-    "socks5-unknown method": ("socks5", {}, [methods(9), until_closed]),
-    "socks5-wants a login": ("socks5", {}, [methods(2), verdict(1)]),
-    "socks5-wants a password": ("socks5", {"proxy_user": "me"}, [methods(2), verdict(1)]),
-    "socks5-wrong login": ("socks5", LOGIN, [methods(2), verdict(1)]),
-    "socks5-closes at the login": ("socks5", LOGIN, [methods(2), closes_at_once]),
-    "socks5-closes at the target": ("socks5", {}, [methods(0), closes_at_once]),
+    "socks5-no method": ("socks5", {}, [choose_method(0xFF)]),
+    "socks5-no method for a login": ("socks5", LOGIN, [choose_method(0xFF)]),
+    "socks5-unknown method": ("socks5", {}, [choose_method(9), until_closed]),
+    "socks5-wants a login": ("socks5", {}, [choose_method(2), check_login(1)]),
+    "socks5-wants a password": ("socks5", {"proxy_user": "me"}, [choose_method(2), check_login(1)]),
+    "socks5-wrong login": ("socks5", LOGIN, [choose_method(2), check_login(1)]),
+    "socks5-closes at the login": ("socks5", LOGIN, [choose_method(2), closes_at_once]),
+    "socks5-closes at the target": ("socks5", {}, [choose_method(0), closes_at_once]),
     **{
-        f"socks5-{code}": ("socks5", {}, [methods(0), reply(code)]) for code in (*range(1, 10), 255)
+        f"socks5-{code}": ("socks5", {}, [choose_method(0), connect_socks5(code)])
+        for code in (*range(1, 10), 255)
     },
     "socks4-closes": ("socks4", {}, [closes_at_once]),
     "socks4-speaks socks5": ("socks4", {}, [closes_at_once, send(b"\5\xff" + bytes(6))]),
     "socks4-half an answer": ("socks4", {}, [closes_at_once, send(b"\0\x5a")]),
-    **{f"socks4-{code}": ("socks4", {}, [reply4(code)]) for code in range(0x5B, 0x5F)},
+    **{f"socks4-{code}": ("socks4", {}, [connect_socks4(code)]) for code in range(0x5B, 0x5F)},
     "http-closes the tunnel": ("http", {}, [record, ESTABLISHED, closes_at_once]),
     "http-resets the tunnel": ("http", {}, [record, ESTABLISHED, resets_at_once]),
-    "socks5-closes the tunnel": ("socks5", {}, [*AGREE5, closes_at_once]),
-    "socks4-closes the tunnel": ("socks4", {}, [*AGREE4, closes_at_once]),
+    "socks5-closes the tunnel": ("socks5", {}, [*ACCEPT_SOCKS5, closes_at_once]),
+    "socks4-closes the tunnel": ("socks4", {}, [*ACCEPT_SOCKS4, closes_at_once]),
 }
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_proxy_that_fails(raw_server: RawServers, wrong: str, scheme: str) -> None:
+def test_broken_proxy_fails_like_httplib2(raw_server: RawServers, wrong: str, scheme: str) -> None:
     kind, login, script = WRONG[wrong]
     proxy = raw_server(script)
     info = proxy_at(proxy.port, KINDS[kind], **login)
@@ -1035,10 +1042,10 @@ SILENCES: dict[str, tuple[str, list[Step]]] = {
     "http": ("http", [until_closed]),
     "http-tunnel": ("http", [record, ESTABLISHED, until_closed]),
     "socks5": ("socks5", [until_closed]),
-    "socks5-target": ("socks5", [methods(0), until_closed]),
-    "socks5-tunnel": ("socks5", [*AGREE5, until_closed]),
+    "socks5-target": ("socks5", [choose_method(0), until_closed]),
+    "socks5-tunnel": ("socks5", [*ACCEPT_SOCKS5, until_closed]),
     "socks4": ("socks4", [until_closed]),
-    "socks4-tunnel": ("socks4", [*AGREE4, until_closed]),
+    "socks4-tunnel": ("socks4", [*ACCEPT_SOCKS4, until_closed]),
 }
 
 
@@ -1051,7 +1058,9 @@ SILENCES: dict[str, tuple[str, list[Step]]] = {
         if (silence, scheme) not in (("socks5-tunnel", "https"), ("socks4-tunnel", "https"))
     ],
 )
-def test_a_proxy_that_never_answers(raw_server: RawServers, silence: str, scheme: str) -> None:
+def test_silent_proxy_times_out_like_httplib2(
+    raw_server: RawServers, silence: str, scheme: str
+) -> None:
     kind, script = SILENCES[silence]
     proxy = raw_server(script)
     info = proxy_at(proxy.port, KINDS[kind])
@@ -1061,7 +1070,7 @@ def test_a_proxy_that_never_answers(raw_server: RawServers, silence: str, scheme
 
 
 @pytest.mark.parametrize("kind", ["socks4", "socks5"])
-def test_a_name_that_cannot_be_looked_up_here(kind: str) -> None:
+def test_unknown_target_without_rdns_raises_server_not_found(kind: str) -> None:
     """httplib2 says that the proxy failed, which was not even asked."""
     info = proxy_at(1, KINDS[kind], proxy_rdns=False)
     error = failure(Http, f"http://{NOWHERE}/", proxy_info=info)
@@ -1072,7 +1081,7 @@ def test_a_name_that_cannot_be_looked_up_here(kind: str) -> None:
 
 
 @pytest.mark.parametrize("password", ["se:cret", "wrong"])
-def test_the_password_is_in_no_log_and_no_error(
+def test_proxy_password_is_in_no_log_or_error(
     guarded: Through, server: WebServer, password: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

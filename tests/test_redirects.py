@@ -54,7 +54,7 @@ def lines(requests: list[Wire]) -> list[str]:
 @pytest.mark.parametrize("setting", [follow_safe, follow_all, follow_none])
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("code", CODES)
-def test_every_code_with_every_method(
+def test_redirect_codes_and_methods_match_httplib2(
     raw_server: RawServers, code: int, method: str, setting: Setting
 ) -> None:
     body = b"abc" if method in ("POST", "PUT", "PATCH") else None
@@ -69,7 +69,7 @@ def test_every_code_with_every_method(
     same(raw_server, [answers(hop, end)], ask)
 
 
-def test_a_chain_of_all_kinds(raw_server: RawServers) -> None:
+def test_chain_of_all_redirect_codes_is_followed(raw_server: RawServers) -> None:
     codes = (301, 302, 303, 307, 308)
     story = same(raw_server, [answers(*(moved(code, f"/{code}") for code in codes), OK)])
     assert lines(story.requests) == ["GET /", *(f"GET /{code}" for code in codes)]
@@ -77,7 +77,7 @@ def test_a_chain_of_all_kinds(raw_server: RawServers) -> None:
     assert story.outcome.previous.status == 301
 
 
-def test_what_was_posted_is_posted_again_until_a_303(raw_server: RawServers) -> None:
+def test_post_body_is_sent_again_until_303(raw_server: RawServers) -> None:
     hops = [moved(308, "/again"), moved(303, "/got"), moved(307, "/end"), OK]
     story = same(
         raw_server, [answers(*hops)], lambda http, url: http.request(url("/"), "POST", "x")
@@ -86,7 +86,7 @@ def test_what_was_posted_is_posted_again_until_a_303(raw_server: RawServers) -> 
     assert [request.body for request in story.requests] == [b"x", b"x", b"", b""]
 
 
-def test_which_codes_and_methods_can_be_set(raw_server: RawServers) -> None:
+def test_redirect_codes_and_safe_methods_can_be_set(raw_server: RawServers) -> None:
     def ask(http: httplib2.Http, url: Url) -> Pair:
         http.redirect_codes = frozenset([305])
         http.safe_methods.append("POST")
@@ -98,7 +98,7 @@ def test_which_codes_and_methods_can_be_set(raw_server: RawServers) -> None:
 
 
 @pytest.mark.parametrize("source", [io.BytesIO, lambda content: iter([content]), bytes])
-def test_a_body_that_can_be_read_once_is_sent_again(
+def test_body_readable_once_is_sent_again(
     raw_server: RawServers, source: Callable[[bytes], object]
 ) -> None:
     """Where httplib2 sends what is left of a reader: nothing."""
@@ -112,7 +112,9 @@ def test_a_body_that_can_be_read_once_is_sent_again(
     assert ours.outcome == theirs.outcome
 
 
-def test_a_file_is_sent_again(raw_server: RawServers, tmp_path: Path) -> None:
+def test_file_body_is_sent_again_from_start_position(
+    raw_server: RawServers, tmp_path: Path
+) -> None:
     server = raw_server([answers(moved(307), OK)])
     path = tmp_path / "body"
     path.write_bytes(bytes(3_000_000))
@@ -160,7 +162,7 @@ LOCATIONS = [
 
 
 @pytest.mark.parametrize("location", LOCATIONS)
-def test_every_kind_of_location(raw_server: RawServers, location: str) -> None:
+def test_location_values_resolve_like_httplib2(raw_server: RawServers, location: str) -> None:
     same(
         raw_server,
         [answers(moved(302, location), OK)],
@@ -171,7 +173,9 @@ def test_every_kind_of_location(raw_server: RawServers, location: str) -> None:
 @pytest.mark.parametrize("setting", [follow_safe, follow_all])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("code", CODES)
-def test_no_location(raw_server: RawServers, code: int, method: str, setting: Setting) -> None:
+def test_redirect_without_location_matches_httplib2(
+    raw_server: RawServers, code: int, method: str, setting: Setting
+) -> None:
     def ask(http: httplib2.Http, url: Url) -> Pair:
         setting(http)
         return http.request(url("/"), method)
@@ -179,14 +183,14 @@ def test_no_location(raw_server: RawServers, code: int, method: str, setting: Se
     same(raw_server, [answers(moved(code, None))], ask)
 
 
-def test_several_locations_are_an_error(raw_server: RawServers) -> None:
+def test_several_locations_raise_error(raw_server: RawServers) -> None:
     """Where httplib2 goes to "/a, /b"."""
     _, ours = both(raw_server, [answers(moved(302, "/a", "Location: /b"), OK)])
     assert lines(ours.requests) == ["GET /"]
     assert ours.outcome.error is not None
 
 
-def test_a_content_location_is_kept(raw_server: RawServers) -> None:
+def test_content_location_of_last_answer_is_kept(raw_server: RawServers) -> None:
     hop = moved(302, "/next", "Content-Location: /here")
     end = OK.replace(b"\r\n\r\n", b"\r\nContent-Location: /there\r\n\r\n")
     story = same(raw_server, [answers(hop, end)])
@@ -198,7 +202,7 @@ def test_a_content_location_is_kept(raw_server: RawServers) -> None:
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2, 3])
-def test_the_limit(raw_server: RawServers, limit: int) -> None:
+def test_redirects_beyond_limit_raise_redirect_limit(raw_server: RawServers, limit: int) -> None:
     story = same(
         raw_server,
         [answers(moved(302, "/1"), moved(301, "/2"), OK)],
@@ -208,12 +212,12 @@ def test_the_limit(raw_server: RawServers, limit: int) -> None:
     assert len(story.requests) == min(limit, 2) + 1
 
 
-def test_a_loop_ends_at_the_limit(raw_server: RawServers) -> None:
+def test_redirect_loop_ends_at_default_limit(raw_server: RawServers) -> None:
     story = same(raw_server, [answers(moved(302, "/"))])
     assert len(story.requests) == httplib2.DEFAULT_MAX_REDIRECTS + 1
 
 
-def test_the_limit_comes_before_the_missing_location(raw_server: RawServers) -> None:
+def test_limit_is_checked_before_missing_location(raw_server: RawServers) -> None:
     same(
         raw_server,
         [answers(moved(300, None))],
@@ -221,7 +225,7 @@ def test_the_limit_comes_before_the_missing_location(raw_server: RawServers) -> 
     )
 
 
-def test_what_is_raised_has_the_response_decoded(raw_server: RawServers) -> None:
+def test_redirect_limit_error_has_decoded_content(raw_server: RawServers) -> None:
     packed = moved(302, "/", "Content-Encoding: gzip", content=gzip.compress(b"plain"))
     server = raw_server([answers(packed)])
     with Http() as http, pytest.raises(httplib2.RedirectLimit) as raised:
@@ -254,7 +258,7 @@ def forward(http: httplib2.Http) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("code", [301, 303, 307])
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_which_headers_go_along(
+def test_headers_after_redirect_match_httplib2(
     raw_server: RawServers, host: str, code: int, method: str, setting: Setting
 ) -> None:
     def ask(http: httplib2.Http, url: Url) -> Pair:
@@ -269,7 +273,7 @@ def test_which_headers_go_along(
         assert request.header("x-own") == "kept"
 
 
-def test_the_callers_headers_stay_as_they_are(server: WebServer) -> None:
+def test_redirect_leaves_callers_headers_unchanged(server: WebServer) -> None:
     headers = dict(HEADERS)
     with Http() as http:
         assert http.request(server.url("/hops/2"), headers=headers)[0].status == 200
@@ -279,7 +283,7 @@ def test_the_callers_headers_stay_as_they_are(server: WebServer) -> None:
 # From one server to another
 
 
-def test_from_http_1_to_http_2(
+def test_redirect_leads_from_http_1_to_http_2(
     raw_server: RawServers, tls_server: WebServer, authority_file: str
 ) -> None:
     plain = raw_server([answers(moved(302, tls_server.url("/echo")))])
@@ -290,7 +294,7 @@ def test_from_http_1_to_http_2(
         assert json.loads(content)["version"] == "2"
 
 
-def test_previous_is_the_first_of_many_over_tls(tls_server: WebServer, authority_file: str) -> None:
+def test_previous_is_first_redirect_over_tls(tls_server: WebServer, authority_file: str) -> None:
     with Http(ca_certs=authority_file) as http:
         response, _ = http.request(tls_server.url("/hops/4?code=307&absolute=1"))
         assert response.previous is not None

@@ -66,7 +66,7 @@ URIS = [
 
 
 @pytest.mark.parametrize("uri", URIS)
-def test_every_kind_of_uri(raw_server: RawServers, uri: str) -> None:
+def test_request_line_of_uri_matches_httplib2(raw_server: RawServers, uri: str) -> None:
     story = same(raw_server, [answers(OK)], asking(uri))
     assert story.outcome.content == b"ok"
 
@@ -79,7 +79,7 @@ PATHS = st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters=
 @example("%e2%82%AC?%e2=%aF")
 @example("?")
 @example("a?#")
-def test_any_path(raw_server: RawServers, path: str) -> None:
+def test_request_line_of_random_path_matches_httplib2(raw_server: RawServers, path: str) -> None:
     same(raw_server, [answers(OK)], asking(f"{HERE}/{path}"))
 
 
@@ -111,7 +111,7 @@ def test_any_path(raw_server: RawServers, path: str) -> None:
         HERE + "/\ud800",
     ],
 )
-def test_uris_that_are_refused(raw_server: RawServers, uri: str) -> None:
+def test_invalid_uri_fails_like_httplib2(raw_server: RawServers, uri: str) -> None:
     story = same(raw_server, [answers(OK)], asking(uri))
     assert story.outcome.error is not None
     assert story.requests == []
@@ -122,13 +122,13 @@ def test_uris_that_are_refused(raw_server: RawServers, uri: str) -> None:
     ["65536", "99999", "1" * 20, "1" * 5000, "-1", "+80", "0x50", " 80", "\N{SUPERSCRIPT TWO}x"],
 )
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
-def test_ports_that_are_none(host: str, port: str) -> None:
+def test_invalid_port_raises_invalid_url(host: str, port: str) -> None:
     with Http() as http, pytest.raises((InvalidURL, UnicodeError)):
         http.request(f"http://{host}:{port}/").result()
 
 
 @pytest.mark.parametrize("character", ["\0", "\x01", "\x1f", "\x7f"])
-def test_controls_in_uris_are_refused(raw_server: RawServers, character: str) -> None:
+def test_control_character_in_uri_raises(raw_server: RawServers, character: str) -> None:
     """httplib2 does so too, but says ResponseNotReady."""
     _, ours = both(raw_server, [answers(OK)], asking(f"{HERE}/a{character}b"))
     assert ours.outcome.error is not None
@@ -136,14 +136,14 @@ def test_controls_in_uris_are_refused(raw_server: RawServers, character: str) ->
 
 
 @pytest.mark.parametrize("uri", [None, 5, b"http://127.0.0.1/", ["http://127.0.0.1/"]])
-def test_what_is_no_uri(raw_server: RawServers, uri: object) -> None:
+def test_uri_of_wrong_type_raises_type_error(raw_server: RawServers, uri: object) -> None:
     theirs, ours = both(raw_server, [answers(OK)], lambda http, url: http.request(uri))
     assert theirs.outcome.error in (TypeError, AttributeError)
     assert ours.outcome.error is TypeError
 
 
 @pytest.mark.parametrize("method", [None, b"GET", bytearray(b"GET"), ["GET"]])
-def test_what_is_no_method(server: WebServer, method: object) -> None:
+def test_method_of_wrong_type_raises_at_look(server: WebServer, method: object) -> None:
     """The caller hears of it when he looks."""
     with Http() as http:
         asked = http.request(server.url(), method)  # type: ignore[arg-type]  # on purpose
@@ -151,7 +151,7 @@ def test_what_is_no_method(server: WebServer, method: object) -> None:
             asked.result(PATIENCE)
 
 
-def test_plans_are_kept_for_so_many_origins(
+def test_number_of_kept_plans_is_bounded(
     raw_server: RawServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A program that visits a million hosts does not keep a plan for each."""
@@ -168,13 +168,13 @@ def test_plans_are_kept_for_so_many_origins(
 @pytest.mark.parametrize(
     "method", ["get", "Get", "QUERY", "M-SEARCH", "TRACE", "OPTIONS", "X" * 100, "a.b~c"]
 )
-def test_every_method_goes_out_as_it_is(raw_server: RawServers, method: str) -> None:
+def test_method_is_sent_unchanged(raw_server: RawServers, method: str) -> None:
     story = same(raw_server, [answers(OK)], lambda http, url: http.request(url("/"), method))
     assert story.requests[0].line == f"{method} / HTTP/1.1"
 
 
 @pytest.mark.parametrize("method", ["GET / HTTP/1.1\r\nX: y\r\n\r\nGET", "GE\nT", "G\0T", "G\xc9T"])
-def test_methods_that_are_refused(raw_server: RawServers, method: str) -> None:
+def test_invalid_method_raises_value_error(raw_server: RawServers, method: str) -> None:
     _, ours = both(raw_server, [answers(OK)], lambda http, url: http.request(url("/"), method))
     assert ours.outcome.error is not None
     assert issubclass(ours.outcome.error, ValueError)
@@ -221,7 +221,9 @@ HEADERS: list[dict[object, object]] = [
 
 
 @pytest.mark.parametrize("headers", HEADERS, ids=range(len(HEADERS)))
-def test_every_kind_of_header(raw_server: RawServers, headers: dict[object, object]) -> None:
+def test_headers_are_sent_like_httplib2(
+    raw_server: RawServers, headers: dict[object, object]
+) -> None:
     story = same(raw_server, [answers(OK)], with_headers(headers))
     assert story.outcome.content == b"ok"
 
@@ -232,7 +234,9 @@ VALUES = st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="
 
 @many
 @given(st.dictionaries(st.text(TOKEN, min_size=1), st.text(VALUES), max_size=5))
-def test_any_header(raw_server: RawServers, headers: dict[str, str]) -> None:
+def test_random_headers_are_sent_like_httplib2(
+    raw_server: RawServers, headers: dict[str, str]
+) -> None:
     headers = {f"x-{name}": value for name, value in headers.items()}
     same(raw_server, [answers(OK)], with_headers(headers))
 
@@ -261,7 +265,9 @@ def test_any_header(raw_server: RawServers, headers: dict[str, str]) -> None:
     ],
     ids=repr,
 )
-def test_headers_that_are_refused(raw_server: RawServers, headers: dict[object, object]) -> None:
+def test_invalid_header_fails_like_httplib2(
+    raw_server: RawServers, headers: dict[object, object]
+) -> None:
     story = same(raw_server, [answers(OK)], with_headers(headers))
     assert story.outcome.error is not None
     assert story.requests == []
@@ -270,7 +276,7 @@ def test_headers_that_are_refused(raw_server: RawServers, headers: dict[object, 
 @pytest.mark.parametrize(
     "headers", [{"X": "a\r\n folded"}, {"X": "a\n\tfolded"}, {"X": "a\0b"}, {"X\0Y": "x"}], ids=repr
 )
-def test_headers_that_httplib2_should_not_send(
+def test_line_folding_and_nul_in_headers_raise(
     raw_server: RawServers, headers: dict[object, object]
 ) -> None:
     """RFC 9110, 5.5: neither line folding nor NUL; receivers take it for an attack."""
@@ -281,12 +287,12 @@ def test_headers_that_httplib2_should_not_send(
 
 
 @pytest.mark.parametrize("headers", [5, "X: y", [5], object()])
-def test_what_are_no_headers(raw_server: RawServers, headers: object) -> None:
+def test_headers_of_wrong_type_raise(raw_server: RawServers, headers: object) -> None:
     _, ours = both(raw_server, [answers(OK)], with_headers(headers))
     assert ours.outcome.error in (TypeError, ValueError)
 
 
-def test_their_order(raw_server: RawServers) -> None:
+def test_headers_are_sent_in_documented_order(raw_server: RawServers) -> None:
     """Host first (RFC 9110, 7.2), then those of the caller, as they come, then the default ones."""
     server = raw_server([answers(OK)])
     with Http() as http:
@@ -295,7 +301,7 @@ def test_their_order(raw_server: RawServers) -> None:
     assert names == [b"host", b"z", b"a", b"m", b"user-agent", b"accept-encoding"]
 
 
-def test_headers_are_taken_at_the_call(raw_server: RawServers) -> None:
+def test_headers_are_copied_at_the_call(raw_server: RawServers) -> None:
     server = raw_server([answers(OK)])
     headers = {"X": "then"}
     with Http(max_workers=1) as http:
@@ -307,7 +313,7 @@ def test_headers_are_taken_at_the_call(raw_server: RawServers) -> None:
     assert b"y: later" not in server.heads[1]
 
 
-def test_a_content_in_a_header_holds_up_nobody_else(server: WebServer) -> None:
+def test_pending_content_as_header_delays_only_caller(server: WebServer) -> None:
     """It is looked at by who gives it, not by who answers all."""
     busy, gate = server.gate(), server.gate()
     with Http(max_workers=2) as http, ThreadPoolExecutor(1) as pool:
@@ -325,7 +331,7 @@ def test_a_content_in_a_header_holds_up_nobody_else(server: WebServer) -> None:
         assert [type(value) for value in (promise.request.headers or {}).values()] == [bytes]
 
 
-def test_a_content_may_be_sent_on(raw_server: RawServers) -> None:
+def test_content_can_be_sent_as_header_and_body(raw_server: RawServers) -> None:
     server = raw_server([answers(OK, OK, OK, OK)])
     with Http() as http:
         _, content = http.request(server.url("/"))
@@ -338,7 +344,7 @@ def test_a_content_may_be_sent_on(raw_server: RawServers) -> None:
     assert isinstance(asked.exception(), TypeError)
 
 
-def test_of_a_content_that_failed_comes_its_failure(refused: str, server: WebServer) -> None:
+def test_sending_failed_content_raises_failure_of_content(refused: str, server: WebServer) -> None:
     with Http() as http:
         _, content = failed = http.request(refused)
         for given in ({"headers": {"x": content}}, {"body": content}, {"body": [content]}):
@@ -346,7 +352,7 @@ def test_of_a_content_that_failed_comes_its_failure(refused: str, server: WebSer
             assert promise.exception() is failed.exception()
 
 
-def test_nothing_leaks_into_the_next_request(raw_server: RawServers) -> None:
+def test_headers_do_not_leak_into_next_request(raw_server: RawServers) -> None:
     """Handles of libcurl are used again, and keep what is not set anew."""
     server = raw_server([answers(OK)])
     odd = {"X-Odd": "1", "Host": "odd.test", "Cookie": "odd", "Range": "bytes=0-1", "Expect": "odd"}

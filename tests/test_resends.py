@@ -53,7 +53,7 @@ def sent_to(server: RawServer, path: bytes) -> int:
     [[hang_up], [reset], [send(b"HTTP/1."), reset], [send(b"SSH-2.0\r\n")]],
     ids=["closes", "resets", "begins to answer", "is no HTTP"],
 )
-def test_kept_connections_that_end_are_not_all_tried(
+def test_request_is_sent_on_at_most_two_ending_connections(
     raw_server: RawServers, method: str, last: list[Step]
 ) -> None:
     body = None if method == "GET" else b"order=1"
@@ -63,7 +63,7 @@ def test_kept_connections_that_end_are_not_all_tried(
         assert 1 <= sent_to(server, b" /order ") <= 2
 
 
-def test_kept_connections_that_were_closed_meanwhile_are_not_used(raw_server: RawServers) -> None:
+def test_closed_kept_connections_are_not_reused(raw_server: RawServers) -> None:
     """The request is sent once, on a new connection."""
     enough = threading.Barrier(KEPT + 1)
 
@@ -121,7 +121,7 @@ def http2_context(authority: Authority) -> ssl.SSLContext:
 
 @pytest.mark.parametrize("answer", [refuse_stream, go_away])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_server_that_refuses_every_stream_is_asked_twice(
+def test_refused_http_2_stream_is_sent_twice(
     http2_context: ssl.SSLContext,
     authority_file: str,
     method: str,

@@ -43,7 +43,7 @@ def get(client: httplib2.Http, url: str) -> bytes:
 # What was seen
 
 
-def test_a_wait_returns_once_enough_was_seen() -> None:
+def test_seen_wait_returns_when_count_is_reached() -> None:
     seen: Seen[str] = Seen()
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(seen.wait_for, 2)
@@ -52,7 +52,7 @@ def test_a_wait_returns_once_enough_was_seen() -> None:
         assert waiting.result() == ["a", "b"]
 
 
-def test_a_wait_that_is_not_met_fails_and_shows_what_was_seen() -> None:
+def test_seen_wait_in_vain_fails_and_shows_items() -> None:
     seen: Seen[str] = Seen()
     seen.add("only this")
     with pytest.raises(AssertionError, match=r"waited for 2, but saw .*only this"):
@@ -63,14 +63,14 @@ def test_a_wait_that_is_not_met_fails_and_shows_what_was_seen() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_reaches_the_server(
+def test_every_method_reaches_web_server(
     server: WebServer, client: httplib2.Http, method: str
 ) -> None:
     client.request(server.url("/echo?x=1"), method)
     assert [(each.method, each.target) for each in server.received] == [(method, "/echo?x=1")]
 
 
-def test_echo_shows_the_request_as_it_came(server: WebServer, client: httplib2.Http) -> None:
+def test_echo_path_returns_request_as_json(server: WebServer, client: httplib2.Http) -> None:
     headers = {"X-Name": "value"}
     content = client.request(server.url("/echo"), "POST", b"caf\xe9", headers)[1]
     echoed = json.loads(content)
@@ -78,13 +78,13 @@ def test_echo_shows_the_request_as_it_came(server: WebServer, client: httplib2.H
     assert ["x-name", "value"] in echoed["headers"]
 
 
-def test_one_connection_is_kept(server: WebServer, client: httplib2.Http) -> None:
+def test_web_server_keeps_connection_open(server: WebServer, client: httplib2.Http) -> None:
     for _ in range(3):
         get(client, server.url())
     assert len({each.port for each in server.received}) == 1
 
 
-def test_a_status_comes_with_the_headers_asked_for(server: WebServer) -> None:
+def test_status_path_sends_requested_headers(server: WebServer) -> None:
     with socket.create_connection(("127.0.0.1", server.port)) as raw:
         raw.sendall(b"GET /status/404?X-Twice=a&X-Twice=b HTTP/1.0\r\n\r\n")
         answer = raw.makefile("rb").read()
@@ -93,14 +93,16 @@ def test_a_status_comes_with_the_headers_asked_for(server: WebServer) -> None:
 
 
 @pytest.mark.parametrize("code", [204, 304])
-def test_some_statuses_have_no_body(server: WebServer, client: httplib2.Http, code: int) -> None:
+def test_status_204_and_304_have_no_body(
+    server: WebServer, client: httplib2.Http, code: int
+) -> None:
     assert get(client, server.url(f"/status/{code}")) == b""
     assert get(client, server.url("/status/200")) == b"status 200"
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("absolute", ["", "&absolute=1"])
-def test_hops_lead_to_echo(
+def test_hops_path_redirects_to_echo(
     server: WebServer, client: httplib2.Http, code: int, absolute: str
 ) -> None:
     echoed = json.loads(get(client, server.url(f"/hops/3?code={code}{absolute}")))
@@ -108,49 +110,53 @@ def test_hops_lead_to_echo(
     assert len(server.received) == 4
 
 
-def test_a_loop_has_no_end(server: WebServer, client: httplib2.Http) -> None:
+def test_loop_path_redirects_endlessly(server: WebServer, client: httplib2.Http) -> None:
     with pytest.raises(httplib2.RedirectLimit):
         client.request(server.url("/loop"))
 
 
 @pytest.mark.parametrize("chunked", ["", "?chunked=1"])
 @pytest.mark.parametrize("count", [0, 1, 200_000])
-def test_so_many_bytes(server: WebServer, client: httplib2.Http, count: int, chunked: str) -> None:
+def test_bytes_path_sends_requested_count(
+    server: WebServer, client: httplib2.Http, count: int, chunked: str
+) -> None:
     response, content = client.request(server.url(f"/bytes/{count}{chunked}"))
     assert content == pattern(0, count)
     assert len(content) == count
     assert ("transfer-encoding" in response) == bool(chunked)
 
 
-def test_a_head_request_gets_no_body(server: WebServer, client: httplib2.Http) -> None:
+def test_head_request_gets_no_body(server: WebServer, client: httplib2.Http) -> None:
     response, content = client.request(server.url("/bytes/10"), "HEAD")
     assert (response["content-length"], content) == ("10", b"")
 
 
-def test_text_comes_in_its_charset(server: WebServer, client: httplib2.Http) -> None:
+def test_text_path_encodes_in_charset(server: WebServer, client: httplib2.Http) -> None:
     response, content = client.request(server.url("/text/utf-16-le?text=%C3%BC"))
     assert (response["content-type"], content) == ("text/plain; charset=utf-16-le", b"\xfc\x00")
 
 
 @pytest.mark.parametrize("coding", ["gzip", "zlib", "deflate"])
-def test_codings(server: WebServer, client: httplib2.Http, coding: str) -> None:
+def test_coded_path_sends_decodable_content(
+    server: WebServer, client: httplib2.Http, coding: str
+) -> None:
     response, content = client.request(server.url(f"/coded/{coding}?text=plain&zeros=100000"))
     assert content == b"plain" + bytes(100_000)
     assert response["-content-encoding"] == {"gzip": "gzip"}.get(coding, "deflate")
 
 
-def test_what_says_gzip_and_is_not(server: WebServer, client: httplib2.Http) -> None:
+def test_not_gzip_path_cannot_be_decoded(server: WebServer, client: httplib2.Http) -> None:
     with pytest.raises(httplib2.FailedToDecompressContent):
         client.request(server.url("/not-gzip"))
 
 
 @pytest.mark.parametrize("where", ["head", "body"])
-def test_slow_is_slow_where_it_says(server: WebServer, where: str) -> None:
+def test_slow_path_delays_head_or_body(server: WebServer, where: str) -> None:
     with closing(httplib2.Http(timeout=0.2)) as impatient, pytest.raises(TimeoutError):
         impatient.request(server.url(f"/slow?{where}=5"))
 
 
-def test_a_drip_takes_its_time(server: WebServer, client: httplib2.Http) -> None:
+def test_drip_path_pauses_between_bytes(server: WebServer, client: httplib2.Http) -> None:
     began = time.monotonic()
     assert get(client, server.url("/drip/4?every=0.05")) == pattern(0, 4)
     assert time.monotonic() - began > 0.15
@@ -159,9 +165,7 @@ def test_a_drip_takes_its_time(server: WebServer, client: httplib2.Http) -> None
 # Gates
 
 
-def test_a_gate_holds_requests_until_they_may_pass(
-    server: WebServer, client: httplib2.Http
-) -> None:
+def test_gate_holds_request_until_let_pass(server: WebServer, client: httplib2.Http) -> None:
     gate = server.gate()
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(get, client, gate.url("first"))
@@ -172,7 +176,7 @@ def test_a_gate_holds_requests_until_they_may_pass(
     assert (gate.inside, gate.most_inside, len(gate.aborted)) == (0, 1, 0)
 
 
-def test_a_gate_counts_who_is_inside_at_once(server: WebServer) -> None:
+def test_gate_counts_requests_inside(server: WebServer) -> None:
     gate = server.gate()
     with ThreadPoolExecutor(3) as threads:
         asked = [threads.submit(get_alone, gate.url(str(number))) for number in range(3)]
@@ -189,7 +193,7 @@ def get_alone(url: str) -> bytes:
 
 
 @pytest.mark.parametrize("sent", ["", "&sent=2"])
-def test_a_gate_sees_the_client_go(server: WebServer, sent: str) -> None:
+def test_gate_notes_disconnected_client(server: WebServer, sent: str) -> None:
     gate = server.gate()
     with socket.create_connection(("127.0.0.1", server.port)) as raw:
         path = gate.url("gone" + sent).removeprefix(server.url(""))
@@ -199,7 +203,7 @@ def test_a_gate_sees_the_client_go(server: WebServer, sent: str) -> None:
     assert gate.inside == 0
 
 
-def test_a_gate_sees_a_stream_of_http2_reset(tls_server: WebServer, authority: Authority) -> None:
+def test_gate_notes_reset_http_2_stream(tls_server: WebServer, authority: Authority) -> None:
     gate = tls_server.gate()
     with closing(libcurl(gate.url("reset", sent=2), authority)) as curl:
         curl.setopt(pycurl.WRITEFUNCTION, lambda _: 0)  # took nothing: libcurl gives up
@@ -219,7 +223,7 @@ def libcurl(url: str, authority: Authority) -> pycurl.Curl:
 # TLS
 
 
-def test_tls_offers_both_protocols(
+def test_tls_server_offers_http_1_and_2(
     tls_server: WebServer, client: httplib2.Http, authority: Authority
 ) -> None:
     assert json.loads(get(client, tls_server.url()))["version"] == "1.1"
@@ -227,12 +231,12 @@ def test_tls_offers_both_protocols(
         assert json.loads(curl.perform_rb())["version"] == "2"
 
 
-def test_tls_offers_only_http1(tls_h1_server: WebServer, authority: Authority) -> None:
+def test_tls_h1_server_offers_only_http_1(tls_h1_server: WebServer, authority: Authority) -> None:
     with closing(libcurl(tls_h1_server.url(), authority)) as curl:
         assert json.loads(curl.perform_rb())["version"] == "1.1"
 
 
-def test_nobody_trusts_the_authority_unasked(tls_server: WebServer, tmp_path: Path) -> None:
+def test_authority_is_not_trusted_by_default(tls_server: WebServer, tmp_path: Path) -> None:
     stranger = Authority(tmp_path)
     with (
         closing(httplib2.Http(timeout=5, ca_certs=str(stranger.pem))) as http,
@@ -244,7 +248,7 @@ def test_nobody_trusts_the_authority_unasked(tls_server: WebServer, tmp_path: Pa
 @pytest.mark.parametrize(
     ("sign", "reason"), [(expired, "expired"), (elsewhere, "Hostname mismatch")]
 )
-def test_bad_certificates(
+def test_bad_certificate_is_rejected_with_reason(
     raw_tls_server: RawServers,
     client: httplib2.Http,
     authority: Authority,
@@ -259,14 +263,16 @@ def test_bad_certificates(
 # Scripts
 
 
-def test_a_script_for_each_connection(raw_server: RawServers) -> None:
+def test_raw_server_plays_script_per_connection(raw_server: RawServers) -> None:
     raw = raw_server([head, send(OK)], [head, send(OK.replace(b"ok", b"no"))])
     assert [get_alone(raw.url(path)) for path in ("/a", "/b", "/c")] == [b"ok", b"no", b"no"]
     assert [each.split(b" ")[1] for each in raw.heads] == [b"/a", b"/b", b"/c"]
     assert len(raw.accepted) == 3
 
 
-def test_a_script_over_tls(raw_tls_server: RawServers, client: httplib2.Http) -> None:
+def test_raw_server_plays_script_over_tls(
+    raw_tls_server: RawServers, client: httplib2.Http
+) -> None:
     raw = raw_tls_server([head, body(4), send(OK), until_closed])
     assert client.request(raw.url(), "POST", b"four")[1] == b"ok"
     client.close()
@@ -274,7 +280,7 @@ def test_a_script_over_tls(raw_tls_server: RawServers, client: httplib2.Http) ->
     assert raw.closed.wait_for(1) == list(raw.accepted)
 
 
-def test_a_script_resets(raw_server: RawServers) -> None:
+def test_reset_step_resets_connection(raw_server: RawServers) -> None:
     raw = raw_server([head, send(b"HTTP/1.1 200 OK\r\n"), reset])
     with socket.create_connection(("127.0.0.1", raw.port)) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -282,7 +288,7 @@ def test_a_script_resets(raw_server: RawServers) -> None:
             connection.makefile("rb").read()
 
 
-def test_a_script_drips(raw_server: RawServers) -> None:
+def test_drip_step_pauses_between_bytes(raw_server: RawServers) -> None:
     raw = raw_server([drip(b"abc", every=0.05)])
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", raw.port)) as connection:
@@ -291,7 +297,7 @@ def test_a_script_drips(raw_server: RawServers) -> None:
     assert time.monotonic() - began > 0.1
 
 
-def test_a_script_waits_for_the_test(raw_server: RawServers) -> None:
+def test_wait_step_waits_for_event(raw_server: RawServers) -> None:
     may_go = threading.Event()
     raw = raw_server([wait(may_go), send(b"now")])
     with socket.create_connection(("127.0.0.1", raw.port)) as connection:
@@ -303,7 +309,7 @@ def test_a_script_waits_for_the_test(raw_server: RawServers) -> None:
         assert connection.recv(3) == b"now"
 
 
-def test_a_script_sees_the_client_close(raw_server: RawServers) -> None:
+def test_until_closed_step_records_close(raw_server: RawServers) -> None:
     raw = raw_server([until_closed])
     with socket.create_connection(("127.0.0.1", raw.port)):
         raw.accepted.wait_for(1)
@@ -311,7 +317,7 @@ def test_a_script_sees_the_client_close(raw_server: RawServers) -> None:
     assert raw.closed.wait_for(1) == list(raw.accepted)
 
 
-def test_closing_ends_every_script_and_thread() -> None:
+def test_closing_raw_server_ends_all_threads() -> None:
     before = scripted()
     with ExitStack() as clients:
         with RawServer([until_closed], [head], [drip(b"slow", every=60)]) as raw:
@@ -327,7 +333,7 @@ def scripted() -> int:
     return sum(each.name.startswith("raw-") for each in threading.enumerate())
 
 
-def test_what_goes_wrong_in_a_script_fails_the_test() -> None:
+def test_error_in_script_is_raised_by_close() -> None:
     def wrong(_: object) -> None:
         raise ValueError("a step of the script")
 
@@ -345,12 +351,12 @@ def first_byte(port: int) -> bytes:
 # What never answers
 
 
-def test_refused(refused: str) -> None:
+def test_refused_port_refuses_connection(refused: str) -> None:
     with pytest.raises(ConnectionRefusedError):
         get_alone(refused)
 
 
-def test_a_black_hole_lets_connect_hang(black_hole: str) -> None:
+def test_black_hole_port_lets_connect_hang(black_hole: str) -> None:
     with closing(httplib2.Http(timeout=0.3)) as impatient, pytest.raises(TimeoutError):
         impatient.request(black_hole)
 
@@ -362,7 +368,7 @@ socket.getaddrinfo("dead.test", 80)
 """
 
 
-def test_a_name_is_looked_up_for_ever(dead_names: DeadNameServer) -> None:
+def test_dead_name_server_lets_lookup_hang(dead_names: DeadNameServer) -> None:
     asking = subprocess.Popen(dead_names.command(sys.executable, "-c", LOOKS_UP))
     try:
         assert b"\x04dead\x04test" in dead_names.wait_for_question()

@@ -53,17 +53,17 @@ def assert_times_out(promise: Promise) -> None:
 # Silence
 
 
-def test_no_connection(http: Http, black_hole: str) -> None:
+def test_unanswered_connect_times_out(http: Http, black_hole: str) -> None:
     with takes(SHORT):
         assert_times_out(http.request(black_hole))
 
 
-def test_no_connection_for_tls(http: Http, black_hole: str) -> None:
+def test_unanswered_connect_for_tls_times_out(http: Http, black_hole: str) -> None:
     with takes(SHORT):
         assert_times_out(http.request(black_hole.replace("http:", "https:")))
 
 
-def test_no_handshake(http: Http, raw_server: RawServers) -> None:
+def test_unanswered_tls_handshake_times_out(http: Http, raw_server: RawServers) -> None:
     server = raw_server([until_closed])
     with takes(SHORT):
         assert_times_out(http.request(server.url().replace("http:", "https:")))
@@ -71,7 +71,7 @@ def test_no_handshake(http: Http, raw_server: RawServers) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200", OK[:-20], OK[:-1]])
-def test_a_server_that_falls_silent(raw_server: RawServers, sent: bytes) -> None:
+def test_silent_server_times_out_like_httplib2(raw_server: RawServers, sent: bytes) -> None:
     """And it sees the connection close."""
 
     def ask(http: httplib2.Http, url: Callable[[str], str]) -> object:
@@ -85,7 +85,9 @@ def test_a_server_that_falls_silent(raw_server: RawServers, sent: bytes) -> None
 
 
 @pytest.mark.parametrize("where", ["head", "body"])
-def test_silence_over_every_protocol(http: Http, any_server: WebServer, where: str) -> None:
+def test_silent_server_times_out_over_every_protocol(
+    http: Http, any_server: WebServer, where: str
+) -> None:
     with takes(SHORT):
         assert_times_out(http.request(any_server.url(f"/slow?{where}=60")))
 
@@ -99,7 +101,7 @@ with Http(timeout=float(timeout), ca_certs=ca_certs) as http:
 
 @pytest.mark.parametrize("which", ["server", "tls_server"])
 @pytest.mark.parametrize("sent", [None, 2], ids=["before the head", "within the body"])
-def test_time_for_which_the_process_stands_still_is_no_silence(
+def test_stopped_process_does_not_count_as_silence(
     request: pytest.FixtureRequest, authority_file: str, which: str, sent: int | None
 ) -> None:
     """As on a machine that is too busy for it."""
@@ -116,7 +118,9 @@ def test_time_for_which_the_process_stands_still_is_no_silence(
 
 
 @pytest.mark.parametrize("where", ["head", "body"])
-def test_silence_beside_others_who_are_busy(http: Http, any_server: WebServer, where: str) -> None:
+def test_silent_request_times_out_beside_busy_requests(
+    http: Http, any_server: WebServer, where: str
+) -> None:
     """On HTTP/2 they have one connection, on which bytes move all the time."""
     http.timeout = PATIENCE
     long, *short = [
@@ -131,7 +135,9 @@ def test_silence_beside_others_who_are_busy(http: Http, any_server: WebServer, w
     assert long.cancel()
 
 
-def test_a_server_that_does_not_read(http: Http, raw_server: RawServers, tmp_path: Path) -> None:
+def test_upload_to_non_reading_server_times_out(
+    http: Http, raw_server: RawServers, tmp_path: Path
+) -> None:
     path = tmp_path / "body"
     path.write_bytes(bytes(20_000_000))
     may_close = threading.Event()
@@ -159,7 +165,7 @@ def connect(http: Http, server: WebServer) -> None:
     http.request(server.url("/status/200")).result()
 
 
-def test_a_byte_at_a_time(http: Http, raw_server: RawServers) -> None:
+def test_slow_drip_does_not_time_out(http: Http, raw_server: RawServers) -> None:
     http.timeout = 0.5
     server = raw_server([head, drip(MINIMAL, every=0.1)])
     with takes(1.5):
@@ -167,7 +173,7 @@ def test_a_byte_at_a_time(http: Http, raw_server: RawServers) -> None:
         assert (response.status, content) == (200, b"ok")
 
 
-def test_a_byte_at_a_time_over_every_protocol(http: Http, any_server: WebServer) -> None:
+def test_slow_drip_over_every_protocol_does_not_time_out(http: Http, any_server: WebServer) -> None:
     connect(http, any_server)
     http.timeout = 0.5
     with takes(1.0):
@@ -175,7 +181,7 @@ def test_a_byte_at_a_time_over_every_protocol(http: Http, any_server: WebServer)
 
 
 @pytest.mark.parametrize("as_file", [True, False])
-def test_a_server_that_reads_slowly(
+def test_upload_to_slow_reader_does_not_time_out(
     http: Http, raw_server: RawServers, tmp_path: Path, as_file: bool
 ) -> None:
     http.timeout = 0.5
@@ -203,7 +209,7 @@ def read_slowly(size: int, every: float, times: int) -> Callable[[Peer], None]:
     return step
 
 
-def test_each_redirect_has_its_own_time(http: Http, raw_server: RawServers) -> None:
+def test_each_redirect_starts_new_timeout(http: Http, raw_server: RawServers) -> None:
     http.timeout = 0.5
     moved = b"HTTP/1.1 302 F\r\nLocation: /\r\n\r\n"
     server = raw_server([head, drip(moved, every=0.02)], [head, drip(MINIMAL, every=0.02)])
@@ -211,13 +217,13 @@ def test_each_redirect_has_its_own_time(http: Http, raw_server: RawServers) -> N
         assert http.request(server.url())[1] == b"ok"
 
 
-def test_waiting_in_the_queue_is_not_silence(authority_file: str, server: WebServer) -> None:
+def test_time_in_queue_does_not_count_as_silence(authority_file: str, server: WebServer) -> None:
     with Http(timeout=0.5, max_workers=1) as http:
         promises = [http.request(server.url("/drip/4?every=0.1")) for _ in range(3)]
         assert [len(promise.content) for promise in promises] == [4] * 3
 
 
-def test_an_idle_connection_is_not_silent(http: Http, server: WebServer) -> None:
+def test_idle_time_of_connection_does_not_count_as_silence(http: Http, server: WebServer) -> None:
     """Its clock starts anew with each request."""
     connect(http, server)
     http.timeout = SHORT
@@ -230,7 +236,7 @@ def test_an_idle_connection_is_not_silent(http: Http, server: WebServer) -> None
 # Where it comes from
 
 
-def test_the_default_of_sockets(server: WebServer) -> None:
+def test_default_timeout_of_sockets_applies(server: WebServer) -> None:
     with Http() as http, Http(timeout=PATIENCE) as patient:
         with default_timeout(SHORT):
             impatient = http.request(server.url("/slow?head=60"))
@@ -249,7 +255,7 @@ def default_timeout(seconds: float) -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def test_the_attribute_as_it_is_at_the_call(server: WebServer) -> None:
+def test_timeout_attribute_is_read_at_the_call(server: WebServer) -> None:
     with Http() as http:
         http.timeout = SHORT
         impatient = http.request(server.url("/slow?head=60"))
@@ -277,7 +283,7 @@ def test_the_attribute_as_it_is_at_the_call(server: WebServer) -> None:
     ],
     ids=repr,
 )
-def test_odd_ones_fail_their_own_request_only(
+def test_odd_timeout_fails_only_own_request(
     server: WebServer, timeout: float, error: type[Exception]
 ) -> None:
     with Http() as http:
@@ -292,7 +298,7 @@ def test_odd_ones_fail_their_own_request_only(
 
 
 @pytest.mark.parametrize("timeout", [3_000_000, 1e9], ids=repr)
-def test_long_ones(server: WebServer, black_hole: str, timeout: float) -> None:
+def test_very_long_timeout_is_accepted(server: WebServer, black_hole: str, timeout: float) -> None:
     """More than a system call takes."""
     with Http(timeout=timeout) as http:
         hanging = http.request(black_hole)
@@ -304,7 +310,7 @@ def test_long_ones(server: WebServer, black_hole: str, timeout: float) -> None:
 # What is left afterwards
 
 
-def test_after_a_timeout_all_is_well(http: Http, any_server: WebServer) -> None:
+def test_requests_succeed_after_timeout(http: Http, any_server: WebServer) -> None:
     for _ in range(2):
         http.timeout = SHORT
         assert_times_out(http.request(any_server.url("/slow?body=60")))
@@ -312,7 +318,7 @@ def test_after_a_timeout_all_is_well(http: Http, any_server: WebServer) -> None:
         assert http.request(any_server.url("/status/200")).response.status == 200
 
 
-def test_a_timeout_on_http_2_ends_one_stream_only(http: Http, tls_server: WebServer) -> None:
+def test_http_2_timeout_ends_only_own_stream(http: Http, tls_server: WebServer) -> None:
     gate = tls_server.gate()
     connect(http, tls_server)
     http.timeout = SHORT
@@ -323,7 +329,7 @@ def test_a_timeout_on_http_2_ends_one_stream_only(http: Http, tls_server: WebSer
     assert len({each.port for each in tls_server.received}) == 1
 
 
-def test_a_timeout_gives_its_slot_back(server: WebServer) -> None:
+def test_timed_out_request_releases_slot(server: WebServer) -> None:
     with Http(timeout=SHORT, max_workers=1) as http:
         promises = [http.request(server.url("/slow?head=60")) for _ in range(2)]
         http.timeout = PATIENCE
@@ -335,7 +341,7 @@ def test_a_timeout_gives_its_slot_back(server: WebServer) -> None:
         ]
 
 
-def test_what_came_before_is_not_mixed_with_what_comes_next(raw_server: RawServers) -> None:
+def test_timed_out_answer_does_not_mix_into_next(raw_server: RawServers) -> None:
     part = b"HTTP/1.1 200 OK\r\nX: stale\r\nContent-Length: 9\r\n\r\nstale"
     server = raw_server([head, send(part), until_closed], [head, send(OK)], [head, send(OK[:-1])])
     with Http(timeout=SHORT) as http:

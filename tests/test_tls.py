@@ -77,7 +77,7 @@ def assert_same_verdict(uri: str, **settings: object) -> ssl.SSLCertVerification
 
 @pytest.mark.parametrize("sign", [expired, elsewhere])
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-def test_certificates_that_are_not_accepted(
+def test_bad_certificate_fails_like_httplib2(
     raw_tls_server: RawServers,
     authority: Authority,
     host: str,
@@ -89,7 +89,7 @@ def test_certificates_that_are_not_accepted(
     assert list(server.heads) == []
 
 
-def test_an_authority_that_is_not_trusted(
+def test_untrusted_authority_fails_like_httplib2(
     raw_tls_server: RawServers, stranger: Authority, tls_server: WebServer
 ) -> None:
     server = raw_tls_server([head, send(OK)])
@@ -112,7 +112,9 @@ def self_signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="takes the openssl command")
-def test_a_self_signed_certificate(raw_tls_server: RawServers, self_signed: Path) -> None:
+def test_self_signed_certificate_is_accepted_if_trusted(
+    raw_tls_server: RawServers, self_signed: Path
+) -> None:
     server = raw_tls_server([head, send(OK)], pem=self_signed)
     error = assert_same_verdict(server.url())
     assert error.verify_message == "self-signed certificate"
@@ -120,7 +122,7 @@ def test_a_self_signed_certificate(raw_tls_server: RawServers, self_signed: Path
         assert http.request(server.url())[1] == b"ok"
 
 
-def test_a_certificate_does_not_vouch_for_itself_if_another_has_signed_it(
+def test_signed_server_certificate_is_no_trust_anchor(
     raw_tls_server: RawServers, tls_server: WebServer, authority: Authority
 ) -> None:
     server = raw_tls_server([head, send(OK)])
@@ -129,7 +131,7 @@ def test_a_certificate_does_not_vouch_for_itself_if_another_has_signed_it(
 
 
 @pytest.mark.parametrize("sign", [local, expired, elsewhere])
-def test_no_check_at_all(
+def test_disabled_validation_accepts_any_certificate(
     raw_tls_server: RawServers, stranger: Authority, sign: Callable[[Authority], Path]
 ) -> None:
     server = raw_tls_server([head, send(OK)], pem=sign(stranger))
@@ -137,7 +139,7 @@ def test_no_check_at_all(
         assert http.request(server.url())[1] == b"ok"
 
 
-def test_a_check_is_not_saved_by_a_request_that_had_none(
+def test_unchecked_connection_is_not_reused_for_checked_request(
     tls_server: WebServer, raw_tls_server: RawServers
 ) -> None:
     """Connections and sessions of TLS that were not checked are not used for those that are."""
@@ -150,7 +152,7 @@ def test_a_check_is_not_saved_by_a_request_that_had_none(
             http.disable_ssl_certificate_validation = True
 
 
-def test_one_http_may_trust_another_authority_later(
+def test_ca_certs_can_change_between_requests(
     raw_tls_server: RawServers, authority: Authority, stranger: Authority
 ) -> None:
     server = raw_tls_server([head, send(OK)])
@@ -163,20 +165,22 @@ def test_one_http_may_trust_another_authority_later(
 
 
 @pytest.mark.parametrize("as_path", [False, True])
-def test_the_authorities_file(tls_server: WebServer, authority: Authority, as_path: bool) -> None:
+def test_ca_certs_accepts_text_and_path(
+    tls_server: WebServer, authority: Authority, as_path: bool
+) -> None:
     ca_certs: Any = authority.pem if as_path else str(authority.pem)  # Any: httplib2 takes both
     with Http(ca_certs=ca_certs) as http:
         assert http.request(tls_server.url("/status/200")).response.status == 200
 
 
-def test_an_authorities_file_that_is_not_there(tls_server: WebServer, tmp_path: Path) -> None:
+def test_missing_ca_certs_raises_file_not_found(tls_server: WebServer, tmp_path: Path) -> None:
     theirs, ours = raised_by_both(tls_server.url(), ca_certs=str(tmp_path / "missing"))
     assert (type(ours), ours.errno) == (type(theirs), theirs.errno)
     assert type(ours) is FileNotFoundError
 
 
 @pytest.mark.parametrize("content", ["", "no certificates"])
-def test_an_authorities_file_without_any(
+def test_ca_certs_without_certificates_raises_ssl_error(
     tls_server: WebServer, tmp_path: Path, content: str
 ) -> None:
     path = tmp_path / "authorities.pem"
@@ -186,7 +190,7 @@ def test_an_authorities_file_without_any(
     assert ours.reason == theirs.reason
 
 
-def test_no_authorities_are_needed_where_nothing_is_checked(tls_server: WebServer) -> None:
+def test_disabled_validation_ignores_missing_ca_certs(tls_server: WebServer) -> None:
     with Http(ca_certs="/missing", disable_ssl_certificate_validation=True) as http:
         assert http.request(tls_server.url("/status/200")).response.status == 200
 
@@ -194,14 +198,14 @@ def test_no_authorities_are_needed_where_nothing_is_checked(tls_server: WebServe
 # Handshakes that fail
 
 
-def test_tls_to_a_port_without(raw_server: RawServers) -> None:
+def test_https_to_http_port_fails_like_httplib2(raw_server: RawServers) -> None:
     server = raw_server([send(b"HTTP/1.1 400 Bad Request\r\n\r\n"), until_closed])
     theirs, ours = raised_by_both(server.url().replace("http:", "https:"))
     assert (type(ours), ours.reason) == (type(theirs), theirs.reason)
     assert ours.reason == "WRONG_VERSION_NUMBER"
 
 
-def test_no_tls_to_a_port_with_it(tls_server: WebServer) -> None:
+def test_http_to_tls_port_raises_connection_error(tls_server: WebServer) -> None:
     with Http() as http:
         error = http.request(tls_server.url().replace("https:", "http:")).exception()
         assert isinstance(error, ConnectionError)
@@ -212,14 +216,14 @@ def closing_in_peace(peer: Any) -> None:  # Any: a Peer, as of every step
     peer.socket.recv(65_536)
 
 
-def test_a_handshake_that_ends_early(raw_server: RawServers) -> None:
+def test_close_during_handshake_raises_ssl_eof_error(raw_server: RawServers) -> None:
     server = raw_server([closing_in_peace])
     theirs, ours = raised_by_both(server.url().replace("http:", "https:"))
     assert type(ours) is type(theirs)
     assert type(ours) is ssl.SSLEOFError
 
 
-def test_nothing_in_common(authority: Authority) -> None:
+def test_handshake_without_common_cipher_fails(authority: Authority) -> None:
     context = server_context(local(authority))
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("AES128-SHA")
@@ -230,7 +234,9 @@ def test_nothing_in_common(authority: Authority) -> None:
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_a_server_that_wants_a_certificate(authority: Authority, version: ssl.TLSVersion) -> None:
+def test_missing_client_certificate_fails_request(
+    authority: Authority, version: ssl.TLSVersion
+) -> None:
     """In TLS 1.3 it says so when the handshake is over, and closes: that may be what is seen."""
     context = server_context(local(authority))
     context.maximum_version = version
@@ -262,7 +268,7 @@ def test_a_server_that_wants_a_certificate(authority: Authority, version: ssl.TL
     ],
     ids=range(7),
 )
-def test_an_end_without_goodbye(
+def test_close_without_close_notify_raises(
     raw_tls_server: RawServers,
     http: Http,
     script: list[Step],
@@ -276,7 +282,7 @@ def test_an_end_without_goodbye(
     assert getattr(raised.value, "partial", None) == partial
 
 
-def test_an_end_with_goodbye(raw_tls_server: RawServers, http: Http) -> None:
+def test_close_with_close_notify_ends_content(raw_tls_server: RawServers, http: Http) -> None:
     server = raw_tls_server([head, send(b"HTTP/1.1 200 OK\r\n\r\nok"), end_tls])
     assert http.request(server.url())[1] == b"ok"
 
@@ -288,7 +294,7 @@ def end_tls(peer: Any) -> None:  # Any: as above
 # HTTP/2
 
 
-def test_http_2_where_it_is_offered(tls_server: WebServer, http: Http) -> None:
+def test_http_2_is_used_if_offered(tls_server: WebServer, http: Http) -> None:
     response, content = http.request(tls_server.url("/echo"), headers={"X-Name": "value"})
     assert (response.version, response.status, response.reason) == (20, 200, "OK")
     assert response["content-type"] == "application/json"
@@ -297,14 +303,14 @@ def test_http_2_where_it_is_offered(tls_server: WebServer, http: Http) -> None:
     assert ["x-name", "value"] in echoed["headers"]
 
 
-def test_http_1_where_it_is_not(tls_h1_server: WebServer, http: Http) -> None:
+def test_http_1_is_used_without_http_2_offer(tls_h1_server: WebServer, http: Http) -> None:
     response, content = http.request(tls_h1_server.url("/echo"))
     assert (response.version, response.status) == (11, 200)
     assert json.loads(content)["version"] == "1.1"
 
 
 @pytest.mark.parametrize(("code", "reason"), [(404, "Not Found"), (418, "I'm a Teapot"), (599, "")])
-def test_the_reason_is_the_usual_one(
+def test_http_2_reason_is_standard_phrase(
     tls_server: WebServer, http: Http, code: int, reason: str
 ) -> None:
     response, _ = http.request(tls_server.url(f"/status/{code}"))
@@ -312,28 +318,30 @@ def test_the_reason_is_the_usual_one(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PROPFIND"])
-def test_every_method_over_http_2(tls_server: WebServer, http: Http, method: str) -> None:
+def test_every_method_works_over_http_2(tls_server: WebServer, http: Http, method: str) -> None:
     body = b"body" if method in ("POST", "PUT") else None
     assert http.request(tls_server.url("/echo"), method, body).response.version == 20
     received = tls_server.received[0]
     assert (received.method, received.body, received.version) == (method, body or b"", "2")
 
 
-def test_a_body_of_unknown_length_over_http_2(tls_server: WebServer, http: Http) -> None:
+def test_http_2_body_of_unknown_length_is_sent(tls_server: WebServer, http: Http) -> None:
     """There are no chunks in HTTP/2."""
     http.request(tls_server.url("/echo"), "POST", iter([b"a", b"b"])).result()
     assert tls_server.received[0].body == b"ab"
     assert tls_server.received[0].header("transfer-encoding") is None
 
 
-def test_headers_of_http_1_do_not_harm(tls_server: WebServer, http: Http) -> None:
+def test_http_1_headers_do_not_harm_http_2(tls_server: WebServer, http: Http) -> None:
     headers = {"Connection": "keep-alive", "TE": "trailers", "Host": "elsewhere.test"}
     response, _ = http.request(tls_server.url("/echo"), headers=headers)
     assert (response.status, response.version) == (200, 20)
     assert tls_server.received[0].header("connection") is None
 
 
-def test_one_connection_for_many(tls_server: WebServer, authority_file: str) -> None:
+def test_concurrent_http_2_requests_share_connection(
+    tls_server: WebServer, authority_file: str
+) -> None:
     """Also when they all begin at once, and nobody knows yet what the server speaks."""
     with Http(ca_certs=authority_file, max_workers=100) as http:
         gate = tls_server.gate()
@@ -344,7 +352,7 @@ def test_one_connection_for_many(tls_server: WebServer, authority_file: str) -> 
     assert len({each.port for each in tls_server.received}) == 1
 
 
-def test_many_connections_where_one_carries_but_one(
+def test_concurrent_http_1_requests_use_own_connections(
     tls_h1_server: WebServer, authority_file: str
 ) -> None:
     """Nobody waits for the end of the first."""
@@ -358,7 +366,7 @@ def test_many_connections_where_one_carries_but_one(
 
 
 @pytest.mark.parametrize("which", ["tls_server", "tls_h1_server"])
-def test_who_comes_while_the_first_is_under_way(
+def test_requests_during_first_request_succeed(
     request: pytest.FixtureRequest, http: Http, which: str
 ) -> None:
     server: WebServer = request.getfixturevalue(which)
@@ -373,7 +381,7 @@ def test_who_comes_while_the_first_is_under_way(
 
 
 @pytest.mark.parametrize("fate", ["cancelled", "timed out", "refused"])
-def test_others_do_not_hang_when_the_first_never_connects(
+def test_requests_do_not_hang_when_first_connection_fails(
     authority_file: str, raw_server: RawServers, tls_server: WebServer, refused: str, fate: str
 ) -> None:
     silent = raw_server([until_closed])
@@ -393,7 +401,7 @@ def test_others_do_not_hang_when_the_first_never_connects(
         assert http.request(tls_server.url("/status/200")).response.status == 200
 
 
-def test_many_origins_at_once(
+def test_concurrent_requests_to_several_origins_succeed(
     tls_server: WebServer, tls_h1_server: WebServer, server: WebServer, http: Http
 ) -> None:
     urls = [each.url("/status/200") for each in (tls_server, tls_h1_server, server)] * 20
@@ -401,7 +409,7 @@ def test_many_origins_at_once(
     assert {promise.response.status for promise in promises} == {200}
 
 
-def test_threads_that_share_one(tls_server: WebServer, http: Http) -> None:
+def test_threads_share_http_2_connection(tls_server: WebServer, http: Http) -> None:
     statuses: list[int] = []
 
     def ask() -> None:

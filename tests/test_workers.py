@@ -26,7 +26,7 @@ def wait_until_one_waits() -> None:
         assert time.monotonic() < ends
 
 
-def test_ctrl_c_wherever_it_comes_keeps_no_later_task_from_running() -> None:
+def test_ctrl_c_during_run_loses_no_later_task() -> None:
     for number in itertools.count(1):
         wait_until_one_waits()
         with (interruption := Interruption(number)):
@@ -64,11 +64,11 @@ assert number > 10
 """
 
 
-def test_ctrl_c_where_the_first_worker_starts() -> None:
+def test_ctrl_c_during_first_worker_start_loses_no_task() -> None:
     assert run(FIRST_TASK).fine() == []
 
 
-def test_somebody_waits_for_events_however_long_the_others_are_busy(server: WebServer) -> None:
+def test_events_are_handled_while_worker_is_busy(server: WebServer) -> None:
     """A worker that is idle does not end when the others cannot take its place."""
     begun, may_end = threading.Event(), threading.Event()
 
@@ -91,7 +91,7 @@ def meet(barrier: threading.Barrier) -> None:
     barrier.wait(PATIENCE)
 
 
-def test_of_idle_workers_that_end_at_once_one_stays() -> None:
+def test_last_idle_worker_stays() -> None:
     for _ in range(10):
         all_run = threading.Barrier(8)
         for _ in range(8):

@@ -1,21 +1,21 @@
-"""What the hypercorn servers answer: an ASGI application with every normal behaviour.
+"""The ASGI application of the hypercorn servers, with every normal behaviour.
 
     /echo                        the request as JSON; any method
-    /status/CODE?Name=value      that status, with these headers in this order
-    /hops/COUNT?code=302         so many redirects, then /echo; &absolute=1 for whole URLs
-    /loop                        a redirect to itself
-    /bytes/COUNT?chunked=1       so many bytes, with their length or in chunks of unknown length
-    /text/CHARSET?text=          text in that charset
-    /coded/CODING?text=          gzip, zlib or deflate; &zeros=COUNT for a bomb, &cut=COUNT for
-                                 one whose end is missing
-    /not-gzip                    says gzip and is not
-    /slow?head=S&body=S          seconds before the head, and in the middle of the body
+    /status/CODE?Name=value      the status CODE, with the given headers in the given order
+    /hops/COUNT?code=302         COUNT redirects, then /echo; &absolute=1 for whole URLs
+    /loop                        a redirect to /loop
+    /bytes/COUNT?chunked=1       COUNT bytes, with Content-Length or in chunks
+    /text/CHARSET?text=          the text in the charset
+    /coded/CODING?text=          gzip, zlib or deflate; &zeros=COUNT appends zeros (for a bomb),
+                                 &cut=COUNT drops bytes from the end
+    /not-gzip                    claims to be gzip, but is plain text
+    /slow?head=S&body=S          S seconds before the head, or in the middle of the body
     /drip/COUNT?every=S          one byte at a time
-    /gate/NAME?label=TEXT        waits until the test lets it pass; &sent=COUNT: after so many
-                                 bytes of the body, which is the label
+    /gate/NAME?label=TEXT        waits until the test opens the gate, then sends the label;
+                                 &sent=COUNT: waits after COUNT bytes of the label
 
-Rules: every request is recorded before it is answered; each gate has a name of its own, so
-that what one test left behind cannot pass through another's.
+Rules: every request is recorded before the answer; each gate has a name of its own, so that a
+request left by one test cannot pass through the gate of another test.
 """
 
 import asyncio
@@ -37,12 +37,12 @@ from starlette.types import Message, Receive, Scope, Send
 from tests.servers.seen import Seen
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"]
-"""Which methods every path takes; the last one stands for those that HTTP itself does not name."""
+"""The methods that every path takes; PROPFIND stands for methods outside of HTTP itself."""
 
 
 @dataclass(frozen=True)
 class Received:
-    """A request as the server got it. Names and values of headers are latin-1, in order."""
+    """A request as received. Names and values of headers are latin-1, in order."""
 
     method: str
     target: str
@@ -50,18 +50,19 @@ class Received:
     headers: list[tuple[str, str]]
     body: bytes
     port: int
-    """The client's port: the same one means the same connection."""
+    """The client's port: the same port means the same connection."""
 
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers if key == name.lower()), None)
 
 
 class Gate:
-    """Requests wait here until the test lets them pass.
+    """Requests wait at a gate until the test lets the requests pass.
 
-    `arrived` has their labels in order; `aborted` those whose client went away while they
-    waited. `inside` counts who waits now and `most_inside` who ever did at once: a request is
-    counted out before it is answered, so that its client's next one is never counted beside it.
+    `arrived` has the labels of all requests in order; `aborted` the labels of requests whose client
+    disconnected while waiting. `inside` counts the waiting requests, `most_inside` is the maximum
+    of `inside`: a request is counted out before the answer, so that a client's next request is
+    never counted beside the answered request.
     """
 
     def __init__(self, url: str) -> None:
@@ -75,17 +76,17 @@ class Gate:
         self.most_inside = 0
 
     def url(self, label: str = "", sent: int | None = None) -> str:
-        """Where a request waits; with `sent`, after its head and that much of its body."""
+        """A URL whose request waits; with `sent`, after the head and `sent` bytes of the body."""
         return f"{self._url}?label={label}" + ("" if sent is None else f"&sent={sent}")
 
     def let_pass(self, count: int = 1) -> None:
-        """Lets those go on who have waited longest."""
+        """Let the `count` longest waiting requests pass."""
         with self._lock:
             leaving = [self._waiting.popleft() for _ in range(count)]
         _release(leaving)
 
     def open(self) -> None:
-        """Lets everyone pass, now and from now on."""
+        """Let all requests pass, now and later."""
         with self._lock:
             self._is_open = True
             leaving = list(self._waiting)
@@ -93,10 +94,10 @@ class Gate:
         _release(leaving)
 
     async def wait(self, label: str, request: Request) -> None:
-        """The server's side: returns when the request may pass or its client has gone."""
+        """On the server: return when the request may pass or the client has disconnected."""
         waiter = self._enter(label)
         try:
-            await _unless_gone(request, asyncio.shield(asyncio.wrap_future(waiter)))
+            await _wait_while_connected(request, asyncio.shield(asyncio.wrap_future(waiter)))
         finally:
             self._leave(label, waiter)
 
@@ -128,7 +129,7 @@ def _release(waiters: list[Future[None]]) -> None:
 
 
 class App:
-    """The application, what it has received, and its gates."""
+    """The application with its received requests and its gates."""
 
     def __init__(self, origin: str) -> None:
         self._origin = origin
@@ -169,7 +170,7 @@ async def _whole_body(receive: Receive) -> bytes:
 
 
 def _starting_with(body: bytes, receive: Receive) -> Receive:
-    """The same `receive`, with the body that was already taken from it put back."""
+    """A `receive` that yields the already received body first."""
     kept: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> Message:
@@ -192,9 +193,9 @@ def _received(scope: Scope, body: bytes) -> Received:
     )
 
 
-async def _unless_gone(request: Request, awaited: Awaitable[None]) -> None:
-    """Waits for that, or for the client to close the connection or reset the stream."""
-    either = {asyncio.ensure_future(awaited), asyncio.ensure_future(_gone(request))}
+async def _wait_while_connected(request: Request, awaited: Awaitable[None]) -> None:
+    """Wait for `awaited`, or until the client closes the connection or resets the stream."""
+    either = {asyncio.ensure_future(awaited), asyncio.ensure_future(_wait_for_disconnect(request))}
     try:
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -202,7 +203,7 @@ async def _unless_gone(request: Request, awaited: Awaitable[None]) -> None:
             each.cancel()
 
 
-async def _gone(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     message: Message = {"type": "http.request"}
     while message["type"] != "http.disconnect":
         message = await request.receive()
@@ -238,7 +239,7 @@ async def loop(_: Request) -> Response:
 
 
 def pattern(start: int, stop: int) -> bytes:
-    """That part of the body of /bytes; 251 values in turn, so no two blocks of it are alike."""
+    """A part of the body of /bytes: 251 values in turn, so that no two blocks are alike."""
     turns = bytes(range(251)) * ((stop - start) // 251 + 2)
     return turns[start % 251 :][: stop - start]
 
@@ -285,7 +286,7 @@ async def not_gzip(_: Request) -> Response:
 
 
 async def slow(request: Request) -> Response:
-    await _unless_gone(request, asyncio.sleep(_number(request, "head")))
+    await _wait_while_connected(request, asyncio.sleep(_number(request, "head")))
 
     async def halves() -> AsyncIterator[bytes]:
         yield b"first half, "

@@ -1,6 +1,6 @@
-"""A certificate authority of the tests' own, and what it signs.
+"""A certificate authority of the tests' own, and the signed certificates.
 
-Rule: nothing is trusted by default. A client has to be given `Authority.pem`.
+Rule: no client trusts the authority by default. A client has to be given `Authority.pem`.
 """
 
 import itertools
@@ -12,7 +12,7 @@ import trustme
 
 
 class Authority:
-    """Signs certificates; `pem` is the file that makes a client trust them."""
+    """Signs certificates; a client that is given the file `pem` trusts the certificates."""
 
     def __init__(self, directory: Path) -> None:
         self._ca = trustme.CA()
@@ -35,12 +35,12 @@ def local(authority: Authority) -> Path:
 
 
 def expired(authority: Authority) -> Path:
-    """Local, but of a time long gone."""
+    """A certificate for this machine that expired long ago."""
     return authority.sign("localhost", "127.0.0.1", expires=datetime(2011, 1, 1, tzinfo=UTC))
 
 
 def elsewhere(authority: Authority) -> Path:
-    """For a name that is not this machine's."""
+    """A certificate for a host other than this machine."""
     return authority.sign("elsewhere.test")
 
 

@@ -1,15 +1,15 @@
-"""A server that speaks as Google's APIs do, for Google's own clients: a library of books.
+"""A server that speaks like Google's APIs, for Google's own clients: a library of books.
 
-    /library/v1/books            list (in pages), insert; below it by id: get, delete; with
-                                 alt=media a book's scan, whole or a range of it
-    /upload/library/v1/books     insert with a scan: in one request, or by way of a session that
-                                 takes it in chunks and answers 308 until it has the last
-    /batch/library/v1            many of the first kind in one request
+    /library/v1/books            list (in pages), insert
+    /library/v1/books/ID         get, delete; with alt=media the book's scan, or a range
+    /upload/library/v1/books     insert with a scan: in one request, or in chunks of a session,
+                                 which answers 308 until the last chunk
+    /batch/library/v1            many calls of /library/v1/books in one request
     /token                       a new access token for the refresh token
-    /discovery/library/v1        what a client has to know of all this
+    /discovery/library/v1        the discovery document, which describes the API to clients
 
-Rules: every request is recorded before it is answered; what was planned with `answer_next` comes
-before anything else; access tokens are looked at once `tokens` is not None.
+Rules: every request is recorded before the answer; answers planned with `answer_next` take
+precedence; access tokens are checked unless `tokens` is None.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 class Call(NamedTuple):
-    """A call of the API, whether it came by itself or in a batch."""
+    """A call of the API, from a request of its own or from a batch."""
 
     method: str
     path: str
@@ -56,14 +56,14 @@ class Call(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A status, and what is sent as JSON."""
+    """A status, and a value that is sent as JSON."""
 
     status: int
     value: object
 
 
 def problem(status: int, reason: str, message: str) -> Answer:
-    """An error as Google's APIs word it; clients go by the reason."""
+    """An error in the format of Google's APIs; clients read the reason."""
     errors = [{"domain": "global", "reason": reason, "message": message}]
     return Answer(status, {"error": {"code": status, "message": message, "errors": errors}})
 
@@ -73,14 +73,14 @@ UNAVAILABLE = problem(503, "backendError", "Try again later")
 
 @dataclass
 class Session:
-    """An upload that is under way."""
+    """An unfinished upload."""
 
     book: Book
     scan: bytes = b""
 
 
 class Library(App):
-    """The application: its books and their scans, its tokens, and what it is to answer next."""
+    """The application with its books, scans, tokens and planned answers."""
 
     def __init__(self) -> None:
         super().__init__(origin="")  # no gate of this application has a URL of its own
@@ -92,15 +92,15 @@ class Library(App):
         self.scans: dict[str, bytes] = {}
         self.tokens: set[str] | None = None
         self.gate: Gate | None = None
-        """Where calls that come by themselves wait, once there is one."""
+        """Calls outside of batches wait at this gate, if set."""
 
     def answer_next(self, *answers: Answer) -> None:
-        """Answers the next requests, whatever they are, so."""
+        """Give the next requests of any kind these answers."""
         self._planned.extend(answers)
 
     def add(self, title: str, scan: bytes = b"") -> str:
-        """Puts a book on the shelf, and returns its id."""
-        return self._shelve({"title": title}, scan)["id"]
+        """Add a book, and return the book's id."""
+        return self._add_book({"title": title}, scan)["id"]
 
     def _all_routes(self) -> list[Route]:
         paths: dict[str, Endpoint] = {
@@ -126,7 +126,7 @@ class Library(App):
     async def _call(self, request: Request) -> Response:
         call = await _call_of(request)
         if self.gate:
-            await self.gate.wait(call.path, request)  # it takes what is left of the request
+            await self.gate.wait(call.path, request)  # consumes the rest of the request
         answer = self._answer(call)
         if answer.status == 200 and request.query_params.get("alt") == "media":
             scan = self.scans[request.url.path.removeprefix(f"{BOOKS}/")]
@@ -134,13 +134,13 @@ class Library(App):
         return _sent(answer)
 
     def _answer(self, call: Call) -> Answer:
-        if not self._may(call.authorization):
+        if not self._is_authorized(call.authorization):
             return problem(401, "authError", "Invalid Credentials")
         match call.method, call.path.removeprefix(BOOKS).strip("/"):
             case "GET", "":
                 return self._page(call.query)
             case "POST", "":
-                return Answer(200, self._shelve(json.loads(call.body)))
+                return Answer(200, self._add_book(json.loads(call.body)))
             case "GET", name if name in self.books:
                 return Answer(200, self.books[name])
             case "DELETE", name if name in self.books:
@@ -148,7 +148,7 @@ class Library(App):
             case _:
                 return problem(404, "notFound", "No such book")
 
-    def _may(self, authorization: str | None) -> bool:
+    def _is_authorized(self, authorization: str | None) -> bool:
         return self.tokens is None or authorization in {f"Bearer {each}" for each in self.tokens}
 
     def _page(self, query: Mapping[str, str]) -> Answer:
@@ -157,7 +157,7 @@ class Library(App):
         more = {"nextPageToken": str(stop)} if stop < len(self.books) else {}
         return Answer(200, {"items": list(self.books.values())[start:stop], **more})
 
-    def _shelve(self, book: Book, scan: bytes = b"") -> Book:
+    def _add_book(self, book: Book, scan: bytes = b"") -> Book:
         name = f"book-{next(self._ids)}"
         self.scans[name] = scan
         self.books[name] = {**book, "id": name}
@@ -167,7 +167,7 @@ class Library(App):
         del self.books[name], self.scans[name]
         return Answer(204, None)
 
-    # Many in one request.
+    # Batches.
 
     async def _batch(self, request: Request) -> Response:
         parts = _multipart(request, await request.body())
@@ -187,7 +187,7 @@ class Library(App):
     # Uploads.
 
     async def _upload(self, request: Request) -> Response:
-        if not self._may(request.headers.get("authorization")):
+        if not self._is_authorized(request.headers.get("authorization")):
             return _sent(problem(401, "authError", "Invalid Credentials"))
         body = await request.body()
         if "upload_id" in request.query_params:
@@ -195,8 +195,8 @@ class Library(App):
         if request.query_params["uploadType"] == "resumable":
             return self._begin(request, json.loads(body))
         book, scan = _multipart(request, body)
-        scanned = cast(bytes, scan.get_payload(decode=True))  # what a part without parts gives
-        return _sent(Answer(200, self._shelve(json.loads(str(book.get_payload())), scanned)))
+        scanned = cast(bytes, scan.get_payload(decode=True))  # bytes, as the part has no parts
+        return _sent(Answer(200, self._add_book(json.loads(str(book.get_payload())), scanned)))
 
     def _begin(self, request: Request, book: Book) -> Response:
         name = f"session-{next(self._ids)}"
@@ -211,11 +211,11 @@ class Library(App):
             return _sent(problem(400, "badRequest", "That is not the next chunk"))
         session.scan += body
         if len(session.scan) == total:
-            return _sent(Answer(200, self._shelve(session.book, session.scan)))
+            return _sent(Answer(200, self._add_book(session.book, session.scan)))
         kept = len(session.scan)
         return Response(status_code=308, headers={"Range": f"bytes=0-{kept - 1}"} if kept else {})
 
-    # Tokens, and what a client has to know.
+    # Tokens and discovery.
 
     async def _token(self, request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode()))
@@ -236,7 +236,7 @@ def _sent(answer: Answer) -> Response:
 
 
 def _part(scan: bytes, wanted: str | None) -> Response:
-    """The bytes that a Range asks for."""
+    """The scan, or the part named by a Range header."""
     if wanted is None:
         return Response(scan)
     first, last = (int(each) for each in wanted.removeprefix("bytes=").split("-"))
@@ -248,12 +248,12 @@ def _part(scan: bytes, wanted: str | None) -> Response:
 
 
 def _content_range(request: Request) -> tuple[int | None, int]:
-    """Where a chunk begins and how long the whole is; nowhere if it only asks how far we are."""
-    said = request.headers.get("content-range")
-    if said is None:  # the chunk is the whole
+    """The start of a chunk and the whole length; the start is None in a query of the progress."""
+    value = request.headers.get("content-range")
+    if value is None:  # the chunk is the whole
         return 0, int(request.headers["content-length"])
-    match = re.fullmatch(r"bytes (?:\*|(\d+)-\d+)/(\d+)", said)
-    assert match, said
+    match = re.fullmatch(r"bytes (?:\*|(\d+)-\d+)/(\d+)", value)
+    assert match, value
     return None if match[1] is None else int(match[1]), int(match[2])
 
 
@@ -261,7 +261,7 @@ def _multipart(request: Request, body: bytes) -> list[Message]:
     head = f"Content-Type: {request.headers['content-type']}\r\n\r\n"
     message = message_from_bytes(head.encode() + body)
     assert message.is_multipart(), body
-    return cast(list[Message], message.get_payload())  # which it is for a multipart message
+    return cast(list[Message], message.get_payload())  # a list, as the message is multipart
 
 
 async def _call_of(request: Request) -> Call:
@@ -271,7 +271,7 @@ async def _call_of(request: Request) -> Call:
 
 
 def _call_in(written: str) -> Call:
-    """The call that a part of a batch has in it."""
+    """Parse the call in a part of a batch."""
     line, _, rest = written.partition("\n")
     method, target, _ = line.split()
     url, message = urlsplit(target), message_from_string(rest)
@@ -291,7 +291,7 @@ class GoogleServer(WebServer):
         return self.library.received
 
     def document(self) -> dict[str, Any]:
-        """What a client of this very server is built from. Any: as below."""
+        """The discovery document of this server. Any: JSON."""
         return document(self.url("/"))
 
     def close(self) -> None:
@@ -304,7 +304,7 @@ class GoogleServer(WebServer):
 
 
 def document(root: str) -> dict[str, Any]:
-    """The discovery document of a server at `root`. Any: JSON, passed on as it is."""
+    """The discovery document of a server at `root`. Any: JSON."""
     by_id = {"id": {"type": "string", "location": "path", "required": True}}
     a_book = {"$ref": "Book"}
     upload = {"multipart": True, "path": f"/upload{BOOKS}"}

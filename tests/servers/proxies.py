@@ -1,11 +1,11 @@
-"""Proxies: real ones, each a program of its own, and the words of SOCKS for scripted ones.
+"""Real proxies, each a program of its own, and steps for scripted proxies.
 
     with RealProxy("http", "me:secret") as proxy: ...
-    raw_server([*tunnel, head, send(OK)])  # a proxy that answers by itself
+    raw_server([*tunnel, head, send(OK)])  # a scripted proxy that plays the target, too
 
-Rules: a real proxy says on its standard output where it listens, then what it is asked to connect
-to, before it does: so of all that was answered, it has told. It ends when its standard input does:
-so no proxy is left behind, whatever ends the tests.
+Rules: a real proxy prints its port, then each target before connecting to the target: so the target
+of every answered request has been printed. A proxy ends at the end of its standard input: so no
+proxy is left behind, even if the tests are killed.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ from tests.servers.raw import Peer, Step, head, send
 
 ROOT = Path(__file__).parents[2]
 FORBIDDEN = "forbidden.test"
-"""The host that a real HTTP proxy connects nobody to."""
-THAT_IS_ALL = "that is all"
+"""The host that a real HTTP proxy refuses to connect to."""
+END_OF_TARGETS = "end of targets"
 
 
 class RealProxy:
@@ -45,147 +45,147 @@ class RealProxy:
         )
         assert self._process.stdin
         assert self._process.stdout
-        self._ask, self._told = self._process.stdin, self._process.stdout
-        self.port = int(self._told.readline())
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        self.port = int(self._stdout.readline())
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ask.close()
+        self._stdin.close()
         self._process.wait()
-        self._told.close()
+        self._stdout.close()
 
-    def passed(self) -> list[str]:
-        """All that came through since this was asked last: how, and to where."""
-        self._ask.write("passed?\n")
-        lines = (line.strip() for line in self._told)
-        return list(takewhile(lambda line: line != THAT_IS_ALL, lines))
-
-
-# The real ones' programs.
+    def take_targets(self) -> list[str]:
+        """The targets requested since the last call, with method or protocol."""
+        self._stdin.write("targets?\n")
+        lines = (line.strip() for line in self._stdout)
+        return list(takewhile(lambda line: line != END_OF_TARGETS, lines))
 
 
-def answer_until_the_end() -> None:
+# The programs of real proxies.
+
+
+def answer_until_end_of_input() -> None:
     for _ in sys.stdin:
-        say(THAT_IS_ALL)
+        print_line(END_OF_TARGETS)
 
 
-def say(what: object) -> None:
-    """A line of its own, whatever other processes say."""
-    os.write(1, f"{what}\n".encode())
+def print_line(text: object) -> None:
+    """Print by a single write, so that lines of several processes do not mix."""
+    os.write(1, f"{text}\n".encode())
 
 
-class Witness(HttpProxyBasePlugin):
-    """Says what a request asks for, once it is allowed."""
+class PrintTargets(HttpProxyBasePlugin):
+    """Prints the target of each allowed request."""
 
     def before_upstream_connection(self, request: HttpParser) -> HttpParser:
         target = b"%s %s:%d" % (request.method or b"", request.host or b"", request.port or 0)
-        say(target.decode())
+        print_line(target.decode())
         return request
 
 
-def be_http_proxy(login: str) -> None:
+def run_http_proxy(login: str) -> None:
     options = ["--port", "0", "--num-acceptors", "1", "--log-level", "CRITICAL"]
     options += ["--filtered-upstream-hosts", FORBIDDEN]
     options += ["--basic-auth", login] if login else []
-    with Proxy(options, plugins=[FilterByUpstreamHostPlugin, Witness]) as proxy:
-        say(proxy.flags.port)
-        answer_until_the_end()
+    with Proxy(options, plugins=[FilterByUpstreamHostPlugin, PrintTargets]) as proxy:
+        print_line(proxy.flags.port)
+        answer_until_end_of_input()
 
 
-def be_socks_proxy(kind: str, login: str) -> None:
+def run_socks_proxy(kind: str, login: str) -> None:
     asyncio.run(serve_socks(f"{kind}://127.0.0.1:0" + (f"#{login}" if login else "")))
 
 
 async def serve_socks(uri: str) -> None:
-    def tell(event: str) -> None:
-        """Of what pproxy tells, who is connected to whom."""
+    def print_target(event: str) -> None:
+        """Print the target of a pproxy event about a connection."""
         if match := re.fullmatch(r"(\w+) \S+ -> (\S+)", event):
-            say(" ".join(match.groups()))
+            print_line(" ".join(match.groups()))
 
-    # A login is good for one connection, not for all that come from the same address later.
-    terms = {"rserver": [pproxy.DIRECT], "verbose": tell, "authtime": -1}
-    serving = await pproxy.Server(uri).start_server(terms)
-    say(serving.sockets[0].getsockname()[1])
-    await asyncio.to_thread(answer_until_the_end)
+    # -1: a login is valid for one connection, not for later connections from the same address.
+    options = {"rserver": [pproxy.DIRECT], "verbose": print_target, "authtime": -1}
+    serving = await pproxy.Server(uri).start_server(options)
+    print_line(serving.sockets[0].getsockname()[1])
+    await asyncio.to_thread(answer_until_end_of_input)
     serving.close()
 
 
 def main(kind: str, login: str) -> None:
     if kind == "http":
-        be_http_proxy(login)
+        run_http_proxy(login)
     else:
-        be_socks_proxy(kind, login)
+        run_socks_proxy(kind, login)
 
 
-# What scripted ones do. What the client says is in the server's `bodies`.
+# Steps of scripted proxies, which record the client's messages in the server's `bodies`.
 
 ESTABLISHED = send(b"HTTP/1.1 200 Connection established\r\n\r\n")
 tunnel: list[Step] = [head, ESTABLISHED]
-"""An HTTP proxy that agrees."""
+"""An HTTP proxy that establishes the tunnel."""
 
 
-def heard(peer: Peer, count: int) -> bytes:
-    """The next bytes from the client."""
-    said = peer.reader.read(count)
-    if len(said) < count:
+def read_exactly(peer: Peer, count: int) -> bytes:
+    """The next `count` bytes from the client."""
+    received = peer.reader.read(count)
+    if len(received) < count:
         raise ConnectionAbortedError("closed in the middle of SOCKS")
-    return said
+    return received
 
 
-def methods(choice: int) -> Step:
-    """SOCKS5: takes the list of ways to log in, and chooses."""
+def choose_method(choice: int) -> Step:
+    """SOCKS5: read the list of authentication methods, and choose a method."""
 
     def step(peer: Peer) -> None:
-        peer.server.bodies.add(heard(peer, heard(peer, 2)[1]))
+        peer.server.bodies.add(read_exactly(peer, read_exactly(peer, 2)[1]))
         peer.socket.sendall(bytes([5, choice]))
 
     return step
 
 
-def verdict(status: int) -> Step:
-    """SOCKS5: takes user and password, and says what it thinks of them."""
+def check_login(status: int) -> Step:
+    """SOCKS5: read user and password, and answer with the status."""
 
     def step(peer: Peer) -> None:
-        user = heard(peer, heard(peer, 2)[1])
-        peer.server.bodies.add(user + b":" + heard(peer, heard(peer, 1)[0]))
+        user = read_exactly(peer, read_exactly(peer, 2)[1])
+        peer.server.bodies.add(user + b":" + read_exactly(peer, read_exactly(peer, 1)[0]))
         peer.socket.sendall(bytes([1, status]))
 
     return step
 
 
-def reply(status: int) -> Step:
-    """SOCKS5: takes where to connect to (kind of address, address and port), and answers."""
+def connect_socks5(status: int) -> Step:
+    """SOCKS5: read the target (kind of address, address and port), and answer with the status."""
 
     def step(peer: Peer) -> None:
-        kind = heard(peer, 4)[3:]
-        length = {b"\1": b"\4", b"\4": b"\20"}.get(kind) or heard(peer, 1)
-        peer.server.bodies.add(kind + heard(peer, length[0] + 2))
+        kind = read_exactly(peer, 4)[3:]
+        length = {b"\1": b"\4", b"\4": b"\20"}.get(kind) or read_exactly(peer, 1)
+        peer.server.bodies.add(kind + read_exactly(peer, length[0] + 2))
         peer.socket.sendall(bytes([5, status, 0, 1, 0, 0, 0, 0, 0, 0]))
 
     return step
 
 
-def reply4(status: int) -> Step:
-    """SOCKS4: takes where to connect to (port, address, user, name if any), and answers."""
+def connect_socks4(status: int) -> Step:
+    """SOCKS4: read the target (port, address, user, maybe a name), and answer with the status."""
 
     def step(peer: Peer) -> None:
-        where = heard(peer, 8)[2:] + _until_zero(peer)
-        by_name = where[2:5] == b"\0\0\0"
-        peer.server.bodies.add(where + (_until_zero(peer) if by_name else b""))
+        target = read_exactly(peer, 8)[2:] + _until_zero(peer)
+        by_name = target[2:5] == b"\0\0\0"
+        peer.server.bodies.add(target + (_until_zero(peer) if by_name else b""))
         peer.socket.sendall(bytes([0, status, 0, 0, 0, 0, 0, 0]))
 
     return step
 
 
 def _until_zero(peer: Peer) -> bytes:
-    return b"".join(iter(lambda: heard(peer, 1), b"\0")) + b"\0"
+    return b"".join(iter(lambda: read_exactly(peer, 1), b"\0")) + b"\0"
 
 
-AGREE5: list[Step] = [methods(0), reply(0)]
-AGREE4: list[Step] = [reply4(0x5A)]
-"""SOCKS proxies that agree."""
+ACCEPT_SOCKS5: list[Step] = [choose_method(0), connect_socks5(0)]
+ACCEPT_SOCKS4: list[Step] = [connect_socks4(0x5A)]
+"""SOCKS proxies that establish the tunnel."""
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

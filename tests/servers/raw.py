@@ -1,13 +1,13 @@
-r"""Scripted sockets: a test says, step by step, what the server does on each connection.
+r"""Scripted sockets: a test lists the server's steps for each connection.
 
     raw_server([head, send(OK), until_closed])
     raw_server([head, send(b"HTTP/1.1 200 OK\r\n"), reset], [head, send(OK)])
 
-The first connection gets the first script, and so on; those after the last get the last one.
-A script that ends closes its connection.
+The first connection gets the first script, and so on; further connections get the last script.
+The end of a script closes the connection.
 
-Rules: no step waits for longer than PATIENCE; that, and any error other than the client's going,
-is raised when the server is closed, and so fails the test.
+Rules: no step waits for longer than PATIENCE; a longer wait, and any error other than a disconnect
+of the client, is raised by `close`, and so fails the test.
 """
 
 import socket
@@ -22,11 +22,11 @@ from typing import Self, TypeAlias
 from tests.servers.seen import PATIENCE, Seen
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-"""A small good answer, after which the connection may be used again."""
+"""A small good answer that keeps the connection open."""
 
 
 class Peer:
-    """One connection's other end, and the server that it came to."""
+    """The server's end of a connection."""
 
     def __init__(self, server: "RawServer", connection: socket.socket, port: int) -> None:
         connection.settimeout(PATIENCE)
@@ -36,7 +36,7 @@ class Peer:
         self.reader = connection.makefile("rb")
 
     def secure(self, context: ssl.SSLContext) -> None:
-        """Goes on in TLS, once the handshake is through."""
+        """Do the TLS handshake, and continue over TLS."""
         self.reader.close()
         self.socket = secured = context.wrap_socket(
             self.socket, server_side=True, do_handshake_on_connect=False
@@ -45,9 +45,11 @@ class Peer:
         self.reader = self.socket.makefile("rb")
 
     def wake(self) -> None:
-        """Ends the connection under a step that waits for it on another thread."""
+        """End the connection, and so wake a step that waits for bytes on another thread."""
         with suppress(OSError):
-            socket.socket.shutdown(self.socket, socket.SHUT_RDWR)  # SSLSocket's is not for that
+            socket.socket.shutdown(
+                self.socket, socket.SHUT_RDWR
+            )  # SSLSocket.shutdown drops the TLS state
 
     def close(self) -> None:
         self.reader.close()
@@ -58,12 +60,12 @@ Step: TypeAlias = Callable[[Peer], None]
 
 
 def head(peer: Peer) -> None:
-    """Reads a request up to the empty line, and records it."""
+    """Read a request up to the empty line, and record the head."""
     read_head(peer)
 
 
 def read_head(peer: Peer) -> bytes:
-    """The same; returns it."""
+    """As `head`, and return the head."""
     lines = iter(peer.reader.readline, b"")
     received = b""
     for line in lines:
@@ -75,7 +77,7 @@ def read_head(peer: Peer) -> bytes:
 
 
 def body(count: int) -> Step:
-    """Reads so many bytes after the head, and records them."""
+    """Read `count` bytes after the head, and record the bytes."""
 
     def step(peer: Peer) -> None:
         peer.server.bodies.add(peer.reader.read(count))
@@ -91,7 +93,7 @@ def send(payload: bytes) -> Step:
 
 
 def drip(payload: bytes, every: float) -> Step:
-    """Sends one byte at a time, with so many seconds after each."""
+    """Send one byte at a time, with a pause of `every` seconds after each."""
 
     def step(peer: Peer) -> None:
         for value in payload:
@@ -102,7 +104,7 @@ def drip(payload: bytes, every: float) -> Step:
 
 
 def wait(event: threading.Event) -> Step:
-    """Waits for the test."""
+    """Wait until the test sets the event."""
 
     def step(_: Peer) -> None:
         assert event.wait(PATIENCE), "the test never set the event that the server waits for"
@@ -111,17 +113,15 @@ def wait(event: threading.Event) -> Step:
 
 
 def until_closed(peer: Peer) -> None:
-    """Says nothing and reads on until the client has closed its end, and records that."""
-    with suppress(
-        ConnectionError, ssl.SSLError
-    ):  # a reset is how a client closes that had not read everything
+    """Send nothing, read until the client has closed the connection, and record the close."""
+    with suppress(ConnectionError, ssl.SSLError):  # a close with unread bytes is a reset
         while peer.reader.read1(65536):
             pass
     peer.server.closed.add(peer.port)
 
 
 def reset(peer: Peer) -> None:
-    """Breaks the connection: the client gets a reset where the end should have been."""
+    """Reset the connection in place of an orderly close."""
     peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     peer.close()
 
@@ -129,8 +129,9 @@ def reset(peer: Peer) -> None:
 class RawServer:
     """Runs a script on each connection, on a thread of its own.
 
-    `accepted` has the clients' ports; `heads` and `bodies` what was read, as it was, `requests`
-    both of those that were read as one; `closed` the ports of those whom `until_closed` saw go.
+    `accepted` has the clients' ports; `heads` and `bodies` have the bytes as read; `requests` has
+    pairs of head and body from `tests.oracle.record`; `closed` has the ports of the clients whose
+    close `until_closed` has seen.
     """
 
     def __init__(self, *scripts: list[Step], tls: ssl.SSLContext | None = None) -> None:
@@ -161,9 +162,9 @@ class RawServer:
         return f"{scheme}://{host}:{self.port}{path}"
 
     def close(self) -> None:
-        """Ends every connection, whatever its script was at."""
+        """End every connection, in any step of the script."""
         self.closing.set()
-        socket.create_connection(self._listening.getsockname()).close()  # wakes the accepting
+        socket.create_connection(self._listening.getsockname()).close()  # wakes `accept`
         self._accepting.join()
         self._listening.close()
         for peer in self._peers:
@@ -195,9 +196,9 @@ class RawServer:
             for step in script:
                 step(peer)
         except (ConnectionError, ssl.SSLError):
-            pass  # the client has gone, which may be what the test is about
+            pass  # the client has disconnected, as some tests intend
         except OSError as error:
-            if not self.closing.is_set():  # else it met its end in the middle of a handshake
+            if not self.closing.is_set():  # `close` may interrupt a handshake
                 self._errors.append(error)
         except Exception as error:  # noqa: BLE001 - `close` raises it in the test's thread
             self._errors.append(error)

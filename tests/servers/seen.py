@@ -1,6 +1,6 @@
-"""What a server saw: a list that its threads add to and that a test can wait on.
+"""Seen: a list that a server's threads append to, and that a test can wait on.
 
-Rule: a wait that is not met fails the test that waits, and shows what was seen instead.
+Rule: a wait in vain fails the test, and shows the list.
 """
 
 import threading
@@ -10,11 +10,11 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 PATIENCE = 10.0
-"""Seconds after which a wait has failed; no test that passes comes near it."""
+"""Seconds after which a wait has failed, far above what a passing test waits."""
 
 
 class Seen(Generic[T]):
-    """Things in the order in which they were seen."""
+    """Items in the order of their arrival."""
 
     def __init__(self) -> None:
         self._items: list[T] = []
@@ -38,7 +38,7 @@ class Seen(Generic[T]):
             self._added.notify_all()
 
     def wait_for(self, count: int, timeout: float = PATIENCE) -> list[T]:
-        """Waits until `count` things were seen and returns these."""
+        """Wait for `count` items, and return the first `count` items."""
         with self._added:
             met = self._added.wait_for(lambda: len(self._items) >= count, timeout)
         assert met, f"waited for {count}, but saw {self!r}"

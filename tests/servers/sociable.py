@@ -1,6 +1,6 @@
-"""The transit API for those who ask for many things at once: it answers no route, and no list of
-routes, before so many requests for one are there at the same time. Who asks one by one waits for
-ever.
+"""The transit API behind barriers: a request for a route, or a list of routes, is answered only
+when a given number of such requests wait at once. So a client that makes one request at a time
+hangs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,8 +11,8 @@ from threading import Barrier, Lock, Thread
 from demo import transit
 
 
-class Crowd:
-    """The first so many wait for each other; those after them for nobody."""
+class FirstBarrier:
+    """The first `count` threads wait for each other; later threads do not wait."""
 
     def __init__(self, count: int) -> None:
         self._awaited = count
@@ -28,36 +28,37 @@ class Crowd:
 
 
 class Server(ThreadingHTTPServer):
-    request_queue_size = 128  # connections that come together
+    request_queue_size = 128  # for simultaneous connections
 
 
 @contextmanager
 def sociable_server(together: Mapping[str, int]) -> Iterator[str]:
-    """Serve it for as long as the block lasts; `together`: how many have to ask at once for what
-    begins so. Gives its URL.
-    """
-    crowds = {path: Crowd(count) for path, count in together.items()}
+    """Serve the transit API until the end of the block; yields the URL.
 
-    class Sociable(BaseHTTPRequestHandler):
+    `together`: by the beginning of a path, the number of requests that have to wait at once.
+    """
+    barriers = {path: FirstBarrier(count) for path, count in together.items()}
+
+    class BarrierHandler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            for path, crowd in crowds.items():
+            for path, barrier in barriers.items():
                 if self.path.startswith(path):
-                    crowd.join()
+                    barrier.join()
             self.send_response(200)
             self.send_header("Content-Length", str(len(transit.BODIES[self.path])))
             self.end_headers()
             self.wfile.write(transit.BODIES[self.path])
 
         def log_message(self, *_: object) -> None:
-            """Says nothing: the program's standard error is the test's to look at."""
+            """Log nothing: tests assert that the program's standard error is empty."""
 
-    with served_by(Sociable) as url:
+    with served_by(BarrierHandler) as url:
         yield url
 
 
 @contextmanager
 def served_by(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """Serve whatever it answers, on a thread for each connection; gives the URL."""
+    """Serve by `handler`, on a thread for each connection; yields the URL."""
     with Server(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()

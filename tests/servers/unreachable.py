@@ -2,9 +2,9 @@
 
     refused_port             a port where connect() is refused
     black_hole_port          a port where connect() hangs
-    DeadNameServer           runs a program in which looking up a name hangs
+    DeadNameServer           runs a program in which name lookups hang
 
-Rule: the sockets are kept for as long as the test lasts, so that nobody else gets the port.
+Rule: the sockets stay open until the end of the test, so that no other program gets the port.
 """
 
 import os
@@ -29,7 +29,7 @@ def refused_port() -> Iterator[int]:
 
 @contextmanager
 def black_hole_port() -> Iterator[int]:
-    """Listening, but with a backlog that is full: Linux drops what asks for a connection."""
+    """Listening, but with a full backlog: Linux drops further SYN packets."""
     with socket.socket() as listening, socket.socket() as filling:
         listening.bind(("127.0.0.1", 0))
         listening.listen(0)
@@ -44,9 +44,9 @@ def can_replace_name_server() -> bool:
 class DeadNameServer:
     """A name server that takes every question and answers none: a lookup takes 30 seconds.
 
-    It is the only one of a program that is run by `command`; `localhost` and `alive.test` are
-    known there without it. This takes Linux and root: mounts that only that program sees, and
-    port 53 of a loopback address picked at random.
+    A program run by `command` has no other name server; `localhost` and `alive.test` are in the
+    program's hosts file. Needs Linux and root: for mounts that only the program sees, and for port
+    53 of a loopback address picked at random.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -73,7 +73,7 @@ class DeadNameServer:
             (self._directory / name).write_text(text)
 
     def command(self, *program: str | Path) -> list[str]:
-        """The command line that runs `program` where this is the name server."""
+        """The command line that runs `program` with this name server."""
         mounts = " && ".join(
             f'mount --bind "$0/{name}" /etc/{name}'
             for name in ("resolv.conf", "hosts", "nsswitch.conf")
@@ -82,5 +82,5 @@ class DeadNameServer:
         return ["unshare", "--mount", "sh", "-c", script, str(self._directory), *map(str, program)]
 
     def wait_for_question(self) -> bytes:
-        """Waits until some program asks, and returns its question."""
+        """Wait for a question, and return the question."""
         return self._socket.recv(512)

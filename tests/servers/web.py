@@ -1,7 +1,7 @@
 """The application on hypercorn, on a thread with an event loop of its own.
 
-Rules: the socket listens from the first moment, so nobody has to wait for the server to be up;
-`close` lets every gate open, or it would wait for the requests that wait.
+Rules: the socket listens from the first moment, so that no test waits for the server's start;
+`close` opens every gate, since hypercorn waits for unanswered requests.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from tests.servers.app import App, Gate, Received
 from tests.servers.seen import PATIENCE, Seen
 
 log = logging.getLogger("tests.servers")
-"""Where hypercorn reports errors of the application, and so pytest beside a test that failed."""
+"""Hypercorn reports errors of the application to this log, which pytest shows for failed tests."""
 
 
 class WebServer:
@@ -55,12 +55,12 @@ class WebServer:
         return self._origin + path
 
     def gate(self) -> Gate:
-        """A new gate, at which only this test's requests wait."""
+        """A new gate, for the requests of one test."""
         return self._app.new_gate()
 
     @contextmanager
     def borrowed(self) -> Iterator[None]:
-        """For one test: nothing received when it begins, nobody left waiting when it ends."""
+        """For one test: forget requests at the beginning, open all gates at the end."""
         self._app.forget()
         try:
             yield
@@ -81,9 +81,9 @@ class WebServer:
 
 
 class _BriefGoodbye(ssl.SSLObject):
-    """Tells the client that TLS ends, and does not wait to be told the same.
+    """Sends close_notify, and does not wait for the client's close_notify.
 
-    Where a test left a connection open, asyncio would wait for half a minute.
+    If a test has left a connection open, asyncio would wait for half a minute.
     """
 
     def unwrap(self) -> None:
@@ -105,9 +105,9 @@ def _config(listening: socket.socket, pem: Path | None, alpn: tuple[str, ...]) -
     config.certfile = config.keyfile = str(pem) if pem else None
     config.alpn_protocols = list(alpn)
     config.errorlog = log
-    config.keep_alive_timeout = 60  # a test's idle connection ends when the test ends it,
-    config.keep_alive_max_requests = 1_000_000  # not because it was used enough
+    config.keep_alive_timeout = 60  # the test, not the server, ends idle connections
+    config.keep_alive_max_requests = 1_000_000  # and heavily used connections
     config.backlog = 1024
     config.ssl_handshake_timeout = PATIENCE
-    config.graceful_timeout = 1  # nobody waits for an answer any more
+    config.graceful_timeout = 1  # at the end no client waits for an answer
     return config

@@ -1,9 +1,9 @@
 """httplib2's own test suite, run with another `httplib2.Http`.
 
-    distribution    fetches it: httplib2's source distribution, of the version that is installed
-    plugin          in the pytest that runs it: replaces Http, and watches which way requests go
-    run             starts that pytest, and reads what it reports
+    distribution    fetches the suite from httplib2's source distribution, in the installed version
+    plugin          a pytest plugin: replaces httplib2.Http, and records the way of each request
+    run             starts a pytest with the plugin, and reads the plugin's report
 
-Rules: none of httplib2's code is kept in the repository; which tests may fail, and why, is said
-where the outcome is judged, and nowhere here.
+Rules: none of httplib2's code is kept in the repository; tests/test_httplib2_suite.py alone judges
+the outcome, with a list of the tests that may fail.
 """

@@ -1,7 +1,7 @@
-"""Distribution: httplib2's tests, fetched from the package index when they are wanted.
+"""Distribution: httplib2's tests, fetched from the package index on demand.
 
-They are in the source distribution alone. It is of the version that is installed, so that its tests
-are those of the code that asynchttp is built on; what was fetched once is there the next time.
+Only the source distribution contains the tests. The version is the installed httplib2's, so that
+the tests fit the code under asynchttp; a fetched suite is kept for the next time.
 """
 
 import subprocess
@@ -13,22 +13,22 @@ from pathlib import Path
 
 NAME = "httplib2"
 MISSING = """\
-{name} {version}: its tests are in its source distribution, which could not be fetched.
-It takes pip and a package index that can be reached; once fetched, it is kept in {kept}.
+{name} {version}: the source distribution, which contains the tests, could not be fetched.
+Fetching needs pip and a reachable package index; a fetched distribution is kept in {kept}.
 {reason}"""
 
 
 class NotFetchedError(Exception):
-    """The tests are not there, and cannot be had."""
+    """The tests are neither kept nor fetchable."""
 
 
 def fetched_suite(kept: Path) -> Path:
-    """The directory of the tests, in the directory `kept`; fetched, unless it is there already."""
+    """The directory of the tests, in the directory `kept`; fetched if missing."""
     unpacked = kept / f"{NAME}-{version(NAME)}"
     if not unpacked.exists():
         with tempfile.TemporaryDirectory(dir=kept) as fresh:
             _unpack(_fetch(Path(fresh), kept), Path(fresh))
-            (Path(fresh) / unpacked.name).rename(unpacked)  # whole, or not at all
+            (Path(fresh) / unpacked.name).rename(unpacked)  # atomic
     return unpacked / "tests"
 
 
@@ -50,11 +50,11 @@ def _pip_download(into: Path) -> list[str]:
 
 def _unpack(archive: Path, into: Path) -> None:
     with tarfile.open(archive) as opened:
-        opened.extractall(into, _tests(opened), filter="data")  # which refuses to leave `into`
+        opened.extractall(into, _tests(opened), filter="data")  # "data" stays inside of `into`
 
 
 def _tests(archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
-    """All but those of Python 2; not httplib2 itself, which would hide the one installed."""
+    """The tests of Python 3, without httplib2, which would hide the installed httplib2."""
     return [
         member
         for member in archive

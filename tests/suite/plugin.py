@@ -1,14 +1,14 @@
-"""A pytest plugin: httplib2's tests find another `httplib2.Http`, and how it asks is watched.
+"""A pytest plugin: replaces `httplib2.Http` for httplib2's tests, and records ways of requests.
 
     python -m pytest -p plugin --form lazy --report report.json ...
 
 Rules:
-- `httplib2.Http` is replaced before any test is imported, and by nothing but asynchttp's own Http,
-  which a form only asks (`blocking`) or looks at (`lazy`).
-- Time is longer: one of the tests has a server that is 0.1 s too late for its client, and answers
-  0.1 s later what has to be in time; on a busy machine either may be the other.
-- The plugin judges nothing: it reports how each test ended and which way each request went.
-- It is loaded as a module of its own: where it runs, `tests` are those of httplib2.
+- `httplib2.Http` is replaced before any test is imported, and only by asynchttp's own Http, which
+  either blocks (`blocking`) or whose promise is looked at (`lazy`).
+- Timeouts and sleeps are longer: one test's server is 0.1 s too late for a client, and another
+  answer, 0.1 s later still, has to be in time; a busy machine blurs this difference.
+- The plugin judges nothing: the report has the end of each test and the way of each request.
+- The plugin is loaded as a top-level module: in its pytest, `tests` is httplib2's package.
 """
 
 import json
@@ -31,24 +31,25 @@ from asynchttp.engine.plans import Prepared
 from asynchttp.messages.transfer import Transfer
 from asynchttp.promise import promise
 
-LONGER, MUCH_LONGER = 4, 5
-"""So many times as long are the timeouts of Http, and what the servers sleep for: 2 s then, and 3,
-of which the next request has to wait for one.
+TIMEOUT_FACTOR, SLEEP_FACTOR = 4, 5
+"""Factors for the timeouts of Http and for the servers' sleeps: 2 s and 3 s as a result, so that
+the next request has to wait for 1 s.
 """
 STEPS = 60
-"""In which they do: where the machine stops, the client's time does as well, and theirs has to."""
-AT_MOST = 0.6  # seconds for which they sleep; what is longer is another's
+"""Steps of a sleep: if the machine stops, the client's clock stops, and the sleep has to, too."""
+LONGEST_SERVER_SLEEP = 0.6
+"""Seconds; a longer sleep is not a server's."""
 
 Pair = Any
-"""What `request` returns. Any: a promise or a plain tuple, as the form has it."""
+"""The value of `request`. Any: a promise or a plain tuple, depending on the form."""
 
 
 class Watch:
-    """Which way the requests went, by the names of the tests that made them.
+    """The way of each request, by the name of the test.
 
-    `libcurl`: a transfer was started. `sockets`: httplib2 opened one of its own. `cache`: it was
-    answered without either, as is proper; `lost`: as is not. `failed`: before anything was sent.
-    `connection_type`: one was given.
+    `libcurl`: a transfer was started. `sockets`: httplib2 opened a socket. `cache`: answered from
+    the cache. `lost`: answered without libcurl, socket or cache. `failed`: an error before any byte
+    was sent. `connection_type`: the test gave a connection type.
     """
 
     def __init__(self) -> None:
@@ -59,7 +60,7 @@ class Watch:
         sys.addaudithook(self._audit)
 
     def ask(self, request: Callable[[], Pair], connection_type: object) -> Pair:
-        """Make a request, and see which way it goes. The tests make one at a time."""
+        """Make a request, and note the way. The tests make one request at a time."""
         if connection_type is not None:
             self._note("connection_type")
             return request()
@@ -74,7 +75,7 @@ class Watch:
             self._note(self._way_of_bytes() or way)
 
     def started(self) -> None:
-        """A transfer was."""
+        """Count a started transfer."""
         self._transfers += 1
 
     def _way_of_bytes(self) -> str:
@@ -84,7 +85,7 @@ class Watch:
         self.ways[way].append(self.test)
 
     def _audit(self, event: str, _arguments: object) -> None:
-        # Made by httplib2 rather than by a test's server, whether or not it is ever connected.
+        # A socket of httplib2, not of a test's server; also a socket that is never connected.
         if event == "socket.__new__" and self._asking and _called_by_httplib2(sys._getframe()):
             self._sockets += 1
 
@@ -98,7 +99,7 @@ def _called_by_httplib2(frame: FrameType | None) -> bool:
 
 
 def _needs_no_server(response: httplib2.Response) -> bool:
-    """From the cache, or not there though nothing else would do."""
+    """Whether the cache answered; a 504 says that the only allowed source, the cache, is empty."""
     return bool(response.fromcache) or response.status == 504
 
 
@@ -106,10 +107,10 @@ watch = Watch()
 
 
 class Watched(asynchttp.Http):
-    """What the forms have in common."""
+    """The common part of both forms of asynchttp's Http."""
 
     def __init__(self, cache: Any = None, timeout: float | None = None, **settings: Any) -> None:
-        super().__init__(cache, timeout and timeout * LONGER, **settings)
+        super().__init__(cache, timeout and timeout * TIMEOUT_FACTOR, **settings)
 
     # Any: httplib2's own arguments, which it does not type.
     def request(  # type: ignore[override]  # no callback: httplib2 has none
@@ -132,14 +133,14 @@ class Watched(asynchttp.Http):
 
 
 class Blocking(Watched):
-    """`Http(blocking=True)`: answers, or raises, in place."""
+    """`Http(blocking=True)`: `request` itself returns the pair or raises."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings, blocking=True)
 
 
 class Lazy(Watched):
-    """The test gets the promise; the response, then the content, have been looked at."""
+    """`request` returns a promise, after a look at the response and then at the content."""
 
     def ask(self, *arguments: Any) -> Pair:
         promise = super().ask(*arguments)
@@ -149,7 +150,7 @@ class Lazy(Watched):
 
 
 class Plain(httplib2.Http):
-    """httplib2 itself, watched in the same way."""
+    """httplib2 itself, watched like asynchttp."""
 
     def request(self, *arguments: Any, **named: Any) -> Pair:
         ask = super().request
@@ -160,7 +161,7 @@ FORMS: dict[str, type[httplib2.Http]] = {"blocking": Blocking, "lazy": Lazy, "pl
 
 
 def watch_engine() -> None:
-    """Each transfer of libcurl's is prepared, or starts as others like it before."""
+    """Count transfers where asynchttp prepares a new plan, and where a known plan starts."""
     prepare, start = plans.prepare, Promise._start
 
     def prepared(transfer: Transfer, statuses: bytes) -> Prepared:
@@ -184,20 +185,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     watch_engine()
-    httplib2.Http = FORMS[config.getoption("form")]  # type: ignore[misc]  # that is the point
+    httplib2.Http = FORMS[config.getoption("form")]  # type: ignore[misc]  # on purpose
 
 
 @pytest.fixture(autouse=True)
-def _much_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the servers sleep for; not what lets a cache's entry grow old."""
+def _longer_server_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lengthen the servers' sleeps, but not the sleeps that let cache entries grow old."""
     real_sleep = time.sleep
 
     def sleep(seconds: float) -> None:
-        if seconds > AT_MOST:
+        if seconds > LONGEST_SERVER_SLEEP:
             real_sleep(seconds)
         else:
             for _ in range(STEPS):
-                real_sleep(seconds * MUCH_LONGER / STEPS)
+                real_sleep(seconds * SLEEP_FACTOR / STEPS)
 
     monkeypatch.setattr(time, "sleep", sleep)
 

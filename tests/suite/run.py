@@ -1,4 +1,4 @@
-"""Run: a pytest of its own that runs httplib2's tests with one form of Http, and its report."""
+"""Run: a pytest process that runs httplib2's tests with one form of Http, and the report."""
 
 import json
 import os
@@ -10,25 +10,25 @@ from typing import NamedTuple, Self
 
 HERE = Path(__file__).parent
 PATIENCE = 17
-"""Seconds after which one of its tests hangs; httplib2's own measure."""
+"""Seconds after which a test of httplib2 hangs; the value is httplib2's own."""
 
-# Nothing of the pytest around it, and nothing that has httplib2 ask elsewhere.
+# Without the options of the outer pytest and the variables that send httplib2 to other servers.
 OPTIONS = f"--noconftest -c {os.devnull} -p no:cacheprovider -p no:xdist --tb=short".split()
 FOREIGN = ("PYTEST_", "HTTPLIB2_")
 
 
 class Report(NamedTuple):
-    """How the tests ended, by name: `test_http.py::test_get_301`."""
+    """The outcomes of the tests, by name: `test_http.py::test_get_301`."""
 
     passed: list[str]
     failed: dict[str, str]
-    """With what pytest has to say about it."""
+    """Failed tests with pytest's messages."""
     ways: dict[str, list[str]]
-    """Which tests made requests that went that way, a name for each request; see `plugin.Watch`."""
+    """For each way the names of the requesting tests, one for each request; see `plugin.Watch`."""
 
 
 class Run:
-    """Begins at once; it ends with the block at the latest."""
+    """A running pytest, started by the constructor and killed at the end of the `with` block."""
 
     def __init__(self, tests: Path, form: str, place: Path, *only: str) -> None:
         self._report = place / "report.json"
@@ -38,7 +38,7 @@ class Run:
         with self._output.open("w") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", *options, *wanted],
-                cwd=place,  # where the tests keep their cache
+                cwd=place,  # the tests' cache directory is relative
                 env=_environment(),
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -53,7 +53,7 @@ class Run:
         self._process.wait()
 
     def report(self) -> Report:
-        """Wait for its end."""
+        """Wait for the end of the pytest, and read the report."""
         self._process.wait()
         assert self._report.exists(), self._output.read_text()
         return Report(**json.loads(self._report.read_text()))
