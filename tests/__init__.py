@@ -1,1 +1,1 @@
-"""The tests of asynchttp. They talk to real servers, which are in `tests.servers`."""
+"""The tests of asynchttp. Tests talk to real servers, which are in `tests.servers`."""

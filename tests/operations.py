@@ -663,7 +663,7 @@ NAMES = {
 }
 
 
-# One row, run once.
+# Rows and outcomes.
 
 
 @dataclass(frozen=True)

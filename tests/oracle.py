@@ -1,4 +1,4 @@
-"""One request made with httplib2 and with asynchttp: compare the outcomes and the sent bytes.
+"""Make a request with httplib2 and with asynchttp, and compare the outcomes and the sent bytes.
 
     same(raw_server, [answers(MOVED, OK)], lambda http, url: http.request(url("/start"), "POST"))
 
@@ -53,7 +53,7 @@ class Outcome(NamedTuple):
 
 
 class Story(NamedTuple):
-    """Everything that the comparison looks at."""
+    """All compared results of a client."""
 
     outcome: Outcome
     requests: list[Wire]

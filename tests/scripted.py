@@ -51,7 +51,7 @@ class ScriptedTransfer:
     url: str
     headers: dict[str, str]
     body: bytes | None
-    """None also for a body that is read in pieces: the script reads no piece."""
+    """The body; None as well for a body that libcurl would read in pieces."""
     is_on_new_connection: bool
     is_answered: bool = field(default=False, init=False)
 
@@ -82,7 +82,7 @@ Rule = Callable[[ScriptedTransfer], object]
 
 
 def reply(status: int = 200, *fields: str, content: bytes = b"") -> Rule:
-    """A rule that gives this answer."""
+    """A rule that answers with these arguments."""
     return lambda transfer: transfer.answer(status, *fields, content=content)
 
 
@@ -167,8 +167,8 @@ class ScriptedServer:
     def catch_up(self) -> None:
         """Wait until no transfer can arrive any more before the test does something.
 
-        The core reports transfers in the order of their beginnings, across all Https: so a transfer
-        of another Http, begun now, arrives last.
+        The core reports transfers of all Https in the order of beginning; a transfer of another
+        Http, begun now, arrives last.
         """
         fence = ScriptedServer()
         with fence.http() as http:

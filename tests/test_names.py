@@ -1,8 +1,8 @@
-"""Host names: a name server that never answers stalls nobody but those who asked it; a program may
-look names up in its own way.
+"""Host names: a dead name server delays only requests to hosts that have to be looked up there; a
+program may replace the lookup.
 
-Rule: where names hang, they hang for a program of its own (`tests.servers.unreachable`), which says
-how long things took; a name server's own patience ends after 5 s or more.
+Rule: hanging lookups happen in a program of their own (`tests.servers.unreachable`), which prints
+the time taken; the system's resolver gives up after 5 s or more.
 """
 
 import socket
@@ -23,10 +23,10 @@ from tests.servers.unreachable import DeadNameServer
 from tests.servers.web import WebServer
 
 UNKNOWN = "a." * 130 + "invalid"
-"""So long a name that no name server needs to be asked."""
+"""A name too long for any lookup: the system refuses the name without asking a name server."""
 
 SOON = 10.0
-"""Seconds: far below what a lookup takes that hangs."""
+"""Seconds: far less than a hanging lookup takes."""
 
 PROGRAM = """
 import time
@@ -39,7 +39,7 @@ def dead(number=0):
 
 
 def run_where_names_hang(dead_names: DeadNameServer, source: str, *arguments: object) -> list[str]:
-    """The lines that the program printed; the last is how many seconds it took."""
+    """The lines printed by the program; the last line is the time taken, in seconds."""
     timed = PROGRAM + source + "\nsay(time.monotonic() - began)\n"
     with Program(dead_names.command(*python(timed, *arguments))) as program:
         return program.ended().fine()
@@ -76,7 +76,6 @@ with Http(timeout=0.3) as http:
 
 
 def test_cancel_during_lookup_releases_slot(dead_names: DeadNameServer, server: WebServer) -> None:
-    """And lets go of its slot."""
     source = """
 with Http(max_workers=1) as http:
     hanging, waiting = http.request(dead()), http.request(url)
@@ -160,8 +159,8 @@ def test_names_of_this_machine_reach_server(server: WebServer, host: str) -> Non
 # A replaced `socket.getaddrinfo`
 
 
-class Resolver:
-    """In place of `socket.getaddrinfo`; `answer` returns addresses, or raises."""
+class FakeGetaddrinfo:
+    """Replaces `socket.getaddrinfo`; `answer` returns addresses, or raises."""
 
     def __init__(self, answer: Callable[[], list[str]]) -> None:
         self.asked: Seen[tuple[str, int]] = Seen()
@@ -169,7 +168,7 @@ class Resolver:
         self._answer = answer
         self._original = socket.getaddrinfo
 
-    # Any: getaddrinfo's own arguments and results.
+    # Any: getaddrinfo's own arguments and result.
     def __call__(self, host: str, port: Any, *arguments: Any, **named: Any) -> Any:
         if not host.endswith(".test"):
             return self._original(host, port, *arguments, **named)
@@ -188,18 +187,20 @@ class Resolver:
 
 
 @pytest.fixture
-def replaced(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], list[str]]], Resolver]:
-    """Puts a Resolver in place of `socket.getaddrinfo`."""
+def replace_getaddrinfo(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[Callable[[], list[str]]], FakeGetaddrinfo]:
+    """Put a FakeGetaddrinfo in place of `socket.getaddrinfo`."""
 
-    def replace(answer: Callable[[], list[str]]) -> Resolver:
-        resolver = Resolver(answer)
+    def replace(answer: Callable[[], list[str]]) -> FakeGetaddrinfo:
+        resolver = FakeGetaddrinfo(answer)
         monkeypatch.setattr(socket, "getaddrinfo", resolver)
         return resolver
 
     return replace
 
 
-Replace = Callable[[Callable[[], list[str]]], Resolver]
+ReplaceGetaddrinfo = Callable[[Callable[[], list[str]]], FakeGetaddrinfo]
 
 
 def url_of(server: WebServer, path: str = "/status/200") -> str:
@@ -207,16 +208,16 @@ def url_of(server: WebServer, path: str = "/status/200") -> str:
 
 
 def test_concurrent_requests_call_replaced_getaddrinfo_once(
-    server: WebServer, replaced: Replace
+    server: WebServer, replace_getaddrinfo: ReplaceGetaddrinfo
 ) -> None:
-    """On a thread that nothing else waits for."""
+    """The call is made on a thread of its own: meanwhile other hosts are reached."""
     may_answer = threading.Event()
 
     def answer() -> list[str]:
         assert may_answer.wait(PATIENCE)
         return ["127.0.0.1"]
 
-    resolver = replaced(answer)
+    resolver = replace_getaddrinfo(answer)
     with Http() as http:
         promises = [http.request(url_of(server)) for _ in range(20)]
         resolver.asked.wait_for(1)
@@ -229,17 +230,17 @@ def test_concurrent_requests_call_replaced_getaddrinfo_once(
     assert thread.name == "asynchttp lookup server.test"
 
 
-@pytest.mark.parametrize("others", [["127.0.0.2"], ["::1"], ["::1", "127.0.0.2"]])
+@pytest.mark.parametrize("dead_addresses", [["127.0.0.2"], ["::1"], ["::1", "127.0.0.2"]])
 def test_all_addresses_of_name_are_tried(
-    server: WebServer, replaced: Replace, others: list[str]
+    server: WebServer, replace_getaddrinfo: ReplaceGetaddrinfo, dead_addresses: list[str]
 ) -> None:
-    replaced(lambda: [*others, "127.0.0.1"])
+    replace_getaddrinfo(lambda: [*dead_addresses, "127.0.0.1"])
     with Http(timeout=PATIENCE) as http:
         assert http.request(url_of(server)).response.status == 200
 
 
 class OwnError(Exception):
-    """Of a program, that has its own idea of a network."""
+    """An exception class of the program."""
 
 
 @pytest.mark.parametrize(
@@ -255,12 +256,12 @@ class OwnError(Exception):
     ids=repr,
 )
 def test_error_of_replaced_getaddrinfo_matches_httplib2(
-    server: WebServer, replaced: Replace, error: Exception
+    server: WebServer, replace_getaddrinfo: ReplaceGetaddrinfo, error: Exception
 ) -> None:
     def answer() -> list[str]:
         raise error
 
-    replaced(answer)
+    replace_getaddrinfo(answer)
     raised = [_error_of(client, url_of(server)) for client in (httplib2.Http, Http)]
     assert [type(each) for each in raised] == [type(raised[0])] * 2
     assert raised[0].args == raised[1].args
@@ -270,7 +271,7 @@ def _error_of(client: type[httplib2.Http], url: str) -> Exception:
     http = client()
     try:
         bytes(http.request(url)[1])
-    except Exception as error:  # noqa: BLE001 - it is what is compared
+    except Exception as error:  # noqa: BLE001 - the error is compared
         return error
     finally:
         http.close()
@@ -290,7 +291,7 @@ def test_lookup_without_answer_fails(
 
 
 def test_failed_shared_lookup_gives_each_request_own_error(
-    server: WebServer, replaced: Replace
+    server: WebServer, replace_getaddrinfo: ReplaceGetaddrinfo
 ) -> None:
     may_answer = threading.Event()
 
@@ -298,7 +299,7 @@ def test_failed_shared_lookup_gives_each_request_own_error(
         assert may_answer.wait(PATIENCE)
         raise OwnError("no network in tests")
 
-    replaced(answer)
+    replace_getaddrinfo(answer)
     with Http() as http:
         promises = [http.request(url_of(server, f"/status/{number}")) for number in (200, 201)]
         may_answer.set()
@@ -310,37 +311,41 @@ def test_failed_shared_lookup_gives_each_request_own_error(
 
 
 def test_lookup_without_addresses_raises_server_not_found(
-    server: WebServer, replaced: Replace
+    server: WebServer, replace_getaddrinfo: ReplaceGetaddrinfo
 ) -> None:
-    replaced(list)
+    replace_getaddrinfo(list)
     with Http() as http:
         error = http.request(url_of(server)).exception()
     assert isinstance(error, httplib2.ServerNotFoundError)
 
 
-def test_failed_lookup_is_repeated_by_next_request(server: WebServer, replaced: Replace) -> None:
+def test_failed_lookup_is_repeated_by_next_request(
+    server: WebServer, replace_getaddrinfo: ReplaceGetaddrinfo
+) -> None:
     answers = iter([[], ["127.0.0.1"]])
-    resolver = replaced(lambda: next(answers))
+    resolver = replace_getaddrinfo(lambda: next(answers))
     with Http() as http:
         assert http.request(url_of(server)).exception() is not None
         assert http.request(url_of(server)).response.status == 200
     assert len(resolver.asked) == 2
 
 
-def test_hanging_getaddrinfo_obeys_timeout_and_cancel(server: WebServer, replaced: Replace) -> None:
+def test_hanging_getaddrinfo_obeys_timeout_and_cancel(
+    server: WebServer, replace_getaddrinfo: ReplaceGetaddrinfo
+) -> None:
     may_answer = threading.Event()
 
     def answer() -> list[str]:
         assert may_answer.wait(PATIENCE)
         return ["127.0.0.1"]
 
-    resolver = replaced(answer)
+    resolver = replace_getaddrinfo(answer)
     with Http() as http:
         cancelled = http.request(url_of(server))
         resolver.asked.wait_for(1)
         http.timeout = 0.2
         assert isinstance(http.request(url_of(server)).exception(), TimeoutError)
         assert cancelled.cancel()
-        http.timeout = PATIENCE  # the server, a thread of this process, may be kept for 0.2 s
+        http.timeout = PATIENCE  # the server, a thread of this process, may be 0.2 s late
         assert http.request(server.url("/status/200")).response.status == 200
     may_answer.set()

@@ -1,5 +1,5 @@
-"""Callbacks that make requests and wait for them, in every way that there is, to any depth, with
-one worker too, across several Https; and the number of threads stays bounded.
+"""Callbacks make requests and wait for the answers: in every way of waiting, at any depth, with a
+single worker, across several Https. The number of threads stays bounded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DEPTH = 20
 
 @pytest.fixture
 def http() -> Iterator[Http]:
-    """With one worker, where waiting is hardest."""
+    """An Http with a single worker: a waiting callback occupies the only slot."""
     with Http(max_workers=1) as http:
         yield http
 
@@ -72,7 +72,7 @@ any_way = pytest.mark.parametrize("wait", WAYS.values(), ids=WAYS)
 
 
 def nest(depth: int, https: list[Http], url: str, wait: Callable[[Promise], object]) -> Promise:
-    """A request in whose callback another Http makes such a request and waits for it, and so on."""
+    """Make a request whose callback makes a nested request by the next Http and waits for it."""
 
     def call_back(promise: Promise) -> None:
         promise.response.depth = 0
@@ -85,7 +85,7 @@ def nest(depth: int, https: list[Http], url: str, wait: Callable[[Promise], obje
     return https[0].request(url, callback=call_back)
 
 
-# One within the other
+# Depth
 
 
 @any_way
@@ -112,11 +112,11 @@ def test_callbacks_nest_across_several_https(
 def test_callbacks_of_two_https_wait_for_each_other(
     server: WebServer, wait: Callable[[Promise], object]
 ) -> None:
-    """Both slots are taken, by callbacks that each wait for a request of the other's."""
+    """The callbacks take both slots, and each waits for a request by the other Http."""
     both = threading.Barrier(2)
     one, other = Http(max_workers=1), Http(max_workers=1)
 
-    def cross(theirs: Http) -> Callable[[Promise], None]:
+    def wait_for_request_of(theirs: Http) -> Callable[[Promise], None]:
         def call_back(_: Promise) -> None:
             both.wait(PATIENCE)
             wait(theirs.request(server.url()))
@@ -125,8 +125,8 @@ def test_callbacks_of_two_https_wait_for_each_other(
 
     with one, other:
         promises = [
-            one.request(server.url(), callback=cross(other)),
-            other.request(server.url(), callback=cross(one)),
+            one.request(server.url(), callback=wait_for_request_of(other)),
+            other.request(server.url(), callback=wait_for_request_of(one)),
         ]
         assert [promise.exception(PATIENCE) for promise in promises] == [None, None]
 
@@ -160,7 +160,7 @@ def test_then_and_done_callback_wait_for_requests(http: Http, server: WebServer)
     assert results == [2]
 
 
-# For what others asked for
+# Waiting for requests of other callers
 
 
 def test_callback_waits_for_requests_of_inner_callback(http: Http, server: WebServer) -> None:
@@ -177,7 +177,7 @@ def test_callback_waits_for_requests_of_inner_callback(http: Http, server: WebSe
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "a thread"])
 def test_callback_waits_for_request_made_later(http: Http, server: WebServer, way: str) -> None:
-    """It waits in the queue for the slot of the callback that waits for it."""
+    """The later request is queued for the slot of the callback that waits for the request."""
     made = threading.Event()
     later: list[Promise] = []
 
@@ -192,7 +192,7 @@ def test_callback_waits_for_request_made_later(http: Http, server: WebServer, wa
 
 
 def test_many_callbacks_wait_for_same_request(server: WebServer) -> None:
-    """Which waits in the queue behind them, and whose callback waits for more."""
+    """The awaited request is queued last, and its own callback waits for another request."""
     made = threading.Event()
     tokens: list[Promise] = []
 
@@ -227,11 +227,11 @@ def test_callbacks_wait_for_requests_of_each_other(server: WebServer) -> None:
     two.close()
 
 
-# Any program
+# Random trees
 
 
 class Tree(NamedTuple):
-    """A request, what its callback asks for, and how it waits for each, if it does."""
+    """A request whose callback makes a request for each branch, and waits in the given way."""
 
     branches: list[tuple[Tree, str]]
 
@@ -259,13 +259,13 @@ trees = st.recursive(
 @given(tree=trees, limits=st.lists(st.integers(1, 3), min_size=1, max_size=2))
 @settings(
     max_examples=60,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # the server is the same
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # all examples share the server
 )
 def test_random_tree_of_callbacks_ends(server: WebServer, tree: Tree, limits: list[int]) -> None:
     before = len(server.received)
     https = [Http(max_workers=limit) for limit in limits]
     assert tree.grow(https, server.url()).exception(PATIENCE) is None
-    for http in https * len(tree):  # each time, what the other's callbacks asked for meanwhile
+    for http in https * len(tree):  # a close may let callbacks make requests by the other Http
         http.close()
     assert len(server.received) == before + len(tree)
 
@@ -275,7 +275,7 @@ def test_random_tree_of_callbacks_ends(server: WebServer, tree: Tree, limits: li
 
 @pytest.mark.parametrize("limit", [1, 2, 8])
 def test_callbacks_make_requests_without_waiting(server: WebServer, limit: int) -> None:
-    """Three for each of three for each of three."""
+    """Each callback makes three requests, down to depth 5."""
     three = Http(max_workers=limit)
     over = threading.Semaphore(0)
 
@@ -291,7 +291,7 @@ def test_callbacks_make_requests_without_waiting(server: WebServer, limit: int) 
 
 
 def test_long_callback_chain_frees_earlier_promises(http: Http, server: WebServer) -> None:
-    """As when a callback asks for the same again and again."""
+    """Each callback makes the next request, as a polling program does."""
     promises: list[weakref.ref[Promise]] = []
     over = threading.Event()
 
@@ -323,13 +323,13 @@ def test_inner_failure_has_notes_of_both_requests(
     [inner, outer] = error.__notes__
     assert refused in inner
     assert f"callback of GET {server.url()}" in outer
-    assert error.request.uri == refused  # type: ignore[attr-defined]  # ours
+    assert error.request.uri == refused  # type: ignore[attr-defined]  # set by asynchttp
 
 
-# How many threads
+# Threads
 
 
-async def in_a_thread_of_asyncio(function: Callable[[], object]) -> None:
+async def in_threads_of_asyncio(function: Callable[[], object]) -> None:
     await asyncio.gather(*(asyncio.to_thread(function) for _ in range(3)))
 
 
@@ -338,18 +338,18 @@ def in_threads_with_its_context(function: Callable[[], object]) -> None:
         list(pool.map(lambda context: context.run(function), [copy_context() for _ in range(3)]))
 
 
-ELSEWHERE: dict[str, Callable[[Callable[[], object]], object]] = {
-    "asyncio.to_thread": lambda function: asyncio.run(in_a_thread_of_asyncio(function)),
+RUN_ON_THREADS: dict[str, Callable[[Callable[[], object]], object]] = {
+    "asyncio.to_thread": lambda function: asyncio.run(in_threads_of_asyncio(function)),
     "its context": in_threads_with_its_context,
 }
 
 
-@pytest.mark.parametrize("run_elsewhere", ELSEWHERE.values(), ids=ELSEWHERE)
+@pytest.mark.parametrize("run_on_threads", RUN_ON_THREADS.values(), ids=RUN_ON_THREADS)
 def test_threads_of_callback_make_requests_and_wait(
-    run_elsewhere: Callable[[Callable[[], object]], object], http: Http, server: WebServer
+    run_on_threads: Callable[[Callable[[], object]], object], http: Http, server: WebServer
 ) -> None:
     def call_back(_: Promise) -> None:
-        run_elsewhere(lambda: http.request(server.url()).result())
+        run_on_threads(lambda: http.request(server.url()).result())
 
     promises = [http.request(server.url(), callback=call_back) for _ in range(5)]
     assert [promise.exception(PATIENCE) for promise in promises] == [None] * 5
@@ -359,15 +359,15 @@ def own_threads() -> int:
     return sum(thread.name.startswith("asynchttp") for thread in threading.enumerate())
 
 
-class Server(NamedTuple):
-    """Answers, and takes down how many threads of ours there are each time."""
+class CountingServer(NamedTuple):
+    """A server's URL, and the number of asynchttp's threads at each request."""
 
     url: str
     threads: list[int]
 
 
 @pytest.fixture
-def counting(raw_server: RawServers, idle_workers_end: None) -> Server:
+def counting_server(raw_server: RawServers, idle_workers_end: None) -> CountingServer:
     until_one_worker_is_left()
     threads: list[int] = []
 
@@ -377,27 +377,29 @@ def counting(raw_server: RawServers, idle_workers_end: None) -> Server:
             threads.append(own_threads())
             send(OK)(peer)
 
-    return Server(raw_server([answer_all]).url(), threads)
+    return CountingServer(raw_server([answer_all]).url(), threads)
 
 
-def at_most(callbacks: int) -> int:
-    """Threads, with so many callbacks at once: a worker for each, and who waits for events, and
-    another to whom that role has just been given; each of the callbacks' workers may also have just
-    left a callback, which does not count before it is free again.
+def max_threads(callbacks: int) -> int:
+    """The largest number of threads with `callbacks` at once: two workers for each callback, since
+    a worker that has just left a callback is not free yet; a worker that waits for events; and
+    a worker that has just taken over this role.
     """
     return 2 + 2 * callbacks
 
 
-def test_ten_thousand_waiting_callbacks_use_few_threads(counting: Server) -> None:
+def test_ten_thousand_waiting_callbacks_use_few_threads(counting_server: CountingServer) -> None:
     with Http(max_workers=4) as http:
-        promises = [nest(2, [http], counting.url, Promise.wait) for _ in range(10_000)]
+        promises = [nest(2, [http], counting_server.url, Promise.wait) for _ in range(10_000)]
         assert [promise.exception(50) for promise in promises] == [None] * 10_000
-    assert max(counting.threads) <= at_most(2 * 4)
+    assert max(counting_server.threads) <= max_threads(2 * 4)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 5])
-def test_thread_count_is_bounded_by_workers_and_depth(counting: Server, depth: int) -> None:
+def test_thread_count_is_bounded_by_workers_and_depth(
+    counting_server: CountingServer, depth: int
+) -> None:
     with Http(max_workers=3) as http:
-        promises = [nest(depth, [http], counting.url, Promise.wait) for _ in range(100)]
+        promises = [nest(depth, [http], counting_server.url, Promise.wait) for _ in range(100)]
         assert [promise.exception(PATIENCE) for promise in promises] == [None] * 100
-    assert max(counting.threads) <= at_most(3 * depth)
+    assert max(counting_server.threads) <= max_threads(3 * depth)

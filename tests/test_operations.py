@@ -1,9 +1,8 @@
-"""Whatever is done to a response or its content gives what httplib2's give, whenever it is done.
+"""Every operation on a response or content has the same outcome as on httplib2's, in every state.
 
-Every row of the table (`tests.operations`) is run in every state that a pair can be in
-(`tests.states`), and once on what httplib2 returns for the same URL: value, type, error and what is
-left of the response have to be the same. On a request that failed, every row raises that failure,
-every time.
+Every row of the table (`tests.operations`) is run in every state of a pair (`tests.states`), and
+once on httplib2's pair for the same URL: value, type, error and the response afterwards have to be
+equal. On a failed request every row raises the failure, every time.
 """
 
 import sys
@@ -76,11 +75,13 @@ def test_c_code_reads_content_from_python_3_12_on(rig: Rig, operation: Operation
 @pytest.mark.parametrize("operation", rows(operations.READING_BUFFERS), ids=str)
 def test_c_code_reading_failed_content_raises(rig: Rig, operation: Operation) -> None:
     promise, outcome = unseen(rig, CUT, lambda pair: operation.run(pair, rig.plain))
-    # Some of it says TypeError whatever the reason was.
+    # Some C functions replace any error by a TypeError.
     assert outcome.error is promise.exception() or type(outcome.error) is TypeError
 
 
-@pytest.mark.skipif(not SHOWS_BUFFER, reason="Python 3.11 asks the content, which cannot tell")
+@pytest.mark.skipif(
+    not SHOWS_BUFFER, reason="Python 3.11 calls __radd__, which cannot grow anything"
+)
 def test_content_can_be_added_to_bytearray(rig: Rig) -> None:
     def grow(pair: Pair) -> bytearray:
         alias = grown = bytearray(b"x")

@@ -1,7 +1,7 @@
-"""How many requests are worked on at once, callbacks included, and in which order.
+"""How many requests, callbacks included, run at once, and in which order.
 
-With scripted transfers, which wait until the test answers them; and at last with a server, for all
-at once.
+Transfers are scripted: each waits until the test answers. The last test mixes everything on a real
+server.
 """
 
 import concurrent.futures as cf
@@ -24,8 +24,8 @@ from tests.servers.web import WebServer
 limits = pytest.mark.parametrize("limit", [1, 2, 7, 32])
 
 
-class Crowd:
-    """Counts who is inside: now, and the most that ever were."""
+class ConcurrencyCounter:
+    """Counts threads between `enter` and `leave`: now, and the maximum."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -87,16 +87,16 @@ def test_callback_keeps_slot_of_request(scripted: ScriptedServer, limit: int) ->
 def test_then_and_done_callback_hold_slot(scripted: ScriptedServer, observe: str) -> None:
     runs, may_end = threading.Event(), threading.Event()
 
-    def visit(*_: object) -> None:
+    def hold_slot(*_: object) -> None:
         runs.set()
         assert may_end.wait(PATIENCE)
 
     with scripted.http(max_workers=1) as http:
         promise = http.request(HOST + "/first")
         if observe == "then":
-            promise.then(visit)
+            promise.then(hold_slot)
         else:
-            promise.add_done_callback(visit)
+            promise.add_done_callback(hold_slot)
         http.request(HOST + "/second")
         scripted.next().answer()
         assert runs.wait(PATIENCE)
@@ -108,27 +108,27 @@ def test_then_and_done_callback_hold_slot(scripted: ScriptedServer, observe: str
 
 @limits
 def test_max_workers_limits_then_and_done_callbacks(scripted: ScriptedServer, limit: int) -> None:
-    """All that may, and no others."""
-    crowd = Crowd()
+    """No fewer functions than slots run at once, and no more."""
+    counter = ConcurrencyCounter()
     all_running = threading.Barrier(limit)
 
-    def visit(*_: object) -> None:
-        crowd.enter()
+    def hold_slot(*_: object) -> None:
+        counter.enter()
         all_running.wait(PATIENCE)
-        crowd.leave()
+        counter.leave()
 
     with scripted.http(max_workers=limit) as http:
         for _ in range(2 * limit):
             promise = http.request(HOST)
-            promise.add_done_callback(visit)
-            promise.then(visit)
+            promise.add_done_callback(hold_slot)
+            promise.then(hold_slot)
         scripted.answer_rest()
-    assert crowd.most == limit
+    assert counter.most == limit
 
 
 @limits
 def test_waiting_callback_lends_slot_to_inner_request(scripted: ScriptedServer, limit: int) -> None:
-    """To its own requests, and to no others."""
+    """Only requests of the callback itself get the slot."""
 
     def call_back(_: Promise) -> None:
         assert http.request(HOST + "/inner").response.status == 200
@@ -164,7 +164,7 @@ def test_max_workers_can_be_changed_at_any_time(scripted: ScriptedServer) -> Non
         assert count_under_way(scripted) == 1
         http.max_workers = 3  # two more begin now
         assert count_under_way(scripted) == 3
-        http.max_workers = 2  # none of the three ends because of that
+        http.max_workers = 2  # all three continue
         assert count_under_way(scripted) == 3
         for _ in range(4):
             scripted.waiting[0].answer()
@@ -181,7 +181,7 @@ def count_under_way(scripted: ScriptedServer) -> int:
 @pytest.mark.parametrize("limit", [0, -1, 1.5, "4", None])
 def test_invalid_max_workers_raises_value_error(limit: object) -> None:
     with pytest.raises(ValueError, match="max_workers"):
-        Http(max_workers=limit)  # type: ignore[arg-type]  # that is what is tested
+        Http(max_workers=limit)  # type: ignore[arg-type]  # wrong on purpose
     http = Http(max_workers=7)
     with pytest.raises(ValueError, match="max_workers"):
         http.max_workers = limit  # type: ignore[assignment]  # as above
@@ -213,7 +213,7 @@ def test_failed_requests_release_slots(scripted: ScriptedServer) -> None:
 def test_single_slot_starts_requests_in_order_made(
     scripted: ScriptedServer,
 ) -> None:
-    """Whatever they are, and whatever becomes of the others."""
+    """The order holds for all kinds of requests, beside failed and cancelled requests."""
     chance = random.Random(1)
     kinds: list[Callable[[Http, str], object]] = [
         lambda http, url: http.request(url),
@@ -270,7 +270,7 @@ def test_requests_of_each_thread_start_in_order(
 def test_nested_requests_start_before_earlier_requests(
     scripted: ScriptedServer,
 ) -> None:
-    """As long as the callbacks that made them run; of one level, in the order of making."""
+    """While their callbacks run; requests of equal depth start in the order made."""
 
     def ask(path: str) -> Callable[[Promise], None]:
         def call_back(_: Promise) -> None:
@@ -301,20 +301,20 @@ def test_nested_requests_start_before_earlier_requests(
 def test_then_function_runs_before_earlier_requests(
     scripted: ScriptedServer,
 ) -> None:
-    told: list[str] = []
+    called: list[str] = []
     with scripted.http(max_workers=1) as http:
-        promise = http.request(HOST + "/1", callback=lambda _: told.append("/1"))
-        http.request(HOST + "/2", callback=lambda _: told.append("/2"))
-        promise.then(lambda response, content: told.append("then"))
+        promise = http.request(HOST + "/1", callback=lambda _: called.append("/1"))
+        http.request(HOST + "/2", callback=lambda _: called.append("/2"))
+        promise.then(lambda response, content: called.append("then"))
         scripted.answer_rest()
-    assert told == ["/1", "then", "/2"]
+    assert called == ["/1", "then", "/2"]
 
 
 # All at once
 
 
-class Player:
-    """A thread that does all kinds of things with an Http that it shares."""
+class RandomCaller:
+    """Uses a shared Http in random ways, on a thread of its own."""
 
     def __init__(self, http: Http, good: list[str], bad: str, number: int) -> None:
         self._http = http
@@ -322,7 +322,7 @@ class Player:
         self._bad = bad
         self._chance = random.Random(number)
 
-    def play(self) -> list[Promise]:
+    def run(self) -> list[Promise]:
         moves = [self.ask, self.cancel, self.look, self.call_back, self.follow]
         return [self._chance.choice(moves)() for _ in range(60)]
 
@@ -359,13 +359,13 @@ class Player:
 
 
 def test_threads_share_http_for_mixed_operations(server: WebServer, refused: str) -> None:
-    """Whatever they do, it ends, each gets his own answer, and no slot is lost."""
+    """All requests end, each with the right answer, and no slot is lost."""
     urls = [server.url(f"/bytes/{size}") for size in (1, 2, 3)]
     with Http(max_workers=4) as http:
-        players = [Player(http, urls, refused, number) for number in range(8)]
+        callers = [RandomCaller(http, urls, refused, number) for number in range(8)]
         with ThreadPoolExecutor(8) as threads:
-            played = list(threads.map(Player.play, players))
-        promises = [promise for promises in played for promise in promises]
+            results = list(threads.map(RandomCaller.run, callers))
+        promises = [promise for promises in results for promise in promises]
         assert cf.wait(promises, PATIENCE).not_done == set()
         for promise in promises:
             if not promise.cancelled() and promise.exception() is None:

@@ -1,4 +1,4 @@
-"""A promise is a pair, and itself: it unpacks without waiting, and it is equal to no other."""
+"""A promise is a pair of response and content: unpacking does not wait, equality is identity."""
 
 import concurrent.futures as cf
 from collections.abc import Callable, Iterator
@@ -10,13 +10,13 @@ from tests.operations import BODY
 from tests.servers.seen import PATIENCE
 from tests.states import CUT, Rig, path_of
 
-HERE = path_of(BODY)
+PATH = path_of(BODY)
 
 
 @pytest.fixture
 def promise(rig: Rig) -> Iterator[Promise]:
-    """One that is not answered before the end of the test."""
-    promise = rig.ask(HERE)
+    """A promise that stays pending until the end of the test."""
+    promise = rig.ask(PATH)
     yield promise
     assert not promise.done()
     rig.answer()
@@ -29,10 +29,10 @@ def test_promise_matches_pair_pattern(promise: Promise) -> None:
             assert response is promise.response
             assert content is promise.content
         case _:
-            pytest.fail("it did not")
+            pytest.fail("the promise did not match a pair")
 
 
-def together(*both: object) -> tuple[object, ...]:
+def positional(*both: object) -> tuple[object, ...]:
     return both
 
 
@@ -41,7 +41,7 @@ def together(*both: object) -> tuple[object, ...]:
     [
         pytest.param(tuple, "rc", id="tuple"),
         pytest.param(list, "rc", id="list"),
-        pytest.param(lambda promise: together(*promise), "rc", id="arguments"),
+        pytest.param(lambda promise: positional(*promise), "rc", id="arguments"),
         pytest.param(lambda promise: [*promise], "rc", id="unpacking"),
         pytest.param(lambda promise: [promise[0]], "r", id="0"),
         pytest.param(lambda promise: [promise[1]], "c", id="1"),
@@ -50,8 +50,8 @@ def together(*both: object) -> tuple[object, ...]:
         pytest.param(lambda promise: promise[:], "rc", id="all"),
         pytest.param(lambda promise: promise[:1], "r", id="the first"),
         pytest.param(lambda promise: promise[1:], "c", id="the rest"),
-        pytest.param(lambda promise: promise[::-1], "cr", id="the other way round"),
-        pytest.param(lambda promise: promise[2:], "", id="more"),
+        pytest.param(lambda promise: promise[::-1], "cr", id="backwards"),
+        pytest.param(lambda promise: promise[2:], "", id="beyond the end"),
         pytest.param(reversed, "cr", id="reversed"),
         pytest.param(lambda promise: [each for _, each in enumerate(promise)], "rc", id="loop"),
     ],
@@ -80,14 +80,14 @@ def test_promise_has_length_two_and_is_true(promise: Promise) -> None:
 
 
 def test_inspecting_pending_promise_does_not_wait(promise: Promise) -> None:
-    assert HERE in repr(promise)
-    assert promise.request.uri.endswith(HERE)
+    assert PATH in repr(promise)
+    assert promise.request.uri.endswith(PATH)
     assert not promise.cancelled()
     assert isinstance(promise, cf.Future)
 
 
 def test_parts_of_promise_keep_identity(rig: Rig) -> None:
-    promise = rig.ask(HERE)
+    promise = rig.ask(PATH)
     response, content = promise
     rig.answer()
     promise.wait()
@@ -117,7 +117,7 @@ def test_callback_gets_equal_promise(rig: Rig) -> None:
         found.append(known[given])
         found.append(given == promise and promise == given)
 
-    promise = rig.ask(HERE, callback)
+    promise = rig.ask(PATH, callback)
     known = {promise: "mine"}
     rig.answer()
     promise.wait()
@@ -125,7 +125,7 @@ def test_callback_gets_equal_promise(rig: Rig) -> None:
 
 
 def test_concurrent_futures_functions_accept_promises(rig: Rig) -> None:
-    promises = [rig.ask(HERE), rig.ask(CUT), rig.http.request("not even a URL")]
+    promises = [rig.ask(PATH), rig.ask(CUT), rig.http.request("not even a URL")]
     done, not_done = cf.wait(promises, PATIENCE, cf.FIRST_COMPLETED)
     assert done == {promises[2]}
     assert not_done == set(promises[:2])
@@ -147,9 +147,9 @@ def test_as_completed_yields_given_promises(rig: Rig) -> None:
 
 def test_caller_and_callback_share_attributes_of_promise(rig: Rig) -> None:
     def callback(given: Promise) -> None:
-        given.late = given.early + 1  # type: ignore[attr-defined]  # which works all the same
+        given.late = given.early + 1  # type: ignore[attr-defined]  # allowed at run time
 
-    promise = rig.ask(HERE, callback)
+    promise = rig.ask(PATH, callback)
     promise.early = 1  # type: ignore[attr-defined]
     rig.answer()
     promise.wait()

@@ -1,8 +1,8 @@
 """Policies all the way from `request` to the look: redirects, credentials, cache, retries, errors.
 
-Decisions on their own are tested in test_exchange, and that they are httplib2's where both clients
-meet a server. Here the core and the dispatcher take part, and the transfers are scripted: what is
-sent is what libcurl would be told.
+Here the core and the dispatcher take part, and transfers are scripted: a test sees what libcurl
+would be told. test_exchange tests the decisions alone; tests with both clients and a server compare
+the decisions with httplib2's.
 """
 
 import errno
@@ -37,7 +37,7 @@ FRESH = ("Cache-Control: max-age=1000", "Date: Fri, 01 Jan 2100 00:00:00 GMT")
 
 @pytest.fixture
 def client(scripted: ScriptedServer) -> Iterator[ScriptedHttp]:
-    """With one slot, which each step of a request has to use in turn."""
+    """An Http with a single slot, which every step of a request has to use."""
     with scripted.http(max_workers=1) as client:
         yield client
     assert client.pending == 0
@@ -92,7 +92,7 @@ def test_redirect_loop_ends_at_limit(scripted: ScriptedServer, client: ScriptedH
     assert scripted.paths == ["/loop"] * 4
 
 
-# Plans: requests that differ in the URL alone share what libcurl is told of the rest.
+# Plans: requests that differ only in the URL share all other options of libcurl.
 
 
 def test_requests_sharing_plans_send_own_arguments(
@@ -139,7 +139,7 @@ def test_challenge_is_answered_with_credentials(
     sent.answer(content=b"secret")
     assert promise.content == b"secret"
     client.request(HOST)
-    assert "authorization" in scripted.next().headers  # from then on at once
+    assert "authorization" in scripted.next().headers  # without another challenge
     scripted.answer_rest()
 
 
@@ -246,7 +246,7 @@ def test_unanswered_request_is_sent_again_on_new_connection(
     second = scripted.next()
     assert (first.is_on_new_connection, second.is_on_new_connection) == (False, True)
     assert first.body == second.body == b"body"
-    assert not first.answer()  # of the second transfer
+    assert not first.answer()  # must not answer the second transfer
     second.answer(content=b"answer")
     assert promise.content == b"answer"
 

@@ -1,5 +1,5 @@
-"""A promise: `request` returns at once whatever the server does; whoever looks waits, in any
-thread, until there is something to see, a timeout or Ctrl-C; functions of its value may follow.
+"""A promise: `request` returns at once; a look waits, in any thread, for the answer, a timeout or
+Ctrl-C; `then` adds functions of the answer.
 """
 
 import concurrent.futures as cf
@@ -28,12 +28,12 @@ def http() -> Iterator[Http]:
         yield http
 
 
-# It returns at once; within how many microseconds is for the benchmark to say (`overhead`)
+# `request` returns at once; the benchmark (`overhead`) measures the microseconds
 
 
 @pytest.fixture(params=["silent", "prompt", "refused", "black hole", "no such name"])
-def whatever(request: pytest.FixtureRequest) -> str:
-    """A URL, whatever happens there."""
+def url_of_any_behaviour(request: pytest.FixtureRequest) -> str:
+    """A URL for each behaviour of a server or a network."""
     if request.param == "no such name":
         return "http://nowhere.invalid/"
     if request.param in ("silent", "prompt"):
@@ -43,9 +43,9 @@ def whatever(request: pytest.FixtureRequest) -> str:
     return url
 
 
-def test_request_returns_for_any_server_behaviour(whatever: str) -> None:
+def test_request_returns_for_any_server_behaviour(url_of_any_behaviour: str) -> None:
     http = Http(max_workers=1000)
-    promises = [http.request(whatever) for _ in range(50)]
+    promises = [http.request(url_of_any_behaviour) for _ in range(50)]
     http.close(cancel_futures=True)
     assert all(promise.done() for promise in promises)
 
@@ -85,7 +85,7 @@ def test_promise_has_request_and_call_site(http: Http, server: WebServer) -> Non
     assert request.site.summary()[-1].name == "test_promise_has_request_and_call_site"
 
 
-# Who looks, waits
+# Looks
 
 LOOKS: dict[str, Callable[[Promise], object]] = {
     "an attribute": lambda promise: promise.response.status,
@@ -145,7 +145,7 @@ def test_timeout_of_wait_leaves_promise_usable(
     assert promise.result(0)[1] == b"label"
 
 
-def test_waiting_ends_with_its_timeout_amid_signals(server: WebServer) -> None:
+def test_wait_ends_with_timeout_amid_signals(server: WebServer) -> None:
     source = """
         nudge()
         promise = Http().request(sys.argv[1])
@@ -155,13 +155,13 @@ def test_waiting_ends_with_its_timeout_amid_signals(server: WebServer) -> None:
     assert run(source, server.gate().url("label")).fine() == ["False"]
 
 
-INTERRUPTED = """
+INTERRUPTED_PROGRAM = """
     import asyncio
     import concurrent.futures as cf
 
     async def wait(promise):
         asyncio.get_running_loop().slow_callback_duration = 60  # the machine may be busy
-        say("asyncio is looking")  # by now Ctrl-C is its own
+        say("asyncio is looking")  # from now on asyncio handles Ctrl-C
         await asyncio.shield(asyncio.wrap_future(promise))
 
     promise = Http().request(sys.argv[1])
@@ -190,7 +190,7 @@ WAITS = """
 @pytest.mark.parametrize("look", WAITS.split("\n")[1:-1], ids=str.strip)
 def test_ctrl_c_during_wait_leaves_promise_usable(server: WebServer, look: str) -> None:
     gate = server.gate()
-    source = INTERRUPTED.format(look=look.strip())
+    source = INTERRUPTED_PROGRAM.format(look=look.strip())
     with Program(python(source, gate.url("label"))) as program:
         assert program.line() == "looking"
         if "asyncio" in look:
@@ -220,25 +220,27 @@ MAIN_WAITS: dict[str, Callable[[str], object]] = {
 def test_signal_missed_by_system_call_is_handled(
     server: WebServer, wait: Callable[[str], object]
 ) -> None:
-    """As one that comes at the last moment before the call; this one comes to another thread."""
+    """As with a signal just before a system call; in this test a second thread gets the signal."""
     gate = server.gate()
 
-    def strike() -> None:
+    def send_signal() -> None:
         gate.arrived.wait_for(1)
         signal.raise_signal(signal.SIGUSR1)
 
     before = signal.signal(signal.SIGUSR1, lambda *_: gate.open())
     try:
         with ThreadPoolExecutor(1) as pool:
-            striking = pool.submit(strike)
+            sending = pool.submit(send_signal)
             wait(gate.url())
-            striking.result()
+            sending.result()
     finally:
         signal.signal(signal.SIGUSR1, before)
 
 
 def test_waiter_is_notified_without_shared_lock() -> None:
-    """What it is told under a lock of its own: a signal handler may come under that, and ask."""
+    """Each future has a lock of its own: a signal handler may look at a future while another future
+    holds its lock to notify a waiter.
+    """
     first, second = LeanFuture[int](), LeanFuture[int]()
 
     class Waiter(_Waiter):

@@ -1,8 +1,8 @@
-"""Requests go through proxies where httplib2 with PySocks sends them, and fail as they fail there.
+"""Requests go through proxies, and fail, like requests of httplib2 with PySocks.
 
-Rules: httplib2 is right, at the time when the test runs. That a request went through a proxy is
-said by the proxy. Of an error, its type and errno are compared, and those of its `socket_err` if
-that tells more; of what is said to a proxy, all that decides where it connects to, and for whom.
+Rules: httplib2 is right, at the time of the test. The proxy's record proves that a request went
+through the proxy. Of an error the type and errno are compared, and the type and errno of a more
+specific `socket_err`; of the bytes sent to a proxy, the target and the credentials.
 """
 
 import base64
@@ -44,18 +44,18 @@ from tests.servers.web import WebServer
 HTTP, SOCKS5, SOCKS4 = socks.PROXY_TYPE_HTTP, socks.PROXY_TYPE_SOCKS5, socks.PROXY_TYPE_SOCKS4
 KINDS = {"http": HTTP, "socks5": SOCKS5, "socks4": SOCKS4}
 SCHEMES = ["http", "https"]
-UNKNOWN = "target.invalid"
-"""A name that only a proxy could know."""
-NOWHERE = "a." * 130 + "invalid"
-"""A name that nobody even looks for, so long is it."""
-QUICK = 0.3
-"""Seconds after which a request gives up, where it has to."""
-LESS_QUICK = 1.0
-"""The same, where some of it has to be done before."""
+PROXY_ONLY = "target.invalid"
+"""A host name that only a proxy could resolve."""
+UNRESOLVABLE = "a." * 130 + "invalid"
+"""A host name too long for any lookup."""
+TIMEOUT = 0.3
+"""Seconds, for requests that have to time out."""
+TUNNEL_TIMEOUT = 1.0
+"""Seconds, for requests that have to time out after the tunnel is established."""
 
 Client: TypeAlias = type[httplib2.Http]
 Settings: TypeAlias = Any
-"""What the constructor of a client takes. Any: httplib2 does not type it."""
+"""Arguments of a client's constructor. Any: untyped in httplib2."""
 
 VARIABLES = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"]
 
@@ -69,18 +69,18 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=[httplib2.Http, Http], ids=["httplib2", "asynchttp"])
 def client(request: pytest.FixtureRequest) -> Client:
-    """Either: what asynchttp has to do, httplib2 does."""
+    """Both clients: httplib2 has to pass the test as well."""
     made: Client = request.param
     return made
 
 
 def proxy_at(port: int, kind: int = HTTP, **settings: Any) -> httplib2.ProxyInfo:
-    """Any: as above."""
+    """Any: arguments of ProxyInfo, untyped in httplib2."""
     return httplib2.ProxyInfo(kind, "127.0.0.1", port, **settings)
 
 
-class Failure(NamedTuple):
-    """What callers look at in an error, and in the one that a proxy's error is made of."""
+class FailureParts(NamedTuple):
+    """The compared parts of an error and of the `socket_err` of a proxy's error."""
 
     kind: type[BaseException]
     errno: int | None
@@ -88,36 +88,36 @@ class Failure(NamedTuple):
     inner_errno: int | None
 
 
-def failure(client: Client, uri: str, **settings: Settings) -> Failure:
+def failure(client: Client, uri: str, **settings: Settings) -> FailureParts:
     with closing(client(**{"timeout": PATIENCE, **settings})) as http:
         try:
             bytes(http.request(uri)[1])
-        except Exception as error:  # noqa: BLE001 - it is what is compared
-            forget_sockets(error)
+        except Exception as error:  # noqa: BLE001 - the error is compared
+            drop_sockets(error)
             return failure_of(error)
-    raise AssertionError("it did not fail")
+    raise AssertionError("the request did not fail")
 
 
-def forget_sockets(error: Exception) -> None:
-    """httplib2 leaves them open when it fails, in frames that its error holds on to."""
+def drop_sockets(error: Exception) -> None:
+    """Clear the frames of the error, in which httplib2 leaves open sockets."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         traceback.clear_frames(error.__traceback__)
 
 
-def failure_of(error: Any) -> Failure:  # Any: of any kind, and so with any attributes
+def failure_of(error: Any) -> FailureParts:  # Any: any attributes
     inner = getattr(error, "socket_err", None)
     numbers = [getattr(each, "errno", None) for each in (error, inner)]
-    return Failure(type(error), numbers[0], _telling(inner), numbers[1])
+    return FailureParts(type(error), numbers[0], _specific_type(inner), numbers[1])
 
 
-def _telling(inner: object) -> type | None:
-    """The type of a `socket_err`, if it says more than that the proxy failed."""
+def _specific_type(inner: object) -> type | None:
+    """The type of a `socket_err`, unless the type only says that the proxy failed."""
     vague = type(inner) in (socks.ProxyError, socks.GeneralProxyError)
     return None if inner is None or vague or isinstance(inner, HTTPException) else type(inner)
 
 
-def fails_alike(uri: str, **settings: Settings) -> Failure:
+def assert_fails_alike(uri: str, **settings: Settings) -> FailureParts:
     theirs, ours = failure(httplib2.Http, uri, **settings), failure(Http, uri, **settings)
     assert ours == theirs
     return ours
@@ -126,8 +126,8 @@ def fails_alike(uri: str, **settings: Settings) -> Failure:
 # Real proxies
 
 
-class Through(NamedTuple):
-    """A real proxy, and what a client is to be told of it."""
+class ConfiguredProxy(NamedTuple):
+    """A real proxy, and a client's settings for the proxy."""
 
     proxy: RealProxy
     kind: str
@@ -138,58 +138,60 @@ class Through(NamedTuple):
         return proxy_at(self.proxy.port, KINDS[self.kind], **self.login)
 
     def url(self, scheme: str = "") -> str:
-        """As a variable of the environment has it."""
+        """The value for a variable of the environment."""
         login = ":".join(self.login.values()) + "@" if self.login else ""
         return f"{scheme or self.kind}://{login}127.0.0.1:{self.proxy.port}"
 
     @property
-    def word(self) -> str:
-        """How the proxy calls a request for a connection."""
+    def connect_verb(self) -> str:
+        """The first word of a target as printed by the proxy."""
         return "CONNECT" if self.kind == "http" else self.kind
 
 
-REAL = [("http", ""), ("http", "me:se:cret"), ("socks5", ""), ("socks5", "me:se:cret")]
-SOCKS4_ALONE = [("socks4", "")]
+REAL_PROXIES = [("http", ""), ("http", "me:se:cret"), ("socks5", ""), ("socks5", "me:se:cret")]
+REAL_SOCKS4 = [("socks4", "")]
 
 
 @pytest.fixture(scope="module")
 def _real_proxies() -> Iterator[dict[tuple[str, str], RealProxy]]:
     with ExitStack() as stack:
-        yield {each: stack.enter_context(RealProxy(*each)) for each in [*REAL, *SOCKS4_ALONE]}
+        yield {
+            each: stack.enter_context(RealProxy(*each)) for each in [*REAL_PROXIES, *REAL_SOCKS4]
+        }
 
 
-def _through(proxies: dict[tuple[str, str], RealProxy], which: tuple[str, str]) -> Through:
-    kind, login = which
+def _configure(proxies: dict[tuple[str, str], RealProxy], key: tuple[str, str]) -> ConfiguredProxy:
+    kind, login = key
     user, _, password = login.partition(":")
-    proxies[which].take_targets()  # by the tests before
+    proxies[key].take_targets()  # drop the targets of earlier tests
     words = {"proxy_user": user, "proxy_pass": password} if login else {}
-    return Through(proxies[which], kind, words)
+    return ConfiguredProxy(proxies[key], kind, words)
 
 
-@pytest.fixture(params=[*REAL, *SOCKS4_ALONE], ids=lambda each: "-".join(each).rstrip("-"))
-def through(
+@pytest.fixture(params=[*REAL_PROXIES, *REAL_SOCKS4], ids=lambda each: "-".join(each).rstrip("-"))
+def real_proxy(
     request: pytest.FixtureRequest, _real_proxies: dict[tuple[str, str], RealProxy]
-) -> Through:
-    return _through(_real_proxies, request.param)
+) -> ConfiguredProxy:
+    return _configure(_real_proxies, request.param)
 
 
-@pytest.fixture(params=[REAL[1], REAL[3]], ids=["http", "socks5"])
-def guarded(
+@pytest.fixture(params=[REAL_PROXIES[1], REAL_PROXIES[3]], ids=["http", "socks5"])
+def password_proxy(
     request: pytest.FixtureRequest, _real_proxies: dict[tuple[str, str], RealProxy]
-) -> Through:
-    """One that wants a password."""
-    return _through(_real_proxies, request.param)
+) -> ConfiguredProxy:
+    """A proxy that requires a password."""
+    return _configure(_real_proxies, request.param)
 
 
 @pytest.fixture
-def plain(_real_proxies: dict[tuple[str, str], RealProxy]) -> Through:
-    """The HTTP proxy that wants no password."""
-    return _through(_real_proxies, REAL[0])
+def open_proxy(_real_proxies: dict[tuple[str, str], RealProxy]) -> ConfiguredProxy:
+    """The HTTP proxy that requires no password."""
+    return _configure(_real_proxies, REAL_PROXIES[0])
 
 
 @pytest.fixture
-def guarded_socks(_real_proxies: dict[tuple[str, str], RealProxy]) -> Through:
-    return _through(_real_proxies, REAL[3])
+def password_socks_proxy(_real_proxies: dict[tuple[str, str], RealProxy]) -> ConfiguredProxy:
+    return _configure(_real_proxies, REAL_PROXIES[3])
 
 
 def post(http: httplib2.Http, uri: str) -> tuple[int, bytes]:
@@ -198,54 +200,57 @@ def post(http: httplib2.Http, uri: str) -> tuple[int, bytes]:
 
 
 def at_ip(uri: str) -> str:
-    """The same by its address: SOCKS4 knows no names, but for an extension of its own."""
+    """The URI with an address in place of the name: plain SOCKS4 knows no names."""
     return uri.replace("localhost", "127.0.0.1")
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_request_goes_through_real_proxy(
     client: Client,
-    through: Through,
+    real_proxy: ConfiguredProxy,
     scheme: str,
     server: WebServer,
     tls_server: WebServer,
     authority_file: str,
 ) -> None:
     target = server if scheme == "http" else tls_server
-    with closing(client(proxy_info=through.info, ca_certs=authority_file)) as http:
+    with closing(client(proxy_info=real_proxy.info, ca_certs=authority_file)) as http:
         status, content = post(http, at_ip(target.url("/echo")))
     assert status == 200
     assert b"hello" in content
-    assert through.proxy.take_targets() == [f"{through.word} 127.0.0.1:{target.port}"]
+    assert real_proxy.proxy.take_targets() == [f"{real_proxy.connect_verb} 127.0.0.1:{target.port}"]
     assert len(target.received) == 1
 
 
 def test_proxy_of_environment_is_used(
-    client: Client, through: Through, server: WebServer, monkeypatch: pytest.MonkeyPatch
+    client: Client, real_proxy: ConfiguredProxy, server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("http_proxy", through.url())
+    monkeypatch.setenv("http_proxy", real_proxy.url())
     with closing(client()) as http:
         assert post(http, server.url())[0] == 200
-    assert through.proxy.take_targets() == [f"{through.word} 127.0.0.1:{server.port}"]
+    assert real_proxy.proxy.take_targets() == [f"{real_proxy.connect_verb} 127.0.0.1:{server.port}"]
 
 
 def test_scheme_socks_means_socks5(
-    client: Client, guarded_socks: Through, server: WebServer, monkeypatch: pytest.MonkeyPatch
+    client: Client,
+    password_socks_proxy: ConfiguredProxy,
+    server: WebServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("http_proxy", guarded_socks.url("socks"))
+    monkeypatch.setenv("http_proxy", password_socks_proxy.url("socks"))
     with closing(client()) as http:
         assert post(http, server.url())[0] == 200
-    assert guarded_socks.proxy.take_targets() == [f"socks5 127.0.0.1:{server.port}"]
+    assert password_socks_proxy.proxy.take_targets() == [f"socks5 127.0.0.1:{server.port}"]
 
 
 def test_certificate_is_checked_for_target_behind_proxy(
-    raw_tls_server: RawServers, through: Through, authority: Authority
+    raw_tls_server: RawServers, real_proxy: ConfiguredProxy, authority: Authority
 ) -> None:
     target = raw_tls_server([record, send(OK)], pem=elsewhere(authority))
     uri = at_ip(target.url())
     settings = {"ca_certs": str(authority.pem)}
-    theirs = failure(httplib2.Http, uri, proxy_info=through.info, **settings)
-    assert failure(Http, uri, proxy_info=through.info, **settings) == theirs
+    theirs = failure(httplib2.Http, uri, proxy_info=real_proxy.info, **settings)
+    assert failure(Http, uri, proxy_info=real_proxy.info, **settings) == theirs
     assert theirs.kind is ssl.SSLCertVerificationError
     assert list(target.heads) == []
 
@@ -255,45 +260,53 @@ def test_certificate_is_checked_for_target_behind_proxy(
     "login", [{"proxy_user": "me", "proxy_pass": "wrong"}, {"proxy_user": "me"}, {}], ids=str
 )
 def test_wrong_proxy_password_fails_like_httplib2(
-    guarded: Through, login: dict[str, str], scheme: str
+    password_proxy: ConfiguredProxy, login: dict[str, str], scheme: str
 ) -> None:
-    info = proxy_at(guarded.proxy.port, KINDS[guarded.kind], **login)
-    error = fails_alike(f"{scheme}://{UNKNOWN}/", proxy_info=info)
+    info = proxy_at(password_proxy.proxy.port, KINDS[password_proxy.kind], **login)
+    error = assert_fails_alike(f"{scheme}://{PROXY_ONLY}/", proxy_info=info)
     assert issubclass(error.kind, socks.ProxyError)
-    assert guarded.proxy.take_targets() == []
+    assert password_proxy.proxy.take_targets() == []
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_target_refusing_proxy_fails_like_httplib2(plain: Through, scheme: str) -> None:
+def test_target_refusing_proxy_fails_like_httplib2(
+    open_proxy: ConfiguredProxy, scheme: str
+) -> None:
     with refused_port() as port:
-        error = fails_alike(f"{scheme}://127.0.0.1:{port}/", proxy_info=plain.info)
+        error = assert_fails_alike(f"{scheme}://127.0.0.1:{port}/", proxy_info=open_proxy.info)
     assert issubclass(error.kind, socks.ProxyError)
-    assert plain.proxy.take_targets() == [f"CONNECT 127.0.0.1:{port}"] * 2
+    assert open_proxy.proxy.take_targets() == [f"CONNECT 127.0.0.1:{port}"] * 2
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_target_forbidden_by_proxy_fails_like_httplib2(plain: Through, scheme: str) -> None:
-    error = fails_alike(f"{scheme}://{FORBIDDEN}/", proxy_info=plain.info)
+def test_target_forbidden_by_proxy_fails_like_httplib2(
+    open_proxy: ConfiguredProxy, scheme: str
+) -> None:
+    error = assert_fails_alike(f"{scheme}://{FORBIDDEN}/", proxy_info=open_proxy.info)
     assert issubclass(error.kind, socks.ProxyError)
-    assert plain.proxy.take_targets() == []
+    assert open_proxy.proxy.take_targets() == []
 
 
-def test_concurrent_requests_go_through_proxy(through: Through, server: WebServer) -> None:
-    with Http(proxy_info=through.info) as http:
+def test_concurrent_requests_go_through_proxy(
+    real_proxy: ConfiguredProxy, server: WebServer
+) -> None:
+    with Http(proxy_info=real_proxy.info) as http:
         promises = [http.request(server.url(f"/bytes/{size}")) for size in range(50)]
         assert [len(promise.content) for promise in promises] == list(range(50))
-    assert set(through.proxy.take_targets()) == {f"{through.word} 127.0.0.1:{server.port}"}
+    assert set(real_proxy.proxy.take_targets()) == {
+        f"{real_proxy.connect_verb} 127.0.0.1:{server.port}"
+    }
 
 
-# Which requests go through one: those of the environment
+# Proxies of the environment
 
 
-Route: TypeAlias = tuple[Failure, list[list[bytes]]]
-"""How a request failed, and whom each proxy was asked to connect to."""
+Route: TypeAlias = tuple[FailureParts, list[list[bytes]]]
+"""The failure of a request, and the first lines received by each proxy."""
 
 
 def refusing(raw_server: RawServers) -> RawServer:
-    """An HTTP proxy that connects nobody."""
+    """An HTTP proxy that refuses every target."""
     return raw_server([record, send(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")])
 
 
@@ -323,7 +336,7 @@ ENVIRONMENTS = [
     {"http_proxy": "http://me:secret@127.0.0.1:{0}/", "https_proxy": "http://me:@127.0.0.1:{1}"},
     {"http_proxy": "http://127.0.0.1:port", "https_proxy": "http://[127.0.0.1"},
     {"http_proxy": "nonsense://127.0.0.1:{0}"},
-    {"http_proxy": f"http://{NOWHERE}:8080", "https_proxy": "http://:8080"},
+    {"http_proxy": f"http://{UNRESOLVABLE}:8080", "https_proxy": "http://:8080"},
 ]
 
 
@@ -346,8 +359,8 @@ def route_by_environment(
 
 
 @pytest.fixture
-def unserved() -> Iterator[int]:
-    """A port of this machine where nobody is: a request that goes there is refused at once."""
+def closed_port() -> Iterator[int]:
+    """A local port without a listener, where a direct request is refused at once."""
     with refused_port() as port:
         yield port
 
@@ -357,21 +370,21 @@ def unserved() -> Iterator[int]:
 def test_environment_variables_route_like_httplib2(
     raw_server: RawServers,
     monkeypatch: pytest.MonkeyPatch,
-    unserved: int,
+    closed_port: int,
     values: dict[str, str],
     scheme: str,
 ) -> None:
-    uri = f"{scheme}://localhost:{unserved}/"
+    uri = f"{scheme}://localhost:{closed_port}/"
     theirs = route_by_environment(httplib2.Http, uri, values, raw_server, monkeypatch)
     assert route_by_environment(Http, uri, values, raw_server, monkeypatch) == theirs
 
 
-EXCEPTIONS = """
+NO_PROXY_TABLE = """
     * |localhost |.localhost |LOCALHOST |*.localhost |host |localhost:80 |127.0.0.1 |.0.0.1 |0.0.1
     |*.0.0.1 |127.0.0.0/8 |other.test |other.test,localhost |other.test, localhost |localhost.
     | ,, |*,other.test |other.test,* |,localhost,
 """
-NO_PROXY = [each.strip(" \n") for each in EXCEPTIONS.split("|")]
+NO_PROXY = [each.strip(" \n") for each in NO_PROXY_TABLE.split("|")]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -380,13 +393,13 @@ NO_PROXY = [each.strip(" \n") for each in EXCEPTIONS.split("|")]
 def test_no_proxy_hosts_match_httplib2(
     raw_server: RawServers,
     monkeypatch: pytest.MonkeyPatch,
-    unserved: int,
+    closed_port: int,
     exceptions: str,
     host: str,
     scheme: str,
 ) -> None:
     values = {"http_proxy": A, "https_proxy": B, "no_proxy": exceptions}
-    uri = f"{scheme}://{host}:{unserved}/"
+    uri = f"{scheme}://{host}:{closed_port}/"
     theirs = route_by_environment(httplib2.Http, uri, values, raw_server, monkeypatch)
     assert route_by_environment(Http, uri, values, raw_server, monkeypatch) == theirs
 
@@ -399,21 +412,21 @@ def test_no_proxy_hosts_match_httplib2(
 def test_case_of_no_proxy_matches_httplib2(
     raw_server: RawServers,
     monkeypatch: pytest.MonkeyPatch,
-    unserved: int,
+    closed_port: int,
     exceptions: dict[str, str],
 ) -> None:
-    uri, values = f"http://localhost:{unserved}/", {"http_proxy": A, **exceptions}
+    uri, values = f"http://localhost:{closed_port}/", {"http_proxy": A, **exceptions}
     theirs = route_by_environment(httplib2.Http, uri, values, raw_server, monkeypatch)
     assert route_by_environment(Http, uri, values, raw_server, monkeypatch) == theirs
 
 
 def test_environment_is_read_at_each_request(
-    client: Client, through: Through, server: WebServer, monkeypatch: pytest.MonkeyPatch
+    client: Client, real_proxy: ConfiguredProxy, server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with closing(client()) as http:
-        monkeypatch.setenv("http_proxy", through.url())
+        monkeypatch.setenv("http_proxy", real_proxy.url())
         post(http, server.url())
-    assert len(through.proxy.take_targets()) == 1
+    assert len(real_proxy.proxy.take_targets()) == 1
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -421,11 +434,11 @@ def test_environment_is_read_at_each_request(
 def test_proxy_info_none_overrides_environment(
     raw_server: RawServers,
     monkeypatch: pytest.MonkeyPatch,
-    unserved: int,
+    closed_port: int,
     none: object,
     scheme: str,
 ) -> None:
-    uri = f"{scheme}://localhost:{unserved}/"
+    uri = f"{scheme}://localhost:{closed_port}/"
     values = {"http_proxy": A, "https_proxy": A, "all_proxy": A, "ALL_PROXY": A}
     for client in (httplib2.Http, Http):
         failed, heads = route_by_environment(
@@ -436,16 +449,16 @@ def test_proxy_info_none_overrides_environment(
 
 
 def test_given_proxy_overrides_no_proxy_of_environment(
-    client: Client, through: Through, server: WebServer, monkeypatch: pytest.MonkeyPatch
+    client: Client, real_proxy: ConfiguredProxy, server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the environment excepts is excepted from its own proxies only."""
+    """`no_proxy` applies only to proxies of the environment."""
     set_all(monkeypatch, {"no_proxy": "*", "NO_PROXY": "*", "http_proxy": "http://127.0.0.1:1"})
-    with closing(client(proxy_info=through.info)) as http:
+    with closing(client(proxy_info=real_proxy.info)) as http:
         post(http, server.url())
-    assert len(through.proxy.take_targets()) == 1
+    assert len(real_proxy.proxy.take_targets()) == 1
 
 
-# Which requests go through one: objects and functions
+# Proxies given as objects and functions
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -456,7 +469,7 @@ def test_given_proxy_overrides_no_proxy_of_environment(
 )
 def test_bypass_hosts_match_httplib2(
     raw_server: RawServers,
-    unserved: int,
+    closed_port: int,
     excepted: Any,
     scheme: str,  # Any: a class, or names
 ) -> None:
@@ -465,27 +478,31 @@ def test_bypass_hosts_match_httplib2(
         proxy = refusing(raw_server)
         info = proxy_at(proxy.port)
         info.bypass_hosts = excepted
-        routes.append(route(client, f"{scheme}://localhost:{unserved}/", [proxy], proxy_info=info))
+        routes.append(
+            route(client, f"{scheme}://localhost:{closed_port}/", [proxy], proxy_info=info)
+        )
     assert routes[1] == routes[0]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("where", [(None, 8080), ("127.0.0.1", None), (None, None), ("", 8080)])
 def test_incomplete_proxy_info_fails_like_httplib2(
-    unserved: int,
+    closed_port: int,
     where: tuple[Any, Any],
     scheme: str,  # Any: wrong
 ) -> None:
-    fails_alike(f"{scheme}://localhost:{unserved}/", proxy_info=httplib2.ProxyInfo(HTTP, *where))
+    assert_fails_alike(
+        f"{scheme}://localhost:{closed_port}/", proxy_info=httplib2.ProxyInfo(HTTP, *where)
+    )
 
 
 @pytest.mark.parametrize("kind", [0, 4, 9, "http"])
 def test_unknown_proxy_type_fails_like_httplib2(
     raw_server: RawServers,
-    kind: Any,  # Any: none that there is
+    kind: Any,  # Any: a wrong value
 ) -> None:
     proxy = refusing(raw_server)
-    fails_alike(f"http://{UNKNOWN}/", proxy_info=proxy_at(proxy.port, kind))
+    assert_fails_alike(f"http://{PROXY_ONLY}/", proxy_info=proxy_at(proxy.port, kind))
     assert list(proxy.heads) == []
 
 
@@ -506,41 +523,45 @@ def test_proxy_function_is_called_with_scheme(
         schemes.append(scheme)
         return proxy_at(proxy.port)
 
-    failure(client, f"{scheme}://{UNKNOWN}/", proxy_info=choose)
+    failure(client, f"{scheme}://{PROXY_ONLY}/", proxy_info=choose)
     assert schemes == [scheme]
     assert len(proxy.heads) == 1
 
 
-def refuse(_: str) -> object:
+def raise_error(_: str) -> object:
     raise ZeroDivisionError
 
 
-def want_nothing() -> None:
+def take_no_scheme() -> None:
     """Takes no scheme."""
 
 
-def give_text(_: str) -> object:
+def return_text(_: str) -> object:
     return "nonsense"
 
 
-def give_a_number(_: str) -> object:
+def return_number(_: str) -> object:
     return 7
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("wrong", [refuse, want_nothing, give_text, give_a_number, "nonsense", 7])
+@pytest.mark.parametrize(
+    "wrong", [raise_error, take_no_scheme, return_text, return_number, "nonsense", 7]
+)
 def test_failing_proxy_function_fails_like_httplib2(wrong: object, scheme: str) -> None:
-    fails_alike(f"{scheme}://{UNKNOWN}/", proxy_info=wrong)
+    assert_fails_alike(f"{scheme}://{PROXY_ONLY}/", proxy_info=wrong)
 
 
-def test_slow_proxy_function_delays_no_other_request(through: Through, server: WebServer) -> None:
-    """It runs on a worker: while it takes its time, the caller and other requests go on."""
+def test_slow_proxy_function_delays_no_other_request(
+    real_proxy: ConfiguredProxy, server: WebServer
+) -> None:
+    """The function runs on a worker: the caller and other requests go on."""
     begun, end = threading.Event(), threading.Event()
 
     def choose(_: str) -> httplib2.ProxyInfo:
         begun.set()
         assert end.wait(PATIENCE)
-        return through.info
+        return real_proxy.info
 
     with Http(proxy_info=choose) as http:
         slow = http.request(server.url("/bytes/5"))
@@ -548,23 +569,23 @@ def test_slow_proxy_function_delays_no_other_request(through: Through, server: W
         http.proxy_info = None
         assert len(http.request(server.url("/bytes/6")).content) == 6
         assert not slow.done()
-        assert through.proxy.take_targets() == []
+        assert real_proxy.proxy.take_targets() == []
         end.set()
         assert len(slow.content) == 5
-    assert len(through.proxy.take_targets()) == 1
+    assert len(real_proxy.proxy.take_targets()) == 1
 
 
-def test_proxy_function_may_make_requests(through: Through, server: WebServer) -> None:
-    """As one would that fetches the rules from a server."""
+def test_proxy_function_may_make_requests(real_proxy: ConfiguredProxy, server: WebServer) -> None:
+    """For example, to fetch proxy rules from a server."""
     with Http(proxy_info=None) as other:
 
         def choose(_: str) -> httplib2.ProxyInfo:
             assert len(other.request(server.url("/bytes/7")).content) == 7
-            return through.info
+            return real_proxy.info
 
         with Http(proxy_info=choose, max_workers=1) as http:
             assert len(http.request(server.url("/bytes/5")).content) == 5
-    assert len(through.proxy.take_targets()) == 1
+    assert len(real_proxy.proxy.take_targets()) == 1
 
 
 MOVED = b"HTTP/1.1 302 Found\r\nLocation: https://%s/next\r\nContent-Length: 0\r\n\r\n"
@@ -573,75 +594,83 @@ MOVED = b"HTTP/1.1 302 Found\r\nLocation: https://%s/next\r\nContent-Length: 0\r
 def test_redirect_uses_proxy_of_new_scheme(
     raw_server: RawServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moved = [record, ESTABLISHED, record, send(MOVED % UNKNOWN.encode())]
+    moved = [record, ESTABLISHED, record, send(MOVED % PROXY_ONLY.encode())]
     routes = []
     for client in (httplib2.Http, Http):
         proxies = [raw_server(moved), refusing(raw_server)]
         set_all(monkeypatch, {"http_proxy": A, "https_proxy": B}, *(each.port for each in proxies))
-        routes.append(route(client, f"http://{UNKNOWN}/", proxies))
+        routes.append(route(client, f"http://{PROXY_ONLY}/", proxies))
     assert routes[1] == routes[0]
-    assert routes[1][1][1] == [f"CONNECT {UNKNOWN}:443 HTTP/1.1".encode()]
+    assert routes[1][1][1] == [f"CONNECT {PROXY_ONLY}:443 HTTP/1.1".encode()]
 
 
-# Changed between requests
+# Changes between requests
 
 
-def test_new_proxy_info_applies_to_next_request(through: Through, server: WebServer) -> None:
+def test_new_proxy_info_applies_to_next_request(
+    real_proxy: ConfiguredProxy, server: WebServer
+) -> None:
     with Http(proxy_info=None) as http:
         post(http, server.url())
-        http.proxy_info = through.info
+        http.proxy_info = real_proxy.info
         post(http, server.url())
-        assert len(through.proxy.take_targets()) == 1
+        assert len(real_proxy.proxy.take_targets()) == 1
         http.proxy_info = proxy_at(1)
         error = http.request(server.url()).exception()
         assert isinstance(error, socks.ProxyConnectionError)
         http.proxy_info = None
         post(http, server.url())
     assert len(server.received) == 3
-    assert through.proxy.take_targets() == []
+    assert real_proxy.proxy.take_targets() == []
 
 
-def test_proxy_info_changed_in_place_applies(through: Through, server: WebServer) -> None:
-    """In place, where comparing it with what it was would not tell."""
-    info = through.info
+def test_proxy_info_changed_in_place_applies(
+    real_proxy: ConfiguredProxy, server: WebServer
+) -> None:
+    """A comparison of old and new `proxy_info` would not find a change in place."""
+    info = real_proxy.info
     with Http(proxy_info=info) as http:
         post(http, server.url())
-        info.proxy_port = 1  # type: ignore[attr-defined]  # its types forget it
+        info.proxy_port = 1  # type: ignore[attr-defined]  # missing in httplib2's types
         error = http.request(server.url()).exception()
     assert isinstance(error, socks.ProxyConnectionError)
 
 
-def test_tunnel_is_not_reused_with_other_credentials(guarded: Through, server: WebServer) -> None:
-    with Http(proxy_info=guarded.info) as http:
+def test_tunnel_is_not_reused_with_other_credentials(
+    password_proxy: ConfiguredProxy, server: WebServer
+) -> None:
+    with Http(proxy_info=password_proxy.info) as http:
         assert post(http, server.url())[0] == 200
         for login in ({"proxy_user": "me", "proxy_pass": "wrong"}, {}):
-            http.proxy_info = proxy_at(guarded.proxy.port, KINDS[guarded.kind], **login)
+            http.proxy_info = proxy_at(
+                password_proxy.proxy.port, KINDS[password_proxy.kind], **login
+            )
             assert isinstance(http.request(server.url()).exception(), socks.ProxyError)
     assert len(server.received) == 1
 
 
-# What is said to an HTTP proxy
+# Bytes sent to an HTTP proxy
 
 
-ANYTHING: list[Step] = [record, ESTABLISHED, record, send(OK)]
+TUNNEL_AND_ANSWER: list[Step] = [record, ESTABLISHED, record, send(OK)]
 Ask: TypeAlias = Callable[[httplib2.Http, str], Any]
-"""Makes a request. Any: nobody looks at what it returns."""
+"""Makes a request. Any: the result is ignored."""
 
 
 def ask_plainly(http: httplib2.Http, uri: str) -> object:
     return bytes(http.request(uri)[1])
 
 
-def served(
+def ask_through_proxy(
     client: Client,
     raw_server: RawServers,
     script: list[Step],
     uri: str,
     kind: int = HTTP,
     ask: Ask = ask_plainly,
-    **settings: Any,  # Any: those of a ProxyInfo
+    **settings: Any,  # Any: arguments of ProxyInfo
 ) -> RawServer:
-    """A scripted proxy that a client has talked to."""
+    """Make a request through a scripted proxy, and return the proxy."""
     proxy = raw_server(script)
     info = proxy_at(proxy.port, kind, **settings)
     with closing(client(timeout=PATIENCE, proxy_info=info)) as http:
@@ -649,10 +678,12 @@ def served(
     return proxy
 
 
-def wires(raw_server: RawServers, uri: str, **settings: Any) -> tuple[list[Wire], list[Wire]]:
-    """What httplib2 says to a proxy and through it, and what asynchttp. Any: as above."""
+def wires_of_both(
+    raw_server: RawServers, uri: str, **settings: Any
+) -> tuple[list[Wire], list[Wire]]:
+    """The requests received by a proxy from httplib2 and from asynchttp. Any: as above."""
     theirs, ours = (
-        requests_of(served(client, raw_server, ANYTHING, uri, **settings))
+        requests_of(ask_through_proxy(client, raw_server, TUNNEL_AND_ANSWER, uri, **settings))
         for client in (httplib2.Http, Http)
     )
     return theirs, ours
@@ -666,25 +697,27 @@ def credentials(request: Wire) -> tuple[str, bytes] | None:
     return scheme.lower(), base64.b64decode(encoded)
 
 
-IN_ITS_OWN_WORDS = {"host", "user-agent", "proxy-connection", "proxy-authorization"}
+CONNECT_HEADERS = {"host", "user-agent", "proxy-connection", "proxy-authorization"}
 
 
-def private(http: httplib2.Http, uri: str) -> object:
+def ask_with_headers(http: httplib2.Http, uri: str) -> object:
     headers = {"Authorization": "Bearer token", "Cookie": "a=b", "X-Own": "1"}
     return bytes(http.request(uri, "POST", body="hello", headers=headers)[1])
 
 
-@pytest.mark.parametrize("host", [UNKNOWN, UNKNOWN.upper(), f"{UNKNOWN}:81", "127.0.0.1:80"])
+@pytest.mark.parametrize(
+    "host", [PROXY_ONLY, PROXY_ONLY.upper(), f"{PROXY_ONLY}:81", "127.0.0.1:80"]
+)
 def test_http_request_uses_tunnel_like_httplib2(raw_server: RawServers, host: str) -> None:
-    theirs, ours = wires(raw_server, f"http://{host}/path?query", ask=private)
+    theirs, ours = wires_of_both(raw_server, f"http://{host}/path?query", ask=ask_with_headers)
     assert ours[0].line == theirs[0].line
     assert ours[1:] == theirs[1:]
-    assert {name for name, _ in ours[0].headers} <= IN_ITS_OWN_WORDS
+    assert {name for name, _ in ours[0].headers} <= CONNECT_HEADERS
     assert ours[0].body == b""
 
 
 def test_connect_line_of_idn_host_matches_httplib2(raw_server: RawServers) -> None:
-    theirs, ours = wires(raw_server, "http://b\u00fccher.invalid/")
+    theirs, ours = wires_of_both(raw_server, "http://b\u00fccher.invalid/")
     assert ours[0].line == theirs[0].line
 
 
@@ -708,28 +741,28 @@ def test_connect_line_of_idn_host_matches_httplib2(raw_server: RawServers) -> No
 def test_proxy_password_is_sent_with_first_connect(
     raw_server: RawServers, login: dict[str, Any]
 ) -> None:
-    theirs, ours = wires(raw_server, f"http://{UNKNOWN}/", **login)
+    theirs, ours = wires_of_both(raw_server, f"http://{PROXY_ONLY}/", **login)
     assert credentials(ours[0]) == credentials(theirs[0])
     assert ours[1:] == theirs[1:]
 
 
 @pytest.mark.parametrize("login", ["me:secret@", "m%40e:se%3Acret@", "me@", "me:@", ":secret@"])
 def test_password_of_proxy_url_is_not_decoded(raw_server: RawServers, login: str) -> None:
-    """It is taken as it is: httplib2 does not decode it."""
+    """httplib2 does not decode percent signs either."""
     said = []
     for client in (httplib2.Http, Http):
-        proxy = raw_server(ANYTHING)
+        proxy = raw_server(TUNNEL_AND_ANSWER)
         info = httplib2.proxy_info_from_url(f"http://{login}127.0.0.1:{proxy.port}")
         with closing(client(proxy_info=info)) as http:
-            ask_plainly(http, f"http://{UNKNOWN}/")
+            ask_plainly(http, f"http://{PROXY_ONLY}/")
         said.append(credentials(requests_of(proxy)[0]))
     assert said[1] == said[0]
 
 
 def test_proxy_headers_are_not_sent(raw_server: RawServers) -> None:
-    """httplib2 takes them, and does not send them."""
+    """httplib2 accepts `proxy_headers` without sending them."""
     headers = {"X-Proxy": "1", "Proxy-Authorization": "Basic x"}
-    theirs, ours = wires(raw_server, f"http://{UNKNOWN}/", proxy_headers=headers)
+    theirs, ours = wires_of_both(raw_server, f"http://{PROXY_ONLY}/", proxy_headers=headers)
     assert ours[0].header("x-proxy") == theirs[0].header("x-proxy")
     assert ours[0].header("proxy-authorization") == theirs[0].header("proxy-authorization")
     assert ours[1:] == theirs[1:]
@@ -739,19 +772,19 @@ def test_proxy_headers_are_not_sent(raw_server: RawServers) -> None:
     ("host", "rdns"), [("localhost:81", True), ("127.0.0.1:81", True), ("127.0.0.1:81", False)]
 )
 def test_http_proxy_resolves_target_name(raw_server: RawServers, host: str, rdns: bool) -> None:
-    """The proxy; with `proxy_rdns=False` httplib2 would do it, here the proxy still does."""
-    theirs, ours = wires(raw_server, f"http://{host}/", proxy_rdns=rdns)
+    """Even with `proxy_rdns=False`, with which httplib2 resolves a name itself."""
+    theirs, ours = wires_of_both(raw_server, f"http://{host}/", proxy_rdns=rdns)
     assert ours[0].line == theirs[0].line
     assert ours[1:] == theirs[1:]
 
 
 def test_tunnel_is_reused_by_next_request(client: Client, raw_server: RawServers) -> None:
-    proxy = raw_server([*ANYTHING, record, send(OK), until_closed])
+    proxy = raw_server([*TUNNEL_AND_ANSWER, record, send(OK), until_closed])
     with closing(client(proxy_info=proxy_at(proxy.port))) as http:
-        ask_plainly(http, f"http://{UNKNOWN}/1")
-        ask_plainly(http, f"http://{UNKNOWN}/2")
+        ask_plainly(http, f"http://{PROXY_ONLY}/1")
+        ask_plainly(http, f"http://{PROXY_ONLY}/2")
     assert [request.line for request in requests_of(proxy)] == [
-        f"CONNECT {UNKNOWN}:80 HTTP/1.1",
+        f"CONNECT {PROXY_ONLY}:80 HTTP/1.1",
         "GET /1 HTTP/1.1",
         "GET /2 HTTP/1.1",
     ]
@@ -777,7 +810,7 @@ def test_tunnel_is_reused_by_next_request(client: Client, raw_server: RawServers
 def test_response_has_nothing_of_proxy_answer(
     raw_server: RawServers, established: bytes, answer: bytes
 ) -> None:
-    """None of the proxy's words, and none of its meanings, are in it."""
+    """The response has neither headers nor the status of the proxy."""
     seen: list[object] = []
 
     def look(http: httplib2.Http, uri: str) -> None:
@@ -787,20 +820,20 @@ def test_response_has_nothing_of_proxy_answer(
 
     script = [record, send(established), record, send(answer)]
     for client in (httplib2.Http, Http):
-        served(client, raw_server, script, f"http://{UNKNOWN}/", ask=look)
+        ask_through_proxy(client, raw_server, script, f"http://{PROXY_ONLY}/", ask=look)
     assert seen[1] == seen[0]
 
 
-# What is said to a SOCKS proxy
+# Bytes sent to a SOCKS proxy
 
 
-def said_to(
+def sent_to_socks_proxy(
     raw_server: RawServers, script: list[Step], uri: str, kind: int, **settings: Any
 ) -> list[list[bytes]]:
-    """What each client says after the list of ways to log in. Any: those of a ProxyInfo."""
+    """Each client's messages after the list of methods. Any: arguments of ProxyInfo."""
     first = 1 if kind == SOCKS5 else 0
     proxies = (
-        served(client, raw_server, [*script, record, send(OK)], uri, kind, **settings)
+        ask_through_proxy(client, raw_server, [*script, record, send(OK)], uri, kind, **settings)
         for client in (httplib2.Http, Http)
     )
     return [list(proxy.bodies)[first:] for proxy in proxies]
@@ -810,8 +843,8 @@ def said_to(
 @pytest.mark.parametrize(
     ("host", "rdns"),
     [
-        (UNKNOWN, True),
-        (f"{UNKNOWN}:81", True),
+        (PROXY_ONLY, True),
+        (f"{PROXY_ONLY}:81", True),
         ("127.0.0.1:81", True),
         ("127.0.0.1:81", False),
         ("localhost:81", True),
@@ -821,16 +854,18 @@ def test_target_sent_to_socks_proxy_matches_httplib2(
     raw_server: RawServers, kind: str, host: str, rdns: bool
 ) -> None:
     script = ACCEPT_SOCKS5 if kind == "socks5" else ACCEPT_SOCKS4
-    theirs, ours = said_to(raw_server, script, f"http://{host}/", KINDS[kind], proxy_rdns=rdns)
+    theirs, ours = sent_to_socks_proxy(
+        raw_server, script, f"http://{host}/", KINDS[kind], proxy_rdns=rdns
+    )
     assert ours == theirs
 
 
 LOOPBACK = {b"\1\x7f\0\0\1\0Q", b"\4" + bytes(15) + b"\1\0Q"}
-"""Port 81 of this machine, as SOCKS5 has it."""
+"""Port 81 of this machine in SOCKS5's encoding, by IPv4 and by IPv6."""
 
 
 def test_socks5_without_rdns_sends_address(client: Client, raw_server: RawServers) -> None:
-    proxy = served(
+    proxy = ask_through_proxy(
         client,
         raw_server,
         [*ACCEPT_SOCKS5, record, send(OK)],
@@ -842,7 +877,7 @@ def test_socks5_without_rdns_sends_address(client: Client, raw_server: RawServer
 
 
 def test_socks4_without_rdns_sends_address(client: Client, raw_server: RawServers) -> None:
-    proxy = served(
+    proxy = ask_through_proxy(
         client,
         raw_server,
         [*ACCEPT_SOCKS4, record, send(OK)],
@@ -867,56 +902,62 @@ LOGIN5: list[Step] = [choose_method(2), check_login(0), connect_socks5(0)]
     ids=str,
 )
 def test_socks5_login_matches_httplib2(raw_server: RawServers, login: dict[str, Any]) -> None:
-    theirs, ours = said_to(raw_server, LOGIN5, f"http://{UNKNOWN}/", SOCKS5, **login)
+    theirs, ours = sent_to_socks_proxy(raw_server, LOGIN5, f"http://{PROXY_ONLY}/", SOCKS5, **login)
     assert ours == theirs
 
 
 def test_unwanted_login_is_not_sent_to_socks5(raw_server: RawServers) -> None:
     login = {"proxy_user": "me", "proxy_pass": "secret"}
-    theirs, ours = said_to(raw_server, ACCEPT_SOCKS5, f"http://{UNKNOWN}/", SOCKS5, **login)
+    theirs, ours = sent_to_socks_proxy(
+        raw_server, ACCEPT_SOCKS5, f"http://{PROXY_ONLY}/", SOCKS5, **login
+    )
     assert ours == theirs
 
 
 @pytest.mark.parametrize("login", [{"proxy_user": "me"}, {"proxy_user": "me", "proxy_pass": "x"}])
 def test_socks4_user_matches_httplib2(raw_server: RawServers, login: dict[str, Any]) -> None:
-    theirs, ours = said_to(raw_server, ACCEPT_SOCKS4, f"http://{UNKNOWN}/", SOCKS4, **login)
+    theirs, ours = sent_to_socks_proxy(
+        raw_server, ACCEPT_SOCKS4, f"http://{PROXY_ONLY}/", SOCKS4, **login
+    )
     assert ours == theirs
 
 
-AGREE: dict[str, list[Step]] = {"http": tunnel, "socks5": ACCEPT_SOCKS5, "socks4": ACCEPT_SOCKS4}
+ACCEPT: dict[str, list[Step]] = {"http": tunnel, "socks5": ACCEPT_SOCKS5, "socks4": ACCEPT_SOCKS4}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_tls_through_proxy_checks_target_name(
     client: Client, raw_server: RawServers, kind: str, authority: Authority
 ) -> None:
-    """The name in the certificate is the target's, and so is the one that TLS asks for."""
+    """Certificate and SNI have the target's name, not the proxy's."""
     names: list[str | None] = []
     context = server_context(local(authority))
     context.sni_callback = lambda _, name, __: names.append(name)
-    proxy = raw_server([*AGREE[kind], lambda peer: peer.secure(context), record, send(OK)])
+    proxy = raw_server([*ACCEPT[kind], lambda peer: peer.secure(context), record, send(OK)])
     info = proxy_at(proxy.port, KINDS[kind])
     with closing(client(proxy_info=info, ca_certs=str(authority.pem))) as http:
         assert ask_plainly(http, "https://localhost:81/") == b"ok"
     assert names == ["localhost"]
 
 
-# What goes wrong on the way
+# Failures of proxies
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_refused_proxy_raises_proxy_connection_error(kind: str, scheme: str) -> None:
     with refused_port() as port:
-        error = fails_alike(f"{scheme}://{UNKNOWN}/", proxy_info=proxy_at(port, KINDS[kind]))
+        error = assert_fails_alike(
+            f"{scheme}://{PROXY_ONLY}/", proxy_info=proxy_at(port, KINDS[kind])
+        )
     assert error.kind is socks.ProxyConnectionError
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_unknown_proxy_name_raises_server_not_found(kind: str, scheme: str) -> None:
-    info = httplib2.ProxyInfo(KINDS[kind], NOWHERE, 8080)
-    error = fails_alike(f"{scheme}://127.0.0.1/", proxy_info=info)
+    info = httplib2.ProxyInfo(KINDS[kind], UNRESOLVABLE, 8080)
+    error = assert_fails_alike(f"{scheme}://127.0.0.1/", proxy_info=info)
     assert error.kind is httplib2.ServerNotFoundError
 
 
@@ -925,7 +966,7 @@ def test_unknown_proxy_name_raises_server_not_found(kind: str, scheme: str) -> N
 def test_unreachable_proxy_times_out_like_httplib2(kind: str, scheme: str) -> None:
     with black_hole_port() as port:
         info = proxy_at(port, KINDS[kind])
-        error = fails_alike(f"{scheme}://{UNKNOWN}/", proxy_info=info, timeout=QUICK)
+        error = assert_fails_alike(f"{scheme}://{PROXY_ONLY}/", proxy_info=info, timeout=TIMEOUT)
     assert (error.kind, error.inner) == (socks.ProxyConnectionError, TimeoutError)
 
 
@@ -946,17 +987,17 @@ def test_refusing_proxy_status_raises_proxy_error(
     raw_server: RawServers, line: bytes, scheme: str
 ) -> None:
     proxy = raw_server(status(line))
-    error = fails_alike(f"{scheme}://{UNKNOWN}/", proxy_info=proxy_at(proxy.port))
+    error = assert_fails_alike(f"{scheme}://{PROXY_ONLY}/", proxy_info=proxy_at(proxy.port))
     assert issubclass(error.kind, socks.ProxyError)
 
 
 @pytest.mark.parametrize("line", [b"201 Created", b"204 No Content"])
 def test_any_2xx_proxy_status_opens_tunnel(raw_server: RawServers, line: bytes) -> None:
-    """A difference: for PySocks it is 200 alone, but RFC 9110 (9.3.6) has all from 200 to 299."""
+    """A difference: PySocks accepts 200 alone, RFC 9110 (9.3.6) accepts 200 to 299."""
     proxy = raw_server([record, send(b"HTTP/1.1 " + line + b"\r\n\r\n"), record, send(OK)])
     with Http(timeout=PATIENCE, proxy_info=proxy_at(proxy.port)) as http:
-        assert http.request(f"http://{UNKNOWN}/")[1] == b"ok"
-    assert failure(httplib2.Http, f"http://{UNKNOWN}/", proxy_info=proxy_at(proxy.port))
+        assert http.request(f"http://{PROXY_ONLY}/")[1] == b"ok"
+    assert failure(httplib2.Http, f"http://{PROXY_ONLY}/", proxy_info=proxy_at(proxy.port))
 
 
 def challenge(scheme: bytes) -> list[Step]:
@@ -977,7 +1018,7 @@ def test_proxy_challenge_fails_like_httplib2(
     for client in (httplib2.Http, Http):
         proxies.append(raw_server([*challenge(scheme), *challenge(scheme)]))
         failed = failure(
-            client, f"http://{UNKNOWN}/", proxy_info=proxy_at(proxies[-1].port, **login)
+            client, f"http://{PROXY_ONLY}/", proxy_info=proxy_at(proxies[-1].port, **login)
         )
         assert failed.inner is socks.HTTPError
     assert len(proxies[1].heads) == len(proxies[0].heads)
@@ -989,11 +1030,11 @@ def resets_at_once(peer: Peer) -> None:
 
 
 def closes_at_once(peer: Peer) -> None:
-    """Reads what there is, so that the connection ends, and is not reset."""
+    """Read the client's bytes first, so that the connection closes without a reset."""
     peer.socket.recv(65_536)
 
 
-WRONG: dict[str, tuple[str, dict[str, str], list[Step]]] = {
+BROKEN_PROXIES: dict[str, tuple[str, dict[str, str], list[Step]]] = {
     "http-closes": ("http", {}, [closes_at_once]),
     "http-resets": ("http", {}, [resets_at_once]),
     "http-garbage": ("http", {}, [record, send(b"garbage\r\n\r\n")]),
@@ -1028,16 +1069,16 @@ WRONG: dict[str, tuple[str, dict[str, str], list[Step]]] = {
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("wrong", BROKEN_PROXIES)
 def test_broken_proxy_fails_like_httplib2(raw_server: RawServers, wrong: str, scheme: str) -> None:
-    kind, login, script = WRONG[wrong]
+    kind, login, script = BROKEN_PROXIES[wrong]
     proxy = raw_server(script)
     info = proxy_at(proxy.port, KINDS[kind], **login)
-    fails_alike(f"{scheme}://{UNKNOWN}/", proxy_info=info)
+    assert_fails_alike(f"{scheme}://{PROXY_ONLY}/", proxy_info=info)
 
 
-# Not: a tunnel of a SOCKS proxy, and silence in it before TLS has begun. libcurl does not say how
-# far it came, and so it is the proxy's here.
+# Missing below: silence in a SOCKS tunnel before TLS has begun. libcurl does not report the phase,
+# and asynchttp blames the proxy.
 SILENCES: dict[str, tuple[str, list[Step]]] = {
     "http": ("http", [until_closed]),
     "http-tunnel": ("http", [record, ESTABLISHED, until_closed]),
@@ -1064,33 +1105,36 @@ def test_silent_proxy_times_out_like_httplib2(
     kind, script = SILENCES[silence]
     proxy = raw_server(script)
     info = proxy_at(proxy.port, KINDS[kind])
-    timeout = LESS_QUICK if "tunnel" in silence else QUICK
-    error = fails_alike(f"{scheme}://{UNKNOWN}/", proxy_info=info, timeout=timeout)
+    timeout = TUNNEL_TIMEOUT if "tunnel" in silence else TIMEOUT
+    error = assert_fails_alike(f"{scheme}://{PROXY_ONLY}/", proxy_info=info, timeout=timeout)
     assert TimeoutError in (error.kind, error.inner)
 
 
 @pytest.mark.parametrize("kind", ["socks4", "socks5"])
 def test_unknown_target_without_rdns_raises_server_not_found(kind: str) -> None:
-    """httplib2 says that the proxy failed, which was not even asked."""
+    """A difference: httplib2 blames the proxy, which was never contacted."""
     info = proxy_at(1, KINDS[kind], proxy_rdns=False)
-    error = failure(Http, f"http://{NOWHERE}/", proxy_info=info)
+    error = failure(Http, f"http://{UNRESOLVABLE}/", proxy_info=info)
     assert error.kind is httplib2.ServerNotFoundError
 
 
-# What is told of it
+# Logs and errors
 
 
 @pytest.mark.parametrize("password", ["se:cret", "wrong"])
 def test_proxy_password_is_in_no_log_or_error(
-    guarded: Through, server: WebServer, password: str, caplog: pytest.LogCaptureFixture
+    password_proxy: ConfiguredProxy,
+    server: WebServer,
+    password: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     login = {"proxy_user": "me", "proxy_pass": password}
-    info = proxy_at(guarded.proxy.port, KINDS[guarded.kind], **login)
+    info = proxy_at(password_proxy.proxy.port, KINDS[password_proxy.kind], **login)
     with Http(proxy_info=info) as http:
         error = http.request(server.url()).exception()
     assert (error is None) == (password == "se:cret")
-    told = caplog.text + str(error) + "".join(getattr(error, "__notes__", []))
-    assert str(server.port) in told
-    assert password not in told
-    assert base64.b64encode(f"me:{password}".encode()).decode() not in told
+    logged = caplog.text + str(error) + "".join(getattr(error, "__notes__", []))
+    assert str(server.port) in logged
+    assert password not in logged
+    assert base64.b64encode(f"me:{password}".encode()).decode() not in logged

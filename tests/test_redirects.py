@@ -1,7 +1,7 @@
-"""Redirects are followed where httplib2 follows them, with the requests that it would make.
+"""Redirects are followed like httplib2's, with the same requests.
 
-Rule: each case is made with both clients, each against a server of its own; response, `previous`,
-errors and every request that the servers saw have to be the same (`tests.oracle`).
+Rule: both clients run each case, each on a server of its own; response, `previous`, errors and all
+requests seen by the servers have to be equal (`tests.oracle`).
 """
 
 import gzip
@@ -41,14 +41,14 @@ def follow_none(http: httplib2.Http) -> None:
 
 
 def follow_safe(_: httplib2.Http) -> None:
-    """As it is."""
+    """Change nothing: by default redirects of safe methods are followed."""
 
 
 def lines(requests: list[Wire]) -> list[str]:
     return [request.line.removesuffix(" HTTP/1.1") for request in requests]
 
 
-# Which are followed, and how
+# Codes and methods
 
 
 @pytest.mark.parametrize("setting", [follow_safe, follow_all, follow_none])
@@ -59,7 +59,7 @@ def test_redirect_codes_and_methods_match_httplib2(
 ) -> None:
     body = b"abc" if method in ("POST", "PUT", "PATCH") else None
     hop, end = moved(code), OK
-    if method == "HEAD":  # which may become GET
+    if method == "HEAD":  # answers without content; HEAD may become GET
         hop, end = hop.removesuffix(b"moved"), b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
     def ask(http: httplib2.Http, url: Url) -> Pair:
@@ -101,7 +101,7 @@ def test_redirect_codes_and_safe_methods_can_be_set(raw_server: RawServers) -> N
 def test_body_readable_once_is_sent_again(
     raw_server: RawServers, source: Callable[[bytes], object]
 ) -> None:
-    """Where httplib2 sends what is left of a reader: nothing."""
+    """httplib2 sends an empty body the second time, since the reader is exhausted."""
 
     def ask(http: httplib2.Http, url: Url) -> Pair:
         follow_all(http)
@@ -128,7 +128,7 @@ def test_file_body_is_sent_again_from_start_position(
     assert [len(request.body) for request in requests_of(server)] == [2_000_000, 2_000_000]
 
 
-# Where they lead
+# Locations
 
 
 LOCATIONS = [
@@ -184,7 +184,7 @@ def test_redirect_without_location_matches_httplib2(
 
 
 def test_several_locations_raise_error(raw_server: RawServers) -> None:
-    """Where httplib2 goes to "/a, /b"."""
+    """httplib2 goes to "/a, /b"."""
     _, ours = both(raw_server, [answers(moved(302, "/a", "Location: /b"), OK)])
     assert lines(ours.requests) == ["GET /"]
     assert ours.outcome.error is not None
@@ -198,7 +198,7 @@ def test_content_location_of_last_answer_is_kept(raw_server: RawServers) -> None
     assert story.outcome.fields["content-location"] == "/there"
 
 
-# How many
+# Limits
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2, 3])
@@ -234,7 +234,7 @@ def test_redirect_limit_error_has_decoded_content(raw_server: RawServers) -> Non
     assert (raised.value.response.status, raised.value.content) == (302, b"plain")
 
 
-# With which headers
+# Headers
 
 
 HEADERS = {
@@ -280,7 +280,7 @@ def test_redirect_leaves_callers_headers_unchanged(server: WebServer) -> None:
     assert headers == HEADERS
 
 
-# From one server to another
+# HTTP/2
 
 
 def test_redirect_leads_from_http_1_to_http_2(

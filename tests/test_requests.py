@@ -1,7 +1,7 @@
-"""What goes out: request line and headers are what httplib2 would send, byte for byte.
+"""Sent requests: request line and headers equal httplib2's, byte for byte.
 
-Rule: httplib2 is asked the same (`tests.oracle`). What it would refuse is refused, on access; of
-what it sends and should not, a test of its own says why it is refused here.
+Rule: httplib2 makes the same request (`tests.oracle`). Input that httplib2 refuses fails at the
+look; input that httplib2 wrongly sends is refused as well, by a test that gives the reason.
 """
 
 import string
@@ -28,7 +28,7 @@ many = settings(
 
 
 def asking(uri: str) -> Callable[[httplib2.Http, Url], Pair]:
-    """Asks for `uri`, in which PORT stands for the port."""
+    """Request `uri`, in which PORT stands for the server's port."""
     return lambda http, url: http.request(uri.replace(PORT, url("").rpartition(":")[2]))
 
 
@@ -75,7 +75,9 @@ PATHS = st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters=
 
 
 @many
-@given(st.text(PATHS).filter(lambda path: PORT not in path))  # hypothesis reads the tests
+@given(
+    st.text(PATHS).filter(lambda path: PORT not in path)
+)  # hypothesis takes constants from the tests
 @example("%e2%82%AC?%e2=%aF")
 @example("?")
 @example("a?#")
@@ -129,7 +131,7 @@ def test_invalid_port_raises_invalid_url(host: str, port: str) -> None:
 
 @pytest.mark.parametrize("character", ["\0", "\x01", "\x1f", "\x7f"])
 def test_control_character_in_uri_raises(raw_server: RawServers, character: str) -> None:
-    """httplib2 does so too, but says ResponseNotReady."""
+    """httplib2 raises, too, but ResponseNotReady."""
     _, ours = both(raw_server, [answers(OK)], asking(f"{HERE}/a{character}b"))
     assert ours.outcome.error is not None
     assert ours.requests == []
@@ -144,7 +146,7 @@ def test_uri_of_wrong_type_raises_type_error(raw_server: RawServers, uri: object
 
 @pytest.mark.parametrize("method", [None, b"GET", bytearray(b"GET"), ["GET"]])
 def test_method_of_wrong_type_raises_at_look(server: WebServer, method: object) -> None:
-    """The caller hears of it when he looks."""
+    """The call of `request` raises nothing."""
     with Http() as http:
         asked = http.request(server.url(), method)  # type: ignore[arg-type]  # on purpose
         with pytest.raises((TypeError, AttributeError)):
@@ -154,7 +156,7 @@ def test_method_of_wrong_type_raises_at_look(server: WebServer, method: object) 
 def test_number_of_kept_plans_is_bounded(
     raw_server: RawServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A program that visits a million hosts does not keep a plan for each."""
+    """A program that visits a million hosts must not keep a million plans."""
     monkeypatch.setattr(promise, "ORIGINS", 2)
     servers = [raw_server([head, send(OK)]) for _ in range(5)]
     with Http() as http:
@@ -279,7 +281,7 @@ def test_invalid_header_fails_like_httplib2(
 def test_line_folding_and_nul_in_headers_raise(
     raw_server: RawServers, headers: dict[object, object]
 ) -> None:
-    """RFC 9110, 5.5: neither line folding nor NUL; receivers take it for an attack."""
+    """RFC 9110, 5.5 forbids line folding and NUL; receivers suspect an attack."""
     theirs, ours = both(raw_server, [answers(OK)], with_headers(headers))
     assert theirs.outcome.error is None
     assert ours.outcome.error is ValueError
@@ -293,7 +295,7 @@ def test_headers_of_wrong_type_raise(raw_server: RawServers, headers: object) ->
 
 
 def test_headers_are_sent_in_documented_order(raw_server: RawServers) -> None:
-    """Host first (RFC 9110, 7.2), then those of the caller, as they come, then the default ones."""
+    """Host first (RFC 9110, 7.2), then the caller's headers in order, then the default headers."""
     server = raw_server([answers(OK)])
     with Http() as http:
         http.request(server.url("/"), headers={"Z": "1", "A": "2", "M": "3"}).result()
@@ -314,7 +316,7 @@ def test_headers_are_copied_at_the_call(raw_server: RawServers) -> None:
 
 
 def test_pending_content_as_header_delays_only_caller(server: WebServer) -> None:
-    """It is looked at by who gives it, not by who answers all."""
+    """The calling thread looks at the content, not the worker that handles all events."""
     busy, gate = server.gate(), server.gate()
     with Http(max_workers=2) as http, ThreadPoolExecutor(1) as pool:
         for _ in range(2):
@@ -338,7 +340,7 @@ def test_content_can_be_sent_as_header_and_body(raw_server: RawServers) -> None:
         http.request(server.url("/"), headers={"x-got": content}).result()
         http.request(server.url("/"), "PUT", content).result()
         http.request(server.url("/"), "PUT", [content, content]).result()
-        asked = http.request(content)  # type: ignore[arg-type]  # it is no str
+        asked = http.request(content)  # type: ignore[arg-type]  # not a str
     assert b"x-got: ok\r\n" in server.heads[1]
     assert list(server.bodies)[2:] == [b"ok", b"okok"]
     assert isinstance(asked.exception(), TypeError)
@@ -353,7 +355,7 @@ def test_sending_failed_content_raises_failure_of_content(refused: str, server: 
 
 
 def test_headers_do_not_leak_into_next_request(raw_server: RawServers) -> None:
-    """Handles of libcurl are used again, and keep what is not set anew."""
+    """Handles of libcurl are reused, and keep every option that is not set again."""
     server = raw_server([answers(OK)])
     odd = {"X-Odd": "1", "Host": "odd.test", "Cookie": "odd", "Range": "bytes=0-1", "Expect": "odd"}
     with Http() as http:

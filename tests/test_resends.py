@@ -1,6 +1,6 @@
-"""No request is sent more than twice, whatever becomes of its connections.
+"""No request is sent more than twice, even if every connection ends.
 
-Rule: the servers count the requests that they read.
+Rule: the servers count the requests read.
 """
 
 import ssl
@@ -32,7 +32,7 @@ def hang_up(peer: Peer) -> None:
 
 @contextmanager
 def many_kept(raw_server: RawServers, last: list[Step]) -> Iterator[tuple[Http, RawServer]]:
-    """An Http that keeps several connections; each ends with these steps after one more request."""
+    """An Http with several kept connections; after another request each connection does `last`."""
     enough = threading.Barrier(KEPT)
     first = [record, lambda _: enough.wait(PATIENCE), send(OK)]
     server = raw_server(*[[*first, record, *last]] * KEPT, [record, *last])
@@ -64,7 +64,7 @@ def test_request_is_sent_on_at_most_two_ending_connections(
 
 
 def test_closed_kept_connections_are_not_reused(raw_server: RawServers) -> None:
-    """The request is sent once, on a new connection."""
+    """The next request is sent once, on a new connection."""
     enough = threading.Barrier(KEPT + 1)
 
     def meet(_: Peer) -> None:

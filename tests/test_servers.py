@@ -1,6 +1,6 @@
-"""The servers of the tests do what they say, as plain httplib2 and bare sockets see it.
+"""The servers of the tests work as documented, as seen by plain httplib2 and bare sockets.
 
-Rule: only what several tests rely on; the rest is shown by the one test that uses it.
+Rule: only behaviour that several tests rely on; further behaviour is shown by the test using it.
 """
 
 import json
@@ -40,7 +40,7 @@ def get(client: httplib2.Http, url: str) -> bytes:
     return content
 
 
-# What was seen
+# Seen
 
 
 def test_seen_wait_returns_when_count_is_reached() -> None:
@@ -206,7 +206,7 @@ def test_gate_notes_disconnected_client(server: WebServer, sent: str) -> None:
 def test_gate_notes_reset_http_2_stream(tls_server: WebServer, authority: Authority) -> None:
     gate = tls_server.gate()
     with closing(libcurl(gate.url("reset", sent=2), authority)) as curl:
-        curl.setopt(pycurl.WRITEFUNCTION, lambda _: 0)  # took nothing: libcurl gives up
+        curl.setopt(pycurl.WRITEFUNCTION, lambda _: 0)  # 0 bytes taken: libcurl aborts
         with pytest.raises(pycurl.error):
             curl.perform()
         assert gate.aborted.wait_for(1) == ["reset"]
@@ -329,7 +329,7 @@ def test_closing_raw_server_ends_all_threads() -> None:
 
 
 def scripted() -> int:
-    """The threads of raw servers."""
+    """The number of raw servers' threads."""
     return sum(each.name.startswith("raw-") for each in threading.enumerate())
 
 
@@ -348,7 +348,7 @@ def first_byte(port: int) -> bytes:
         return connection.recv(1)
 
 
-# What never answers
+# Unreachable addresses and names
 
 
 def test_refused_port_refuses_connection(refused: str) -> None:

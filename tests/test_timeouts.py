@@ -1,8 +1,8 @@
-"""`timeout` is what it is to httplib2: for each connect and each silence, in fractions of a second,
-never for the whole.
+"""`timeout` means the same as to httplib2: a limit for each connect and each silence, in fractions
+of a second, not for the whole request.
 
-Rule: what has to time out may be late on a machine that is busy, but not early; what must not time
-out moves bytes many times within its timeout, and takes longer than that in total.
+Rule: an expected timeout may be late on a busy machine, but not early; a request that must not time
+out moves bytes many times within the timeout, and takes longer than the timeout in total.
 """
 
 import signal
@@ -72,14 +72,14 @@ def test_unanswered_tls_handshake_times_out(http: Http, raw_server: RawServers) 
 
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200", OK[:-20], OK[:-1]])
 def test_silent_server_times_out_like_httplib2(raw_server: RawServers, sent: bytes) -> None:
-    """And it sees the connection close."""
+    """Afterwards the server sees the connection close."""
 
     def ask(http: httplib2.Http, url: Callable[[str], str]) -> object:
         http.timeout = SHORT
         return http.request(url("/"))
 
     theirs, ours = both(raw_server, [record, send(sent), until_closed], ask)
-    # Not what the server had seen by then: it may be later than the timeout.
+    # Requests are not compared: the server may read a request only after the timeout.
     assert ours.outcome == theirs.outcome
     assert ours.outcome.error is TimeoutError
 
@@ -92,7 +92,7 @@ def test_silent_server_times_out_over_every_protocol(
         assert_times_out(http.request(any_server.url(f"/slow?{where}=60")))
 
 
-STOPPED = """
+STOPPED_PROGRAM = """
 url, ca_certs, timeout = sys.argv[1:]
 with Http(timeout=float(timeout), ca_certs=ca_certs) as http:
     say(http.request(url)[1])
@@ -104,10 +104,10 @@ with Http(timeout=float(timeout), ca_certs=ca_certs) as http:
 def test_stopped_process_does_not_count_as_silence(
     request: pytest.FixtureRequest, authority_file: str, which: str, sent: int | None
 ) -> None:
-    """As on a machine that is too busy for it."""
+    """On an overloaded machine a process may stand still just as long."""
     server: WebServer = request.getfixturevalue(which)
     timeout, gate = 1.0, server.gate()
-    command = python(STOPPED, gate.url("label", sent), authority_file, timeout)
+    command = python(STOPPED_PROGRAM, gate.url("label", sent), authority_file, timeout)
     with Program(command) as program:
         gate.arrived.wait_for(1)
         program.signal(signal.SIGSTOP)
@@ -121,7 +121,7 @@ def test_stopped_process_does_not_count_as_silence(
 def test_silent_request_times_out_beside_busy_requests(
     http: Http, any_server: WebServer, where: str
 ) -> None:
-    """On HTTP/2 they have one connection, on which bytes move all the time."""
+    """On HTTP/2 all requests share a connection, on which bytes move all the time."""
     http.timeout = PATIENCE
     long, *short = [
         http.request(any_server.url(f"/drip/{count}?every=0.05")) for count in (4000, 40, 40)
@@ -141,7 +141,7 @@ def test_upload_to_non_reading_server_times_out(
     path = tmp_path / "body"
     path.write_bytes(bytes(20_000_000))
     may_close = threading.Event()
-    server = raw_server([head, lambda peer: wait_quietly(peer, may_close)])
+    server = raw_server([head, lambda peer: hold_until(peer, may_close)])
     with path.open("rb") as file:
         promises = [http.request(server.url(), "PUT", body) for body in (file, path.read_bytes())]
     for promise in promises:
@@ -149,7 +149,7 @@ def test_upload_to_non_reading_server_times_out(
     may_close.set()
 
 
-def wait_quietly(_: Peer, event: threading.Event) -> None:
+def hold_until(_: Peer, event: threading.Event) -> None:
     assert event.wait(PATIENCE)
 
 
@@ -160,7 +160,7 @@ MINIMAL = b"HTTP/1.1 200\r\n\r\nok"
 
 
 def connect(http: Http, server: WebServer) -> None:
-    """However long the machine takes for it."""
+    """Connect without a short timeout, since the machine may be busy."""
     http.timeout = PATIENCE
     http.request(server.url("/status/200")).result()
 
@@ -188,15 +188,17 @@ def test_upload_to_slow_reader_does_not_time_out(
     size = 20_000_000
     path = tmp_path / "body"
     path.write_bytes(bytes(size))
-    server = raw_server([hold_little, head, read_slowly(size, every=0.1, times=10), send(OK)])
+    server = raw_server(
+        [shrink_receive_buffer, head, read_slowly(size, every=0.1, times=10), send(OK)]
+    )
     headers = {"Content-Length": str(size)}
     with path.open("rb") as file, takes(1.0):
         body = file if as_file else path.read_bytes()
         assert http.request(server.url(), "PUT", body, headers)[1] == b"ok"
 
 
-def hold_little(peer: Peer) -> None:
-    """Else the system takes most of it at once, and the client has nothing to send for long."""
+def shrink_receive_buffer(peer: Peer) -> None:
+    """A large buffer would take most of the body at once, and the client would fall silent."""
     peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
 
 
@@ -224,16 +226,16 @@ def test_time_in_queue_does_not_count_as_silence(authority_file: str, server: We
 
 
 def test_idle_time_of_connection_does_not_count_as_silence(http: Http, server: WebServer) -> None:
-    """Its clock starts anew with each request."""
+    """The timeout starts anew with each request."""
     connect(http, server)
     http.timeout = SHORT
-    with Http(timeout=SHORT * 2) as other:  # while the first one's connection idles
+    with Http(timeout=SHORT * 2) as other:  # meanwhile the connection of `http` idles
         assert_times_out(other.request(server.url("/slow?head=60")))
     assert http.request(server.url("/drip/3?every=0.1"))[1] == pattern(0, 3)
     assert len({each.port for each in server.received}) == 2
 
 
-# Where it comes from
+# Sources of the timeout
 
 
 def test_default_timeout_of_sockets_applies(server: WebServer) -> None:
@@ -299,7 +301,7 @@ def test_odd_timeout_fails_only_own_request(
 
 @pytest.mark.parametrize("timeout", [3_000_000, 1e9], ids=repr)
 def test_very_long_timeout_is_accepted(server: WebServer, black_hole: str, timeout: float) -> None:
-    """More than a system call takes."""
+    """The timeouts exceed the range of system calls."""
     with Http(timeout=timeout) as http:
         hanging = http.request(black_hole)
         assert http.request(server.url("/slow?head=0.1")).response.status == 200
@@ -307,7 +309,7 @@ def test_very_long_timeout_is_accepted(server: WebServer, black_hole: str, timeo
         assert hanging.cancel()
 
 
-# What is left afterwards
+# After a timeout
 
 
 def test_requests_succeed_after_timeout(http: Http, any_server: WebServer) -> None:

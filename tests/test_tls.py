@@ -1,7 +1,7 @@
-"""TLS: certificates are checked as httplib2 checks them, and HTTP/2 is spoken where it is offered.
+"""TLS: certificates are checked like httplib2's, and HTTP/2 is used if the server offers HTTP/2.
 
-Rule: of an error, what callers look at (type, errno, `reason`, `library`, `verify_code`,
-`verify_message`) is what httplib2's has; OpenSSL's wording where it is that of another version.
+Rule: the parts of an error that callers read (type, errno, `reason`, `library`, `verify_code`,
+`verify_message`) equal httplib2's; only the wording may be another OpenSSL version's.
 """
 
 import json
@@ -25,7 +25,7 @@ from tests.servers.raw import OK, RawServer, Step, drip, head, reset, send, unti
 from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
 
-TWO = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+HEAD_OF_TWO = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
 
 
 @pytest.fixture
@@ -35,14 +35,14 @@ def http(authority_file: str) -> Iterator[Http]:
 
 
 def raised_by(client: type[httplib2.Http], uri: str, **settings: Any) -> BaseException:
-    """The error that `client` raises. Any: what the constructor takes."""
+    """The error that `client` raises. Any: arguments of the constructor."""
     with closing(client(timeout=PATIENCE, **settings)) as http:
-        with pytest.raises(OSError) as raised:  # noqa: PT011 - all that has to do with TLS is one
+        with pytest.raises(OSError) as raised:  # noqa: PT011 - every error of TLS is an OSError
             bytes(http.request(uri)[1])
         return raised.value
 
 
-def raised_by_both(uri: str, **settings: Any) -> tuple[Any, Any]:  # Any: as above
+def raised_by_both(uri: str, **settings: Any) -> tuple[Any, Any]:  # Any: as in raised_by
     """httplib2's error, and asynchttp's."""
     return raised_by(httplib2.Http, uri, **settings), raised_by(Http, uri, **settings)
 
@@ -52,11 +52,11 @@ def raised_by_both(uri: str, **settings: Any) -> tuple[Any, Any]:  # Any: as abo
 
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """An authority whom the servers do not have theirs from."""
+    """An authority that did not sign the servers' certificates."""
     return Authority(tmp_path_factory.mktemp("stranger"))
 
 
-def verdict(error: ssl.SSLCertVerificationError) -> tuple[object, ...]:
+def compared_parts(error: ssl.SSLCertVerificationError) -> tuple[object, ...]:
     return (
         error.errno,
         error.reason,
@@ -67,10 +67,10 @@ def verdict(error: ssl.SSLCertVerificationError) -> tuple[object, ...]:
     )
 
 
-def assert_same_verdict(uri: str, **settings: object) -> ssl.SSLCertVerificationError:
+def assert_same_error(uri: str, **settings: object) -> ssl.SSLCertVerificationError:
     theirs, ours = raised_by_both(uri, **settings)
     assert type(ours) is ssl.SSLCertVerificationError
-    assert verdict(ours) == verdict(theirs)
+    assert compared_parts(ours) == compared_parts(theirs)
     assert "CERTIFICATE_VERIFY_FAILED" in str(ours)
     return ours
 
@@ -85,7 +85,7 @@ def test_bad_certificate_fails_like_httplib2(
 ) -> None:
     server = raw_tls_server([head, send(OK)], pem=sign(authority))
     uri = server.url().replace("localhost", host)
-    assert_same_verdict(uri, ca_certs=str(authority.pem))
+    assert_same_error(uri, ca_certs=str(authority.pem))
     assert list(server.heads) == []
 
 
@@ -94,14 +94,14 @@ def test_untrusted_authority_fails_like_httplib2(
 ) -> None:
     server = raw_tls_server([head, send(OK)])
     for uri in (server.url(), tls_server.url()):
-        assert_same_verdict(uri, ca_certs=str(stranger.pem))
-    assert_same_verdict(server.url())  # nor by those that httplib2 comes with
+        assert_same_error(uri, ca_certs=str(stranger.pem))
+    assert_same_error(server.url())  # httplib2's default authorities
     assert list(server.heads) == []
 
 
 @pytest.fixture(scope="module")
 def self_signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A PEM file with a key, and a certificate for localhost that nobody else has signed."""
+    """A PEM file with a key and a self-signed certificate for localhost."""
     directory = tmp_path_factory.mktemp("self-signed")
     command = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out certificate -days 2"
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
@@ -111,12 +111,12 @@ def self_signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return pem
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="takes the openssl command")
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl command")
 def test_self_signed_certificate_is_accepted_if_trusted(
     raw_tls_server: RawServers, self_signed: Path
 ) -> None:
     server = raw_tls_server([head, send(OK)], pem=self_signed)
-    error = assert_same_verdict(server.url())
+    error = assert_same_error(server.url())
     assert error.verify_message == "self-signed certificate"
     with Http(ca_certs=str(self_signed)) as http:
         assert http.request(server.url())[1] == b"ok"
@@ -127,7 +127,7 @@ def test_signed_server_certificate_is_no_trust_anchor(
 ) -> None:
     server = raw_tls_server([head, send(OK)])
     for uri in (server.url(), tls_server.url()):
-        assert_same_verdict(uri, ca_certs=str(local(authority)))
+        assert_same_error(uri, ca_certs=str(local(authority)))
 
 
 @pytest.mark.parametrize("sign", [local, expired, elsewhere])
@@ -142,7 +142,7 @@ def test_disabled_validation_accepts_any_certificate(
 def test_unchecked_connection_is_not_reused_for_checked_request(
     tls_server: WebServer, raw_tls_server: RawServers
 ) -> None:
-    """Connections and sessions of TLS that were not checked are not used for those that are."""
+    """A checked request uses no unchecked connection and no unchecked TLS session."""
     raw = raw_tls_server([head, send(OK)])
     with Http(timeout=PATIENCE, disable_ssl_certificate_validation=True) as http:
         for uri in (tls_server.url("/status/200"), raw.url()):
@@ -211,13 +211,13 @@ def test_http_to_tls_port_raises_connection_error(tls_server: WebServer) -> None
         assert isinstance(error, ConnectionError)
 
 
-def closing_in_peace(peer: Any) -> None:  # Any: a Peer, as of every step
-    """Reads the client's part, so that the connection ends, and is not reset."""
+def close_after_reading(peer: Any) -> None:  # Any: a Peer, as in every step
+    """Read the client's bytes first, so that the connection closes without a reset."""
     peer.socket.recv(65_536)
 
 
 def test_close_during_handshake_raises_ssl_eof_error(raw_server: RawServers) -> None:
-    server = raw_server([closing_in_peace])
+    server = raw_server([close_after_reading])
     theirs, ours = raised_by_both(server.url().replace("http:", "https:"))
     assert type(ours) is type(theirs)
     assert type(ours) is ssl.SSLEOFError
@@ -237,7 +237,7 @@ def test_handshake_without_common_cipher_fails(authority: Authority) -> None:
 def test_missing_client_certificate_fails_request(
     authority: Authority, version: ssl.TLSVersion
 ) -> None:
-    """In TLS 1.3 it says so when the handshake is over, and closes: that may be what is seen."""
+    """A TLS 1.3 server refuses after the client's handshake: the client may see only the close."""
     context = server_context(local(authority))
     context.maximum_version = version
     context.verify_mode = ssl.CERT_REQUIRED
@@ -259,11 +259,11 @@ def test_missing_client_certificate_fails_request(
     [
         ([head], RemoteDisconnected, None),
         ([head, send(b"HTTP/1.1 200 OK\r\nX: 1\r\n")], IncompleteRead, b""),
-        ([head, send(TWO + b"\r\n")], IncompleteRead, b""),
-        ([head, send(TWO + b"\r\no")], IncompleteRead, b"o"),
-        ([head, drip(TWO + b"\r\no", every=0)], IncompleteRead, b"o"),
-        ([head, send(TWO + b"\r\no"), reset], ConnectionResetError, None),
-        # It cannot be told from one that was cut. httplib2 takes it for whole.
+        ([head, send(HEAD_OF_TWO + b"\r\n")], IncompleteRead, b""),
+        ([head, send(HEAD_OF_TWO + b"\r\no")], IncompleteRead, b"o"),
+        ([head, drip(HEAD_OF_TWO + b"\r\no", every=0)], IncompleteRead, b"o"),
+        ([head, send(HEAD_OF_TWO + b"\r\no"), reset], ConnectionResetError, None),
+        # Content without a length may be truncated. httplib2 takes the content for whole.
         ([head, send(b"HTTP/1.1 200 OK\r\n\r\nok")], IncompleteRead, b"ok"),
     ],
     ids=range(7),
@@ -275,7 +275,7 @@ def test_close_without_close_notify_raises(
     error: type[Exception],
     partial: bytes | None,
 ) -> None:
-    """The server closes the connection, but not TLS."""
+    """The server closes the connection without ending TLS."""
     server = raw_tls_server(script)
     with pytest.raises(error) as raised:
         http.request(server.url()).result()
@@ -287,7 +287,7 @@ def test_close_with_close_notify_ends_content(raw_tls_server: RawServers, http: 
     assert http.request(server.url())[1] == b"ok"
 
 
-def end_tls(peer: Any) -> None:  # Any: as above
+def end_tls(peer: Any) -> None:  # Any: a Peer, as in every step
     peer.socket.unwrap()
 
 
@@ -326,7 +326,7 @@ def test_every_method_works_over_http_2(tls_server: WebServer, http: Http, metho
 
 
 def test_http_2_body_of_unknown_length_is_sent(tls_server: WebServer, http: Http) -> None:
-    """There are no chunks in HTTP/2."""
+    """HTTP/2 has no chunked transfer coding."""
     http.request(tls_server.url("/echo"), "POST", iter([b"a", b"b"])).result()
     assert tls_server.received[0].body == b"ab"
     assert tls_server.received[0].header("transfer-encoding") is None
@@ -342,7 +342,7 @@ def test_http_1_headers_do_not_harm_http_2(tls_server: WebServer, http: Http) ->
 def test_concurrent_http_2_requests_share_connection(
     tls_server: WebServer, authority_file: str
 ) -> None:
-    """Also when they all begin at once, and nobody knows yet what the server speaks."""
+    """The requests begin at once, before the client knows the server's protocol."""
     with Http(ca_certs=authority_file, max_workers=100) as http:
         gate = tls_server.gate()
         promises = [http.request(gate.url(str(number))) for number in range(100)]
@@ -355,7 +355,7 @@ def test_concurrent_http_2_requests_share_connection(
 def test_concurrent_http_1_requests_use_own_connections(
     tls_h1_server: WebServer, authority_file: str
 ) -> None:
-    """Nobody waits for the end of the first."""
+    """No request waits for the end of the first request."""
     with Http(ca_certs=authority_file) as http:
         gate = tls_h1_server.gate()
         promises = [http.request(gate.url(str(number))) for number in range(20)]
@@ -380,23 +380,23 @@ def test_requests_during_first_request_succeed(
     assert first.content == b"first"
 
 
-@pytest.mark.parametrize("fate", ["cancelled", "timed out", "refused"])
+@pytest.mark.parametrize("failure", ["cancelled", "timed out", "refused"])
 def test_requests_do_not_hang_when_first_connection_fails(
-    authority_file: str, raw_server: RawServers, tls_server: WebServer, refused: str, fate: str
+    authority_file: str, raw_server: RawServers, tls_server: WebServer, refused: str, failure: str
 ) -> None:
     silent = raw_server([until_closed])
-    uri = (refused if fate == "refused" else silent.url()).replace("http:", "https:")
-    timeout = 0.3 if fate == "timed out" else PATIENCE
+    uri = (refused if failure == "refused" else silent.url()).replace("http:", "https:")
+    timeout = 0.3 if failure == "timed out" else PATIENCE
     with Http(ca_certs=authority_file, timeout=timeout) as http:
         promises = [http.request(uri) for _ in range(5)]
-        if fate == "cancelled":
+        if failure == "cancelled":
             silent.accepted.wait_for(1)
             assert promises[0].cancel()
             silent.accepted.wait_for(5)
             assert all(promise.cancel() for promise in promises)
         else:
             errors = {type(promise.exception()) for promise in promises}
-            assert errors == {ConnectionRefusedError if fate == "refused" else TimeoutError}
+            assert errors == {ConnectionRefusedError if failure == "refused" else TimeoutError}
         http.timeout = PATIENCE
         assert http.request(tls_server.url("/status/200")).response.status == 200
 

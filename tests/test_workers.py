@@ -1,4 +1,4 @@
-"""Workers: whatever comes between, no task is left behind, and somebody waits for events."""
+"""Workers: no task is lost, not even at Ctrl-C, and a worker always waits for events."""
 
 import itertools
 import threading
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("core_runs", "idle_workers_end")
 def wait_until_one_waits() -> None:
     ends = time.monotonic() + PATIENCE
     while not _core.count_waiting():
-        time.sleep(0)  # there is no event for it
+        time.sleep(0)  # the beginning of a wait sets no event
         assert time.monotonic() < ends
 
 
@@ -69,7 +69,7 @@ def test_ctrl_c_during_first_worker_start_loses_no_task() -> None:
 
 
 def test_events_are_handled_while_worker_is_busy(server: WebServer) -> None:
-    """A worker that is idle does not end when the others cannot take its place."""
+    """An idle worker does not end while all other workers are busy."""
     begun, may_end = threading.Event(), threading.Event()
 
     def hold() -> None:

@@ -69,7 +69,7 @@ class SendsExtraHeader(BrokenClient):
 
 
 class FollowsOneTooMany(BrokenClient):
-    """One redirect too many is followed."""
+    """A redirect beyond the limit is followed."""
 
     area = "redirects"
 

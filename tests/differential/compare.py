@@ -13,7 +13,7 @@ from tests.differential.server import OriginServers
 
 
 class Difference(NamedTuple):
-    """One different part of a visit, with both values."""
+    """A different part of a visit, with both values."""
 
     visit: int
     what: str

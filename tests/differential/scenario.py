@@ -30,7 +30,7 @@ class Terse:
 
 @dataclass(frozen=True, repr=False)
 class Answer(Terse):
-    """One answer of a server."""
+    """An answer of a server."""
 
     status: int = 200
     fields: Fields = ()

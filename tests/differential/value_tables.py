@@ -1,4 +1,4 @@
-"""The values that scenarios are drawn from: one table for each area of httplib2's behaviour.
+"""The values that scenarios are drawn from: a table for each area of httplib2's behaviour.
 
 Rules: few URLs and few values, so that requests meet the state left by earlier requests; the
 plainest value comes first, since hypothesis shrinks to the first value.

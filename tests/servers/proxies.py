@@ -3,9 +3,9 @@
     with RealProxy("http", "me:secret") as proxy: ...
     raw_server([*tunnel, head, send(OK)])  # a scripted proxy that plays the target, too
 
-Rules: a real proxy prints its port, then each target before connecting to the target: so the target
-of every answered request has been printed. A proxy ends at the end of its standard input: so no
-proxy is left behind, even if the tests are killed.
+Rules: a real proxy prints its port, then each target before connecting to the target; after an
+answer the target has been printed. A proxy ends at the end of its standard input, and so never
+outlives the tests, not even killed tests.
 """
 
 import asyncio

@@ -1,6 +1,5 @@
 """The transit API behind barriers: a request for a route, or a list of routes, is answered only
-when a given number of such requests wait at once. So a client that makes one request at a time
-hangs.
+when a given number of such requests wait at once. A sequential client hangs.
 """
 
 from collections.abc import Iterator, Mapping

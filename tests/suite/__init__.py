@@ -4,6 +4,6 @@
     plugin          a pytest plugin: replaces httplib2.Http, and records the way of each request
     run             starts a pytest with the plugin, and reads the plugin's report
 
-Rules: none of httplib2's code is kept in the repository; tests/test_httplib2_suite.py alone judges
+Rules: the repository contains no code of httplib2; tests/test_httplib2_suite.py alone judges
 the outcome, with a list of the tests that may fail.
 """

@@ -5,8 +5,8 @@
 Rules:
 - `httplib2.Http` is replaced before any test is imported, and only by asynchttp's own Http, which
   either blocks (`blocking`) or whose promise is looked at (`lazy`).
-- Timeouts and sleeps are longer: one test's server is 0.1 s too late for a client, and another
-  answer, 0.1 s later still, has to be in time; a busy machine blurs this difference.
+- Timeouts and sleeps are longer: in a test a server is 0.1 s too late for the client, and
+  0.1 s later an answer has to be in time; a busy machine blurs the difference.
 - The plugin judges nothing: the report has the end of each test and the way of each request.
 - The plugin is loaded as a top-level module: in its pytest, `tests` is httplib2's package.
 """
