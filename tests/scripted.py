@@ -51,7 +51,7 @@ class ScriptedTransfer:
     url: str
     headers: dict[str, str]
     body: bytes | None
-    """The body; None as well for a body that libcurl would read in pieces."""
+    """The body, unless libcurl would read the body in pieces."""
     is_on_new_connection: bool
     is_answered: bool = field(default=False, init=False)
 
