@@ -113,20 +113,20 @@ def test_callbacks_of_two_https_wait_for_each_other(
     server: WebServer, wait: Callable[[Promise], object]
 ) -> None:
     """The callbacks take both slots, and each waits for a request by the other Http."""
-    both = threading.Barrier(2)
-    one, other = Http(max_workers=1), Http(max_workers=1)
+    both_run = threading.Barrier(2)
+    first, second = Http(max_workers=1), Http(max_workers=1)
 
     def wait_for_request_of(theirs: Http) -> Callable[[Promise], None]:
         def call_back(_: Promise) -> None:
-            both.wait(PATIENCE)
+            both_run.wait(PATIENCE)
             wait(theirs.request(server.url()))
 
         return call_back
 
-    with one, other:
+    with first, second:
         promises = [
-            one.request(server.url(), callback=wait_for_request_of(other)),
-            other.request(server.url(), callback=wait_for_request_of(one)),
+            first.request(server.url(), callback=wait_for_request_of(second)),
+            second.request(server.url(), callback=wait_for_request_of(first)),
         ]
         assert [promise.exception(PATIENCE) for promise in promises] == [None, None]
 
@@ -201,11 +201,11 @@ def test_many_callbacks_wait_for_same_request(server: WebServer) -> None:
         assert tokens[0].response.token == 200
 
     def parse(promise: Promise) -> None:
-        promise.response.token = two.request(server.url()).response.status
+        promise.response.token = two_slots.request(server.url()).response.status
 
-    with Http(max_workers=2) as two:
-        promises = [two.request(server.url(), callback=call_back) for _ in range(20)]
-        tokens.append(two.request(server.url(), callback=parse))
+    with Http(max_workers=2) as two_slots:
+        promises = [two_slots.request(server.url(), callback=call_back) for _ in range(20)]
+        tokens.append(two_slots.request(server.url(), callback=parse))
         made.set()
         assert [promise.exception(PATIENCE) for promise in promises] == [None] * 20
 
@@ -215,16 +215,16 @@ def test_callbacks_wait_for_requests_of_each_other(server: WebServer) -> None:
     children: list[Promise] = []
 
     def call_back(_: Promise) -> None:
-        mine = nest(2, [two], server.url(), Promise.wait)
+        mine = nest(2, [two_slots], server.url(), Promise.wait)
         children.append(mine)
         both_made.wait(PATIENCE)
-        [others] = [child for child in children if child is not mine]
-        others.result()
+        [awaited] = [child for child in children if child is not mine]
+        awaited.result()
 
-    two = Http(max_workers=2)
-    promises = [two.request(server.url(), callback=call_back) for _ in range(2)]
+    two_slots = Http(max_workers=2)
+    promises = [two_slots.request(server.url(), callback=call_back) for _ in range(2)]
     assert [promise.exception(PATIENCE) for promise in promises] == [None, None]
-    two.close()
+    two_slots.close()
 
 
 # Random trees
@@ -276,18 +276,18 @@ def test_random_tree_of_callbacks_ends(server: WebServer, tree: Tree, limits: li
 @pytest.mark.parametrize("limit", [1, 2, 8])
 def test_callbacks_make_requests_without_waiting(server: WebServer, limit: int) -> None:
     """Each callback makes three requests, down to depth 5."""
-    three = Http(max_workers=limit)
+    http = Http(max_workers=limit)
     over = threading.Semaphore(0)
 
     def ask(depth: int) -> None:
         over.release()
         for _ in range(3 if depth else 0):
-            three.request(server.url(), callback=lambda _: ask(depth - 1))
+            http.request(server.url(), callback=lambda _: ask(depth - 1))
 
     ask(5)
     for _ in range(sum(3**depth for depth in range(6))):
         assert over.acquire(timeout=PATIENCE)
-    three.close()
+    http.close()
 
 
 def test_long_callback_chain_frees_earlier_promises(http: Http, server: WebServer) -> None:

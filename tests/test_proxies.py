@@ -366,7 +366,7 @@ def closed_port() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("values", ENVIRONMENTS, ids=range(len(ENVIRONMENTS)))
+@pytest.mark.parametrize("values", ENVIRONMENTS, ids=lambda values: str(values)[:80])
 def test_environment_variables_route_like_httplib2(
     raw_server: RawServers,
     monkeypatch: pytest.MonkeyPatch,

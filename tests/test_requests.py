@@ -222,7 +222,7 @@ HEADERS: list[dict[object, object]] = [
 ]
 
 
-@pytest.mark.parametrize("headers", HEADERS, ids=range(len(HEADERS)))
+@pytest.mark.parametrize("headers", HEADERS, ids=lambda headers: repr(headers)[:60])
 def test_headers_are_sent_like_httplib2(
     raw_server: RawServers, headers: dict[object, object]
 ) -> None:

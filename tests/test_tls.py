@@ -266,7 +266,7 @@ def test_missing_client_certificate_fails_request(
         # Content without a length may be truncated. httplib2 takes the content for whole.
         ([head, send(b"HTTP/1.1 200 OK\r\n\r\nok")], IncompleteRead, b"ok"),
     ],
-    ids=range(7),
+    ids=["no answer", "part of head", "no content", "part", "part by bytes", "reset", "no length"],
 )
 def test_close_without_close_notify_raises(
     raw_tls_server: RawServers,
