@@ -279,9 +279,9 @@ def _error_of(client: type[httplib2.Http], url: str) -> Exception:
 
 
 def test_lookup_without_answer_fails(
-    server: WebServer, replaced: Replace, monkeypatch: pytest.MonkeyPatch
+    server: WebServer, replace_getaddrinfo: ReplaceGetaddrinfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replaced(lambda: ["127.0.0.1"])
+    replace_getaddrinfo(lambda: ["127.0.0.1"])
     with Http() as http:
         with monkeypatch.context() as patch:
             patch.setattr("asynchttp.dispatch.dispatcher.resolve_on_thread", lambda _: None)
