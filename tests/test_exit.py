@@ -450,11 +450,11 @@ SOONER = {
     "in the shutdown hook": """
         from asynchttp.process import lifetime
 
-        def strike(promise_help=lifetime.promise_help):
-            lifetime.promise_help = promise_help
+        def strike(set_helper=lifetime.set_helper):
+            lifetime.set_helper = set_helper
             signal.raise_signal(signal.SIGINT)
 
-        lifetime.promise_help = strike
+        lifetime.set_helper = strike
     """,
     "before the shutdown hook": """
         threading._register_atexit(lambda: signal.raise_signal(signal.SIGINT))

@@ -5,7 +5,7 @@
     response, content = Http().request("http://example.org/")   # returns at once
     response.status                                             # blocks only if it has to
 
-Any name of httplib2's that is not defined here is httplib2's own.
+Other names (`asynchttp.FileCache`, say) are those of httplib2.
 """
 
 from __future__ import annotations
@@ -27,28 +27,30 @@ __all__ = ["Content", "Http", "LostInForkError", "Promise", "Request", "Response
 __version__ = "1.0.0.dev0"
 
 
-def __getattr__(name: str) -> Any:  # Any: whatever httplib2 has
+def __getattr__(name: str) -> Any:  # Any: names of httplib2 have no types
     return getattr(httplib2, name)
 
 
-_before: dict[str, Any] = {}  # what was set, and what it was; Any: as above
+_originals: dict[str, Any] = {}  # httplib2's values before a program set others; Any: as above
 
 
 class _Module(ModuleType):
-    """This one: httplib2's settings (debuglevel, CA_CERTS...) are set where they take effect."""
+    """The class of this module: setting a name of httplib2 (debuglevel, CA_CERTS...) sets the
+    name in httplib2, where the setting takes effect.
+    """
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in vars(self) or not hasattr(httplib2, name):
             super().__setattr__(name, value)
         else:
-            _before.setdefault(name, getattr(httplib2, name))
+            _originals.setdefault(name, getattr(httplib2, name))
             setattr(httplib2, name, value)
 
-    def __delattr__(self, name: str) -> None:  # so do pytest and mock undo a patch
-        if name in vars(self) or name not in _before:
+    def __delattr__(self, name: str) -> None:  # pytest and mock undo a patch by `del`
+        if name in vars(self) or name not in _originals:
             super().__delattr__(name)
         else:
-            setattr(httplib2, name, _before.pop(name))
+            setattr(httplib2, name, _originals.pop(name))
 
 
 sys.modules[__name__].__class__ = _Module

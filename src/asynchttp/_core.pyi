@@ -1,28 +1,33 @@
-"""The core: see core/core.h. What the binding shows of it."""
+"""The binding of the core, whose rules are in core/core.h."""
 
 from collections.abc import Sequence
 from typing import Any
 
 def load(path: str | None) -> str:
-    """Find libcurl through the library at `path`, which is loaded already; libcurl's version."""
+    """Find libcurl through the library at `path`, which is loaded already, and return libcurl's
+    version.
+    """
 
 def wait(seconds: float, has_role: bool, /) -> int:
-    """Wait, without the GIL, for the dispatcher's role or a call; WAIT_... of core.h."""
+    """Wait at most `seconds`, without the GIL, for the dispatcher's role or for `call_waiting`.
+
+    Returns WAIT_... of core.h.
+    """
 
 # Any: work of any kind.
 def take_events(events: list[Any], /) -> None:
-    """Append the works and lookups to which something has happened."""
+    """Append the works and lookups to which events have happened."""
 
 def pass_on() -> None:
-    """Give the dispatcher's role back."""
+    """Give the dispatcher's role back, for another thread that waits in `wait`."""
 
 def call_waiting() -> bool:
-    """Have a thread return that waits in `wait`; False when there is none."""
+    """Make one thread return from `wait`; False when no thread waits."""
 
 def count_waiting() -> int:
     """How many threads wait in `wait`."""
 
-# Any: the class of promises, and what promises are made of, which are above this layer.
+# Any: the class of promises and the types of their parts, which are above this layer.
 def ask(
     cls: Any,
     owner: Any,
@@ -33,35 +38,36 @@ def ask(
     redirections: int,
     /,
 ) -> Any:
-    """Make a promise of class `cls`, with a number, the time, and the frames of who called the
+    """Make a promise of class `cls`, with a number, the time, and the frames of the caller of the
     calling function.
     """
 
 def frames_of_caller() -> tuple[Any, ...]:
-    """Code and offset, innermost first, of four frames: from the caller of the calling function."""
+    """Code and offset of four frames, innermost first, from the caller of the calling function."""
 
 def origin_of(uri: str, /) -> str:
-    """Scheme and authority of a URI that goes out as it is; empty for others."""
+    """Scheme and authority of a URI that is sent unchanged; empty for any other URI."""
 
 def parse_head(head: bytes, response: dict[str, str], /) -> str:
-    """Add the fields of the final response in a head; its status line. The values of fields that
-    come several times become the attribute `_several`.
+    """Add the fields of the final response in `head` to `response`, and return the status line.
+
+    The values of repeated fields become the attribute `_several`.
     """
 
 class Profile:
-    """Options of libcurl that easy handles have set for good."""
+    """Options of libcurl that are set on easy handles once, for many transfers."""
 
     def __new__(
         cls, options: tuple[tuple[int, int | bytes | tuple[bytes, ...]], ...], /
     ) -> Profile: ...
 
 class Headers:
-    """Header lines, as libcurl takes them."""
+    """Header lines, in the form of CURLOPT_HTTPHEADER."""
 
     def __new__(cls, lines: tuple[bytes, ...], /) -> Headers: ...
 
 class Route:
-    """Where transfers go."""
+    """The origin of transfers, or the proxy, and the host names to look up."""
 
     def __new__(
         cls,
@@ -73,7 +79,7 @@ class Route:
     ) -> Route: ...
 
 class Plan:
-    """How to make a transfer."""
+    """All settings of a transfer but URL and body, shared by many transfers."""
 
     def __new__(
         cls,
@@ -90,44 +96,44 @@ class Plan:
 class Account:
     """The queue, the limit and the connections of one Http.
 
-    `is_scripted`: transfers go nowhere, and others answer; see core/scripted.c.
+    `is_scripted`: no transfer uses the network; `Work._give_answer` answers (core/scripted.c).
     """
 
     def __new__(cls, limit: int, is_scripted: bool = False, /) -> Account: ...
     def limit(self, limit: int, /) -> None:
-        """Work on so many at once from now on."""
+        """Set the limit of work that has a slot at the same time."""
 
     def works(self) -> list[Any]:
-        """What is pending, the first submitted first. Any: work of any kind."""
+        """Pending work, in the order of submission. Any: work of any kind."""
 
     def wait(self, seconds: float, /) -> bool:
-        """Wait until nothing is pending, at most so long; whether that came."""
+        """Wait at most `seconds` until no work is pending; False after the timeout."""
 
     def close(self) -> None:
-        """Close the connections when no transfer is under way."""
+        """Close the connections as soon as no transfer is under way, without waiting."""
 
     def join(self, seconds: float, /) -> bool:
-        """Wait for that, at most so long; whether it has been done."""
+        """Wait at most `seconds` until `close` has closed the connections; False otherwise."""
 
     @property
     def pending(self) -> int: ...
 
 class Work:
-    """A ticket of the core, to be derived from. The names are private to the derived classes."""
+    """The base of work of the core (a ticket). The names are private to the derived classes."""
 
     def _bind(self, account: Account | None, rank: int, /) -> None: ...
     def _set_transfer(
         self, plan: Plan, url: str, flags: int, body: bytes | None, size: int, /
     ) -> None: ...
     def _start(self, plans: dict[str, Plan], sent: bytes | None, /) -> bool:
-        """Set the transfer of the request by the plan for its origin; False where there is none."""
+        """Set the first transfer by the plan for the origin of the request; False without plan."""
 
     def _submit(self, scope: Scope | None, /) -> bool:
-        """Queue it; False in a forked child of the process that made the account."""
+        """Queue the work; False in a forked child of the process that made the account."""
 
     def _submit_and_wait(self, seconds: float, /) -> bool:
-        """Queue it; while the core's thread rests, take its turns here, at most so long, until the
-        work is done.
+        """`_submit` without scope; then, while the core's thread rests, do its work on this thread:
+        at most `seconds`, until this work is done.
         """
 
     def _transfer(self) -> None: ...
@@ -139,14 +145,14 @@ class Work:
     def _cancel(self) -> bool: ...
     def _wake(self) -> None: ...
     def _wait(self, seconds: float, /) -> bool:
-        """Wait until it is done, at most so long; negative: for ever."""
+        """Wait at most `seconds`, negative for ever, until the work is done; returns whether."""
 
     def _give_piece(self, transfer: int, piece: bytes | None, /) -> None:
-        """A piece of the body for that transfer; dropped where another has been set since."""
+        """Give a piece of the body to a transfer, by number; ignored after a later transfer."""
 
     def _get_sent(self) -> tuple[str, str, list[bytes], bytes | None, int]:
-        """Method, URL, header lines, body and flags of the transfer, as libcurl is told; no body
-        where that is read in pieces.
+        """Method, URL, header lines, body and flags of the transfer, as given to libcurl. A body
+        that is read in pieces is None.
         """
 
     def _give_answer(
@@ -160,15 +166,15 @@ class Work:
         error: tuple[int, str, int, int, int, int, int, bool, bool, int, int] | None,
         /,
     ) -> bool:
-        """Answer that transfer of a scripted account; False where none waits for an answer."""
+        """Answer a transfer of a scripted account, by number; False after the first answer."""
 
     def _take_what(self) -> int:
-        """What happened since the last call: EVENT_... of core.h."""
+        """The events since the last call: bits of EVENT_... in core.h."""
 
     def _take_trace(self) -> Sequence[tuple[int, bytes]]: ...
     def _read(self, response: dict[str, str], /) -> tuple[str, bytes, bool] | None:
-        """Add the fields of the answer; status line, content, and whether that was decoded. None
-        after `_forget_answer`.
+        """Add the fields of the answer to `response`; return status line, content, and whether the
+        content was decoded; or None after `_forget_answer`.
         """
 
     def _forget_answer(self) -> None: ...
@@ -182,11 +188,11 @@ class Work:
     ) -> tuple[int, str, int, int, int, int, int, bool, bool, int, int] | None: ...
     def _get_connected(self) -> tuple[str, int, bool, float] | None: ...
     _transfers: int
-    """How many transfers have been set."""
+    """The number of transfers so far."""
     _asking: int
-    """The number of the transfer that asked for a piece last."""
+    """The number of the transfer that needed a piece last."""
     _state: str
-    """Read-only; as in concurrent.futures.Future, where it is not."""
+    """Read-only, unlike the attribute of concurrent.futures.Future."""
     @property
     def _is_done(self) -> bool: ...
     @property
@@ -205,10 +211,10 @@ class Lookup:
     @property
     def host(self) -> tuple[str, int]: ...
     def finish(self, addresses: str | None, code: int, /) -> None:
-        """The addresses found, separated by commas; or None, and a code of getaddrinfo's."""
+        """Give the addresses found, separated by commas; or None and an error of getaddrinfo."""
 
 def note_collection(phase: str, info: object, /) -> None:
-    """Note that the garbage collector starts or stops in this thread: for `gc.callbacks`."""
+    """Note that a garbage collection starts or stops on this thread: for `gc.callbacks`."""
 
 def is_collecting() -> bool:
-    """Whether the garbage collector is at work in this thread, and runs finalizers."""
+    """Whether this thread runs a garbage collection, and so perhaps a finalizer."""

@@ -16,7 +16,7 @@ import httplib2
 
 from .dispatch.dispatcher import Dispatcher
 from .engine.clients import Clients
-from .filecache import safe
+from .filecache import as_safe_cache
 from .messages.body import body_from
 from .messages.callsite import frames_of_caller
 from .messages.request import Headers, Request
@@ -317,7 +317,7 @@ def _certificate(given: tuple[str, str, str, Any]) -> Certificate:  # Any: what 
 
 
 def _usable(cache: Cache | None) -> Cache | None:
-    return safe(cache) if cache else None
+    return as_safe_cache(cache) if cache else None
 
 
 def _at_least_one(name: str, value: object) -> int:

@@ -1,10 +1,10 @@
-"""The log of asynchttp: one logger, and one thread that writes its records in their order.
+"""The log of asynchttp: a logger, and a thread that writes the records in order.
 
 Rules:
-- Handlers are user code and may be slow: records are made where things happen (with that time
-  and that thread's name) and handled on a thread of their own, never on a worker.
-- That thread lives while there is something to write. `flush` writes what it has not written yet.
-- There is no NullHandler: errors show even where nobody configured logging.
+- Handlers are user code and may be slow. A record is therefore made where the event happens (with
+  the time and the thread's name), and handled on the log thread, never on a worker.
+- The log thread ends when no record is left. `flush` writes all records that are left.
+- The logger has no NullHandler: errors show even where logging is not configured.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 
-from .process.lifetime import after_fork, at_end
+from .process.lifetime import after_fork, at_exit
 from .process.threads import OwnThread
 
 logger = logging.getLogger("asynchttp")
@@ -25,30 +25,30 @@ logger = logging.getLogger("asynchttp")
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
-# Whether anybody listens to the story of each request (level DEBUG). Asked for several times in
-# each, hence no function around it.
+# Whether the steps of each request are logged (level DEBUG). A partial, not a function: called
+# several times for each request.
 debug_enabled = functools.partial(logger.isEnabledFor, logging.DEBUG)
 
 
 def debug(message: str, *args: object) -> None:
-    """One line of a request's story."""
+    """Log one step of a request."""
     _write(logging.DEBUG, message, args, None)
 
 
 def error(message: str, *args: object, error: BaseException | None = None) -> None:
-    """Something that must not go unseen: `error`, or else the exception being handled."""
+    """Log `error`, by default the exception being handled, with its traceback."""
     _write(logging.ERROR, message, args, error or sys.exc_info()[1])
 
 
-def say(line: str) -> None:
-    """Print `line`: for `httplib2.debuglevel`, which prints."""
-    _scribe.write(functools.partial(print, line))
+def print_line(line: str) -> None:
+    """Print `line` to stdout, on the log thread: for `httplib2.debuglevel`, which prints."""
+    _writer.write(functools.partial(print, line))
 
 
-@at_end
+@at_exit
 def flush() -> None:
-    """Wait until all that was logged has been written."""
-    _scribe.flush()
+    """Wait until all records have been written."""
+    _writer.flush()
 
 
 def _write(level: int, message: str, args: tuple[object, ...], error: BaseException | None) -> None:
@@ -67,61 +67,61 @@ def _write(level: int, message: str, args: tuple[object, ...], error: BaseExcept
         exc_info,
         code.co_name,
     )
-    _scribe.write(functools.partial(logger.handle, record))
+    _writer.write(functools.partial(logger.handle, record))
 
 
-class _Scribe:
-    """Writes what was told, one thing after another, on a thread of its own."""
+class _Writer:
+    """Runs output functions in order, on the log thread."""
 
     def __init__(self) -> None:
-        self._told: deque[Callable[[], object]] = deque()
-        self._has_writer = False  # a thread for it
+        self._queue: deque[Callable[[], object]] = deque()
+        self._has_thread = False
         # RLocks: a finalizer or a handler that logs, or flushes, may come in the middle.
         self._lock = threading.RLock()
-        self._writing = threading.RLock()
+        self._write_lock = threading.RLock()
 
-    def write(self, tell: Callable[[], object]) -> None:
-        self._told.append(tell)
-        if self._has_writer:
-            return  # who looks again before he ends
+    def write(self, output: Callable[[], object]) -> None:
+        self._queue.append(output)
+        if self._has_thread:
+            return  # the thread checks the queue once more before the thread ends
         try:
             OwnThread(self._run, "log").start()
         except RuntimeError:  # the interpreter is shutting down and starts no more threads
             self.flush()
 
     def _run(self) -> None:
-        while self._begin():
+        while self._try_begin():
             try:
                 self.flush()
             finally:
-                self._has_writer = False
+                self._has_thread = False
 
-    def _begin(self) -> bool:
-        """Whether there is something to write, and nobody else to do it."""
+    def _try_begin(self) -> bool:
+        """Become the log thread; False if the queue is empty, or another thread is."""
         with self._lock:
-            begins = bool(self._told) and not self._has_writer
-            self._has_writer = self._has_writer or begins
+            begins = bool(self._queue) and not self._has_thread
+            self._has_thread = self._has_thread or begins
             return begins
 
     def flush(self) -> None:
-        with self._writing:
-            while self._told:
-                self._tell(self._told.popleft())
+        with self._write_lock:
+            while self._queue:
+                self._call(self._queue.popleft())
 
-    def _tell(self, tell: Callable[[], object]) -> None:
+    def _call(self, output: Callable[[], object]) -> None:
         try:
-            tell()
-        except Exception:  # noqa: BLE001  # of a filter, or stdout; handlers catch their own
+            output()
+        except Exception:  # noqa: BLE001  # from a filter or stdout: handlers catch their own
             sys.excepthook(*sys.exc_info())
 
 
-_scribe = _Scribe()
+_writer = _Writer()
 
 
-def _start_afresh() -> None:
-    """In a forked child the thread is gone and its lock may be held for ever."""
-    global _scribe  # noqa: PLW0603  # once in each process
-    _scribe = _Scribe()
+def _drop_after_fork() -> None:
+    """In a forked child the log thread is gone, and the lock may be held for ever."""
+    global _writer  # noqa: PLW0603  # once in each process
+    _writer = _Writer()
 
 
-after_fork(_start_afresh)
+after_fork(_drop_after_fork)

@@ -30,10 +30,10 @@ from ..messages.step import BlockingCall, Coalesce, StopCoalescing
 from ..messages.transfer import Reply, Transfer
 from ..process import lifetime
 from ..process.threads import (
-    GLANCE,
-    about_to_wait,
-    is_daemon_of_the_program,
-    on_own_thread,
+    SIGNAL_INTERVAL,
+    is_own_thread,
+    is_user_daemon,
+    prepare_to_wait,
     wait_and_help,
 )
 from ..promise.callback_scope import CallbackScope, current_scope, running
@@ -76,7 +76,7 @@ class Dispatcher:
         self._parked = False
         self._shares: Coalescer[Promise] = Coalescer()
         self._late: set[Task] = set()  # the end of the program does not wait for it
-        lifetime.last(self)
+        lifetime.register(self)
 
     @property
     def account(self) -> _core.Account:
@@ -121,7 +121,7 @@ class Dispatcher:
         if sys.is_finalizing():  # no thread would ever run
             work.settle(FINISHED, None, _too_late(work))
             return
-        if lifetime.ending and is_daemon_of_the_program():
+        if lifetime.is_ending and is_user_daemon():
             work._observe()  # its end has to be seen here
             self._late.add(work)
             if self._parked:
@@ -129,10 +129,10 @@ class Dispatcher:
         try:
             workers.begin()
         except RuntimeError as error:
-            if not lifetime.ending:  # else whoever waits helps
+            if not lifetime.is_ending:  # else whoever waits helps
                 work.settle(FINISHED, None, Failure(error))
                 return
-        about_to_wait()  # a finalizer, where events are seen to: perhaps in ways that nobody sees
+        prepare_to_wait()  # a finalizer, where events are seen to: perhaps in ways that nobody sees
         if not _submit(work, waits):
             work.settle(FINISHED, None, _lost(work))
 
@@ -172,7 +172,7 @@ class Dispatcher:
             return
         if what & TRACED:
             for line in trace_lines(work._take_trace()):
-                log.say(line)
+                log.print_line(line)
         if what & CONNECTED:
             self._log_connection(work)
         if what & BEGUN:
@@ -407,7 +407,7 @@ class Dispatcher:
     def _wait_until(self, wait: Callable[[float], bool]) -> None:
         """Wait until `wait` says that it has come; more work may have come meanwhile."""
         self._lend_to_pending()
-        while not wait_and_help(wait, GLANCE):
+        while not wait_and_help(wait, SIGNAL_INTERVAL):
             self._lend_to_pending()
 
     def _lend_to_pending(self) -> None:
@@ -426,7 +426,7 @@ class Dispatcher:
             return False
         scope = current_scope()
         if scope is None:
-            return not on_own_thread()
+            return not is_own_thread()
         while scope is not None and scope.work.owner is not self:
             scope = running(scope.around)
         return scope is None
@@ -451,12 +451,12 @@ class Dispatcher:
         for account in self._accounts.values():
             account.wait(timeout)
 
-    def park(self) -> None:
+    def close_at_exit(self) -> None:
         """Begin nothing any more: the interpreter is about to go."""
         self._parked = True
         self._close_connections()
 
-    def abort(self) -> None:
+    def cancel_at_exit(self) -> None:
         """Cancel what is pending and close the connections; callbacks are not waited for."""
         self.cancel_all()
         self._close_connections()
@@ -473,7 +473,7 @@ class Dispatcher:
 
     # Around a fork.
 
-    def start_afresh(self) -> Callable[[], None]:
+    def drop_after_fork(self) -> Callable[[], None]:
         """After it in the child, which has none of the threads; returns what fails the pending."""
         pending = self._pending()
         self._accounts, self._shares, self._late = {}, Coalescer(), set()
@@ -486,8 +486,8 @@ def _submit(work: Task, waits: bool) -> bool:
     if scope is not None:
         return work._submit(scope.core)
     # At the end of the program whoever waits may have to help.
-    takes_turns = waits and may_block() and not lifetime.ending
-    return work._submit_and_wait(GLANCE) if takes_turns else work._submit(None)
+    takes_turns = waits and may_block() and not lifetime.is_ending
+    return work._submit_and_wait(SIGNAL_INTERVAL) if takes_turns else work._submit(None)
 
 
 def handle(subject: Any) -> None:  # Any: a Lookup, or Work

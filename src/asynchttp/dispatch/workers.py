@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import Any
 
 from .. import _core, log
-from ..process.lifetime import after_fork, held_around_forks, help_with
+from ..process.lifetime import after_fork, hold_during_forks, register_helper
 from ..process.threads import OwnThread
 
 IDLE = 10.0  # seconds a worker waits for more
@@ -42,7 +42,7 @@ class Worker(OwnThread):
         """Whether the worker sees to a batch of events: callers are woken after the batch."""
         self.is_over = False
 
-    def about_to_wait(self) -> None:
+    def prepare_to_wait(self) -> None:
         if self.has_role:
             workers.pass_on(self)
         else:
@@ -54,7 +54,7 @@ class Workers:
 
     def __init__(self) -> None:
         # An RLock: a finalizer may come back in the middle.
-        self.lock = held_around_forks(threading.RLock())
+        self.lock = hold_during_forks(threading.RLock())
         self.handle: Handler | None = None
         """Who sees to events: set once."""
         self.begin_anew()
@@ -222,5 +222,5 @@ class Workers:
 
 
 workers = Workers()
-help_with(workers.help)
+register_helper(workers.help)
 after_fork(workers.begin_anew)

@@ -1,5 +1,5 @@
-"""The process: its end, its forks and its threads. Nothing else knows about these.
+"""The process: program end, forks and threads. No other package handles these.
 
-lifetime.py  what happens at the end of the program, and at a fork
+lifetime.py  the end of the program, and forks
 threads.py   OwnThread, and how threads wait
 """

@@ -1,12 +1,13 @@
-"""What happens to pending requests when the program ends, and when it forks.
+"""How pending requests end with the program, and what a fork does to pending requests.
 
-- At the end of a program they are finished first, as with `concurrent.futures`; a program that ends
-  by an unhandled exception or Ctrl-C does not wait: they are cancelled. Nor does any wait for what
-  daemon threads ask for after the main thread's end: they might never stop.
-- A forked child starts afresh, with nothing pending; the parent notices nothing.
+- At the end of a program, pending requests are finished first, as with `concurrent.futures`. Two
+  exceptions: a program that ends by an unhandled exception or Ctrl-C cancels pending requests; and
+  requests that daemon threads make after the main thread's end are not waited for, since daemon
+  threads might never stop making requests.
+- A forked child starts with nothing pending; the parent notices nothing.
 
-This module knows nothing of what lives in the process: whatever has to do with the end or a fork is
-registered here (`last`, `held_around_forks`, `at_end`, `after_fork`, `help_with`).
+This module knows none of the objects concerned. Each registers here: `register`,
+`hold_during_forks`, `at_exit`, `after_fork`, `register_helper`.
 """
 
 from __future__ import annotations
@@ -22,64 +23,64 @@ from contextlib import suppress
 from threading import RLock
 from typing import Protocol
 
-from .threads import TICK, promise_help
+from .threads import POLL_INTERVAL, set_helper
 
 
-class Lasting(Protocol):
-    """What has threads, and work pending."""
+class Participant(Protocol):
+    """An object with pending work and connections, which program end and forks concern."""
 
     def is_busy(self) -> bool:
-        """Whether anything is pending that the end of the program waits for."""
+        """Whether work is pending that the end of the program waits for."""
 
     def wait_until_idle(self, timeout: float) -> None:
-        """Wait until nothing is pending, at most `timeout` seconds."""
+        """Wait at most `timeout` seconds until no work is pending."""
 
-    def park(self) -> None:
-        """Close the connections; daemon threads begin nothing more."""
+    def close_at_exit(self) -> None:
+        """Close the connections; from now on begin no work of daemon threads."""
 
-    def abort(self) -> None:
-        """Cancel what is pending and end the I/O; callbacks are not waited for."""
+    def cancel_at_exit(self) -> None:
+        """Cancel pending work and close the connections, without waiting for callbacks."""
 
-    def start_afresh(self) -> Callable[[], None]:
-        """In a forked child: the threads are gone.
+    def drop_after_fork(self) -> Callable[[], None]:
+        """In a forked child: drop the state that depends on the parent's threads.
 
-        Returns what then makes all fail that was pending.
+        Returns a function that makes the pending work of the parent fail in the child.
         """
 
 
-_lasting: weakref.WeakSet[Lasting] = weakref.WeakSet()
+_participants: weakref.WeakSet[Participant] = weakref.WeakSet()
 _lock = RLock()  # an RLock: a finalizer may make an Http
-_locks = [_lock]  # the first: one fork at a time, and no Http is made meanwhile
-_last_words: list[Callable[[], None]] = []
-_afresh: list[Callable[[], None]] = []
+_locks = [_lock]  # `_lock` first, for the rest of a fork: no other fork begins, no Http is made
+_exit_functions: list[Callable[[], None]] = []
+_fork_functions: list[Callable[[], None]] = []
 _helpers: list[Callable[[], None]] = []
 
 
-def last(what: Lasting) -> None:
-    """Take care of `what` at the end, and around forks."""
+def register(participant: Participant) -> None:
+    """Close `participant` at the end of the program, and call `drop_after_fork` after forks."""
     with _lock:
-        _lasting.add(what)
+        _participants.add(participant)
 
 
-def held_around_forks(lock: RLock) -> RLock:
-    """Hold `lock` while the process forks: else a child may find it taken, and its owner gone."""
+def hold_during_forks(lock: RLock) -> RLock:
+    """Hold `lock` while the process forks: a child must not find `lock` held by a lost thread."""
     _locks.append(lock)
     return lock
 
 
-def at_end(function: Callable[[], None]) -> Callable[[], None]:
-    """Call `function` when all is finished, before functions that were given earlier."""
-    _last_words.insert(0, function)
+def at_exit(function: Callable[[], None]) -> Callable[[], None]:
+    """Call `function` when all work is finished, before functions that were given earlier."""
+    _exit_functions.insert(0, function)
     return function
 
 
 def after_fork(function: Callable[[], None]) -> None:
-    """Call `function` in each forked child, before pending requests fail there."""
-    _afresh.append(function)
+    """Call `function` in each forked child, before pending requests fail in the child."""
+    _fork_functions.append(function)
 
 
-def help_with(function: Callable[[], None]) -> None:
-    """At the end of the program, when no thread may be had, have whoever waits call `function`."""
+def register_helper(function: Callable[[], None]) -> None:
+    """Have waiting threads call `function` at the end of the program, when no thread may start."""
     _helpers.append(function)
 
 
@@ -88,128 +89,132 @@ def _help() -> None:
         function()
 
 
-def _all() -> list[Lasting]:
+def _all_participants() -> list[Participant]:
     with _lock:
-        return list(_lasting)
+        return list(_participants)
 
 
-ending = False
+is_ending = False
 """Whether the main thread has come to its end."""
-_enough = False  # Ctrl-C, while it waits for what is pending
-_is_called = False  # Python calls `_end` when the main thread has come to its end
+_must_cancel = False  # set by Ctrl-C during the wait for pending work
+_is_registered = False  # Python calls `_finish_or_cancel` at the end of the main thread
 
 
-def _end() -> None:
-    global ending, _enough  # noqa: PLW0603  # once
+def _finish_or_cancel() -> None:
+    global is_ending, _must_cancel  # noqa: PLW0603  # once
     try:
-        ending = True
-        promise_help(_help)
-        if _enough or _ends_by_exception():
-            _abort_all()
+        is_ending = True
+        set_helper(_help)
+        if _must_cancel or _ends_by_exception():
+            _cancel_all()
         else:
             _finish_all()
     except BaseException:
-        _enough = True
-        _abort_all()
+        _must_cancel = True
+        _cancel_all()
         raise
-    for function in _last_words:
+    for function in _exit_functions:
         function()
 
 
 def _ends_by_exception() -> bool:
-    """Python notes the exception that ends a program; an interactive one goes on after each."""
+    # An interactive session (ps1) goes on after each unhandled exception.
     return getattr(sys, "last_value", None) is not None and not hasattr(sys, "ps1")
 
 
 def _finish_all() -> None:
-    # Again and again: a callback of one may have made requests of another.
-    while busy := [what for what in _all() if what.is_busy()]:
-        busy[0].wait_until_idle(TICK)
+    # In a loop: a callback of one participant may have made requests of another.
+    while busy := [each for each in _all_participants() if each.is_busy()]:
+        busy[0].wait_until_idle(POLL_INTERVAL)
         _help()
 
 
-def _abort_all() -> None:
-    for what in _all():
-        what.abort()
+def _cancel_all() -> None:
+    for participant in _all_participants():
+        participant.cancel_at_exit()
 
 
-def _end_for_good() -> None:
-    global _enough  # noqa: PLW0603  # once
-    # Where Python has not called that, Ctrl-C came just before, or while it waited for threads. Not
-    # where a program runs what is registered: Python itself calls from no frame.
-    was_to_be_called = _is_called and sys._getframe().f_back is None
-    _enough = _enough or (was_to_be_called and not ending)
-    _end()
-    for what in _all():
-        what.park()
+def _end_process() -> None:
+    global _must_cancel  # noqa: PLW0603  # once
+    # If Python was to call `_finish_or_cancel` and did not, Ctrl-C came just before the call, or
+    # during Python's wait for threads. A frame below this function means that the program itself
+    # runs the functions of `atexit`: Python calls from no frame.
+    was_to_be_called = _is_registered and sys._getframe().f_back is None
+    _must_cancel = _must_cancel or (was_to_be_called and not is_ending)
+    _finish_or_cancel()
+    for participant in _all_participants():
+        participant.close_at_exit()
 
 
-def _at_exit() -> None:
-    # Twice: while threads can still be started, in most versions of Python, and when those of the
-    # program have ended, which may have asked for more.
-    global _is_called  # noqa: PLW0603  # once
-    with suppress(AttributeError, RuntimeError):  # not in this Python; imported so late
-        threading._register_atexit(_end)  # type: ignore[attr-defined]  # as concurrent.futures does
-        _is_called = True
-    atexit.register(_end_for_good)
+def _register_exit_hooks() -> None:
+    # Two hooks: the first runs while threads can still start, in most versions of Python; the
+    # second when the program's threads have ended, which may have made more requests.
+    global _is_registered  # noqa: PLW0603  # once
+    with suppress(AttributeError, RuntimeError):  # other Pythons; an import during the shutdown
+        threading._register_atexit(_finish_or_cancel)  # type: ignore[attr-defined]  # as concurrent.futures does
+        _is_registered = True
+    atexit.register(_end_process)
 
 
-STUCK = 1.0  # seconds
+LOCK_TIMEOUT = 1.0  # seconds
 
 
-class _Held(threading.local):  # so that nobody lets go of another's: more than one may fork at once
+class _HeldLocks(threading.local):  # by thread: several threads may fork at once
     def __init__(self) -> None:
         self.locks: list[RLock] = []
 
 
-_held = _Held()
+_held = _HeldLocks()
 
 
-def _hold() -> None:
-    while not _hold_all():
-        _release()
-        time.sleep(TICK)  # for others to get what they want: whoever sleeps on a lock is slower
+def _acquire_locks() -> None:
+    while not _try_acquire_all():
+        _release_locks()
+        time.sleep(POLL_INTERVAL)  # long enough for a thread that sleeps on one of the locks
 
 
-def _hold_all() -> bool:
-    """False if somebody was stuck, or something began meanwhile.
+def _try_acquire_all() -> bool:
+    """False if a lock was not to be had in time, or if another lock was registered meanwhile.
 
-    No order suits all: what a finalizer wants, wherever it comes, may be held here already.
+    Deadlocks are broken by timeouts, since no order suits all: a finalizer may run anywhere in this
+    function, and need a lock that is held already.
     """
-    return all(_hold_one(lock) for lock in _locks) and set(_locks) <= set(_held.locks)
+    return all(_try_acquire(lock) for lock in _locks) and set(_locks) <= set(_held.locks)
 
 
-def _hold_one(lock: RLock) -> bool:
-    _held.locks.append(lock)  # before it is: Ctrl-C, which stops no fork, can come after any call
-    if lock.acquire(timeout=STUCK):
+def _try_acquire(lock: RLock) -> bool:
+    _held.locks.append(lock)  # before `acquire`: Ctrl-C may come after any call, and stops no fork
+    if lock.acquire(timeout=LOCK_TIMEOUT):
         return True
     _held.locks.pop()
     return False
 
 
 def has_locks() -> bool:
-    """Whether this thread holds a lock of ours: a finalizer or a signal handler may run there."""
+    """Whether the current thread holds a lock of this package, as around a finalizer."""
     return any(lock._is_owned() for lock in _locks)  # type: ignore[attr-defined]  # not typed
 
 
-def _release() -> None:
+def _release_locks() -> None:
     while _held.locks:
-        with suppress(RuntimeError):  # Ctrl-C came before it was held, or after it was released
+        with suppress(RuntimeError):  # not held: Ctrl-C came before `acquire` or after `release`
             _held.locks[-1].release()
         del _held.locks[-1]
 
 
-def _start_afresh() -> None:
-    _release()
-    for function in _afresh:
+def _drop_after_fork() -> None:
+    _release_locks()
+    for function in _fork_functions:
         function()
-    # All begin anew before anybody is told: what is called then may use any of them.
-    tell = [what.start_afresh() for what in _all()]
-    for tell_of_lost in tell:
-        tell_of_lost()
+    # All participants first: the functions returned call user code, which may use any participant.
+    fail_functions = [each.drop_after_fork() for each in _all_participants()]
+    for fail_pending in fail_functions:
+        fail_pending()
 
 
-_at_exit()
-os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_start_afresh)
-# Again, for Ctrl-C may have come in the middle of it; where all is released it does nothing.
-os.register_at_fork(after_in_parent=_release, after_in_child=_release)
+_register_exit_hooks()
+os.register_at_fork(
+    before=_acquire_locks, after_in_parent=_release_locks, after_in_child=_drop_after_fork
+)
+# Twice, since Ctrl-C may interrupt the first call; without held locks the second does nothing.
+os.register_at_fork(after_in_parent=_release_locks, after_in_child=_release_locks)

@@ -15,14 +15,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
 from .. import log
-from ..process.lifetime import at_end, held_around_forks
+from ..process.lifetime import at_exit, hold_during_forks
 
 if TYPE_CHECKING:
     from ..messages.callsite import CallSite
 
 # Those that may have to be reported when the program ends with their futures still alive.
 _unseen: weakref.WeakSet[Failure] = weakref.WeakSet()
-lock = held_around_forks(threading.RLock())  # an RLock: a finalizer may come back here
+lock = hold_during_forks(threading.RLock())  # an RLock: a finalizer may come back here
 
 
 class Failure:
@@ -73,7 +73,7 @@ class Failure:
         self.report()
 
 
-@at_end
+@at_exit
 def report_unseen() -> None:
     """Log the failures that nobody has looked at so far."""
     with lock:

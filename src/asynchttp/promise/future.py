@@ -21,8 +21,8 @@ from concurrent.futures import CancelledError, Future, InvalidStateError
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from .. import _core, log
-from ..process.lifetime import held_around_forks
-from ..process.threads import about_to_wait, on_own_thread, wait_and_help
+from ..process.lifetime import hold_during_forks
+from ..process.threads import is_own_thread, prepare_to_wait, wait_and_help
 from .failure import Failure
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ CANCELLED_AND_NOTIFIED = "CANCELLED_AND_NOTIFIED"
 DONE = frozenset((FINISHED, CANCELLED_AND_NOTIFIED))
 
 # An RLock, since the garbage collector or a signal handler may come back here in the same thread.
-state_lock = held_around_forks(threading.RLock())
+state_lock = hold_during_forks(threading.RLock())
 
 
 def may_block() -> bool:
@@ -70,7 +70,7 @@ class LeanFuture(_core.Work, Future[T]):
         @property
         def _condition(self) -> threading.Condition:
             self.expect()
-            about_to_wait()
+            prepare_to_wait()
             with state_lock:
                 if self._made_condition is None:
                     self._waiters, self._done_callbacks = [], []
@@ -226,7 +226,7 @@ class LeanFuture(_core.Work, Future[T]):
             callback(self)
         except BaseException as error:  # user code
             log.error("%r: exception in a function given to add_done_callback", self)
-            if not isinstance(error, Exception) and not on_own_thread():
+            if not isinstance(error, Exception) and not is_own_thread():
                 raise  # Ctrl-C, while the caller cancels
 
     # Sleeping and waking.
