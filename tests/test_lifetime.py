@@ -412,7 +412,7 @@ def test_close_in_signal_handler_before_wait_finishes_request(server: WebServer)
         seen.append(waiting.done())
 
     def strike(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code is LeanFuture._wait_here.__code__:
+        if event == "call" and frame.f_code is LeanFuture._wait_once.__code__:
             signal.raise_signal(signal.SIGUSR1)
 
     before = signal.signal(signal.SIGUSR1, close)
@@ -453,7 +453,7 @@ def test_ctrl_c_during_garbage_collection_is_raised() -> None:
 def signal_waiting_main() -> None:
     """Signal the main thread while waiting for a promise, in no other code of asynchttp."""
     main = threading.main_thread().ident or 0
-    while sys._current_frames()[main].f_code is not LeanFuture._wait_here.__code__:
+    while sys._current_frames()[main].f_code is not LeanFuture._wait_once.__code__:
         time.sleep(0)  # no event says when the main thread waits
     signal_main()
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from asynchttp import Http
-from asynchttp.promise import promise
+from asynchttp.promise import request_work
 from tests.conftest import RawServers
 from tests.oracle import PORT, Pair, Url, answers, both, same
 from tests.servers.raw import OK, head, send
@@ -157,7 +157,7 @@ def test_number_of_kept_plans_is_bounded(
     raw_server: RawServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A program that visits a million hosts must not keep a million plans."""
-    monkeypatch.setattr(promise, "ORIGINS", 2)
+    monkeypatch.setattr(request_work, "ORIGINS", 2)
     servers = [raw_server([head, send(OK)]) for _ in range(5)]
     with Http() as http:
         for server in servers:

@@ -29,7 +29,7 @@ from asynchttp._core import Plan
 from asynchttp.engine import plans
 from asynchttp.engine.plans import Prepared
 from asynchttp.messages.transfer import Transfer
-from asynchttp.promise import promise
+from asynchttp.promise import request_work
 
 TIMEOUT_FACTOR, SLEEP_FACTOR = 4, 5
 """Factors for the timeouts of Http and for the servers' sleeps: 2 s and 3 s as a result, so that
@@ -174,7 +174,7 @@ def watch_engine() -> None:
             watch.started()
         return has_plan
 
-    vars(promise)["prepare"] = prepared
+    vars(request_work)["prepare"] = prepared
     Promise._start = started  # type: ignore[method-assign, assignment]
 
 

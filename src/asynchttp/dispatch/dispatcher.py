@@ -36,9 +36,9 @@ from ..process.threads import (
     prepare_to_wait,
     wait_and_help,
 )
-from ..promise.callback_scope import CallbackScope, current_scope, running
+from ..promise.callback_scope import CallbackScope, current_scope, innermost_running
 from ..promise.failure import Failure, annotate
-from ..promise.future import FINISHED, LeanFuture, may_block
+from ..promise.future import FINISHED, LeanFuture, has_native_locks
 from ..promise.lazy_pair import Content
 from ..promise.promise import Promise
 from ..promise.work import Work
@@ -98,7 +98,7 @@ class Dispatcher:
             promise.told = True
             log.debug("%s queued: %s", promise.label, promise.request)
         else:
-            promise.prepare()
+            promise.prepare_transfer()
         self._enter(promise, waits)
 
     def limit(self, limit: int) -> None:
@@ -115,7 +115,7 @@ class Dispatcher:
         except BaseException:  # Ctrl-C: nobody will ever see what comes of it
             promise.cancel()
             raise
-        return promise.plain()
+        return promise.take_result()
 
     def _enter(self, work: Task, waits: bool = False) -> None:
         if sys.is_finalizing():  # no thread would ever run
@@ -136,7 +136,9 @@ class Dispatcher:
         if not _submit(work, waits):
             work.settle(FINISHED, None, _lost(work))
 
-    def follow(self, promise: Promise, function: Callable[[Response, Content], T]) -> LeanFuture[T]:
+    def submit_then(
+        self, promise: Promise, function: Callable[[Response, Content], T]
+    ) -> LeanFuture[T]:
         """The work of `Promise.then`."""
         following = Then(self, promise, function)
         promise.add_done_callback(lambda _: self._enter_then(following))
@@ -152,15 +154,15 @@ class Dispatcher:
         self._enter(call)
         return call
 
-    def withdraw(self, work: Task) -> None:
+    def stop_cancelled(self, work: Task) -> None:
         """It has been cancelled: the core stops what it does for it."""
         if isinstance(work, Promise) and self._shares.withdraw(work):
-            self._leave(work)
+            self.leave(work)
             return
         work._stop()
         if isinstance(work, Promise) and work in self._shares.waiting:
             workers.run(partial(self._end_share, work, None))
-        work.finish()
+        work.release()
         self._late.discard(work)
 
     # From the core, on a worker.
@@ -191,22 +193,22 @@ class Dispatcher:
 
     def _begin(self, promise: Promise) -> None:
         if promise.done():  # cancelled
-            self._leave(promise)
+            self.leave(promise)
             return
         self._log_start(promise)
-        promise.begin(has_transfer=False)
+        promise.begin_exchange(has_transfer=False)
         self._step(promise, None)
 
     def _ended(self, promise: Promise, is_plain: bool) -> None:
         if promise.done():  # cancelled
-            self._leave(promise)
+            self.leave(promise)
             return
         if is_plain and promise.exchange is None and promise.upload is None:
             self._answered(promise, None, None)
             return
         if promise.exchange is None:
             self._log_start(promise)
-            promise.begin(has_transfer=True)
+            promise.begin_exchange(has_transfer=True)
         outcome = promise.outcome()
         if promise.told:
             self._log_outcome(promise, outcome)
@@ -219,7 +221,7 @@ class Dispatcher:
         """
         exchange = promise.exchange
         if exchange is None:
-            self._leave(promise)  # cancelled at this very moment
+            self.leave(promise)  # cancelled at this very moment
             return
         try:
             if isinstance(outcome, BaseException):
@@ -244,7 +246,7 @@ class Dispatcher:
             how = "redirected to" if 300 <= outcome.status < 400 else "sent again to"
             log.debug("%s %s %s", promise.label, how, transfer.url)
         try:
-            promise.make(transfer)
+            promise.start_transfer(transfer)
         except Exception as error:  # noqa: BLE001  # whatever libcurl cannot be told
             self._step(promise, error)
 
@@ -265,7 +267,7 @@ class Dispatcher:
         with CallbackScope(promise):
             outcome = _outcome(errand)
         if promise.done():  # cancelled meanwhile
-            self._leave(promise)
+            self.leave(promise)
         else:
             self._step(promise, outcome, on_worker=True)
 
@@ -273,7 +275,7 @@ class Dispatcher:
         if not self._shares.join(share, promise):
             self._step(promise, None)
         elif promise.done() and self._shares.withdraw(promise):
-            self._leave(promise)
+            self.leave(promise)
 
     def _end_share(self, promise: Promise, answer: Answer | None) -> None:
         """Those that waited for its answer get it, if they may, or ask themselves."""
@@ -331,7 +333,7 @@ class Dispatcher:
             error = self._run_callback(promise, view)
             if promise.told:
                 log.debug("%s callback ran %s", promise.label, _ms(time.monotonic() - began))
-            answer, failure = answer or promise.answer_seen(), failure or error
+            answer, failure = answer or promise.callback_answer(), failure or error
         self._settle(promise, answer, failure)
         promise.end_callback()
 
@@ -360,7 +362,7 @@ class Dispatcher:
         if promise.has_done_callbacks:
             workers.run(partial(self._call_done_callbacks, promise))
         else:
-            self._leave(promise)
+            self.leave(promise)
         # Last: a caller who is woken may look for open files, and for the slot.
         if is_settled and not workers.wake_later(promise._wake):
             promise._wake()
@@ -368,21 +370,21 @@ class Dispatcher:
     def _call_done_callbacks(self, work: Task) -> None:
         with CallbackScope(work):
             work.call_done_callbacks()
-        self._leave(work)
+        self.leave(work)
 
     def _run_call(self, call: Task) -> None:
         if call.done():  # cancelled
-            self._leave(call)
+            self.leave(call)
             return
         with CallbackScope(call):
             assert isinstance(call, Submitted)  # there is no third kind
             call.run()
-        self._leave(call)
+        self.leave(call)
 
-    def _leave(self, work: Task) -> None:
+    def leave(self, work: Task) -> None:
         if self._shares.waiting and isinstance(work, Promise):
             self._end_share(work, None)
-        work.finish()
+        work.release()
         self._late.discard(work)
         work._leave()  # last: `close` waits for this, and the files are to be closed by then
 
@@ -428,7 +430,7 @@ class Dispatcher:
         if scope is None:
             return not is_own_thread()
         while scope is not None and scope.work.owner is not self:
-            scope = running(scope.around)
+            scope = innermost_running(scope.enclosing)
         return scope is None
 
     def cancel_all(self) -> None:
@@ -482,11 +484,11 @@ class Dispatcher:
 
 def _submit(work: Task, waits: bool) -> bool:
     """Give it to the core; False in a forked child of the process that made the account."""
-    scope = running(work.scope)
+    scope = innermost_running(work.scope)
     if scope is not None:
         return work._submit(scope.core)
     # At the end of the program whoever waits may have to help.
-    takes_turns = waits and may_block() and not lifetime.is_ending
+    takes_turns = waits and has_native_locks() and not lifetime.is_ending
     return work._submit_and_wait(SIGNAL_INTERVAL) if takes_turns else work._submit(None)
 
 

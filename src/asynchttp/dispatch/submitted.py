@@ -79,9 +79,9 @@ class Then(Submitted[T]):
         annotate(error, self.what, request.site, request=request)
         return Failure(error, beneath + 1)
 
-    def expect(self) -> None:
-        super().expect()
-        self.promise.expect()
+    def lend_slot(self) -> None:
+        super().lend_slot()
+        self.promise.lend_slot()
 
     def run(self) -> None:
         if self.promise.cancelled():

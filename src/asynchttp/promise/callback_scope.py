@@ -1,8 +1,8 @@
-"""CallbackScope: user code that runs on a worker on behalf of some work, a callback say.
+"""CallbackScope: user code, a callback say, that runs on a worker on behalf of some work.
 
-What the code asks for is a child of the work, one level deeper; the code lends its slot to
-children, and to work that it waits for. The rule is the core's (core/slots.h); here is only who
-runs where.
+Requests of the user code are children of the work, one level deeper; the user code lends its slot
+to children, and to work that it waits for. The core keeps that account (core/slots.h); this module
+knows which user code runs on the current thread.
 """
 
 from __future__ import annotations
@@ -14,41 +14,39 @@ from .. import _core
 
 
 class CallbackScope:
-    """User code being run by a worker, for `work`, which has a slot. The code is the block of a
-    `with`.
-    """
+    """The block of the `with` is user code that a worker runs for `work`, which has a slot."""
 
-    __slots__ = ("_outer", "around", "core", "over", "work")
+    __slots__ = ("_previous", "core", "enclosing", "is_over", "work")
 
     # Any: work of any kind, which is above this layer.
     def __init__(self, work: Any) -> None:
-        self._outer = current_scope()
+        self._previous = current_scope()
         self.work = work
-        self.around = running(work.scope)
+        self.enclosing = innermost_running(work.scope)
         self.core = _core.Scope(work)
-        self.over = False
+        self.is_over = False
 
     def __enter__(self) -> None:
         _scope.set(self)
 
     def __exit__(self, *_: object) -> None:
-        _scope.set(self._outer)
-        self.over = True
+        _scope.set(self._previous)
+        self.is_over = True
         self.core.close()
-        self.around = running(self.around)
+        self.enclosing = innermost_running(self.enclosing)
 
 
-def running(scope: CallbackScope | None) -> CallbackScope | None:
-    """The scope, or if it is over, the innermost around it that is not."""
-    while scope is not None and scope.over:
-        scope = scope.around
+def innermost_running(scope: CallbackScope | None) -> CallbackScope | None:
+    """`scope`, or if `scope` is over, the innermost enclosing scope that still runs."""
+    while scope is not None and scope.is_over:
+        scope = scope.enclosing
     return scope
 
 
-# Of the context, not the thread: what `asyncio.to_thread` does for a callback is part of it.
+# Of the context, not the thread: a function that a callback gives `asyncio.to_thread` is in scope.
 _scope: ContextVar[CallbackScope | None] = ContextVar("scope", default=None)
 
 
 def current_scope() -> CallbackScope | None:
-    """The scope that is running here."""
+    """The scope of the code that is running, or None outside user code of a worker."""
     return _scope.get()

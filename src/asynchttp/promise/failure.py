@@ -1,9 +1,9 @@
-"""Failure: why a future has no value, and whether anybody ever looked.
+"""Failure: why a future has no value, and whether user code has seen the reason.
 
 Rules:
-- The same exception object is raised at every look, with the traceback that it came with: looking
-  a thousand times does not make it grow.
-- A failure that nobody looked at is logged when it is forgotten, or when the program ends.
+- Every look raises the same exception object, with the original traceback: a thousand looks do not
+  make the traceback grow.
+- A failure without a look is logged when the failure is dropped, or when the program ends.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from ..process.lifetime import at_exit, hold_during_forks
 if TYPE_CHECKING:
     from ..messages.callsite import CallSite
 
-# Those that may have to be reported when the program ends with their futures still alive.
+# Failures to log at the end of the program, if the futures are still alive then.
 _unseen: weakref.WeakSet[Failure] = weakref.WeakSet()
-lock = hold_during_forks(threading.RLock())  # an RLock: a finalizer may come back here
+_unseen_lock = hold_during_forks(threading.RLock())  # an RLock: finalizers use `_unseen`
 
 
 class Failure:
-    """An exception on its way to whoever looks.
+    """An exception to raise in the code that looks at a future.
 
-    `beneath`: so many of our own frames, the outermost of its traceback, are left out. They would
-    keep alive what they worked on, and tell the caller nothing.
+    `skipped_frames`: how many of the outermost frames to cut from the traceback. Frames of this
+    package tell the caller nothing, and would keep their variables alive.
 
     >>> failure = Failure(ValueError("no"))
     >>> failure.look()
@@ -38,66 +38,67 @@ class Failure:
 
     __slots__ = ("__weakref__", "_seen", "_traceback", "exception")
 
-    def __init__(self, exception: BaseException, beneath: int = 0) -> None:
+    def __init__(self, exception: BaseException, skipped_frames: int = 0) -> None:
         self.exception = exception
-        self._traceback = _beneath(exception.__traceback__, beneath)
+        self._traceback = _skip_frames(exception.__traceback__, skipped_frames)
         exception.with_traceback(self._traceback)
         self._seen = False
-        with lock:
+        with _unseen_lock:
             _unseen.add(self)
 
     def look(self) -> BaseException:
-        """The exception; from now on it counts as seen."""
+        """Return the exception, which counts as seen from now on."""
         self.mark_seen()
         return self.exception
 
     def throw(self) -> NoReturn:
-        """Raise the exception as it was when it came."""
+        """Raise the exception with the original traceback."""
         self.mark_seen()
         raise self.exception.with_traceback(self._traceback)
 
     def mark_seen(self) -> None:
-        """It needs no report any more."""
+        """Do not log this failure."""
         if not self._seen:
             self._seen = True
-            with lock:
+            with _unseen_lock:
                 _unseen.discard(self)
 
-    def report(self) -> None:
-        """Log it, unless somebody looked."""
+    def log_if_unseen(self) -> None:
+        """Log the exception, unless user code has seen the exception."""
         if not self._seen:
             self.mark_seen()
             log.error("nobody looked at this failure: %r", self.exception, error=self.exception)
 
     def __del__(self) -> None:
-        self.report()
+        self.log_if_unseen()
 
 
 @at_exit
-def report_unseen() -> None:
-    """Log the failures that nobody has looked at so far."""
-    with lock:
+def log_unseen_failures() -> None:
+    """Log all failures that user code has not seen so far."""
+    with _unseen_lock:
         unseen = list(_unseen)
     for failure in unseen:
-        failure.report()
+        failure.log_if_unseen()
 
 
-def _beneath(traceback: TracebackType | None, frames: int) -> TracebackType | None:
+def _skip_frames(traceback: TracebackType | None, frames: int) -> TracebackType | None:
     while traceback is not None and frames:
         traceback, frames = traceback.tb_next, frames - 1
     return traceback
 
 
-def annotate(error: BaseException, what: str, site: CallSite, **attributes: object) -> None:
-    """Write into `error` which request it was and where that was made; `str(error)` stays.
+def annotate(error: BaseException, subject: str, site: CallSite, **attributes: object) -> None:
+    """Note in `error` the `subject` (a request, say) and the place where the subject was made.
 
-    An exception that passes through several requests (a callback that looks at another one's
-    failure) is told each once, and keeps the attributes of the first.
+    `str(error)` stays as it is. An exception may pass through several requests (a callback that
+    looks at the failure of another request); then `error` gets a note for each request, but keeps
+    the attributes of the first.
     """
-    note = f"{what}, made here (most recent call last):\n{site}"
+    note = f"{subject}, made here (most recent call last):\n{site}"
     if note in getattr(error, "__notes__", ()):
         return
-    with suppress(Exception):  # there are some that let nobody write to them
+    with suppress(Exception):  # some exceptions refuse attributes
         error.add_note(note)
         for name, value in attributes.items():
             if not hasattr(error, name):

@@ -1,16 +1,16 @@
 """LeanFuture: a `concurrent.futures.Future` that is cheap to make and quick to wait for.
 
-A plain Future makes a Condition when it is born: 4 µs and 1.6 kB. This one makes it when something
-of `concurrent.futures` asks for it (`wait`, `as_completed`, a done-callback), which most never see.
+A plain Future makes a Condition at once: 4 µs and 1.6 kB. A LeanFuture makes a Condition when
+`concurrent.futures` reads `_condition` (`wait`, `as_completed`, a done-callback), which is rare.
 
 Rules:
-- The state is one atomic word in C (core/ticket.c). While nobody observes the future, the core's
-  thread sets FINISHED. Whatever asks for the Condition observes: from then on the state changes
-  under `state_lock`, the lock of every Condition, together with the waiters, as
+- The state is one atomic word in C (core/ticket.c). The core's thread sets FINISHED only while the
+  future is not observed. Reading `_condition` makes the future observed: from then on the state
+  changes under `state_lock`, the lock of every Condition, together with the waiters, as
   `concurrent.futures` demands.
 - No user code runs under `state_lock`.
-- Threads in `result()` wait in C. `try_settle` does not wake the threads: `_wake` does, so that
-  many can be woken in one go.
+- Threads in `result()` wait in C. `_wake` wakes the threads, not `try_settle`: a worker wakes the
+  threads of many futures in one go.
 """
 
 from __future__ import annotations
@@ -39,8 +39,10 @@ DONE = frozenset((FINISHED, CANCELLED_AND_NOTIFIED))
 state_lock = hold_during_forks(threading.RLock())
 
 
-def may_block() -> bool:
-    """Whether a wait in C stops one thread alone, and not gevent's or eventlet's hub."""
+def has_native_locks() -> bool:
+    """Whether locks are Python's own: gevent and eventlet replace them, so that a waiting greenlet
+    does not stop the hub, as a wait in C would.
+    """
     return threading.Lock.__module__ == "_thread"
 
 
@@ -55,21 +57,21 @@ class LeanFuture(_core.Work, Future[T]):
 
     __slots__ = ()  # the attributes are members of _core.Work, None until they are set
 
-    # Any: the base class says so too; subclasses keep here what their `_value` makes a T of.
+    # Any: as in the base class; a Promise makes the T in `_get_value`.
     _result: Any
     _failure: Failure | None
     _made_condition: threading.Condition | None
     _done_callbacks: list[Callable[[Future[T]], object]]
 
     def __init__(self, account: _core.Account | None = None, rank: int = 0) -> None:
-        # Not the base class's: it would make the Condition.
+        # Not `super().__init__()`, which would make the Condition.
         self._bind(account, rank)
 
-    if not TYPE_CHECKING:  # to which it is the plain attribute of the base class
+    if not TYPE_CHECKING:  # a plain attribute in the base class
 
         @property
         def _condition(self) -> threading.Condition:
-            self.expect()
+            self.lend_slot()
             prepare_to_wait()
             with state_lock:
                 if self._made_condition is None:
@@ -81,36 +83,36 @@ class LeanFuture(_core.Work, Future[T]):
     # Looking.
 
     def done(self) -> bool:
-        """True when there is a result, an exception, or it was cancelled."""
+        """True when the future has a result or an exception, or was cancelled."""
         return self._is_done
 
     def cancelled(self) -> bool:
-        """True when it was cancelled."""
+        """True when the future was cancelled."""
         return self._state == CANCELLED_AND_NOTIFIED
 
     def running(self) -> bool:
-        """True while it is being worked on."""
+        """True while the work is under way."""
         return self._state == RUNNING
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until done, at most `timeout` seconds; returns `done()`. Never raises the failure.
+        """Wait at most `timeout` seconds, then return `done()`. Never raises the failure.
 
         >>> LeanFuture().wait(timeout=0)
         False
         """
-        return self._is_done or self._sleep(timeout)
+        return self._is_done or self._wait_until_done(timeout)
 
     def result(self, timeout: float | None = None) -> T:
-        """The value, waited for at most `timeout` seconds.
+        """Wait at most `timeout` seconds, then return the value.
 
-        Raises what the work raised, `TimeoutError`, or `concurrent.futures.CancelledError`.
+        Raises the exception of the work, `TimeoutError`, or `concurrent.futures.CancelledError`.
         """
         if not self.wait(timeout):
             raise TimeoutError
-        return self._value()
+        return self._get_value()
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """What the work raised, or None; waits at most `timeout` seconds.
+        """Wait at most `timeout` seconds, then return the exception of the work, or None.
 
         Raises `TimeoutError`, or `concurrent.futures.CancelledError`.
         """
@@ -122,86 +124,86 @@ class LeanFuture(_core.Work, Future[T]):
             raise CancelledError
         return None
 
-    def _value(self) -> T:
-        """The value of a future that is done; raises its failure."""
+    def _get_value(self) -> T:
+        """Return the value of a done future, or raise the failure."""
         if self._state == CANCELLED_AND_NOTIFIED or self._failure is not None:
-            self._raise()
+            self._raise_failure()
         value: T = self._result
         return value
 
-    def _raise(self) -> NoReturn:
+    def _raise_failure(self) -> NoReturn:
         if self._failure is None:
             raise CancelledError
         try:
             self._failure.throw()
         finally:
-            del self  # the traceback holds this frame: without this it would hold the future
+            del self  # the traceback keeps this frame alive, but is not to keep the future alive
 
-    def __await__(self) -> Generator[Any, None, T]:  # Any: what an event loop and its futures say
-        import asyncio  # noqa: PLC0415  # whoever awaits has it; others need not wait for it
+    def __await__(self) -> Generator[Any, None, T]:  # Any: as asyncio has it
+        import asyncio  # noqa: PLC0415  # slow; code that awaits has imported asyncio
 
         return asyncio.wrap_future(self).__await__()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._outcome()}>"
+        return f"<{type(self).__name__} {self._describe_state()}>"
 
-    def _outcome(self) -> str:
+    def _describe_state(self) -> str:
         return self._state.lower().partition("_")[0]
 
     # Settling.
 
     def set_running_or_notify_cancel(self) -> bool:
-        """PENDING becomes RUNNING; False if it was cancelled before."""
+        """Change PENDING to RUNNING; False if the future was cancelled before."""
         return self._run()
 
     def set_result(self, result: T) -> None:
-        """Settle with a value; `concurrent.futures.InvalidStateError` if it is done already."""
-        self._settle(FINISHED, result, None)
+        """Settle with a value; `concurrent.futures.InvalidStateError` if already done."""
+        self._settle_or_raise(FINISHED, result, None)
 
     def set_exception(self, exception: BaseException | None) -> None:
-        """Settle with a failure; `concurrent.futures.InvalidStateError` if it is done already."""
-        self._settle(FINISHED, None, Failure(exception) if exception is not None else None)
+        """Settle with a failure; `concurrent.futures.InvalidStateError` if already done."""
+        self._settle_or_raise(FINISHED, None, Failure(exception) if exception is not None else None)
 
     def cancel(self) -> bool:
-        """Take it back while it has not begun; False if it is too late."""
+        """Cancel the work if the work has not begun; returns whether the future is cancelled."""
         self.settle(CANCELLED_AND_NOTIFIED, None, None)
         return self.cancelled()
 
-    def _settle(self, state: str, result: object, failure: Failure | None) -> None:
+    def _settle_or_raise(self, state: str, result: object, failure: Failure | None) -> None:
         if not self.settle(state, result, failure):
             raise InvalidStateError(f"{self._state}: {self!r}")
 
     def settle(self, state: str, result: object, failure: Failure | None) -> bool:
-        """`try_settle`, and all that comes after it."""
-        concluded = self.try_settle(state, result, failure)
-        if concluded:
+        """`try_settle`; then wake the waiting threads and call the done-callbacks."""
+        is_settled = self.try_settle(state, result, failure)
+        if is_settled:
             self._wake()
             self.call_done_callbacks()
-        return concluded
+        return is_settled
 
     def try_settle(self, state: str, result: object, failure: Failure | None) -> bool:
-        """Move to a final state, once: False if it is in one, or is running and was to be
-        cancelled. `_wake` and the callbacks follow.
+        """Change to a final state, once. False if the state is final already, and for cancelling
+        running work. The caller sees to `_wake` and the done-callbacks.
         """
         with state_lock:
             if self._is_done:
                 return False
             self._result, self._failure = result, failure
             if not (self._cancel() if state == CANCELLED_AND_NOTIFIED else self._finish()):
-                self._result = self._failure = None  # a plain answer has come, or it is running
+                self._result = self._failure = None  # finished in the core meanwhile, or running
                 return False
-            waiters = self._notify()
-        for waiter in waiters:  # each has a lock, not to be taken under state_lock
-            self._tell(waiter)
+            waiters = self._notify_condition()
+        for waiter in waiters:  # outside state_lock: each waiter has a lock of its own
+            self._notify_waiter(waiter)
         return True
 
-    def _notify(self) -> list[_Waiter]:
+    def _notify_condition(self) -> list[_Waiter]:
         if self._made_condition is None:
             return []
         self._made_condition.notify_all()
         return list(self._waiters)
 
-    def _tell(self, waiter: _Waiter) -> None:
+    def _notify_waiter(self, waiter: _Waiter) -> None:
         if self._failure is not None:
             waiter.add_exception(self)
         elif self._state == CANCELLED_AND_NOTIFIED:
@@ -211,17 +213,17 @@ class LeanFuture(_core.Work, Future[T]):
 
     @property
     def has_done_callbacks(self) -> bool:
-        """Whether there is user code to run now that it is done."""
+        """Whether `call_done_callbacks` would run user code."""
         return self._made_condition is not None and bool(self._done_callbacks)
 
     def call_done_callbacks(self) -> None:
-        """Run the functions of `add_done_callback`, here."""
+        """Call the functions given to `add_done_callback`, on this thread."""
         if self.has_done_callbacks:
             callbacks, self._done_callbacks = self._done_callbacks, []
             for callback in callbacks:
-                self._call(callback)
+                self._call_safely(callback)
 
-    def _call(self, callback: Callable[[Future[T]], object]) -> None:
+    def _call_safely(self, callback: Callable[[Future[T]], object]) -> None:
         try:
             callback(self)
         except BaseException as error:  # user code
@@ -229,19 +231,19 @@ class LeanFuture(_core.Work, Future[T]):
             if not isinstance(error, Exception) and not is_own_thread():
                 raise  # Ctrl-C, while the caller cancels
 
-    # Sleeping and waking.
+    # Waiting.
 
-    def expect(self) -> None:
-        """Somebody may be about to wait for it here."""
+    def lend_slot(self) -> None:
+        """Lend the slot of the user code on this thread, which may wait for this future."""
 
-    def _sleep(self, timeout: float | None) -> bool:
-        self.expect()
-        return wait_and_help(self._wait_here, timeout)
+    def _wait_until_done(self, timeout: float | None) -> bool:
+        self.lend_slot()
+        return wait_and_help(self._wait_once, timeout)
 
-    def _wait_here(self, seconds: float) -> bool:
-        return self._wait(seconds) if may_block() else self._wait_by_condition(seconds)
+    def _wait_once(self, seconds: float) -> bool:
+        return self._wait(seconds) if has_native_locks() else self._wait_by_condition(seconds)
 
     def _wait_by_condition(self, seconds: float) -> bool:
-        # By the locks of gevent or eventlet: the greenlet waits, the hub goes on.
+        # With the locks of gevent or eventlet: only the greenlet waits, not the hub.
         with self._condition:
             return self._condition.wait_for(self.done, None if seconds < 0 else seconds)

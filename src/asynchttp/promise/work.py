@@ -1,4 +1,4 @@
-"""Work: a LeanFuture that the core works on when there is a slot, and that can be taken back."""
+"""Work: a LeanFuture that the core queues until a slot is free, and that can be cancelled."""
 
 from __future__ import annotations
 
@@ -12,42 +12,45 @@ T = TypeVar("T")
 
 
 class Owner(Protocol):
-    """Who works on it."""
+    """The dispatcher of an Http, as work sees the dispatcher."""
 
     @property
     def account(self) -> _core.Account:
-        """Its account with the core."""
+        """The account in the core."""
 
-    def withdraw(self, work: Work[Any]) -> None:  # Any: whatever its value is
-        """It has been cancelled."""
+    def stop_cancelled(self, work: Work[Any]) -> None:  # Any: work with any value
+        """Stop what the core does for `work`, which has just been cancelled."""
+
+    def leave(self, work: Work[Any]) -> None:  # Any: as above
+        """Give the slot of `work` back: the last user code of `work` has run."""
 
 
 class Work(LeanFuture[T]):
-    """A future with an owner, and with the scope of the user code that asked for it."""
+    """A future with an owner, and with the scope of the user code that asked for the work."""
 
     __slots__ = ()
 
     owner: Owner
     scope: CallbackScope | None
     rank = 0
-    """How many levels deeper than others it is queued."""
+    """How many levels deeper than requests the core queues the work."""
 
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
         self.scope = current_scope()
         super().__init__(owner.account, self.rank)
 
-    def expect(self) -> None:
+    def lend_slot(self) -> None:
         if not self._is_done and (scope := current_scope()) is not None and scope.work is not self:
             scope.core.expect(self)
 
-    def finish(self) -> None:
-        """It is over: give back what only the work needed."""
-        self.scope = None  # else each would keep all before it alive
+    def release(self) -> None:
+        """Release all that only unfinished work needs."""
+        self.scope = None  # otherwise each work would keep all enclosing work alive
 
     def cancel(self) -> bool:
         if self.try_settle(CANCELLED_AND_NOTIFIED, None, None):
-            self.owner.withdraw(self)
+            self.owner.stop_cancelled(self)
             self._wake()
             self.call_done_callbacks()
         return self.cancelled()
