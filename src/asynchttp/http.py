@@ -1,4 +1,4 @@
-"""Http: httplib2's, with requests that return at once."""
+"""Http: a subclass of httplib2.Http, whose requests return at once."""
 
 from __future__ import annotations
 
@@ -27,38 +27,39 @@ from .promise.promise import Callback, Promise, new_promise
 P = ParamSpec("P")
 T = TypeVar("T")
 
-HTTPLIB2 = httplib2.Http  # as it is now: a program may put this Http in its place
-OURS = frozenset(("blocking", "connections", "max_workers"))  # not for another client
+# Taken at import: a program may later replace `httplib2.Http` by the Http of this module.
+HTTPLIB2_HTTP = httplib2.Http
+OWN_ATTRIBUTES = frozenset(("blocking", "connections", "max_workers"))  # not for other clients
 
 
 class Http(httplib2.Http):
-    """An HTTP client: httplib2's, whose requests run in the background.
+    """An HTTP client with the interface of httplib2, whose requests run in the background.
 
-    `max_workers`: how many requests are worked on at once, callbacks included; any number can wait.
+    `max_workers`: how many requests run at once, callbacks included; any number can be queued.
     All other arguments, attributes and methods are those of `httplib2.Http`. Any number of threads
-    may share one.
+    may share an Http.
 
     >>> http = Http(timeout=30)
     >>> response, content = http.request(url)  # returns at once
-    >>> response.status  # blocks until it is there
+    >>> response.status  # blocks until the response is there
     200
 
-    `blocking`: `request` waits, raises what goes wrong, and returns a plain response and bytes, as
-    httplib2's does; but it may be shared by threads.
+    `blocking`: `request` waits, raises errors, and returns a plain response and bytes, as in
+    httplib2. Threads may share such an Http, too.
 
     >>> response, content = Http(blocking=True).request(url)  # blocks here
     >>> type(content)
     <class 'bytes'>
     """
 
-    # Not among the attributes, which are httplib2's.
-    __slots__ = ("_clients", "_dispatcher", "_lasting", "_seen")
+    # Slots, since `vars` holds the attributes of httplib2, for pickle and for other clients.
+    __slots__ = ("_clients", "_dispatcher", "_known_settings", "_referenced")
 
     Client: type[httplib2.Http] | None = None
-    """A class with httplib2's interface whose objects make the requests, on workers; None for
-    libcurl."""
+    """A class with the interface of httplib2.Http: each request is made by an instance, on a
+    worker. None for libcurl."""
 
-    # Any: these are httplib2's own arguments, which it does not type.
+    # Any: arguments of httplib2, which has no types for them.
     def __init__(
         self,
         cache: Any = None,
@@ -95,20 +96,21 @@ class Http(httplib2.Http):
     def _set_up(self, max_workers: int) -> None:
         self._dispatcher = Dispatcher(_at_least_one("max_workers", max_workers))
         vars(self)["max_workers"] = max_workers
-        self._seen: tuple[tuple[object, ...], Settings] = (), self._work_out_settings()
+        # Attributes, and the settings made from the attributes.
+        self._known_settings: tuple[tuple[object, ...], Settings] = (), self._make_settings()
         self._clients = Clients()
-        # When the Http is dropped, what is pending is finished, then its threads end.
-        weakref.finalize(self, self._dispatcher.retire).atexit = False
+        # When the Http is dropped, pending requests are finished, then the connections are closed.
+        weakref.finalize(self, self._dispatcher.close_when_idle).atexit = False
 
     @property
     def max_workers(self) -> int:
-        """How many requests are worked on at once, from now on; `ValueError` below 1."""
+        """How many requests run at once; can be set at any time. `ValueError` below 1."""
         limit: int = vars(self)["max_workers"]
         return limit
 
     @max_workers.setter
     def max_workers(self, limit: int) -> None:
-        self._dispatcher.limit(_at_least_one("max_workers", limit))
+        self._dispatcher.set_limit(_at_least_one("max_workers", limit))
         vars(self)["max_workers"] = limit
 
     def request(
@@ -118,64 +120,67 @@ class Http(httplib2.Http):
         body: object = None,
         headers: Headers | None = None,
         redirections: int = httplib2.DEFAULT_MAX_REDIRECTS,
-        connection_type: Any = None,  # Any: httplib2's, as above
+        connection_type: Any = None,  # Any: as above
         *,
         callback: Callback | None = None,
     ) -> Promise:
-        """Ask for `uri` in the background; returns at once, and raises nothing that has to do with
-        the request: that comes when its response or content is looked at.
+        """Request `uri` in the background, and return at once. Errors of the request are raised
+        later, at each look at response or content.
 
-        `body`: bytes, text (latin-1), a file or another reader, or an iterable of bytes; taken now.
-        `headers`: copied. A promise's content among either is looked at now, which may block.
+        `body`: bytes, text (latin-1), a file or another reader, or an iterable of bytes. `request`
+        copies `headers`, and waits for the content of other promises in `headers` or `body`.
         `redirections`: how many redirects are followed.
-        `callback`: called on a worker with the promise, settled; what it raises becomes the
-        promise's exception, unless the request itself failed.
+        `callback`: called on a worker with the settled promise. If the callback raises, the promise
+        gets the exception, unless the request itself failed.
 
         >>> promise = Http().request(url, "POST", body="hello", headers={"content-type": "text/x"})
         >>> promise.result()[0].status
         200
         """
-        runner, settings = self._dispatcher, self._current_settings()
-        promise = new_promise(runner, runner.account, settings, method, uri, redirections)
+        dispatcher, settings = self._dispatcher, self._current_settings()
+        promise = new_promise(dispatcher, dispatcher.account, settings, method, uri, redirections)
         if headers is not None or body is not None or type(uri) is not str:
-            _take(promise, uri, body, headers)
+            _take_arguments(promise, uri, body, headers)
         if connection_type is not None or self.Client is not None or _has_expect(promise._headers):
-            client = self._client(connection_type)
+            client = self._other_client(connection_type)
             promise._settings = settings._replace(client=client, is_plain=False)
         if callback is not None:
             promise.callback = callback
         if self.blocking:
-            return runner.answer(promise)  # type: ignore[return-value]  # a promise unpacks to the same
-        runner.submit(promise)
+            return dispatcher.submit_and_wait(promise)  # type: ignore[return-value]  # unpacks alike
+        dispatcher.submit(promise)
         return promise
 
-    def _client(
+    def _other_client(
         self,
-        connection_type: Any,  # Any: httplib2's, as above
+        connection_type: Any,  # Any: as above
     ) -> Callable[[Request], tuple[httplib2.Response, bytes]]:
-        kind = self.Client or HTTPLIB2
-        # Not what hides a method: a `request` of somebody's calls ours, which would ask again.
+        kind = self.Client or HTTPLIB2_HTTP
+        # Without attributes that hide a method: a `request` set on this Http may call the method of
+        # this class, which would use the other client again.
         attributes = {
             name: value
             for name, value in vars(self).items()
-            if name not in OURS and not hasattr(type(self), name)
+            if name not in OWN_ATTRIBUTES and not hasattr(type(self), name)
         }
         return partial(self._clients.request, kind, attributes, connection_type)
 
     def submit(
         self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> concurrent.futures.Future[T]:
-        """Call `fn(*args, **kwargs)` on a worker, when there is a slot; a Future of its value.
+        """Call `fn(*args, **kwargs)` on a worker when a slot is free. Returns a Future.
 
         >>> Http().submit(pow, 2, 10).result()
         1024
         """
         frames = frames_of_caller()
         name = getattr(fn, "__qualname__", None) or repr(fn)
-        return self._dispatcher.call(partial(fn, *args, **kwargs), f"a call of {name}", frames)
+        return self._dispatcher.submit_call(
+            partial(fn, *args, **kwargs), f"a call of {name}", frames
+        )
 
     def _current_settings(self) -> Settings:
-        """What the attributes are now; worked out anew only when one has changed."""
+        """The settings by the attributes; made again only when an attribute has changed."""
         attributes = (
             self.follow_redirects,
             self.follow_all_redirects,
@@ -199,15 +204,16 @@ class Http(httplib2.Http):
             id(self.authorizations),
             len(self.authorizations),
         )
-        seen, settings = self._seen
-        if attributes != seen:
-            settings = self._work_out_settings()
-            # The lists and dicts among them can change in place; what an id stands for has to last.
-            self._seen = tuple(map(_copy_of, attributes)), settings
-            self._lasting = self.proxy_info, self.cache, self.authorizations
+        known, settings = self._known_settings
+        if attributes != known:
+            settings = self._make_settings()
+            # Copies, since lists and dicts can change in place; and references to the objects whose
+            # ids are compared, so that no other object gets the same id.
+            self._known_settings = tuple(map(_copy_of, attributes)), settings
+            self._referenced = self.proxy_info, self.cache, self.authorizations
         return settings
 
-    def _work_out_settings(self) -> Settings:
+    def _make_settings(self) -> Settings:
         return Settings(
             self.follow_redirects,
             self.follow_all_redirects,
@@ -225,7 +231,7 @@ class Http(httplib2.Http):
             self.authorizations,
             tuple(map(_certificate, self.certificates.credentials)),
             self.proxy_info or None,
-            _usable(self.cache),
+            _safe_cache(self.cache),
             tuple(self.optimistic_concurrency_methods),
             self.ignore_etag,
             tuple(self.credentials.credentials),
@@ -233,10 +239,10 @@ class Http(httplib2.Http):
         ).with_derived()
 
     def close(self, cancel_futures: bool = False) -> None:
-        """Finish what is pending, or with `cancel_futures` cancel it; then close the connections,
-        and forget the credentials. The Http can be used again afterwards.
+        """Finish pending requests, or with `cancel_futures` cancel them; then close the
+        connections and drop the credentials. The Http can be used again afterwards.
 
-        May be called from anywhere; in a callback of its own it does not wait.
+        Waits until the connections are closed, except in a callback of this Http.
         """
         self._dispatcher.close(cancel_futures)
         self._clients.close()
@@ -253,7 +259,7 @@ class Http(httplib2.Http):
     ) -> None:
         self.close()
 
-    # Any: attributes, as httplib2 pickles them; its types do not know that it does.
+    # Any: attributes, as httplib2 pickles them; the types of httplib2 omit this method.
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
         return state
@@ -263,21 +269,21 @@ class Http(httplib2.Http):
         self._set_up(self.max_workers)
 
 
-def _take(promise: Promise, uri: object, body: object, headers: Headers | None) -> None:
-    """Take what the caller may change later, or what has to be looked at."""
+def _take_arguments(promise: Promise, uri: object, body: object, headers: Headers | None) -> None:
+    """Copy arguments that the caller may change later, and wait for content of other promises."""
     try:
         if headers is not None:
-            promise._headers = _snapshot(headers)
+            promise._headers = _copy_headers(headers)
         if body is not None:
             promise._body = body_from(body)
         if type(uri) is not str:
-            promise._uri = unwrap(uri)  # and refused, if it is bytes, as by httplib2
-    except Exception as error:  # noqa: BLE001  # it comes when somebody looks
+            promise._uri = unwrap(uri)  # bytes are refused later, as by httplib2
+    except Exception as error:  # noqa: BLE001  # raised at each look
         promise._error = error
 
 
-def _snapshot(headers: Headers) -> Headers:
-    """A copy that nobody has to wait for: who looks at it may be who is to answer all others."""
+def _copy_headers(headers: Headers) -> Headers:
+    """A copy without content of pending promises: the dispatcher must not have to wait."""
     copied: dict[Any, Any] = dict(headers)  # Any: str or bytes, in all combinations
     for name, value in copied.items():
         if type(value) is not str:
@@ -286,7 +292,7 @@ def _snapshot(headers: Headers) -> Headers:
 
 
 def _has_expect(headers: Headers | None) -> bool:
-    """Whether Expect is among the fields: after a 417 libcurl would ask again, or lose content."""
+    """Whether Expect is among the fields: after a 417 libcurl would send again, or lose content."""
     return headers is not None and any(map(_is_expect, headers))
 
 
@@ -301,7 +307,7 @@ def _copy_of(attribute: object) -> object:
 
 
 def _decode_limits(given: dict[str, float]) -> DecodeLimits:
-    """Those of `limit_kwargs`, which go by the names of `httplib2.decode.LimitDecoder`."""
+    """The limits in `limit_kwargs`, named as arguments of `httplib2.decode.LimitDecoder`."""
     usual = DecodeLimits()
     return DecodeLimits(
         given.get("ratio", usual.ratio),
@@ -310,13 +316,15 @@ def _decode_limits(given: dict[str, float]) -> DecodeLimits:
     )
 
 
-def _certificate(given: tuple[str, str, str, Any]) -> Certificate:  # Any: what `ssl` takes
+def _certificate(
+    given: tuple[str, str, str, Any],
+) -> Certificate:  # Any: a password, as `ssl` takes it
     domain, key, cert, password = given
     hashable = bytes(password) if isinstance(password, bytearray) else password
     return Certificate(domain, key, cert, hashable)
 
 
-def _usable(cache: Cache | None) -> Cache | None:
+def _safe_cache(cache: Cache | None) -> Cache | None:
     return as_safe_cache(cache) if cache else None
 
 

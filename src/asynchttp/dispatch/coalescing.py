@@ -1,6 +1,6 @@
-"""Coalescer: which requests wait for the answer of another that is the same.
+"""Coalescer: requests that wait for the answer of an equal request, the leader.
 
-Rule: bookkeeping only. Whoever calls goes on with the work that `end` gives, outside the lock.
+Rule: bookkeeping only. The caller of `take_followers` goes on with the followers, outside the lock.
 """
 
 from __future__ import annotations
@@ -15,47 +15,49 @@ W = TypeVar("W")
 
 
 class Coalescer(Generic[W]):
-    """The shared work of one Http."""
+    """The leaders and followers of one Http."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._first: dict[tuple[str, Hashable], W] = {}  # by key, who others wait for
-        self.waiting: dict[W, tuple[Coalesce, list[W]]] = {}
-        """By who they wait for; empty when there is nothing to share."""
+        self._leaders: dict[tuple[str, Hashable], W] = {}
+        self.followers: dict[W, tuple[Coalesce, list[W]]] = {}
+        """By leader; empty when no request has asked for coalescing."""
 
-    def join(self, share: Coalesce, work: W) -> bool:
-        """Whether `work` has to wait for another; else others wait for it from now on."""
+    def join(self, step: Coalesce, work: W) -> bool:
+        """Make `work` a follower, if the key has a leader, otherwise a leader; returns which:
+        True for a follower.
+        """
         with self._lock:
-            first = self._first.setdefault(share.key, work)
-            if first is work:
-                self.waiting[work] = share, []
+            leader = self._leaders.setdefault(step.key, work)
+            if leader is work:
+                self.followers[work] = step, []
                 return False
-            self.waiting[first][1].append(work)
+            self.followers[leader][1].append(work)
             return True
 
-    def end(self, work: W) -> tuple[Coalesce, list[W]] | None:
-        """Nobody waits for `work` any more: who did, if others could."""
-        if work not in self.waiting:  # so for most work: without the lock
+    def take_followers(self, work: W) -> tuple[Coalesce, list[W]] | None:
+        """End the lead of `work`, and return the followers, or None if `work` is no leader."""
+        if work not in self.followers:  # the usual case, without the lock
             return None
         with self._lock:
-            if (ended := self.waiting.pop(work, None)) is None:
-                return None  # another thread has ended the share
-            share, waiting = ended
-            if self._first.get(share.key) is work:
-                del self._first[share.key]
-            return share, waiting
+            if (taken := self.followers.pop(work, None)) is None:
+                return None  # taken by another thread meanwhile
+            step, followers = taken
+            if self._leaders.get(step.key) is work:
+                del self._leaders[step.key]
+            return step, followers
 
-    def forget(self, url: str) -> None:
-        """Nobody joins what is under way for `url`."""
+    def stop_coalescing(self, url: str) -> None:
+        """Let no more requests join the leaders for `url`."""
         with self._lock:
-            for key in [key for key in list(self._first) if key[0] == url]:
-                self._first.pop(key, None)  # in the middle of it a finalizer may come back here
+            for key in [key for key in list(self._leaders) if key[0] == url]:
+                self._leaders.pop(key, None)  # a finalizer may have removed `key` meanwhile
 
-    def withdraw(self, work: W) -> bool:
-        """It does not wait any more; False if it did not."""
+    def remove_follower(self, work: W) -> bool:
+        """End the wait of `work` for a leader; False if `work` is no follower."""
         with self._lock:
-            for _, waiting in list(self.waiting.values()):
-                if work in waiting:
-                    waiting.remove(work)
+            for _, followers in list(self.followers.values()):
+                if work in followers:
+                    followers.remove(work)
                     return True
             return False

@@ -1,6 +1,6 @@
-"""Calls: functions that run on a worker when there is a slot, and whose values are futures.
+"""Calls of functions, which run on a worker when a slot is free.
 
-`Submitted` is what `Http.submit` gives, `Then` what `Promise.then` gives.
+`Http.submit` returns a Submitted, `Promise.then` a Then: both are Futures of the function's value.
 """
 
 from __future__ import annotations
@@ -20,18 +20,20 @@ T = TypeVar("T")
 
 
 class Submitted(Work[T]):
-    """The value of `function()`; `what` and `frames` say in an error which call it was."""
+    """A Future of `function()`. Errors get a note with `description` and `frames`."""
 
-    __slots__ = ("frames", "function", "what")
+    __slots__ = ("description", "frames", "function")
 
-    def __init__(self, owner: Owner, function: Callable[[], T], what: str, frames: Frames) -> None:
+    def __init__(
+        self, owner: Owner, function: Callable[[], T], description: str, frames: Frames
+    ) -> None:
         super().__init__(owner)
         self.function = function
-        self.what = what
+        self.description = description
         self.frames = frames
 
     def run(self) -> None:
-        """Call the function, unless it was cancelled."""
+        """Call the function and settle, unless the call was cancelled."""
         if not self.set_running_or_notify_cancel():
             return
         function = self.function
@@ -40,44 +42,43 @@ class Submitted(Work[T]):
             try:
                 value = function()
             finally:
-                del function  # in its turn: what goes with it may make requests and wait
+                del function  # in the scope: finalizers may make requests and wait
         except BaseException as error:  # noqa: BLE001  # user code, as executors do
-            self.settle(FINISHED, None, self.failure(error, 1))
+            self.settle(FINISHED, None, self.make_failure(error, 1))
         else:
             self.set_result(value)
 
-    def failure(self, error: BaseException, beneath: int) -> Failure:
-        """`error`, which says where the call was made."""
-        annotate(error, self.what, CallSite(self.frames))
-        return Failure(error, beneath)
+    def make_failure(self, error: BaseException, skipped_frames: int) -> Failure:
+        """The failure of the call, with a note where the call was made."""
+        annotate(error, self.description, CallSite(self.frames))
+        return Failure(error, skipped_frames)
 
     def __str__(self) -> str:
-        return self.what
+        return self.description
 
 
 class Then(Submitted[T]):
-    """The value of `function(response, content)`, or the failure of the promise that it follows."""
+    """A Future of `function(response, content)`; if the promise fails, of the same failure."""
 
     __slots__ = ("promise",)
 
-    rank = 1  # what has been answered comes before what has not been asked
+    rank = 1  # before requests that are queued: the promise is answered already
 
     def __init__(
         self, owner: Owner, promise: Promise, function: Callable[[Response, Content], T]
     ) -> None:
-        what = f"a function that follows {promise.request}"
         super().__init__(
             owner,
             lambda: function(promise.response, promise.content),
-            what,
+            f"a function that follows {promise.request}",
             promise.request.frames,
         )
         self.promise = promise
 
-    def failure(self, error: BaseException, beneath: int) -> Failure:
+    def make_failure(self, error: BaseException, skipped_frames: int) -> Failure:
         request = self.promise.request
-        annotate(error, self.what, request.site, request=request)
-        return Failure(error, beneath + 1)
+        annotate(error, self.description, request.site, request=request)
+        return Failure(error, skipped_frames + 1)  # the lambda, too
 
     def lend_slot(self) -> None:
         super().lend_slot()

@@ -1,16 +1,15 @@
-"""Workers: the threads that see to the core's events, and run what may block. One pool for the
-process.
+"""Workers: the pool of threads that handle the core's events and run tasks, which may block.
 
-One of them has the role of the dispatcher: it takes the events of the core in batches, and policy
-goes on. Then, before user code is run, it passes the role on to another, which waits in C, without
-the GIL.
+A process has a single pool. The worker with the dispatcher's role takes events from the core in
+batches, and handles them. Before user code, the worker passes the role on to another worker, which
+waits in C, without the GIL.
 
 Rules:
-- While there are tasks, somebody is on the way to the next, or about to call somebody. Whoever
-  takes one that leaves more behind calls for another first, since what was taken may block. So of
-  many short tasks that come together, few threads do most.
-- Idle workers end after a while, but for one, who waits for events as long as the process lives.
-- Whoever waits for a promise is woken after the batch: of many, in one go.
+- While tasks are left, a worker is on the way to the next task, or about to be called. A worker
+  that takes a task and leaves others first calls another worker, since the task may block. In this
+  way few threads run most of many short tasks.
+- Idle workers end after `IDLE` seconds, but for the last, which waits for events for ever.
+- Callers that wait for promises are woken after each batch, all in one go.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ from .. import _core, log
 from ..process.lifetime import after_fork, hold_during_forks, register_helper
 from ..process.threads import OwnThread
 
-IDLE = 10.0  # seconds a worker waits for more
+IDLE = 10.0  # seconds for which an idle worker waits
 
-TIMED_OUT, ROLE, CALLED = range(3)  # why `_core.wait` returns
+TIMED_OUT, ROLE, CALLED = range(3)  # values of `_core.wait`: WAIT_... of core.h
 
-Handler = Callable[[Any], None]  # Any: the work or the lookup that events are about
+Handler = Callable[[Any], None]  # Any: work or a lookup, to which events have happened
 
 
 class Worker(OwnThread):
@@ -39,56 +38,56 @@ class Worker(OwnThread):
         super().__init__(target, "worker")
         self.has_role = False
         self.is_handling = False
-        """Whether the worker sees to a batch of events: callers are woken after the batch."""
-        self.is_over = False
+        """Whether the worker is handling a batch of events, and wakes callers after the batch."""
+        self.has_ended = False
 
     def prepare_to_wait(self) -> None:
         if self.has_role:
-            workers.pass_on(self)
+            workers.pass_on_role(self)
         else:
-            workers.leave_events()
+            workers.hand_over_events()
 
 
 class Workers:
-    """The pool. There is one for the process, which begins anew in a forked child."""
+    """The pool of the process."""
 
     def __init__(self) -> None:
         # An RLock: a finalizer may come back in the middle.
         self.lock = hold_during_forks(threading.RLock())
         self.handle: Handler | None = None
-        """Who sees to events: set once."""
-        self.begin_anew()
+        """The function that handles events: set once."""
+        self.drop_after_fork()
 
-    def begin_anew(self) -> None:
-        """In a forked child, too, which has none of the threads."""
+    def drop_after_fork(self) -> None:
+        """Begin without threads and tasks, as in a forked child."""
         self._tasks: deque[Callable[[], None]] = deque()
-        # Any: as above. Shared, so that another thread can go on with what was taken.
+        # Any: as above. Shared, so that another worker can go on with events that were taken.
         self._events: list[Any] = []
-        self._settled: deque[Callable[[], None]] = deque()
+        self._deferred_wakes: deque[Callable[[], None]] = deque()
         self._threads: set[Worker] = set()
-        self._coming = 0  # workers on their way to the next task
+        self._coming = 0  # workers on the way to the next task
 
-    def begin(self) -> None:
-        """See that events are taken from now on; `RuntimeError` if there is no thread to be had."""
+    def ensure_started(self) -> None:
+        """Start the first worker, if needed; `RuntimeError` if no thread can start."""
         if not self._threads:
-            self._start()
+            self._start_worker()
 
     def run(self, task: Callable[[], None]) -> None:
         """Have a worker call `task`, which must not raise."""
         self._tasks.append(task)
-        self._call()
+        self._call_worker()
 
-    def wake_later(self, wake: Callable[[], None]) -> bool:
-        """Have `wake` called after this batch; False if this thread works on none."""
+    def defer_wake(self, wake: Callable[[], None]) -> bool:
+        """Call `wake` after the batch of this thread; False if this thread handles no batch."""
         thread = threading.current_thread()
         if not isinstance(thread, Worker) or not thread.is_handling:
             return False
-        self._settled.append(wake)
+        self._deferred_wakes.append(wake)
         return True
 
-    def _call(self, has_left_events: bool = False) -> None:
-        """Have somebody on the way to the tasks, or to events that have been taken; where there are
-        none, somebody who waits for events.
+    def _call_worker(self, has_left_events: bool = False) -> None:
+        """Call a worker for tasks, or for events that have been taken; without either, see that a
+        worker waits for events.
         """
         with self.lock:
             has_more = has_left_events or bool(self._tasks)
@@ -97,53 +96,53 @@ class Workers:
             if has_more and _core.call_waiting():
                 self._coming += 1
                 return
-        with suppress(RuntimeError):  # no thread is to be had: one of the others will come to it
-            self._start()
+        with suppress(RuntimeError):  # no thread can start: a busy worker takes the task later
+            self._start_worker()
 
-    def _start(self) -> None:
-        # Nobody counts on it before it runs: see OwnThread.
-        worker = Worker(self._work)
+    def _start_worker(self) -> None:
+        # Not counted in `_coming`: see the rule of OwnThread.
+        worker = Worker(self._run_worker)
         worker.start()
-        self._note(worker)
+        self._add_thread(worker)
 
-    def _note(self, worker: Worker) -> None:
+    def _add_thread(self, worker: Worker) -> None:
         with self.lock:
-            if not worker.is_over:
+            if not worker.has_ended:
                 self._threads.add(worker)
 
-    def pass_on(self, worker: Worker) -> None:
-        """Give the role of the dispatcher to another: this worker may be about to block."""
+    def pass_on_role(self, worker: Worker) -> None:
+        """Give the dispatcher's role to another worker, since `worker` may block."""
         worker.has_role = False
-        self._wake_settled()
+        self._wake_callers()
         _core.pass_on()
-        self._call(bool(self._events))
+        self._call_worker(bool(self._events))
 
-    def leave_events(self) -> None:
+    def hand_over_events(self) -> None:
         """Have another worker go on with events that a worker without the role has taken."""
-        self._wake_settled()
+        self._wake_callers()
         if self._events:
-            self._call(has_left_events=True)
+            self._call_worker(has_left_events=True)
 
-    # On the threads.
+    # On the workers.
 
-    def _work(self) -> None:
+    def _run_worker(self) -> None:
         worker = threading.current_thread()
-        assert isinstance(worker, Worker)  # only `_start` names this function
-        self._note(worker)  # Ctrl-C may have come where it was started
-        why = TIMED_OUT
+        assert isinstance(worker, Worker)  # the target of `_start_worker` only
+        self._add_thread(worker)  # here, too: Ctrl-C may have interrupted `_start_worker`
+        reason = TIMED_OUT
         try:
             while True:
-                self._arrive(worker, why)
-                self._work_off(worker)
-                why = _core.wait(IDLE, worker.has_role)
-                if why == TIMED_OUT and self._end_spare(worker):
+                self._begin_turn(worker, reason)
+                self._handle_all(worker)
+                reason = _core.wait(IDLE, worker.has_role)
+                if reason == TIMED_OUT and self._end_if_spare(worker):
                     return
         finally:
-            self._end(worker)
+            self._remove_thread(worker)
 
-    def _work_off(self, worker: Worker) -> None:
-        """Events, then tasks, until no new events have come: another worker, who is told of new
-        events, may have to wait for the GIL while the program computes.
+    def _handle_all(self, worker: Worker) -> None:
+        """Handle events, then run tasks, until no new events have come: a called worker may have to
+        wait for the GIL, if the program computes.
         """
         while True:
             worker.is_handling = True
@@ -151,70 +150,72 @@ class Workers:
             worker.is_handling = False
             if self._tasks:
                 if worker.has_role:
-                    self.pass_on(worker)
+                    self.pass_on_role(worker)
                 self._run_tasks()
             _core.take_events(self._events)
             if not self._events:
                 return
 
-    def _arrive(self, worker: Worker, why: int) -> None:
-        worker.has_role = why == ROLE
-        if why == CALLED:
-            self._has_come()
-        elif why == ROLE:
+    def _begin_turn(self, worker: Worker, reason: int) -> None:
+        worker.has_role = reason == ROLE
+        if reason == CALLED:
+            self._note_arrival()
+        elif reason == ROLE:
             _core.take_events(self._events)
 
-    def _has_come(self) -> None:
+    def _note_arrival(self) -> None:
         with self.lock:
             self._coming = max(0, self._coming - 1)
 
-    def _end_spare(self, worker: Worker) -> bool:
+    def _end_if_spare(self, worker: Worker) -> bool:
         with self.lock:
-            # Others may be blocked, or about to end, too: somebody has to wait for events.
+            # Count waiting workers only: the others may be blocked, or about to end, too.
             is_spare = _core.count_waiting() > 0 and not self._tasks and not self._events
             if is_spare:
-                self._end(worker)
+                self._remove_thread(worker)
             return is_spare
 
-    def _end(self, worker: Worker) -> None:
+    def _remove_thread(self, worker: Worker) -> None:
         with self.lock:
-            worker.is_over = True
+            worker.has_ended = True
             self._threads.discard(worker)
 
     def _handle_events(self) -> None:
-        with suppress(IndexError):  # another thread goes on with the same events
+        with suppress(IndexError):  # taken by another worker, after `hand_over_events`
             while self._events:
-                self._handle_one(self._events.pop(0))
-        self._wake_settled()
+                self._handle_event(self._events.pop(0))
+        self._wake_callers()
 
-    def _handle_one(self, subject: Any) -> None:  # Any: as above
-        assert self.handle is not None  # it is set when the package is imported
+    def _handle_event(self, subject: Any) -> None:  # Any: as above
+        assert self.handle is not None  # set by dispatcher.py
         try:
             self.handle(subject)
-        except BaseException as error:  # noqa: BLE001  # a defect of ours: the others go on
+        except BaseException as error:  # noqa: BLE001  # a defect of this package: go on
             log.error("an event of the core was not handled", error=error)
 
-    def _wake_settled(self) -> None:
-        with suppress(IndexError):  # another was quicker
-            while self._settled:
-                self._settled.popleft()()
+    def _wake_callers(self) -> None:
+        with suppress(IndexError):  # taken by another worker
+            while self._deferred_wakes:
+                self._deferred_wakes.popleft()()
 
     def _run_tasks(self) -> None:
         while self._tasks:
             try:
                 task = self._tasks.popleft()
-            except IndexError:  # another worker was quicker
+            except IndexError:  # taken by another worker
                 return
-            self._call()  # the task may block
+            self._call_worker()  # the task may block
             task()
             del task
 
     def help(self) -> None:
-        """Do what there is to do, here: at the end of a program there may be no threads for it."""
-        why = _core.wait(0, False)
-        if why == CALLED:
-            self._has_come()
-        elif why == ROLE:  # no worker waits for events: all may be blocked
+        """Handle events and run tasks on this thread, as at the end of a program: perhaps no worker
+        can start.
+        """
+        reason = _core.wait(0, False)
+        if reason == CALLED:
+            self._note_arrival()
+        elif reason == ROLE:  # no worker waits for events: all may be blocked
             _core.take_events(self._events)
             self._handle_events()
             _core.pass_on()
@@ -223,4 +224,4 @@ class Workers:
 
 workers = Workers()
 register_helper(workers.help)
-after_fork(workers.begin_anew)
+after_fork(workers.drop_after_fork)

@@ -13,7 +13,7 @@ from functools import partial
 
 from .. import _core
 from ..engine.outcome import outcome_of
-from ..engine.plans import is_usual, prepare
+from ..engine.plans import needs_no_flags, prepare
 from ..engine.upload import Upload
 from ..messages.body import Body
 from ..messages.callsite import Frames
@@ -22,7 +22,7 @@ from ..messages.response import Response
 from ..messages.settings import Settings
 from ..messages.transfer import Reply, Transfer
 from ..messages.uri import origin_of
-from ..policy.exchange import Exchange, exchange, first_transfer, refuse, statuses_to_see
+from ..policy.exchange import Exchange, exchange, first_transfer, policy_statuses, raise_error
 from .future import state_lock
 from .work import Work
 
@@ -76,7 +76,7 @@ class RequestWork(Work[tuple[Response, bytes]]):
         settings = self._settings
         if self._error is not None or not settings.is_plain:
             return
-        plans = settings.plans_for(self._plan_kind()) if is_usual() else None
+        plans = settings.plans_for(self._plan_kind()) if needs_no_flags() else None
         body = self._body
         if plans is None or not self._start(plans, None if body is None else body.content):
             self._prepare_and_store(plans)
@@ -109,7 +109,7 @@ class RequestWork(Work[tuple[Response, bytes]]):
     def begin_exchange(self, has_transfer: bool) -> Exchange:
         """Make the exchange; `has_transfer`: step over the first transfer, which the core made."""
         if self._error is not None:
-            self.exchange = refuse(self._error)
+            self.exchange = raise_error(self._error)
         else:
             self.exchange = exchange(self.request, self._settings)
         if has_transfer:
@@ -126,10 +126,10 @@ class RequestWork(Work[tuple[Response, bytes]]):
     def _set_up(self, transfer: Transfer) -> _core.Plan:
         body = transfer.body
         self.transfer = transfer
-        prepared = prepare(transfer, statuses_to_see(transfer.method, self._settings))
+        prepared = prepare(transfer, policy_statuses(transfer.method, self._settings))
         self._set_transfer(*prepared)
         self.upload = None if body is None or body.in_memory else Upload(body, self._transfers)
-        if prepared.wants_events:
+        if prepared.has_events:
             self._observe()
         return prepared.plan
 
@@ -137,7 +137,7 @@ class RequestWork(Work[tuple[Response, bytes]]):
         """Have `run` read the piece of the body for which the core has asked."""
         upload = self.upload
         if upload is not None and upload.transfer == self._asking:  # not for an earlier transfer
-            upload.fetch_elsewhere(partial(self._give_piece, upload.transfer), run)
+            upload.read_on_worker(partial(self._give_piece, upload.transfer), run)
 
     def outcome(self) -> Reply | BaseException:
         """The reply to the transfer that has ended, or the error."""

@@ -1,0 +1,144 @@
+"""AccountOwner: owns the account of one Http in the core, from the first request to the end.
+
+Rule: an owner survives its Http. Pending work is finished; then the connections are closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from .. import _core, log
+from ..process import lifetime
+from ..process.threads import SIGNAL_INTERVAL, is_own_thread, wait_and_help
+from ..promise.callback_scope import current_scope, innermost_running
+from ..promise.future import FINISHED
+from ..promise.work import Work
+from .failures import lost_in_fork
+
+Task = Work[Any]  # Any: work with any value
+
+
+class AccountOwner:
+    """The account of one Http, and the work that is pending in the account."""
+
+    def __init__(self, limit: int, is_scripted: bool) -> None:
+        self._limit = limit
+        self._is_scripted = is_scripted
+        self._accounts: dict[None, _core.Account] = {}  # at most one: `setdefault` is atomic
+        self._is_closed = False
+        self._late: set[Task] = set()  # work that the end of the program does not wait for
+        lifetime.register(self)
+
+    @property
+    def account(self) -> _core.Account:
+        """The account, made at the first use."""
+        if not self._accounts:  # several threads may make an account: `setdefault` keeps the first
+            account = _core.Account(self._limit, self._is_scripted)
+            self._accounts.setdefault(None, account)
+        return self._accounts[None]
+
+    def set_limit(self, limit: int) -> None:
+        """Work on at most `limit` requests and calls at once, from now on."""
+        self._limit = limit
+        for account in self._accounts.values():
+            account.limit(limit)
+
+    def leave(self, work: Task) -> None:
+        """Give the slot of `work` back: the last user code of `work` has run."""
+        work.release()
+        self._late.discard(work)
+        work._leave()  # last: `close` waits for this, and files are to be closed by then
+
+    def close(self, cancel_futures: bool) -> None:
+        """Finish or cancel pending work, then close the connections.
+
+        Waits for both, except where the wait could be a wait for the current thread itself.
+        """
+        if cancel_futures:
+            self.cancel_all()
+        if (account := self._accounts.get(None)) is None:
+            return
+        if self._may_wait():
+            self._wait_until(account.wait)
+        account.close()
+        if self._may_wait():
+            self._wait_until(account.join)
+            log.flush()
+
+    def _wait_until(self, wait: Callable[[float], bool]) -> None:
+        """Call `wait` until the wait is over. New work may arrive during each call."""
+        self._lend_slot_to_pending()
+        while not wait_and_help(wait, SIGNAL_INTERVAL):
+            self._lend_slot_to_pending()
+
+    def _lend_slot_to_pending(self) -> None:
+        """In a callback of another Http, lend the slot of that callback to the pending work: callbacks
+        here may ask that other Http.
+        """
+        if (scope := current_scope()) is not None:
+            for work in self._pending_work():
+                scope.core.expect(work)
+
+    def _may_wait(self) -> bool:
+        """False in callbacks of this Http, and in finalizers and signal handlers that may have
+        interrupted needed code: during a garbage collection, or with a lock of this package.
+        """
+        if _core.is_collecting() or lifetime.has_locks():
+            return False
+        scope = current_scope()
+        if scope is None:
+            return not is_own_thread()
+        while scope is not None and scope.work.owner is not self:
+            scope = innermost_running(scope.enclosing)
+        return scope is None
+
+    def cancel_all(self) -> None:
+        """Cancel pending work, without waiting."""
+        # Work without a slot first, which would otherwise get the slots of cancelled work.
+        for work in sorted(self._pending_work(), key=lambda work: work._has_slot):
+            work.cancel()
+
+    def _pending_work(self) -> list[Task]:
+        return [work for account in self._accounts.values() for work in account.works()]
+
+    def close_when_idle(self) -> None:
+        """Close the connections when no work is pending: the Http is gone."""
+        for account in self._accounts.values():
+            account.close()
+
+    def _close_connections(self) -> None:
+        for account in self._accounts.values():
+            account.close()
+            account.join(1.0)
+
+    # lifetime.Participant
+
+    def is_busy(self) -> bool:
+        if not self._late:
+            return any(account.pending for account in self._accounts.values())
+        return any(work not in self._late for work in self._pending_work())
+
+    def wait_until_idle(self, timeout: float) -> None:
+        for account in self._accounts.values():
+            account.wait(timeout)
+
+    def close_at_exit(self) -> None:
+        self._is_closed = True
+        self._close_connections()
+
+    def cancel_at_exit(self) -> None:
+        self.cancel_all()
+        self._close_connections()
+
+    def drop_after_fork(self) -> Callable[[], None]:
+        pending = self._pending_work()
+        self._accounts, self._late = {}, set()
+        return partial(_fail_lost, pending)
+
+
+def _fail_lost(pending: list[Task]) -> None:
+    for work in pending:
+        if not work.settle(FINISHED, None, lost_in_fork(work)):
+            work.call_done_callbacks()  # done already, but the thread for the callbacks is gone
