@@ -74,8 +74,9 @@ class AccountOwner:
             self._lend_slot_to_pending()
 
     def _lend_slot_to_pending(self) -> None:
-        """In a callback of another Http, lend the slot of that callback to the pending work: callbacks
-        here may ask that other Http.
+        """In a callback of another Http, lend the slot of that callback to the pending work.
+
+        Callbacks of this Http may ask that other Http.
         """
         if (scope := current_scope()) is not None:
             for work in self._pending_work():

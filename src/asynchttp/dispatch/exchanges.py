@@ -145,7 +145,7 @@ class Exchanges:
         for follower in followers:
             if promise.cancelled():
                 self._coalesce(follower, step)  # the first of the followers becomes leader
-            elif answer is not None and step.may(answer):
+            elif answer is not None and step.is_shareable(answer):
                 self._step(follower, answer)
             else:
                 self._step(follower, None)
