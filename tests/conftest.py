@@ -19,10 +19,11 @@ from hypothesis import HealthCheck, settings
 from asynchttp import Http, _core
 from asynchttp.dispatch import workers as workers_module
 from asynchttp.dispatch.workers import workers
+from tests.pair_states import PairMaker
 from tests.scripted import ScriptedServer
 from tests.servers.certificates import Authority, local, server_context
+from tests.servers.event_log import PATIENCE
 from tests.servers.raw import RawServer, Step
-from tests.servers.seen import PATIENCE
 from tests.servers.unreachable import (
     DeadNameServer,
     black_hole_port,
@@ -30,7 +31,6 @@ from tests.servers.unreachable import (
     refused_port,
 )
 from tests.servers.web import WebServer
-from tests.states import Rig
 
 # A busy machine is no failure.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -120,11 +120,11 @@ def scripted() -> ScriptedServer:
 
 
 @pytest.fixture(scope="module")
-def rig() -> Iterator[Rig]:
+def pair_maker() -> Iterator[PairMaker]:
     """Make pairs in every state; see `tests.states`."""
-    rig = Rig()
-    yield rig
-    rig.close()
+    pair_maker = PairMaker()
+    yield pair_maker
+    pair_maker.close()
 
 
 @pytest.fixture

@@ -43,14 +43,14 @@ FORK_WITH_THREADS = "ignore:This process:DeprecationWarning"
 STRICT = ("-X", "dev", "-W", "error", "-W", FORK_WITH_THREADS)
 
 
-class Ended(NamedTuple):
+class ProgramResult(NamedTuple):
     """How a program ended."""
 
     code: int
     out: list[str]
     err: str
 
-    def fine(self) -> list[str]:
+    def assert_clean(self) -> list[str]:
         """The printed lines, after asserting a clean exit without messages on standard error."""
         assert (self.code, self.err) == (0, ""), self.err
         return self.out
@@ -96,7 +96,7 @@ class Program:
         self._process.stdin.write(text)
         self._process.stdin.flush()
 
-    def tell_no_more(self) -> None:
+    def close_stdin(self) -> None:
         """Close the program's standard input."""
         assert self._process.stdin is not None
         self._process.stdin.close()
@@ -104,16 +104,16 @@ class Program:
     def signal(self, number: int) -> None:
         self._process.send_signal(number)
 
-    def ended(self) -> Ended:
+    def wait_for_end(self) -> ProgramResult:
         """Wait for the program's end."""
         assert self._process.stdout is not None
         out = self._process.stdout.read().splitlines()
         code = self._process.wait()
         self._errors.seek(0)
-        return Ended(code, out, self._errors.read())
+        return ProgramResult(code, out, self._errors.read())
 
 
-def run(source: str, *arguments: object, options: tuple[str, ...] = ()) -> Ended:
+def run(source: str, *arguments: object, options: tuple[str, ...] = ()) -> ProgramResult:
     """Run the program `source` to its end."""
     with Program(python(source, *arguments, options=options)) as program:
-        return program.ended()
+        return program.wait_for_end()

@@ -34,7 +34,7 @@ from asynchttp import Http, Promise
 from asynchttp.dispatch.dispatcher import Dispatcher
 from asynchttp.engine.outcome import ANSWERED, CUT_HEAD, FAILED, NOT_FOUND, SILENT, TransferError
 from asynchttp.engine.plans import ON_NEW_CONNECTION
-from tests.servers.seen import PATIENCE, Seen
+from tests.servers.event_log import PATIENCE, EventLog
 
 HOST = "http://server.test"
 """The origin of the URLs in the tests; any other origin would do."""
@@ -134,7 +134,7 @@ class ScriptedServer:
     """Receives the transfers of its Https; a test answers each transfer, or a rule does."""
 
     def __init__(self) -> None:
-        self.arrived: Seen[ScriptedTransfer] = Seen()
+        self.arrived: EventLog[ScriptedTransfer] = EventLog()
         """All transfers, in the order of arrival."""
         self._lock = threading.Lock()
         self._rules: list[tuple[str, str, Rule]] = []

@@ -1,7 +1,7 @@
 """Answers are read as httplib2 reads them (heads, bodies and their ends), and connections are used
 again where possible.
 
-Rule: httplib2 reads the same bytes (`tests.oracle`). Where libcurl is right and httplib2 is wrong,
+Rule: httplib2 reads the same bytes (`tests.reference`). Where libcurl is right and httplib2 wrong,
 a separate test says so.
 """
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from asynchttp import Http
 from tests.conftest import RawServers
-from tests.oracle import Outcome, answers, both, record, same
+from tests.reference import Outcome, answers, assert_same, record, run_both
 from tests.servers.app import pattern
 from tests.servers.raw import OK, head, send, until_closed
 from tests.servers.web import WebServer
@@ -23,7 +23,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 def read_by_both(raw_server: RawServers, answer: bytes) -> Outcome:
     """The outcome, the same for httplib2 and us, of `answer` and the end of the connection."""
-    return same(raw_server, [record, send(answer)]).outcome
+    return assert_same(raw_server, [record, send(answer)]).outcome
 
 
 # Heads
@@ -79,21 +79,21 @@ def test_any_header_fields_are_read_like_httplib2(
 def test_early_hints_are_not_taken_for_answer(raw_server: RawServers) -> None:
     """RFC 8297. httplib2 returns the 103 as the answer."""
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
-    _, ours = both(raw_server, [record, send(hints + TWO + b"\r\nok")])
+    _, ours = run_both(raw_server, [record, send(hints + TWO + b"\r\nok")])
     assert (ours.outcome.status, ours.outcome.content) == (200, b"ok")
     assert "link" not in (ours.outcome.fields or {})
 
 
 def test_folded_header_fields_are_unfolded(raw_server: RawServers) -> None:
     """RFC 9112, 5.2. httplib2 leaves the line breaks in the values."""
-    _, ours = both(raw_server, [record, send(TWO + b"X: 1\r\n  2\r\n\t3\r\nY: 4\r\n\r\nok")])
+    _, ours = run_both(raw_server, [record, send(TWO + b"X: 1\r\n  2\r\n\t3\r\nY: 4\r\n\r\nok")])
     fields = ours.outcome.fields or {}
     assert (fields["x"].split(), fields["y"]) == (["1", "2", "3"], "4")
 
 
 def test_thousand_header_fields_are_accepted(raw_server: RawServers) -> None:
     fields = b"".join(b"X-%d: %d\r\n" % (number, number) for number in range(1000))
-    _, ours = both(raw_server, [record, send(TWO + fields + b"\r\nok")])
+    _, ours = run_both(raw_server, [record, send(TWO + fields + b"\r\nok")])
     assert (ours.outcome.fields or {})["x-999"] == "999"
 
 
@@ -147,7 +147,7 @@ HEAD_ANSWERS = {
 @pytest.mark.parametrize("kind", HEAD_ANSWERS)
 def test_answer_to_head_has_no_content(raw_server: RawServers, kind: str) -> None:
     script = [record, send(HEAD_ANSWERS[kind]), until_closed]
-    story = same(raw_server, script, lambda http, url: http.request(url("/"), "HEAD"))
+    story = assert_same(raw_server, script, lambda http, url: http.request(url("/"), "HEAD"))
     assert story.outcome.content == b""
 
 
@@ -174,10 +174,10 @@ def test_sequential_requests_share_one_connection(server: WebServer) -> None:
 def test_simultaneous_requests_have_one_connection_each(server: WebServer) -> None:
     with Http(max_workers=4) as http:
         for _ in range(3):
-            gate = server.gate()
-            promises = [http.request(gate.url()) for _ in range(4)]
-            gate.arrived.wait_for(4)
-            gate.open()
+            held = server.hold_answers()
+            promises = [http.request(held.url()) for _ in range(4)]
+            held.arrived.wait_for(4)
+            held.open()
             assert [promise.response.status for promise in promises] == [200] * 4
     assert len({each.port for each in server.received}) == 4
 

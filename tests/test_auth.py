@@ -22,7 +22,7 @@ from asynchttp import Http
 from asynchttp.messages.response import Response
 from asynchttp.policy.digest import Digest
 from tests.conftest import RawServers
-from tests.oracle import answers
+from tests.reference import answers
 from tests.servers.raw import RawServer
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -23,8 +23,8 @@ from tests.interruption import Interruption
 from tests.programs import Program, python, run
 from tests.servers.app import pattern
 from tests.servers.certificates import Authority
+from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.raw import OK, head, send, until_closed, wait
-from tests.servers.seen import PATIENCE, Seen
 from tests.servers.web import WebServer
 from tests.test_fork import forking
 from tests.test_lifetime import close, collect, signal_main, signal_waiting_main, threads
@@ -98,24 +98,24 @@ def test_concurrent_blocking_callers_get_own_answers(http: Http, server: WebServ
 
 
 def test_blocking_caller_does_not_delay_later_callers(http: Http, server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(http.request, gate.url("first"))
-        gate.arrived.wait_for(1)
+        waiting = pool.submit(http.request, held.url("first"))
+        held.arrived.wait_for(1)
         for size in range(10):
             assert http.request(server.url(f"/bytes/{size}"))[1] == pattern(0, size)
-        gate.open()
+        held.open()
         assert waiting.result()[1] == b"first"
     check_usable(http, server)
 
 
 def test_queued_blocking_callers_run_after_first(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     with Http(max_workers=1, blocking=True) as http, ThreadPoolExecutor(8) as pool:
-        first = pool.submit(http.request, gate.url("first"))
-        gate.arrived.wait_for(1)
+        first = pool.submit(http.request, held.url("first"))
+        held.arrived.wait_for(1)
         queued = [pool.submit(http.request, server.url(f"/bytes/{n}")) for n in range(20)]
-        gate.open()
+        held.open()
         assert first.result()[1] == b"first"
         assert [len(each.result()[1]) for each in queued] == list(range(20))
 
@@ -149,14 +149,14 @@ def test_ctrl_c_interrupts_waiting_blocking_request(
     kind: str, sent: int | None, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(kind)
-    gate = server.gate()
-    arguments = server.url("/bytes/"), gate.url("slow", sent), authority.pem
+    held = server.hold_answers()
+    arguments = server.url("/bytes/"), held.url("slow", sent), authority.pem
     with Program(python(COUNTS + CTRL_C, *arguments)) as program:
-        gate.arrived.wait_for(1)
+        held.arrived.wait_for(1)
         program.signal(signal.SIGINT)
         assert program.line() == "interrupted"
-        gate.aborted.wait_for(1)
-        program.ended().fine()
+        held.aborted.wait_for(1)
+        program.wait_for_end().assert_clean()
 
 
 @contextmanager
@@ -170,20 +170,20 @@ def handling(handler: Callable[[], object]) -> Iterator[None]:
 
 
 def test_signal_handler_may_request_during_blocking_request(http: Http, server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     seen: list[bytes] = []
 
     def ask_too() -> None:
         seen.extend(http.request(server.url(f"/bytes/{size}"))[1] for size in range(3))
-        gate.open()
+        held.open()
 
     def strike() -> None:
-        gate.arrived.wait_for(1)
+        held.arrived.wait_for(1)
         signal_main()
 
     with handling(ask_too), ThreadPoolExecutor(1) as pool:
         striking = pool.submit(strike)
-        assert http.request(gate.url("outer"))[1] == b"outer"
+        assert http.request(held.url("outer"))[1] == b"outer"
         striking.result()
     assert seen == [pattern(0, size) for size in range(3)]
     check_usable(http, server)
@@ -191,21 +191,21 @@ def test_signal_handler_may_request_during_blocking_request(http: Http, server: 
 
 def test_signal_handler_may_request_same_cached_url(server: WebServer, tmp_path: Path) -> None:
     """With coalescing, the handler would wait for the answer of the interrupted request."""
-    gate = server.gate()
+    held = server.hold_answers()
     seen: list[bytes] = []
 
     def strike() -> None:
-        gate.arrived.wait_for(1)
+        held.arrived.wait_for(1)
         signal_waiting_main()
-        gate.open()
+        held.open()
 
     with (
         Http(str(tmp_path), blocking=True) as http,
-        handling(lambda: seen.append(http.request(gate.url("same"))[1])),
+        handling(lambda: seen.append(http.request(held.url("same"))[1])),
         ThreadPoolExecutor(1) as pool,
     ):
         striking = pool.submit(strike)
-        assert http.request(gate.url("same"))[1] == b"same"
+        assert http.request(held.url("same"))[1] == b"same"
         striking.result()
     assert seen == [b"same"]
 
@@ -214,14 +214,14 @@ def test_signal_handler_may_request_same_cached_url(server: WebServer, tmp_path:
 
 
 def test_close_waits_for_blocking_caller(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     http = Http(blocking=True)
     with ThreadPoolExecutor(2) as pool:
-        waiting = pool.submit(http.request, gate.url("answer"))
-        gate.arrived.wait_for(1)
+        waiting = pool.submit(http.request, held.url("answer"))
+        held.arrived.wait_for(1)
         closing = pool.submit(http.close)
         assert not closing.done()
-        gate.open()
+        held.open()
         assert waiting.result()[1] == b"answer"
         closing.result()
     http.close()
@@ -230,15 +230,15 @@ def test_close_waits_for_blocking_caller(server: WebServer) -> None:
 
 
 def test_close_can_cancel_blocking_caller(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     http = Http(blocking=True)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(http.request, gate.url())
-        gate.arrived.wait_for(1)
+        waiting = pool.submit(http.request, held.url())
+        held.arrived.wait_for(1)
         http.close(cancel_futures=True)
         with pytest.raises(CancelledError):
             waiting.result()
-    gate.aborted.wait_for(1)
+    held.aborted.wait_for(1)
     check_usable(http, server)
     http.close()
 
@@ -319,7 +319,7 @@ def test_blocking_https_leave_no_descriptor(
     authority: Authority,
 ) -> None:
     program = COUNTS + COUNTING.replace("END", end).replace("AT_LAST", at_last)
-    assert run(program, server.url(), tls_server.url(), refused, authority.pem).fine() == []
+    assert run(program, server.url(), tls_server.url(), refused, authority.pem).assert_clean() == []
 
 
 # Forking
@@ -366,7 +366,7 @@ def test_fork_during_blocking_requests_works(
     kind: str, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(kind)
-    assert run(forking(FORKS), server.url("/bytes/"), authority.pem).fine() == []
+    assert run(forking(FORKS), server.url("/bytes/"), authority.pem).assert_clean() == []
 
 
 IDLE_FORK = """
@@ -385,7 +385,7 @@ def test_idle_connection_of_parent_survives_child(
     kind: str, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(kind)
-    assert run(forking(IDLE_FORK), server.url(), authority.pem).fine() == []
+    assert run(forking(IDLE_FORK), server.url(), authority.pem).assert_clean() == []
     parent, *children, last = [received.port for received in server.received]
     assert last == parent
     assert len(children) == 3
@@ -412,15 +412,15 @@ def test_signal_handler_may_fork_during_blocking_request(
     kind: str, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(kind)
-    gate = server.gate()
-    arguments = server.url(), gate.url("outer", sent=2), authority.pem
+    held = server.hold_answers()
+    arguments = server.url(), held.url("outer", sent=2), authority.pem
     with Program(python(forking(FORK_IN_HANDLER), *arguments)) as program:
-        gate.arrived.wait_for(1)
+        held.arrived.wait_for(1)
         program.signal(signal.SIGUSR1)
         assert program.line() == "child ended"
-        gate.open()
-        program.ended().fine()
-    assert not gate.aborted
+        held.open()
+        program.wait_for_end().assert_clean()
+    assert not held.aborted
 
 
 # Kinds of requests
@@ -508,11 +508,11 @@ def test_blocking_request_sends_bytes_and_files(http: Http, server: WebServer) -
 
 @pytest.mark.parametrize("sent", [None, 2], ids=["before the head", "in the body"])
 def test_blocking_request_times_out_during_answer(sent: int | None, server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     with Http(timeout=0.2, blocking=True) as http:
         with pytest.raises(TimeoutError, match="timed out"):
-            http.request(gate.url("late", sent))
-        gate.aborted.wait_for(1)
+            http.request(held.url("late", sent))
+        held.aborted.wait_for(1)
         http.timeout = PATIENCE
         check_usable(http, server)
 
@@ -582,14 +582,14 @@ class CallOnDispatcher:
 
 def finalize_on_dispatcher(server: WebServer, function: Callable[[], object]) -> None:
     """Have a finalizer call `function` on the worker with the dispatcher's role."""
-    gate = server.gate()
-    vars(Http().request(gate.url()))["late"] = CallOnDispatcher(function)
-    gate.arrived.wait_for(1)
-    gate.open()
+    held = server.hold_answers()
+    vars(Http().request(held.url()))["late"] = CallOnDispatcher(function)
+    held.arrived.wait_for(1)
+    held.open()
 
 
 def test_finalizer_on_dispatcher_may_make_blocking_requests(http: Http, server: WebServer) -> None:
-    seen = Seen[bytes]()
+    seen = EventLog[bytes]()
     for number in range(1, 4):
         finalize_on_dispatcher(server, lambda: seen.add(http.request(server.url("/bytes/5"))[1]))
         assert seen.wait_for(number) == [pattern(0, 5)] * number
@@ -600,7 +600,7 @@ def test_finalizer_on_dispatcher_may_make_blocking_requests(http: Http, server: 
 def test_finalizer_on_dispatcher_may_wait_for_promise(
     server: WebServer, wait: Callable[[Promise], object]
 ) -> None:
-    seen = Seen[int]()
+    seen = EventLog[int]()
 
     def ask() -> None:
         promise = mine.request(server.url("/status/404"))
@@ -614,13 +614,13 @@ def test_finalizer_on_dispatcher_may_wait_for_promise(
 
 def test_waiting_finalizer_on_dispatcher_delays_no_request(http: Http, server: WebServer) -> None:
     """However long the finalizer waits for its own request."""
-    gate, seen = server.gate(), Seen[bytes]()
-    finalize_on_dispatcher(server, lambda: seen.add(http.request(gate.url("late"))[1]))
-    gate.arrived.wait_for(1)
+    held, seen = server.hold_answers(), EventLog[bytes]()
+    finalize_on_dispatcher(server, lambda: seen.add(http.request(held.url("late"))[1]))
+    held.arrived.wait_for(1)
     for size in range(5):
         assert http.request(server.url(f"/bytes/{size}"))[1] == pattern(0, size)
     assert not seen
-    gate.open()
+    held.open()
     assert seen.wait_for(1) == [b"late"]
 
 
@@ -628,7 +628,7 @@ def test_finalizer_on_dispatcher_may_wait_for_same_batch(
     server: WebServer, raw_server: RawServers
 ) -> None:
     """The next dispatcher handles the events already fetched by the previous dispatcher."""
-    stands, may_go, seen = threading.Event(), threading.Event(), Seen[int]()
+    stands, may_go, seen = threading.Event(), threading.Event(), EventLog[int]()
     last = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     answering = raw_server([head, send(last), until_closed])
     others: list[Promise] = []
@@ -654,7 +654,7 @@ def test_request_of_finalizer_on_dispatcher_needs_no_event(
     server: WebServer,
 ) -> None:
     """The core had no event of the finalizer's Http to deliver."""
-    called = Seen[Promise]()
+    called = EventLog[Promise]()
     with Http(max_workers=1) as http:
         finalize_on_dispatcher(server, lambda: http.request("no url", callback=called.add))
         error = called.wait_for(1)[0].exception()
@@ -686,7 +686,7 @@ http.request(url + "1")
 
 
 def test_finalizers_may_interrupt_blocking_requests_anywhere(server: WebServer) -> None:
-    assert run(FINALIZERS, server.url("/bytes/")).fine() == []
+    assert run(FINALIZERS, server.url("/bytes/")).assert_clean() == []
 
 
 # Interruptions at certain moments, and a request during a request with the only slot
@@ -746,7 +746,7 @@ def test_handler_raising_at_random_moments_loses_nothing(
     protocol: str, kind: str, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(protocol)
-    assert run(COUNTS + STRUCK, server.url("/bytes/"), authority.pem, kind).fine() == []
+    assert run(COUNTS + STRUCK, server.url("/bytes/"), authority.pem, kind).assert_clean() == []
 
 
 EVERY_MOMENT = """
@@ -796,26 +796,26 @@ def test_ctrl_c_at_every_moment_loses_nothing(
     kind: str, first: bool, blocking: bool, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     url = request.getfixturevalue(kind).url("/bytes/5")
-    assert run(COUNTS + EVERY_MOMENT, url, authority.pem, first, blocking).fine() == []
+    assert run(COUNTS + EVERY_MOMENT, url, authority.pem, first, blocking).assert_clean() == []
 
 
 def test_ctrl_c_at_every_moment_spares_queued_request(server: WebServer) -> None:
     """The queued request begins when the interrupted request frees the slot."""
 
     def queue_another() -> Promise:
-        gate.arrived.wait_for(1)
+        held.arrived.wait_for(1)
         http.blocking = False
         promise = http.request(server.url("/bytes/5"))
-        gate.open()
+        held.open()
         return promise
 
     for number in itertools.count(1):
-        gate, http = server.gate(), Http(blocking=True, max_workers=1)
+        held, http = server.hold_answers(), Http(blocking=True, max_workers=1)
         with ThreadPoolExecutor(1) as pool:
             other = pool.submit(queue_another)
             with (interruption := Interruption(number)):
-                http.request(gate.url())
-            gate.arrived.add("or will never arrive")
+                http.request(held.url())
+            held.arrived.add("or will never arrive")
             assert other.result().result(PATIENCE)[1] == pattern(0, 5), number
         close(http)
         if not interruption.came:
@@ -824,12 +824,12 @@ def test_ctrl_c_at_every_moment_spares_queued_request(server: WebServer) -> None
 
 
 def test_signal_handler_may_request_with_single_slot(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
 
     def strike() -> None:
-        gate.arrived.wait_for(1)
+        held.arrived.wait_for(1)
         signal_main()
-        gate.open()
+        held.open()
 
     seen: list[bytes] = []
     with (
@@ -838,6 +838,6 @@ def test_signal_handler_may_request_with_single_slot(server: WebServer) -> None:
         ThreadPoolExecutor(1) as pool,
     ):
         striking = pool.submit(strike)
-        assert http.request(gate.url("outer"))[1] == b"outer"
+        assert http.request(held.url("outer"))[1] == b"outer"
         striking.result()
     assert seen == [pattern(0, 5)]

@@ -1,7 +1,7 @@
 """Bodies of requests: every kind arrives as httplib2 would send it, and is taken at the call, so
 that callers may change the object afterwards.
 
-Rule: httplib2 sends an equal body (`tests.oracle`), made anew where a body can be read only once.
+Rule: httplib2 sends an equal body (`tests.reference`), made anew if a body can be read only once.
 """
 
 import array
@@ -21,10 +21,20 @@ import pytest
 from asynchttp import Http
 from asynchttp.engine.upload import Upload
 from tests.conftest import RawServers
-from tests.oracle import Ask, Pair, Story, Url, answers, both, record, requests_of, same
+from tests.reference import (
+    Ask,
+    Comparison,
+    Pair,
+    Url,
+    answers,
+    assert_same,
+    record,
+    requests_of,
+    run_both,
+)
 from tests.servers.app import pattern
+from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, Peer, head, reset, send, until_closed, wait
-from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
 
 LARGE = 20_000_000
@@ -72,7 +82,7 @@ def posting(
     return lambda http, url: http.request(url("/"), method, make(), headers)
 
 
-def only_body(story: Story) -> bytes:
+def only_body(story: Comparison) -> bytes:
     assert len(story.requests) == 1
     return story.requests[0].body
 
@@ -105,7 +115,7 @@ def test_body_of_any_type_is_sent_like_httplib2(
     raw_server: RawServers, kind: str, method: str
 ) -> None:
     make, content = IN_MEMORY[kind]
-    story = same(raw_server, [answers(OK)], posting(make, method))
+    story = assert_same(raw_server, [answers(OK)], posting(make, method))
     assert only_body(story) == content
 
 
@@ -127,7 +137,7 @@ def test_open_file_is_sent_from_its_position(
             file.seek(position)
             return tuple(http.request(url("/"), "POST", file))
 
-    story = same(raw_server, [answers(OK)], ask)
+    story = assert_same(raw_server, [answers(OK)], ask)
     assert only_body(story) == b"0123456789"[position:]
 
 
@@ -135,7 +145,7 @@ def test_open_file_is_sent_from_its_position(
 def test_missing_body_is_sent_like_httplib2(raw_server: RawServers, method: str) -> None:
     """With POST, PUT and PATCH, servers expect a length of 0."""
     answer = OK.removesuffix(b"ok") if method == "HEAD" else OK
-    story = same(raw_server, [answers(answer)], posting(lambda: None, method))
+    story = assert_same(raw_server, [answers(answer)], posting(lambda: None, method))
     expects = method.upper() in ("POST", "PUT", "PATCH")
     assert story.requests[0].header("content-length") == ("0" if expects else None)
 
@@ -144,7 +154,7 @@ def test_missing_body_is_sent_like_httplib2(raw_server: RawServers, method: str)
 def test_body_is_not_sent_with_head(raw_server: RawServers, kind: str) -> None:
     """RFC 9110, 9.3.2. httplib2 sends the body."""
     make, _ = IN_MEMORY[kind]
-    theirs, ours = both(raw_server, [answers(OK.removesuffix(b"ok"))], posting(make, "HEAD"))
+    theirs, ours = run_both(raw_server, [answers(OK.removesuffix(b"ok"))], posting(make, "HEAD"))
     assert ours.outcome == theirs.outcome
     assert only_body(ours) == b""
 
@@ -163,7 +173,7 @@ def test_body_is_never_sent_with_repeated_head(raw_server: RawServers) -> None:
 
 def test_iterator_of_text_is_sent(raw_server: RawServers) -> None:
     """httplib2 raises a TypeError after half of the request."""
-    _, ours = both(raw_server, [answers(OK)], posting(lambda: iter("caf\xe9")))
+    _, ours = run_both(raw_server, [answers(OK)], posting(lambda: iter("caf\xe9")))
     assert only_body(ours) == b"caf\xe9"
 
 
@@ -178,7 +188,7 @@ def test_file_with_given_length_is_not_chunked(
         with path.open("rb") as file:
             return tuple(http.request(url("/"), "PUT", file, {name: "10"}))
 
-    story = same(raw_server, [answers(OK)], ask)
+    story = assert_same(raw_server, [answers(OK)], ask)
     assert only_body(story) == b"0123456789"
     assert story.requests[0].header("transfer-encoding") is None
 
@@ -187,7 +197,7 @@ def test_file_with_given_length_is_not_chunked(
 def test_body_with_given_length_is_sent_whole(raw_server: RawServers, kind: str) -> None:
     make, content = IN_MEMORY[kind]
     headers = {"Content-Length": str(len(content))}
-    story = same(raw_server, [answers(OK)], posting(make, "PUT", headers))
+    story = assert_same(raw_server, [answers(OK)], posting(make, "PUT", headers))
     assert only_body(story) == content
 
 
@@ -223,10 +233,10 @@ def test_given_chunked_header_is_sent_once(raw_server: RawServers, kind: str) ->
 
 
 def test_changes_after_call_do_not_change_body(server: WebServer, path: Path) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     body = bytearray(b"then")
     with Http(max_workers=1) as http:
-        first = http.request(gate.url())  # occupies the only slot
+        first = http.request(held.url())  # occupies the only slot
         from_memory = http.request(server.url(), "POST", body)
         with path.open("rb") as file:
             file.seek(5)
@@ -234,7 +244,7 @@ def test_changes_after_call_do_not_change_body(server: WebServer, path: Path) ->
             assert file.tell() == 5
         path.unlink()
         body[:] = b"later"
-        gate.open()
+        held.open()
         assert [each.response.status for each in (first, from_memory, from_file)] == [200] * 3
     assert [each.body for each in server.received] == [b"", b"then", b"56789"]
 
@@ -385,7 +395,7 @@ def test_late_piece_of_first_sending_is_discarded(
 @pytest.mark.parametrize("body", [5, 0, False, object, 1.5, len, "\N{SNOWMAN}"], ids=repr)
 def test_object_of_wrong_type_is_refused(raw_server: RawServers, body: object) -> None:
     """httplib2 raises the same error, but only after sending the head."""
-    theirs, ours = both(raw_server, [record], posting(lambda: body))
+    theirs, ours = run_both(raw_server, [record], posting(lambda: body))
     assert ours.outcome.error is theirs.outcome.error
     assert ours.requests == []
 

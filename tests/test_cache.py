@@ -16,8 +16,8 @@ from asynchttp import Http
 from asynchttp.filecache import SafeFileCache
 from tests.conftest import RawServers
 from tests.programs import run
+from tests.servers.event_log import PATIENCE
 from tests.servers.raw import Step, head, send
-from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
 
 FRESH = "/status/200?Cache-Control=max-age%3D1000"
@@ -165,7 +165,7 @@ def test_concurrent_writers_leave_whole_entry(
         for _ in range(30):
             promises = [http.request(url, headers={"x": str(number)}) for number in range(5)]
             assert [len(promise.content) for promise in promises] == [200000] * 5
-        assert [process.result().fine() for process in processes] == [[], []]
+        assert [process.result().assert_clean() for process in processes] == [[], []]
     assert len(cache_files(tmp_path)) == 1
 
 

@@ -16,7 +16,7 @@ import pytest
 from asynchttp import Http, Promise
 from asynchttp.dispatch.workers import workers
 from tests.conftest import until_one_worker_is_left
-from tests.servers.seen import PATIENCE, Seen
+from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.web import WebServer
 
 
@@ -88,10 +88,10 @@ def test_each_callback_runs_once(http: Http, url: str) -> None:
 def test_promise_of_caller_answers_in_callback(
     http: Http, server: WebServer, look: Callable[[Promise], object]
 ) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     seen: list[object] = []
-    promise = http.request(gate.url("label"), callback=lambda _: seen.append(look(promise)))
-    gate.open()
+    promise = http.request(held.url("label"), callback=lambda _: seen.append(look(promise)))
+    held.open()
     promise.result(PATIENCE)
     assert seen == [look(promise)]
 
@@ -184,15 +184,15 @@ def test_caller_sees_attributes_set_by_callback(http: Http, url: str) -> None:
 
 
 def test_callback_sees_attributes_set_by_caller(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     seen: list[object] = []
     with Http(max_workers=1) as http:
         promise = http.request(
-            gate.url(),
+            held.url(),
             callback=lambda promise: seen.extend([promise.name, promise.response.name]),  # type: ignore[attr-defined]
         )
         promise.name = promise.response.name = "of the caller"  # type: ignore[attr-defined]
-        gate.open()
+        held.open()
     assert seen == ["of the caller"] * 2
 
 
@@ -228,7 +228,7 @@ def test_looks_of_caller_wait_until_callback_ends(
 
 def test_done_callbacks_and_then_run_after_callback(http: Http, url: str) -> None:
     go_on = threading.Event()
-    told: Seen[str] = Seen()
+    told: EventLog[str] = EventLog()
 
     def call_back(promise: Promise) -> None:
         go_on.wait(PATIENCE)
@@ -350,16 +350,16 @@ def test_callback_cannot_cancel_its_own_promise(http: Http, url: str) -> None:
 
 @any_error
 def test_failing_done_callback_stops_nothing(server: WebServer, error: BaseException) -> None:
-    gate, called = server.gate(), Seen[None]()
+    held, called = server.hold_answers(), EventLog[None]()
 
     def fail(_future: object) -> None:
         raise error
 
     with Http(max_workers=1) as http:
-        promise = http.request(gate.url())
+        promise = http.request(held.url())
         promise.add_done_callback(fail)
         promise.add_done_callback(lambda _: called.add(None))
-        gate.open()
+        held.open()
         promise.result(PATIENCE)
         called.wait_for(1)
         assert http.request(server.url()).result(PATIENCE)[0].status == 200
@@ -370,7 +370,7 @@ def test_callback_is_finalized_on_worker_without_role(
     server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even if the dispatcher keeps the subject of the event for long."""
-    handle, gone = workers.handle, Seen[tuple[str, bool]]()
+    handle, gone = workers.handle, EventLog[tuple[str, bool]]()
     called, mine_alone = threading.Event(), threading.Event()
     early: list[bool] = []
 
@@ -398,11 +398,11 @@ def test_callback_is_finalized_on_worker_without_role(
 
 
 def test_cancel_releases_callback(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     callback = lambda promise: None  # noqa: E731  # with a single owner
     gone = weakref.ref(callback)
     with Http() as http:
-        promise = http.request(gate.url(), callback=callback)
+        promise = http.request(held.url(), callback=callback)
         del callback
         assert gone() is not None
         assert promise.cancel()

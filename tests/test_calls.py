@@ -21,8 +21,8 @@ from asynchttp.messages.response import Response
 from tests.conftest import RawServers
 from tests.programs import run
 from tests.servers.app import pattern
+from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, head, send
-from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
 
 
@@ -122,7 +122,7 @@ def test_submit_works_in_exit_handler() -> None:
         import atexit
         atexit.register(Http().submit, say, "submitted")
     """
-    assert run(program).fine() == ["submitted"]
+    assert run(program).assert_clean() == ["submitted"]
 
 
 # Blocking on purpose
@@ -186,13 +186,13 @@ def client() -> type[RecordingClient]:
 def test_replaced_client_makes_requests_on_workers(
     server: WebServer, client: type[RecordingClient]
 ) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     with Http(max_workers=1) as http:
         http.Client = client
-        first = http.request(gate.url())
-        gate.arrived.wait_for(1)  # the only slot is occupied from here on
+        first = http.request(held.url())
+        held.arrived.wait_for(1)  # the only slot is occupied from here on
         promises = [http.request(server.url(f"/bytes/{size}")) for size in range(20)]
-        gate.open()
+        held.open()
         assert first.response.status == 200
         assert [len(promise.content) for promise in promises] == list(range(20))
     assert client.threads == {"asynchttp worker"}
@@ -216,17 +216,17 @@ def test_replaced_client_sends_all_kinds_of_bodies(
 def test_request_in_callback_returns_at_once(
     server: WebServer, client: type[RecordingClient]
 ) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     with Http(max_workers=4) as http:
         http.Client = client
 
         def ask_for_more(_: Promise) -> None:
-            more.extend(http.request(gate.url()) for _ in range(3))
+            more.extend(http.request(held.url()) for _ in range(3))
 
         more: list[Promise] = []
         http.request(server.url(), callback=ask_for_more).result(PATIENCE)
-        gate.arrived.wait_for(3)
-        gate.open()
+        held.arrived.wait_for(3)
+        held.open()
         assert [promise.exception(PATIENCE) for promise in more] == [None] * 3
 
 

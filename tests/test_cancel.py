@@ -13,7 +13,7 @@ import pytest
 
 from asynchttp import Promise
 from tests.scripted import HOST, REFUSED, ScriptedHttp, ScriptedServer
-from tests.servers.seen import PATIENCE
+from tests.servers.event_log import PATIENCE
 
 LIMIT = 3
 

@@ -15,11 +15,11 @@ import pytest
 
 from asynchttp import Http, Promise
 from tests.conftest import RawServers
-from tests.oracle import record
+from tests.reference import record
 from tests.servers.app import pattern
+from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, Step, head, send, until_closed
 from tests.servers.raw import wait as wait_for
-from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
 
 LONG = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + bytes(1000)
@@ -72,22 +72,22 @@ def test_cancel_aborts_transfer_over_every_protocol(
     http: Http, any_server: WebServer, sent: int | None
 ) -> None:
     """Before the head arrives, and in the middle of the body."""
-    gate = any_server.gate()
-    promise = http.request(gate.url("cancelled", sent))
-    gate.arrived.wait_for(1)
+    held = any_server.hold_answers()
+    promise = http.request(held.url("cancelled", sent))
+    held.arrived.wait_for(1)
     assert promise.cancel()
-    assert gate.aborted.wait_for(1) == ["cancelled"]
+    assert held.aborted.wait_for(1) == ["cancelled"]
     assert_cancelled(promise)
     assert http.request(any_server.url("/status/200")).response.status == 200
 
 
 def test_cancel_resets_only_its_http2_stream(http: Http, tls_server: WebServer) -> None:
-    gate = tls_server.gate()
-    promises = [http.request(gate.url(str(number), sent=0)) for number in range(10)]
-    gate.arrived.wait_for(10)
+    held = tls_server.hold_answers()
+    promises = [http.request(held.url(str(number), sent=0)) for number in range(10)]
+    held.arrived.wait_for(10)
     assert all(promise.cancel() for promise in promises[::2])
-    assert sorted(gate.aborted.wait_for(5)) == ["0", "2", "4", "6", "8"]
-    gate.open()
+    assert sorted(held.aborted.wait_for(5)) == ["0", "2", "4", "6", "8"]
+    held.open()
     assert [bytes(promise.content) for promise in promises[1::2]] == [b"1", b"3", b"5", b"7", b"9"]
     assert http.request(tls_server.url("/status/200")).response.status == 200
     assert len({each.port for each in tls_server.received}) == 1
@@ -175,12 +175,12 @@ def test_cancel_racing_answer_loses_no_slot(
 
 
 def assert_all_slots_are_free(http: Http, server: WebServer, count: int) -> None:
-    gate = server.gate()
-    promises = [http.request(gate.url()) for _ in range(count + 1)]
-    gate.arrived.wait_for(count)
-    gate.open()
+    held = server.hold_answers()
+    promises = [http.request(held.url()) for _ in range(count + 1)]
+    held.arrived.wait_for(count)
+    held.open()
     assert [promise.response.status for promise in promises] == [200] * (count + 1)
-    assert gate.most_inside == count
+    assert held.most_inside == count
 
 
 def test_cancel_racing_callback_loses_no_slot(server: WebServer) -> None:

@@ -26,9 +26,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 from asynchttp import Http
 from tests.conftest import RawServers
 from tests.servers.certificates import Authority, local, server_context
+from tests.servers.event_log import PATIENCE
 from tests.servers.proxies import tunnel
 from tests.servers.raw import OK, Peer, RawServer, Step, head, send
-from tests.servers.seen import PATIENCE
 from tests.servers.unreachable import refused_port
 
 Client: TypeAlias = type[httplib2.Http]

@@ -11,7 +11,7 @@ import pytest
 
 from asynchttp import Promise
 from tests.scripted import CUT_SHORT, HOST, MemoryCache, ScriptedHttp, ScriptedServer, reply
-from tests.servers.seen import PATIENCE
+from tests.servers.event_log import PATIENCE
 
 
 @pytest.fixture

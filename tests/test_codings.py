@@ -1,7 +1,7 @@
 """Content is decoded within httplib2's limits: as by httplib2, and by RFC 9110 (8.4.1) and RFC 1952
 where httplib2 loses content.
 
-Rule: both clients meet the same server (`tests.oracle`). asynchttp must refuse whatever httplib2
+Rule: both clients meet the same server (`tests.reference`). asynchttp must refuse whatever httplib2
 refuses; where the two differ on purpose, the test of the difference says why.
 """
 
@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from asynchttp import Http, Response
 from asynchttp.messages.settings import DecodeLimits
 from tests.conftest import RawServers
-from tests.oracle import Story, answers, both, has_recorded, same
+from tests.reference import Comparison, answers, assert_same, run_both, try_record
+from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, Peer, head, send
-from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
 
 PLAIN = b"timetable " * 1000
@@ -63,7 +63,7 @@ def in_chunks(content: bytes, sizes: list[int]) -> bytes:
     return b"HTTP/1.1 200 OK\r\n" + coding + chunks + b"0\r\n\r\n"
 
 
-def fields(story: Story) -> dict[str, str]:
+def fields(story: Comparison) -> dict[str, str]:
     assert story.outcome.fields is not None
     return story.outcome.fields
 
@@ -77,7 +77,7 @@ def test_any_packing_is_decoded_under_any_name(
     raw_server: RawServers, coding: str, pack: Pack
 ) -> None:
     """Some servers confuse the names."""
-    story = same(raw_server, [answers(coded(pack(PLAIN), coding))])
+    story = assert_same(raw_server, [answers(coded(pack(PLAIN), coding))])
     assert story.outcome.content == PLAIN
     assert fields(story)["-content-encoding"] == coding
     assert fields(story)["content-length"] == str(len(PLAIN))
@@ -100,7 +100,7 @@ def test_any_packing_is_decoded_under_any_name(
 )
 def test_content_of_unknown_coding_stays_packed(raw_server: RawServers, coding: str) -> None:
     packed = gzipped(PLAIN)
-    story = same(raw_server, [answers(coded(packed, coding))])
+    story = assert_same(raw_server, [answers(coded(packed, coding))])
     assert story.outcome.content == packed
     assert fields(story)["content-encoding"] == coding
 
@@ -109,7 +109,7 @@ def test_content_of_six_codings_stays_packed(raw_server: RawServers) -> None:
     packed = PLAIN
     for _ in range(6):
         packed = gzipped(packed)
-    story = same(raw_server, [answers(coded(packed, ", ".join(["gzip"] * 6)))])
+    story = assert_same(raw_server, [answers(coded(packed, ", ".join(["gzip"] * 6)))])
     assert story.outcome.content == packed
 
 
@@ -138,7 +138,7 @@ def test_lists_and_aliases_of_codings_are_decoded(
     raw_server: RawServers, coding: str, pack: Pack
 ) -> None:
     """RFC 9110, 8.4.1 and 5.6.1. httplib2 returns packed content."""
-    theirs, ours = both(raw_server, [answers(coded(pack(PLAIN), coding))])
+    theirs, ours = run_both(raw_server, [answers(coded(pack(PLAIN), coding))])
     assert theirs.outcome.content == pack(PLAIN)
     assert ours.outcome.content == PLAIN
     assert fields(ours)["-content-encoding"] == coding.replace("\r\nContent-Encoding:", ",")
@@ -148,12 +148,12 @@ def test_lists_and_aliases_of_codings_are_decoded(
 
 @pytest.mark.parametrize("status", ["203 Second", "206 Partial", "301 M", "404 Not Found", "500 E"])
 def test_content_is_decoded_with_any_status(raw_server: RawServers, status: str) -> None:
-    same(raw_server, [answers(coded(gzipped(PLAIN), "gzip", status))])
+    assert_same(raw_server, [answers(coded(gzipped(PLAIN), "gzip", status))])
 
 
 def test_content_in_chunks_of_one_byte_is_decoded(raw_server: RawServers) -> None:
     packed = gzipped(PLAIN)
-    story = same(raw_server, [answers(in_chunks(packed, [1] * len(packed)))])
+    story = assert_same(raw_server, [answers(in_chunks(packed, [1] * len(packed)))])
     assert story.outcome.content == PLAIN
 
 
@@ -162,7 +162,7 @@ def test_all_gzip_members_are_decoded(raw_server: RawServers, count: int) -> Non
     """RFC 1952, 2.2. httplib2 drops all members but the first."""
     members = [b"%d " % number for number in range(count)]
     packed = b"".join(map(gzipped, members))
-    theirs, ours = both(raw_server, [answers(coded(packed, "gzip"))])
+    theirs, ours = run_both(raw_server, [answers(coded(packed, "gzip"))])
     assert theirs.outcome.content == members[0]
     assert ours.outcome.content == b"".join(members)
     assert fields(ours)["content-length"] == str(len(b"".join(members)))
@@ -173,14 +173,16 @@ def test_all_gzip_members_are_decoded(raw_server: RawServers, count: int) -> Non
 def test_bytes_after_packed_content_are_ignored(
     raw_server: RawServers, pack: Pack, tail: bytes
 ) -> None:
-    story = same(raw_server, [answers(coded(pack(PLAIN) + tail, "gzip"))])
+    story = assert_same(raw_server, [answers(coded(pack(PLAIN) + tail, "gzip"))])
     assert story.outcome.content == PLAIN
 
 
 def test_answer_to_head_is_not_decoded(raw_server: RawServers) -> None:
     packed = gzipped(PLAIN)
     without = coded(packed, "gzip").removesuffix(packed)
-    story = same(raw_server, [answers(without)], lambda http, url: http.request(url("/"), "HEAD"))
+    story = assert_same(
+        raw_server, [answers(without)], lambda http, url: http.request(url("/"), "HEAD")
+    )
     assert fields(story)["content-encoding"] == "gzip"
 
 
@@ -188,7 +190,7 @@ def test_answer_to_head_is_not_decoded(raw_server: RawServers) -> None:
 @pytest.mark.parametrize("status", ["200 OK", "204 No Content", "304 Not Modified"])
 def test_empty_packed_content_is_empty(raw_server: RawServers, status: str, method: str) -> None:
     """httplib2 0.32 raises a ValueError of range()."""
-    _, ours = both(
+    _, ours = run_both(
         raw_server,
         [answers(coded(b"", "gzip", status))],
         lambda http, url: http.request(url("/"), method),
@@ -215,7 +217,7 @@ def test_folded_content_encoding_is_decoded(raw_server: RawServers) -> None:
     """httplib2 returns packed content."""
     packed = gzipped(PLAIN)
     folded = coded(packed, "gzip").replace(b"Encoding: ", b"Encoding:\r\n ")
-    _, ours = both(raw_server, [answers(folded)])
+    _, ours = run_both(raw_server, [answers(folded)])
     assert ours.outcome.content == PLAIN
 
 
@@ -235,7 +237,7 @@ def test_coding_of_interim_answer_is_ignored(raw_server: RawServers) -> None:
 )
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "zlib"])
 def test_damaged_content_is_refused(raw_server: RawServers, coding: str, content: bytes) -> None:
-    story = same(raw_server, [answers(coded(content, coding))])
+    story = assert_same(raw_server, [answers(coded(content, coding))])
     assert story.outcome.error is REFUSED
 
 
@@ -249,7 +251,7 @@ def cut_off(content: bytes) -> Iterator[bytes]:
 def test_truncated_content_is_refused(raw_server: RawServers, pack: Pack) -> None:
     """httplib2 returns the received part, or b""."""
     for beginning in cut_off(pack(PLAIN)):
-        theirs, ours = both(raw_server, [answers(coded(beginning, "gzip"))])
+        theirs, ours = run_both(raw_server, [answers(coded(beginning, "gzip"))])
         assert theirs.outcome.error in (None, REFUSED)
         assert ours.outcome.error is REFUSED
 
@@ -317,7 +319,7 @@ class BothClients:
         self._ours.close()
 
     def _serve(self, peer: Peer) -> None:
-        while has_recorded(peer):
+        while try_record(peer):
             peer.socket.sendall(self.answer)
 
     def theirs(self, answer: bytes) -> object:
@@ -478,18 +480,18 @@ def test_default_decode_limits_are_those_of_httplib2() -> None:
 
 
 def test_bomb_is_refused_like_httplib2(raw_server: RawServers) -> None:
-    story = same(raw_server, [answers(coded(BOMB, "gzip"))])
+    story = assert_same(raw_server, [answers(coded(BOMB, "gzip"))])
     assert story.outcome.error is DecodeRatioError
 
 
 def test_bomb_in_several_codings_is_refused(raw_server: RawServers) -> None:
     """Packed twice, 20 MB of zeros are 100 bytes."""
-    _, ours = both(raw_server, [answers(coded(gzipped(BOMB), "gzip, gzip"))])
+    _, ours = run_both(raw_server, [answers(coded(gzipped(BOMB), "gzip, gzip"))])
     assert ours.outcome.error is DecodeRatioError
 
 
 def test_bomb_in_several_gzip_members_is_refused(raw_server: RawServers) -> None:
-    _, ours = both(raw_server, [answers(coded(ZEROS * 10, "gzip"))])
+    _, ours = run_both(raw_server, [answers(coded(ZEROS * 10, "gzip"))])
     assert ours.outcome.error is DecodeRatioError
 
 
@@ -556,6 +558,6 @@ def error_with(
 
 def test_decode_limits_hold_for_redirects(raw_server: RawServers) -> None:
     bomb = coded(BOMB, "gzip", "302 Found").replace(b"\r\n", b"\r\nLocation: /next\r\n", 1)
-    story = same(raw_server, [answers(bomb, OK)])
+    story = assert_same(raw_server, [answers(bomb, OK)])
     assert story.outcome.error is DecodeRatioError
     assert len(story.requests) == 1

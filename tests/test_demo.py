@@ -28,7 +28,7 @@ from rich.console import Console
 from demo import __main__ as program
 from demo import city, meanwhile, quick, transit
 from demo.race import RUNNERS, in_background, one_by_one, race
-from tests.servers.sociable import served_by, sociable_server
+from tests.servers.barriers import barrier_server, serve_handler
 
 PROJECT = Path(__file__).resolve().parent.parent
 Json = Any  # the result of json.loads
@@ -215,7 +215,7 @@ def test_race_prints_table_of_clients(api: str) -> None:
 
 def test_asynchttp_runner_makes_requests_at_once() -> None:
     paths = [f"/routes/{route.id}" for route in city.ROUTES[:20]]
-    with sociable_server({"/routes/": len(paths)}) as url:
+    with barrier_server({"/routes/": len(paths)}) as url:
         answers = in_background([url + path for path in paths], lambda: None)
     assert [content for _, content in answers.values()] == [transit.BODIES[path] for path in paths]
 
@@ -240,7 +240,7 @@ def fickle_server() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(str(next(answers)).encode())
 
-    with served_by(Fickle) as url:
+    with serve_handler(Fickle) as url:
         yield url
 
 

@@ -48,10 +48,10 @@ from asynchttp.messages.errors import MalformedAnswerError, StaleConnectionError
 from asynchttp.messages.settings import Tls
 from asynchttp.messages.transfer import Proxy, Reply, Transfer
 from tests.conftest import RawServers
-from tests.oracle import answers
 from tests.programs import run
+from tests.reference import answers
 from tests.servers.app import pattern
-from tests.servers.seen import PATIENCE, Seen
+from tests.servers.event_log import PATIENCE, EventLog
 
 TLS = Tls("authorities.pem", verify=True)
 CORE = Path(__file__).parent.parent / "src" / "asynchttp" / "core"
@@ -510,7 +510,7 @@ def test_bad_status_line_fails_request_before_callback(
 ) -> None:
     """RFC 9112, 4: a status has three digits."""
     server = raw_server([answers(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nok")])
-    seen: Seen[BaseException | None] = Seen()
+    seen: EventLog[BaseException | None] = EventLog()
     with Http(timeout=PATIENCE) as http:
         promise = http.request(server.url(), callback=lambda done: seen.add(done.exception()))
         error = promise.exception()
@@ -616,7 +616,7 @@ class FakeLookup:
 
     def __init__(self, name: str = "server.test") -> None:
         self.host = (name, 80)
-        self.finished: Seen[tuple[str | None, int]] = Seen()
+        self.finished: EventLog[tuple[str | None, int]] = EventLog()
 
     def finish(self, addresses: str | None, code: int) -> None:
         self.finished.add((addresses, code))
@@ -781,7 +781,7 @@ def test_import_error_names_both_libcurls() -> None:
         except ImportError as error:
             say(error)
     """
-    (said,) = run(program).fine()
+    (said,) = run(program).assert_clean()
     assert re.match(f"{SOUGHT}, and found libcurl/.*, but pycurl uses .*libcurl/8.999.0", said)
 
 
@@ -803,5 +803,5 @@ def test_freed_memory_is_reused_for_bodies() -> None:
             bodies()
         print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     """
-    (faults,) = run(program).fine()
+    (faults,) = run(program).assert_clean()
     assert int(faults) < 1000  # of about 9,800 written pages

@@ -1,7 +1,7 @@
 """Failures are raised at every look: with the exceptions that callers of httplib2 catch, naming the
 request and the call site.
 
-Rule: where httplib2 can meet the same server, httplib2 decides the exception (`tests.oracle`).
+Rule: where httplib2 can meet the same server, httplib2 decides the exception (`tests.reference`).
 """
 
 import errno
@@ -20,9 +20,9 @@ import pytest
 
 from asynchttp import Http, Promise
 from tests.conftest import RawServers
-from tests.oracle import both, record, same
+from tests.reference import assert_same, record, run_both
+from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, Peer, Step, drip, head, read_head, reset, send
-from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
 
 TWO = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
@@ -69,7 +69,7 @@ def http() -> Iterator[Http]:
 )
 def test_broken_answer_fails_like_httplib2(raw_server: RawServers, script: list[Step]) -> None:
     """httplib2 repeats the request on a new connection, so only the outcomes can be the same."""
-    theirs, ours = both(raw_server, script)
+    theirs, ours = run_both(raw_server, script)
     assert ours.outcome.error is not None
     assert ours.outcome == theirs.outcome
 
@@ -338,7 +338,7 @@ def test_error_is_raised_in_all_looking_threads(failed: Failed) -> None:
 
 def test_error_message_equals_message_of_httplib2(raw_server: RawServers) -> None:
     moved = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"
-    same(raw_server, [record, send(moved)])  # compares the messages, too
+    assert_same(raw_server, [record, send(moved)])  # compares the messages, too
 
 
 def test_failed_requests_have_separate_errors(http: Http) -> None:
@@ -382,13 +382,13 @@ def test_wrong_arguments_raise_type_error_at_call(http: Http, arguments: dict[st
 
 def test_many_queued_failures_do_not_recurse(http: Http, server: WebServer) -> None:
     """All failing requests are queued behind a slow request, and fail in sequence after its end."""
-    gate = server.gate()
+    held = server.hold_answers()
     with Http(max_workers=1) as http:
-        first = http.request(gate.url("first"))
-        gate.arrived.wait_for(1)
+        first = http.request(held.url("first"))
+        held.arrived.wait_for(1)
         bad = [http.request("/relative") for _ in range(10_000)]
         last = http.request(server.url("/status/200"))
-        gate.open()
+        held.open()
         assert last.response.status == 200
         assert first.response.status == 200
     assert {type(promise.exception()) for promise in bad} == {httplib2.RelativeURIError}

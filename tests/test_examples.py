@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from demo import city, transit
-from tests.servers.sociable import sociable_server
+from tests.servers.barriers import barrier_server
 
 PROJECT = Path(__file__).resolve().parent.parent
 EXAMPLES = PROJECT / "examples"
@@ -124,7 +124,7 @@ runpy.run_path(example, run_name="__main__")
 
 def test_client_example_makes_requests_in_parallel() -> None:
     together = {"/agencies/": len(city.AGENCIES), "/routes/": 20}
-    with sociable_server(together) as url:
+    with barrier_server(together) as url:
         command = [sys.executable, "-c", RUN_WITH_OTHER_SERVER, url, str(EXAMPLES / "client.py")]
         subprocess.run(command, cwd=PROJECT, timeout=50, check=True)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import STRICT, Ended, Program, python, run
+from tests.programs import STRICT, Program, ProgramResult, python, run
 from tests.servers.certificates import Authority
 from tests.servers.web import WebServer
 
@@ -35,11 +35,11 @@ def test_idle_http_keeps_no_process_alive(server: WebServer) -> None:
         http.request(sys.argv[1]).result()
         http.request(sys.argv[1], callback=lambda promise: say("called")).result()
     """
-    assert run(program, server.url()).fine() == ["called"]
+    assert run(program, server.url()).assert_clean() == ["called"]
 
 
 def test_unused_http_keeps_no_process_alive() -> None:
-    assert run("http = Http()").fine() == []
+    assert run("http = Http()").assert_clean() == []
 
 
 # Queued requests are finished first
@@ -202,12 +202,12 @@ QUEUES = [
 def test_queued_requests_are_finished_before_exit(
     called: int, queue: str, server: WebServer
 ) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     source = "origin, url = sys.argv[1:]\n" + textwrap.dedent(queue)
-    with run_to_end_of_main(source, server.url(""), gate.url()) as program:
-        gate.open()
-        assert program.ended().fine() == ["called"] * called
-    assert sorted(gate.arrived) == list("012345")
+    with run_to_end_of_main(source, server.url(""), held.url()) as program:
+        held.open()
+        assert program.wait_for_end().assert_clean() == ["called"] * called
+    assert sorted(held.arrived) == list("012345")
 
 
 def test_queued_tls_requests_are_finished_before_exit(
@@ -218,7 +218,7 @@ def test_queued_tls_requests_are_finished_before_exit(
         for number in range(6):
             http.request(f"{sys.argv[1]}?{number}", callback=lambda promise: say("called"))
     """
-    assert run(program, tls_server.url(), authority.pem).fine() == ["called"] * 6
+    assert run(program, tls_server.url(), authority.pem).assert_clean() == ["called"] * 6
     assert len(tls_server.received) == 6
 
 
@@ -234,7 +234,7 @@ AFTER_MAIN = """
 
 
 def test_requests_after_end_of_main_thread_are_finished(server: WebServer) -> None:
-    assert run(AFTER_MAIN, server.url()).fine() == ["called"] * 2
+    assert run(AFTER_MAIN, server.url()).assert_clean() == ["called"] * 2
 
 
 def test_request_in_exit_handler_succeeds_or_raises(server: WebServer) -> None:
@@ -286,7 +286,7 @@ def test_exit_handler_after_ours_may_request_and_close(
     used = "http.request(sys.argv[1]).result()\n" if is_used else ""
     command = [sys.executable, *STRICT, "-c", textwrap.dedent(FROM_BEFORE_THE_IMPORT) + used]
     with Program([*command, server.url(), str(authority.pem)]) as program:
-        out = program.ended().fine()
+        out = program.wait_for_end().assert_clean()
     answered = ["200", "200", "closed"]
     assert out in ([answered] if is_used else [answered, [NO_THREAD, "closed"]])
 
@@ -302,7 +302,7 @@ def test_running_exit_handlers_early_finishes_queue(
         atexit._run_exitfuncs()
         say({promise.response.status for promise in queued})
     """
-    assert run(program, server.url()).fine() == ["{200}"]
+    assert run(program, server.url()).assert_clean() == ["{200}"]
 
 
 @pytest.mark.xfail(
@@ -324,7 +324,7 @@ def test_requesting_daemon_thread_keeps_no_process_alive() -> None:
             asked.acquire()
     """
     with WebServer() as own_server:  # a separate server, since the last requests may arrive late
-        assert run(program, own_server.url()).fine() == []
+        assert run(program, own_server.url()).assert_clean() == []
 
 
 # Ways to end
@@ -337,7 +337,7 @@ def test_sys_exit_finishes_queue_and_keeps_code(server: WebServer) -> None:
             http.request(sys.argv[1])
         sys.exit(3)
     """
-    assert run(program, server.url()) == Ended(3, [], "")
+    assert run(program, server.url()) == ProgramResult(3, [], "")
     assert len(server.received) == 5
 
 
@@ -369,7 +369,7 @@ def test_caught_exception_keeps_the_queue(server: WebServer) -> None:
         except KeyboardInterrupt:
             pass
     """
-    assert run(program, server.url()).fine() == []
+    assert run(program, server.url()).assert_clean() == []
     assert len(server.received) == 5
 
 
@@ -383,7 +383,7 @@ FAILING = {
 
 @pytest.mark.parametrize("failing", FAILING.values(), ids=FAILING)
 def test_unhandled_exception_drops_the_queue(failing: str, server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     program = f"""
         http = Http(max_workers=2)
         queued = [http.request(sys.argv[1]) for _ in range(100)]
@@ -392,14 +392,14 @@ def test_unhandled_exception_drops_the_queue(failing: str, server: WebServer) ->
         sys.stdin.read()
         {failing}
     """
-    with Program(python(program, gate.url())) as running:
-        gate.arrived.wait_for(2)
-        running.tell_no_more()
-        code, out, err = running.ended()
+    with Program(python(program, held.url())) as running:
+        held.arrived.wait_for(2)
+        running.close_stdin()
+        code, out, err = running.wait_for_end()
     assert code == (-signal.SIGINT if "SIGINT" in failing else 1)
     assert out == (["hook"] if "hook" in failing else [])
     assert err.count("Traceback") == ("hook" not in failing)
-    gate.aborted.wait_for(2)
+    held.aborted.wait_for(2)
     assert len(server.received) == 2
 
 
@@ -415,34 +415,34 @@ def test_unhandled_exception_drops_the_queue(failing: str, server: WebServer) ->
     ],
 )
 def test_ctrl_c_ends_waiting_program(waiting: str, server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     program = f"""
         http = Http()
         promise = http.request(sys.argv[1])
         {waiting}
     """
-    with Program(python(program, gate.url())) as running:
-        gate.arrived.wait_for(1)
+    with Program(python(program, held.url())) as running:
+        held.arrived.wait_for(1)
         running.signal(signal.SIGINT)
-        code, _, err = running.ended()
+        code, _, err = running.wait_for_end()
     assert code == -signal.SIGINT
     assert err.rstrip().endswith("KeyboardInterrupt")
-    gate.aborted.wait_for(1)
+    held.aborted.wait_for(1)
 
 
 def test_ctrl_c_at_exit_drops_the_queue(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     program = """
         http = Http(max_workers=2)
         queued = [http.request(sys.argv[1]) for _ in range(100)]
     """
-    with run_to_end_of_main(program, gate.url()) as running:
-        gate.arrived.wait_for(2)
+    with run_to_end_of_main(program, held.url()) as running:
+        held.arrived.wait_for(2)
         running.signal(signal.SIGINT)
-        code, _, err = running.ended()
+        code, _, err = running.wait_for_end()
     assert code != -signal.SIGALRM
     assert "KeyboardInterrupt" in err
-    gate.aborted.wait_for(2)
+    held.aborted.wait_for(2)
     assert len(server.received) == 2
 
 
@@ -464,20 +464,20 @@ SOONER = {
 
 @pytest.mark.parametrize("sooner", SOONER.values(), ids=SOONER)
 def test_ctrl_c_before_waiting_at_exit_drops_the_queue(server: WebServer, sooner: str) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     queue = """
         http = Http(max_workers=2)
         queued = [http.request(sys.argv[1]) for _ in range(100)]
         sys.stdin.read()
     """
     program = textwrap.dedent(sooner) + textwrap.dedent(queue)
-    with Program(python(program, gate.url())) as running:
-        gate.arrived.wait_for(2)
-        running.tell_no_more()
-        code, _, err = running.ended()
+    with Program(python(program, held.url())) as running:
+        held.arrived.wait_for(2)
+        running.close_stdin()
+        code, _, err = running.wait_for_end()
     assert code != -signal.SIGALRM
     assert "KeyboardInterrupt" in err
-    gate.aborted.wait_for(2)
+    held.aborted.wait_for(2)
     assert len(server.received) == 2
 
 
@@ -527,7 +527,7 @@ def test_script_finishes_its_queue(server: WebServer, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(QUEUE)
     with Program([sys.executable, *STRICT, str(script), server.url()]) as program:
-        assert program.ended().fine() == ["called"] * 5
+        assert program.wait_for_end().assert_clean() == ["called"] * 5
 
 
 def test_module_finishes_its_queue(
@@ -536,14 +536,14 @@ def test_module_finishes_its_queue(
     (tmp_path / "queueing.py").write_text(QUEUE)
     monkeypatch.chdir(tmp_path)
     with Program([sys.executable, *STRICT, "-m", "queueing", server.url()]) as program:
-        assert program.ended().fine() == ["called"] * 5
+        assert program.wait_for_end().assert_clean() == ["called"] * 5
 
 
 def test_program_on_standard_input_finishes_its_queue(server: WebServer) -> None:
     with Program([sys.executable, *STRICT, "-", server.url()]) as program:
         program.tell(QUEUE)
-        program.tell_no_more()
-        assert program.ended().fine() == ["called"] * 5
+        program.close_stdin()
+        assert program.wait_for_end().assert_clean() == ["called"] * 5
 
 
 def test_interactive_session_finishes_queue_after_exception(
@@ -551,8 +551,8 @@ def test_interactive_session_finishes_queue_after_exception(
 ) -> None:
     with Program([sys.executable, *STRICT, "-i", "-c", QUEUE, server.url()]) as program:
         program.tell("raise LookupError\n" + f"http.request({server.url()!r})\n")
-        program.tell_no_more()
-        code, out, err = program.ended()
+        program.close_stdin()
+        code, out, err = program.wait_for_end()
     # Joined, since a prompt may stand before a line.
     assert (code, "".join(out).count("called")) == (0, 5)
     assert err.count("Traceback") == 1
@@ -592,7 +592,7 @@ def test_log_records_are_written_before_exit(server: WebServer) -> None:
         for _ in range(10):
             http.request(sys.argv[1])
     """
-    lines = run(program, server.url()).fine()
+    lines = run(program, server.url()).assert_clean()
     assert sum("settled" in line for line in lines) == 10
 
 
@@ -627,7 +627,7 @@ def test_request_in_finalizer_after_exit_raises_error(
 ) -> None:
     command = [sys.executable, *STRICT, "-c", textwrap.dedent(LAST_WORDS)]
     with Program([*command, server.url(), str(blocking), before]) as running:
-        code, out, err = running.ended()
+        code, out, err = running.wait_for_end()
     assert (code, err) == (0, "")
     said = f"GET {server.url()}: asked for when the interpreter had ended"
     assert out == ["200"] * (before == "used") + ["last words", said]
@@ -647,6 +647,6 @@ def test_import_in_exit_handler_works(server: WebServer) -> None:
     """
     command = [sys.executable, *STRICT, "-c", textwrap.dedent(program), server.url()]
     with Program(command) as running:
-        code, out, err = running.ended()
+        code, out, err = running.wait_for_end()
     assert (code, err) == (0, "")
     assert out in (["200"], [NO_THREAD])

@@ -10,9 +10,9 @@ import pytest
 
 from asynchttp import Http
 from tests.conftest import RawServers
-from tests.oracle import answers, same
+from tests.reference import answers, assert_same
+from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK
-from tests.servers.seen import PATIENCE
 
 REFUSED = b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 6\r\n\r\nno way"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -43,7 +43,7 @@ def test_417_is_returned_without_retry(
 def test_expect_header_works_like_httplib2(
     raw_server: RawServers, answer: bytes, body: bytes | None
 ) -> None:
-    story = same(
+    story = assert_same(
         raw_server,
         [answers(answer)],
         lambda http, url: http.request(url("/"), "PUT", body, EXPECTATION),

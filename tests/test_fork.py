@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RawServers
-from tests.programs import STRICT, Ended, Program, python, run
+from tests.programs import STRICT, Program, ProgramResult, python, run
 from tests.servers.certificates import Authority
 from tests.servers.raw import OK, head, send, until_closed
 from tests.servers.web import WebServer
@@ -91,7 +91,7 @@ def test_idle_connection_of_parent_survives_end_of_child(
         join(forked(lambda: None))
         check(url)
     """
-    assert run(forking(program), any_server.url(), authority.pem).fine() == []
+    assert run(forking(program), any_server.url(), authority.pem).assert_clean() == []
     ports = [received.port for received in any_server.received]
     parent, child = ports[0], ports[1]
     assert ports == [parent, child, child, child, parent]
@@ -100,7 +100,7 @@ def test_idle_connection_of_parent_survives_end_of_child(
 
 @PROTOCOLS
 def test_fork_loses_transfer_in_child_only(any_server: WebServer, authority: Authority) -> None:
-    gate = any_server.gate()
+    held = any_server.hold_answers()
     program = """
         url, gate, authority = sys.argv[1:]
         http = Http(ca_certs=authority)
@@ -110,19 +110,19 @@ def test_fork_loses_transfer_in_child_only(any_server: WebServer, authority: Aut
         say("child ended")
         assert promise.content == b"label"
     """
-    url = gate.url("label", sent=2)
+    url = held.url("label", sent=2)
     with Program(python(forking(program), any_server.url(), url, authority.pem)) as running:
-        gate.arrived.wait_for(1)
+        held.arrived.wait_for(1)
         running.tell("go on\n")
         assert running.line() == "child ended"
-        gate.open()
-        running.ended().fine()
-    assert not gate.aborted
+        held.open()
+        running.wait_for_end().assert_clean()
+    assert not held.aborted
     assert len(any_server.received) == 2
 
 
 def test_fork_loses_queue_in_child_only(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     program = """
         url, gate = sys.argv[1:]
         http = Http(max_workers=2)
@@ -136,11 +136,11 @@ def test_fork_loses_queue_in_child_only(server: WebServer) -> None:
         join(forked(child))
         say("child ended")
     """
-    with Program(python(forking(program), server.url(), gate.url())) as running:
+    with Program(python(forking(program), server.url(), held.url())) as running:
         assert running.line() == "child ended"
-        gate.open()
-        assert running.ended().fine() == ["called"] * 10
-    assert len(gate.arrived) == 10
+        held.open()
+        assert running.wait_for_end().assert_clean() == ["called"] * 10
+    assert len(held.arrived) == 10
 
 
 WAITING = {
@@ -197,7 +197,7 @@ WAITING = {
 
 @pytest.mark.parametrize("waiting", WAITING.values(), ids=WAITING)
 def test_waiters_of_lost_promise_are_woken(waiting: str, server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     before, _, after = textwrap.dedent(waiting).rpartition("FORK")
     program = f"""
 url, gate = sys.argv[1:]
@@ -213,11 +213,11 @@ if not pid:
 join(pid)
 promise.cancel()
 """
-    assert run(forking(program), server.url(), gate.url()).fine() == []
+    assert run(forking(program), server.url(), held.url()).assert_clean() == []
 
 
 def test_lost_waiting_threads_do_not_disturb_new_threads(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     program = """
         http = Http()
         first, second = (http.request(sys.argv[1]) for _ in range(2))
@@ -246,11 +246,11 @@ def test_lost_waiting_threads_do_not_disturb_new_threads(server: WebServer) -> N
         join(forked(child))
         http.close(cancel_futures=True)
     """
-    assert run(forking(program), gate.url()).fine() == []
+    assert run(forking(program), held.url()).assert_clean() == []
 
 
 def test_done_callback_of_lost_promise_may_use_http(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     program = """
         url, gate = sys.argv[1:]
         parent, called = os.getpid(), []
@@ -272,7 +272,7 @@ def test_done_callback_of_lost_promise_may_use_http(server: WebServer) -> None:
         join(pid)
         promise.cancel()
     """
-    assert run(forking(program), server.url(), gate.url()).fine() == []
+    assert run(forking(program), server.url(), held.url()).assert_clean() == []
 
 
 def test_child_does_not_close_reused_descriptors(server: WebServer) -> None:
@@ -292,7 +292,7 @@ def test_child_does_not_close_reused_descriptors(server: WebServer) -> None:
         for file in files:
             file.close()
     """
-    assert run(forking(program), server.url()).fine() == []
+    assert run(forking(program), server.url()).assert_clean() == []
 
 
 def test_child_of_fork_may_fork_again(tls_h1_server: WebServer, authority: Authority) -> None:
@@ -308,7 +308,7 @@ def test_child_of_fork_may_fork_again(tls_h1_server: WebServer, authority: Autho
 
         generation(3)
     """
-    assert run(forking(program), tls_h1_server.url(), authority.pem).fine() == []
+    assert run(forking(program), tls_h1_server.url(), authority.pem).assert_clean() == []
     ports = [received.port for received in tls_h1_server.received]
     assert len(ports) == 8
     assert ports[:4] == ports[:3:-1]
@@ -334,7 +334,7 @@ def test_fork_while_callback_runs_loses_its_promise(server: WebServer) -> None:
         goes_on.set()
         assert promise.response.seen
     """
-    assert run(forking(program), server.url()).fine() == []
+    assert run(forking(program), server.url()).assert_clean() == []
 
 
 def test_fork_in_callback_works_on_both_sides(server: WebServer) -> None:
@@ -361,7 +361,7 @@ def test_fork_in_callback_works_on_both_sides(server: WebServer) -> None:
         assert outer.response.status == 200
         check(url)
     """
-    assert run(forking(program), server.url()).fine() == []
+    assert run(forking(program), server.url()).assert_clean() == []
 
 
 def test_fork_in_done_callback_works_on_both_sides(server: WebServer) -> None:
@@ -376,11 +376,11 @@ def test_fork_in_done_callback_works_on_both_sides(server: WebServer) -> None:
         over.wait()
         check(url)
     """
-    assert run(forking(program), server.url()).fine() == []
+    assert run(forking(program), server.url()).assert_clean() == []
 
 
 def test_fork_in_signal_handler_loses_awaited_promise(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     program = """
         http = Http()
         promise = http.request(sys.argv[1])
@@ -400,10 +400,10 @@ def test_fork_in_signal_handler_loses_awaited_promise(server: WebServer) -> None
         if pids[0]:
             join(pids[0])
     """
-    with Program(python(forking(program), gate.url())) as running:
+    with Program(python(forking(program), held.url())) as running:
         assert running.line() == "lost"
-        gate.open()
-        assert running.ended().fine() == ["200"]
+        held.open()
+        assert running.wait_for_end().assert_clean() == ["200"]
 
 
 def test_forks_in_many_threads_during_requests_work(
@@ -440,7 +440,7 @@ def test_forks_in_many_threads_during_requests_work(
             assert all(each.result() > 0 for each in asking)
     """
     urls = server.url(), tls_h1_server.url()
-    assert run(forking(program), *urls, authority.pem).fine() == []
+    assert run(forking(program), *urls, authority.pem).assert_clean() == []
 
 
 # After a fork
@@ -459,7 +459,7 @@ def test_forks_leave_no_descriptor_in_parent(
             join(forked(lambda: check(url)))
         assert sorted(os.listdir("/proc/self/fd")) == before
     """
-    assert run(forking(program), tls_h1_server.url(), authority.pem).fine() == []
+    assert run(forking(program), tls_h1_server.url(), authority.pem).assert_clean() == []
 
 
 LIVING_CHILD = """
@@ -487,7 +487,7 @@ def test_parent_closes_connection_despite_living_child(
         running.tell("go on\n")
         scripted.closed.wait_for(1)
         running.tell("end\n")
-        running.ended().fine()
+        running.wait_for_end().assert_clean()
 
 
 def test_late_answer_on_cancelled_connection_keeps_parent_idle(
@@ -506,7 +506,7 @@ def test_late_answer_on_cancelled_connection_keeps_parent_idle(
     with Program(python(forking(program), server.url(), scripted.url())) as running:
         scripted.heads.wait_for(1)
         running.tell("go on\n")
-        running.ended().fine()
+        running.wait_for_end().assert_clean()
 
 
 # multiprocessing
@@ -545,7 +545,7 @@ def test_requests_work_in_multiprocessing_pools(
     script.write_text(POOL)
     command = [*python("")[: 1 + len(STRICT)], str(script), method, server.url("/bytes/")]
     with Program(command) as program:
-        assert program.ended() == Ended(0, [], "")
+        assert program.wait_for_end() == ProgramResult(0, [], "")
 
 
 def test_multiprocessing_process_finishes_its_queue(server: WebServer) -> None:
@@ -559,4 +559,4 @@ def test_multiprocessing_process_finishes_its_queue(server: WebServer) -> None:
         process.start()
         process.join()
     """
-    assert run(program, server.url()).fine() == ["called"] * 5
+    assert run(program, server.url()).assert_clean() == ["called"] * 5

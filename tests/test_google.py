@@ -31,9 +31,10 @@ from googleapiclient.http import (
 
 from asynchttp import Http
 from tests.conftest import RawServers
-from tests.oracle import record
+from tests.reference import record
 from tests.servers.app import pattern
 from tests.servers.certificates import Authority, local
+from tests.servers.event_log import PATIENCE
 from tests.servers.google import (
     BOOKS,
     REFRESH_TOKEN,
@@ -45,7 +46,6 @@ from tests.servers.google import (
     problem,
 )
 from tests.servers.raw import head, reset, send
-from tests.servers.seen import PATIENCE
 
 THREADS = 20
 SCAN = pattern(0, 1000)
@@ -616,12 +616,12 @@ def test_google_upload_refreshes_its_token(google: GoogleServer, client: HttpAnd
 @contextmanager
 def _answer_all_at_once(library: Library) -> Iterator[None]:
     """Answer no call before THREADS calls have arrived."""
-    gate = library.gate = library.new_gate()
+    held = library.hold_answers = library.new_gate()
     try:
         yield
-        gate.arrived.wait_for(THREADS)
+        held.arrived.wait_for(THREADS)
     finally:
-        gate.open()
+        held.open()
 
 
 def _reads_own_writes(service: Made, thread: int) -> bool:

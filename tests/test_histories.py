@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from asynchttp import Promise
 from tests.scripted import HOST, REFUSED, STALE, ScriptedHttp, ScriptedServer, ScriptedTransfer
-from tests.servers.seen import PATIENCE
+from tests.servers.event_log import PATIENCE
 
 # Moves of a player
 

@@ -19,8 +19,8 @@ from asynchttp import Http, Promise
 from tests.conftest import RawServers
 from tests.programs import Program, python, run
 from tests.servers.certificates import Authority
+from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, Peer, head, send
-from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
 
 COUNTING = """
@@ -95,8 +95,8 @@ USES = {
 def test_hundred_https_leave_no_thread_or_descriptor(
     use: str, server: WebServer, tls_server: WebServer, refused: str, authority: Authority
 ) -> None:
-    urls = (server.url(), server.gate().url(), tls_server.url(), refused)
-    assert run(COUNTING.replace("USE", use), *urls, authority.pem).fine() == []
+    urls = (server.url(), server.hold_answers().url(), tls_server.url(), refused)
+    assert run(COUNTING.replace("USE", use), *urls, authority.pem).assert_clean() == []
 
 
 BLOCKED = """
@@ -121,13 +121,13 @@ promise.result()
 def test_single_idle_worker_stays_beside_blocked_worker(
     server: WebServer,
 ) -> None:
-    gate = server.gate()
-    with Program(python(BLOCKED, server.url(), gate.url())) as running:
-        gate.arrived.wait_for(1)
+    held = server.hold_answers()
+    with Program(python(BLOCKED, server.url(), held.url())) as running:
+        held.arrived.wait_for(1)
         assert running.line() == "4"
-        gate.open()
+        held.open()
         running.tell("go on\n")
-        assert running.ended().fine() == ["called", "200"]
+        assert running.wait_for_end().assert_clean() == ["called", "200"]
 
 
 # Objects
@@ -242,20 +242,20 @@ def test_dropped_promise_of_resent_request_is_freed(raw_server: RawServers) -> N
 
 
 def test_promise_dropped_before_answer_is_freed(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     with Http() as http:
-        gone = when_freed(http.request(gate.url()))
-        gate.arrived.wait_for(1)
+        gone = when_freed(http.request(held.url()))
+        held.arrived.wait_for(1)
         assert not gone.is_set()
-        gate.open()
+        held.open()
         assert gone.wait(PATIENCE)
 
 
 def test_dropped_cancelled_promise_is_freed(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     with Http(max_workers=1) as http:
-        promises = [http.request(gate.url()) for _ in range(2)]
-        gate.arrived.wait_for(1)
+        promises = [http.request(held.url()) for _ in range(2)]
+        held.arrived.wait_for(1)
         gone = [when_freed(promise) for promise in promises]
         for promise in promises:
             assert promise.cancel()
@@ -345,6 +345,6 @@ def test_cancelled_promise_keeps_no_frame_alive(server: WebServer) -> None:
         return when_freed(local)
 
     with Http() as http:
-        promise = http.request(server.gate().url())
+        promise = http.request(server.hold_answers().url())
         promise.cancel()
         assert look().wait(PATIENCE)

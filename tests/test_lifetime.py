@@ -25,8 +25,8 @@ from tests.conftest import RawServers, until_one_worker_is_left, workers_now
 from tests.interruption import Interruption
 from tests.programs import run
 from tests.scripted import HOST, ScriptedServer
+from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.raw import OK, head, send, until_closed, wait
-from tests.servers.seen import PATIENCE, Seen
 from tests.servers.web import WebServer
 
 pytestmark = pytest.mark.usefixtures("core_runs", "idle_workers_end")
@@ -77,15 +77,15 @@ def test_close_waits_for_pending_and_following_requests(scripted: ScriptedServer
 
 
 def test_close_can_cancel_pending_requests(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     http = Http(max_workers=2)
-    promises = [http.request(gate.url(str(number))) for number in range(6)]
-    gate.arrived.wait_for(2)
+    promises = [http.request(held.url(str(number))) for number in range(6)]
+    held.arrived.wait_for(2)
     http.close(cancel_futures=True)
     assert all(promise.cancelled() for promise in promises)
     with pytest.raises(CancelledError):
         promises[0].result()
-    gate.aborted.wait_for(2)
+    held.aborted.wait_for(2)
     assert len(server.received) == 2
 
 
@@ -113,7 +113,7 @@ def test_cancelling_close_waits_for_running_callback(
 
 def test_idle_workers_end_except_last_worker(server: WebServer, tls_server: WebServer) -> None:
     http = Http(disable_ssl_certificate_validation=True, max_workers=4)
-    ran = Seen[threading.Thread]()
+    ran = EventLog[threading.Thread]()
     for url in (server.url(), tls_server.url(), server.url("/coded/gzip?zeros=1000000")):
         for _ in range(8):
             http.request(url, callback=lambda _: ran.add(threading.current_thread()))
@@ -272,7 +272,7 @@ def test_close_in_many_threads_at_once_works(server: WebServer) -> None:
 def test_close_returns_while_other_threads_make_requests(server: WebServer) -> None:
     """Each close returns, though requests never cease."""
     http = Http()
-    over, statuses = threading.Event(), Seen[int]()
+    over, statuses = threading.Event(), EventLog[int]()
 
     def go_on() -> None:
         while not over.is_set():
@@ -348,14 +348,14 @@ def frequent_collections() -> Iterator[None]:
 
 def test_close_in_finalizer_does_not_wait(server: WebServer) -> None:
     """The interrupted thread may be needed for the answers."""
-    gate = server.gate()
+    held = server.hold_answers()
     http = Http()
-    promise = http.request(gate.url("late"))
-    gate.arrived.wait_for(1)
+    promise = http.request(held.url("late"))
+    held.arrived.wait_for(1)
     ClosingGarbage(http)
     collect()
     assert not promise.done()
-    gate.open()
+    held.open()
     assert promise.result()[1] == b"late"
 
 
@@ -381,18 +381,18 @@ def test_http_in_collected_cycle_finishes_requests(server: WebServer) -> None:
 
 
 def test_close_in_signal_handler_during_wait_finishes_request(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     http = Http()
     seen: list[bool] = []
 
     def close(*_: object) -> None:
-        gate.open()
+        held.open()
         http.close()
         seen.append(waiting.done())
 
     before = signal.signal(signal.SIGUSR1, close)
     try:
-        waiting = http.request(gate.url())
+        waiting = http.request(held.url())
         threading.Thread(target=signal_waiting_main).start()
         assert waiting.response.status == 200
     finally:
@@ -401,13 +401,13 @@ def test_close_in_signal_handler_during_wait_finishes_request(server: WebServer)
 
 
 def test_close_in_signal_handler_before_wait_finishes_request(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     http = Http()
     seen: list[bool] = []
 
     def close(*_: object) -> None:
         sys.setprofile(None)
-        gate.open()
+        held.open()
         http.close()
         seen.append(waiting.done())
 
@@ -417,7 +417,7 @@ def test_close_in_signal_handler_before_wait_finishes_request(server: WebServer)
 
     before = signal.signal(signal.SIGUSR1, close)
     try:
-        waiting = http.request(gate.url())
+        waiting = http.request(held.url())
         sys.setprofile(strike)
         assert waiting.response.status == 200
     finally:
@@ -447,7 +447,7 @@ IN_A_COLLECTION = """
 
 
 def test_ctrl_c_during_garbage_collection_is_raised() -> None:
-    assert run(IN_A_COLLECTION).fine() == ["interrupted"]
+    assert run(IN_A_COLLECTION).assert_clean() == ["interrupted"]
 
 
 def signal_waiting_main() -> None:
@@ -520,7 +520,7 @@ assert number > 50
 
 def test_ctrl_c_during_first_request_is_harmless(server: WebServer) -> None:
     """The first request starts the first worker."""
-    assert run(FIRST_REQUEST, server.url()).fine() == []
+    assert run(FIRST_REQUEST, server.url()).assert_clean() == []
 
 
 def close(http: Http) -> None:
@@ -567,12 +567,12 @@ def test_then_on_promise_of_dropped_http_works(server: WebServer) -> None:
 
 
 def test_dropped_http_finishes_queued_requests(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     http = Http(max_workers=2)
-    promises = [http.request(gate.url()) for _ in range(10)]
-    gate.arrived.wait_for(2)
+    promises = [http.request(held.url()) for _ in range(10)]
+    held.arrived.wait_for(2)
     del http
-    gate.open()
+    held.open()
     assert not concurrent.futures.wait(promises, PATIENCE).not_done
 
 
@@ -596,7 +596,7 @@ def test_promise_dropped_with_deep_structure_ends(
             Http().request(server.url(), callback=lambda _: None).result()  # events come in order
 
     for depth in range(40, 60):
-        go, sent, called = threading.Event(), threading.Event(), Seen[Promise]()
+        go, sent, called = threading.Event(), threading.Event(), EventLog[Promise]()
         raw = raw_server([head, wait(go), send(OK), lambda _, sent=sent: sent.set()])
         nested: list[object] = [Http().request(raw.url(), callback=called.add)]
         for _ in range(depth):
@@ -639,14 +639,14 @@ http.close()
 
 
 def test_requests_work_again_after_failed_thread_start(server: WebServer) -> None:
-    assert run(NO_THREAD, server.url()).fine() == []
+    assert run(NO_THREAD, server.url()).assert_clean() == []
 
 
 def test_failed_worker_start_fails_no_request(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     http = Http()
-    waiting = http.request(gate.url("waits"))
-    gate.arrived.wait_for(1)
+    waiting = http.request(held.url("waits"))
+    held.arrived.wait_for(1)
     threading.stack_size(1 << 47)
     try:
         called = http.request(server.url(), callback=lambda p: p.response)
@@ -655,7 +655,7 @@ def test_failed_worker_start_fails_no_request(server: WebServer) -> None:
         assert looked_up.response.status == 200
     finally:
         threading.stack_size(0)
-    gate.open()
+    held.open()
     assert str(waiting.content) == "waits"
     http.close()
 
@@ -765,7 +765,7 @@ http.close()
 
 @pytest.mark.parametrize("purpose", ["submit", "request"])
 def test_signal_handler_before_thread_start_may_request(purpose: str, server: WebServer) -> None:
-    run(HANDLER_BEFORE_START, purpose, server.url()).fine()
+    run(HANDLER_BEFORE_START, purpose, server.url()).assert_clean()
 
 
 EVERYWHERE = """
@@ -822,4 +822,4 @@ for each in late:
 
 
 def test_finalizers_anywhere_may_make_requests(server: WebServer) -> None:
-    run(EVERYWHERE, server.url()).fine()
+    run(EVERYWHERE, server.url()).assert_clean()

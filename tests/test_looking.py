@@ -24,9 +24,9 @@ from asynchttp.messages.response import Answer
 from tests import operations
 from tests.conftest import RawServers
 from tests.operations import BODY, Operation, Outcome, Pair, rows
+from tests.pair_states import CUT, STATES, OnFirstWait, PairMaker, path_of, unpacked, unseen
+from tests.servers.event_log import PATIENCE
 from tests.servers.raw import head, send
-from tests.servers.seen import PATIENCE
-from tests.states import CUT, STATES, OnSleep, Rig, path_of, unpacked, unseen
 
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
@@ -38,17 +38,21 @@ HERE = path_of(BODY)
 
 
 @pytest.mark.parametrize("operation", rows(operations.TEXT, "Réseau".encode("latin-1")), ids=str)
-def test_content_as_text_is_decoded(rig: Rig, operation: Operation) -> None:
+def test_content_as_text_is_decoded(pair_maker: PairMaker, operation: Operation) -> None:
     for state in STATES:
         path = path_of(operation.body)
-        _, outcome = state(rig, path, lambda pair: operation.run(pair, rig.plain))
+        _, outcome = state(pair_maker, path, lambda pair: operation.run(pair, pair_maker.plain))
         assert outcome == Outcome(str, "Réseau"), state.__name__
 
 
 @pytest.mark.parametrize("operation", rows(operations.TEXT), ids=str)
-def test_text_of_failed_request_raises_its_error(rig: Rig, operation: Operation) -> None:
+def test_text_of_failed_request_raises_its_error(
+    pair_maker: PairMaker, operation: Operation
+) -> None:
     for state in STATES:
-        promise, outcome = state(rig, CUT, lambda pair: operation.run(pair, rig.plain))
+        promise, outcome = state(
+            pair_maker, CUT, lambda pair: operation.run(pair, pair_maker.plain)
+        )
         assert outcome.error is promise.exception(), state.__name__
 
 
@@ -95,9 +99,9 @@ def test_text_exists_for_any_charset_and_body(charset: str, body: bytes) -> None
 
 
 @pytest.mark.parametrize("operation", rows(operations.ON_RESPONSES), ids=str)
-def test_first_look_makes_response_plain(rig: Rig, operation: Operation) -> None:
+def test_first_look_makes_response_plain(pair_maker: PairMaker, operation: Operation) -> None:
     for state in STATES[:4]:  # in the callback's states, the caller's response waits for the end
-        promise, _ = state(rig, HERE, lambda pair: operation.run(pair, rig.plain))
+        promise, _ = state(pair_maker, HERE, lambda pair: operation.run(pair, pair_maker.plain))
         assert type(promise.response) is Response, state.__name__
 
 
@@ -108,9 +112,9 @@ def test_plain_response_has_methods_of_httplib2(name: str) -> None:
         assert inspect.getattr_static(Response, name) is plain
 
 
-def test_seen_pair_keeps_no_promise_alive(rig: Rig) -> None:
+def test_seen_pair_keeps_no_promise_alive(pair_maker: PairMaker) -> None:
     forgotten = threading.Event()
-    promise, _ = unseen(rig, HERE, lambda pair: [len(each) for each in pair])
+    promise, _ = unseen(pair_maker, HERE, lambda pair: [len(each) for each in pair])
     response, content = promise
     weakref.finalize(promise, forgotten.set)
     del promise
@@ -121,18 +125,18 @@ def test_seen_pair_keeps_no_promise_alive(rig: Rig) -> None:
 # Attributes set from outside
 
 
-def test_attribute_can_be_set_before_answer(rig: Rig) -> None:
-    promise = rig.ask(HERE)
+def test_attribute_can_be_set_before_answer(pair_maker: PairMaker) -> None:
+    promise = pair_maker.ask(HERE)
     response, _ = promise
-    with OnSleep(rig.answer) as sleep:
+    with OnFirstWait(pair_maker.answer) as sleep:
         response.mark = "early"
     assert not sleep.slept
-    rig.answer()
+    pair_maker.answer()
     assert (response.mark, response.status) == ("early", 203)
     assert promise.result()[0].mark == "early"
 
 
-def test_callback_and_caller_share_attributes_of_response(rig: Rig) -> None:
+def test_callback_and_caller_share_attributes_of_response(pair_maker: PairMaker) -> None:
     seen: list[str] = []
 
     def mark(promise: Promise) -> None:
@@ -141,19 +145,19 @@ def test_callback_and_caller_share_attributes_of_response(rig: Rig) -> None:
         promise.response["x-added"] = "by the callback"
         del promise.response.reason
 
-    promise = rig.ask(HERE, mark)
+    promise = pair_maker.ask(HERE, mark)
     promise.response.early = "by the caller"
-    rig.answer()
+    pair_maker.answer()
     response = promise.response
     assert (response.late, response["x-added"]) == ("by the callback", "by the callback")
     assert (response.early, seen) == ("by the caller", ["by the caller"])
     assert response.reason == httplib2.Response.reason  # the attribute of the class
 
 
-def test_answer_does_not_overwrite_attributes_set_before(rig: Rig) -> None:
-    promise = rig.ask(HERE)
+def test_answer_does_not_overwrite_attributes_set_before(pair_maker: PairMaker) -> None:
+    promise = pair_maker.ask(HERE)
     response = promise.response
-    with OnSleep(rig.answer):
+    with OnFirstWait(pair_maker.answer):
         response.status = 500
     assert (response.status, response["status"]) == (500, "203")
 
@@ -208,7 +212,7 @@ r.mark = "set meanwhile"
 
 
 def look_in_two_threads(
-    rig: Rig, first: Operation, second: Operation, line: int
+    pair_maker: PairMaker, first: Operation, second: Operation, line: int
 ) -> tuple[bool, list[Outcome], dict[str, object]]:
     """`second` at the given line of `first`: whether `first` came so far, outcomes, attributes."""
 
@@ -216,24 +220,24 @@ def look_in_two_threads(
         pair[0].early = pair[0].earlier = "set before"
         others: list[Outcome] = []
         with OtherThreadAtLine(
-            line, lambda: others.append(second.run(pair, rig.plain))
+            line, lambda: others.append(second.run(pair, pair_maker.plain))
         ) as interruption:
-            own = first.run(pair, rig.plain)
-        return interruption.happened, [own, *(others or [second.run(pair, rig.plain)])]
+            own = first.run(pair, pair_maker.plain)
+        return interruption.happened, [own, *(others or [second.run(pair, pair_maker.plain)])]
 
-    promise, (happened, outcomes) = unseen(rig, HERE, look)
+    promise, (happened, outcomes) = unseen(pair_maker, HERE, look)
     return happened, outcomes, vars(promise.response)
 
 
 @pytest.mark.parametrize("first", FIRST, ids=str)
 @pytest.mark.parametrize("second", SECOND, ids=str)
 def test_second_thread_may_look_at_any_moment(
-    rig: Rig, first: Operation, second: Operation
+    pair_maker: PairMaker, first: Operation, second: Operation
 ) -> None:
-    never, *in_turn = look_in_two_threads(rig, first, second, sys.maxsize)
+    never, *in_turn = look_in_two_threads(pair_maker, first, second, sys.maxsize)
     assert not never
     for line in itertools.count(1):
-        happened, *at_once = look_in_two_threads(rig, first, second, line)
+        happened, *at_once = look_in_two_threads(pair_maker, first, second, line)
         assert at_once == in_turn, f"interrupted at line {line}"
         if not happened:
             break
@@ -256,34 +260,34 @@ THREADS = 4
 @pytest.mark.parametrize("settled", [True, False])
 @pytest.mark.parametrize("operation", SECOND[:-1], ids=str)
 def test_simultaneous_first_looks_see_same_outcome(
-    rig: Rig, operation: Operation, settled: bool
+    pair_maker: PairMaker, operation: Operation, settled: bool
 ) -> None:
-    _, expected = unseen(rig, HERE, lambda pair: operation.run(pair, rig.plain))
+    _, expected = unseen(pair_maker, HERE, lambda pair: operation.run(pair, pair_maker.plain))
     starting = threading.Barrier(THREADS + 1)
 
     def look(pair: Pair) -> Outcome:
         starting.wait(PATIENCE)
-        return operation.run(pair, rig.plain)
+        return operation.run(pair, pair_maker.plain)
 
     with ThreadPoolExecutor(THREADS) as threads:
         for _ in range(50):
-            promise = rig.ask(HERE)
+            promise = pair_maker.ask(HERE)
             looking = [threads.submit(look, unpacked(promise)) for _ in range(THREADS)]
             if settled:
-                rig.answer()
+                pair_maker.answer()
                 promise.wait()
             starting.wait(PATIENCE)
             if not settled:
-                rig.answer()
+                pair_maker.answer()
             assert [each.result(PATIENCE) for each in looking] == [expected] * THREADS
 
 
 @pytest.mark.usefixtures("frequent_thread_switches")
-def test_attributes_set_during_answer_are_kept(rig: Rig) -> None:
+def test_attributes_set_during_answer_are_kept(pair_maker: PairMaker) -> None:
     for _ in range(100):
-        promise = rig.ask(HERE, lambda promise: setattr(promise.response, "mark", 0))
+        promise = pair_maker.ask(HERE, lambda promise: setattr(promise.response, "mark", 0))
         response = promise.response
-        rig.answer()
+        pair_maker.answer()
         count = 0
         while not promise.done() and count < 5_000:
             count += 1
@@ -308,11 +312,13 @@ def fail(_: Promise) -> None:
 
 
 @pytest.mark.parametrize("operation", ON_RESPONSES, ids=str)
-def test_attribute_error_of_callback_is_raised_at_look(rig: Rig, operation: Operation) -> None:
-    promise = rig.ask(HERE, fail)
+def test_attribute_error_of_callback_is_raised_at_look(
+    pair_maker: PairMaker, operation: Operation
+) -> None:
+    promise = pair_maker.ask(HERE, fail)
     pair = unpacked(promise)
-    rig.answer()
-    outcomes = [operation.run(pair, rig.plain) for _ in range(2)]
+    pair_maker.answer()
+    outcomes = [operation.run(pair, pair_maker.plain) for _ in range(2)]
     failure = promise.exception()
     assert str(failure) == "what the callback raised"
     assert [outcome.error for outcome in outcomes] == [failure, failure]

@@ -17,8 +17,8 @@ from asynchttp import Http
 from tests.conftest import RawServers
 from tests.programs import Program, python
 from tests.servers.certificates import Authority
+from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.raw import OK, RawServer, head, send
-from tests.servers.seen import PATIENCE, Seen
 from tests.servers.unreachable import DeadNameServer
 from tests.servers.web import WebServer
 
@@ -42,7 +42,7 @@ def run_where_names_hang(dead_names: DeadNameServer, source: str, *arguments: ob
     """The lines printed by the program; the last line is the time taken, in seconds."""
     timed = PROGRAM + source + "\nsay(time.monotonic() - began)\n"
     with Program(dead_names.command(*python(timed, *arguments))) as program:
-        return program.ended().fine()
+        return program.wait_for_end().assert_clean()
 
 
 def test_hanging_lookups_do_not_delay_other_hosts(
@@ -101,7 +101,7 @@ http = Http(timeout=0.2)
 http.request(dead()).exception()
 """
     with Program(dead_names.command(*python(PROGRAM + source, "", ""))) as program:
-        assert program.ended().fine() == []
+        assert program.wait_for_end().assert_clean() == []
 
 
 def test_certificate_is_checked_for_looked_up_name(
@@ -163,7 +163,7 @@ class FakeGetaddrinfo:
     """Replaces `socket.getaddrinfo`; `answer` returns addresses, or raises."""
 
     def __init__(self, answer: Callable[[], list[str]]) -> None:
-        self.asked: Seen[tuple[str, int]] = Seen()
+        self.asked: EventLog[tuple[str, int]] = EventLog()
         self.threads: set[threading.Thread] = set()
         self._answer = answer
         self._original = socket.getaddrinfo

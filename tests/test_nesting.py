@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from asynchttp import Http, Promise
 from tests.conftest import RawServers, until_one_worker_is_left
+from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, Peer, head, send
-from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
 
 DEPTH = 20
@@ -151,11 +151,11 @@ def test_then_and_done_callback_wait_for_requests(http: Http, server: WebServer)
         depth: int = nest(3, [http], server.url(), Promise.wait).response.depth
         return depth
 
-    gate = server.gate()
-    promise = http.request(gate.url())
+    held = server.hold_answers()
+    promise = http.request(held.url())
     promise.add_done_callback(lambda _: results.append(ask()))
     following = promise.then(lambda response, content: ask())
-    gate.open()
+    held.open()
     assert following.result(PATIENCE) == 2
     assert results == [2]
 

@@ -11,15 +11,17 @@ import pytest
 
 from tests import operations
 from tests.operations import BODY, METHODS, TABLE, Operation, Pair, rows
-from tests.states import CUT, STATES, OnSleep, Rig, path_of, unpacked, unseen
+from tests.pair_states import CUT, STATES, OnFirstWait, PairMaker, path_of, unpacked, unseen
 
 
 @pytest.mark.parametrize("operation", TABLE, ids=str)
-def test_operation_has_same_outcome_as_on_httplib2(rig: Rig, operation: Operation) -> None:
-    expected, left = rig.observe(operation)
+def test_operation_has_same_outcome_as_on_httplib2(
+    pair_maker: PairMaker, operation: Operation
+) -> None:
+    expected, left = pair_maker.observe(operation)
     for state in STATES:
         promise, outcome = state(
-            rig, path_of(operation.body), lambda pair: operation.run(pair, rig.plain)
+            pair_maker, path_of(operation.body), lambda pair: operation.run(pair, pair_maker.plain)
         )
         assert outcome.like(expected), f"{state.__name__}: {outcome}, but {expected}"
         assert list(promise.response.items()) == list(left.items()), state.__name__
@@ -27,13 +29,15 @@ def test_operation_has_same_outcome_as_on_httplib2(rig: Rig, operation: Operatio
 
 
 @pytest.mark.parametrize("operation", TABLE, ids=str)
-def test_operation_on_failed_request_raises_failure(rig: Rig, operation: Operation) -> None:
+def test_operation_on_failed_request_raises_failure(
+    pair_maker: PairMaker, operation: Operation
+) -> None:
     for state in STATES:
         promise, outcomes = state(
-            rig, CUT, lambda pair: [operation.run(pair, rig.plain) for _ in range(2)]
+            pair_maker, CUT, lambda pair: [operation.run(pair, pair_maker.plain) for _ in range(2)]
         )
         failure = promise.exception()
-        assert type(failure) is type(rig.plain_failure)
+        assert type(failure) is type(pair_maker.plain_failure)
         assert [outcome.error for outcome in outcomes] == [failure, failure], state.__name__
 
 
@@ -42,13 +46,13 @@ def test_table_calls_every_method_of_bytes() -> None:
 
 
 @pytest.mark.parametrize("operation", rows(operations.NO_LOOKS), ids=str)
-def test_operation_without_look_does_not_wait(rig: Rig, operation: Operation) -> None:
-    expected, _ = rig.observe(operation)
-    pair = unpacked(rig.ask(path_of(BODY)))
-    with OnSleep(rig.answer) as sleep:
-        outcome = operation.run(pair, rig.plain)
+def test_operation_without_look_does_not_wait(pair_maker: PairMaker, operation: Operation) -> None:
+    expected, _ = pair_maker.observe(operation)
+    pair = unpacked(pair_maker.ask(path_of(BODY)))
+    with OnFirstWait(pair_maker.answer) as sleep:
+        outcome = operation.run(pair, pair_maker.plain)
     if not sleep.slept:
-        rig.answer()
+        pair_maker.answer()
     assert not sleep.slept
     assert outcome.like(expected), (outcome, expected)
 
@@ -60,11 +64,15 @@ SHOWS_BUFFER = sys.version_info >= (3, 12)
 
 
 @pytest.mark.parametrize("operation", rows(operations.READING_BUFFERS), ids=str)
-def test_c_code_reads_content_from_python_3_12_on(rig: Rig, operation: Operation) -> None:
-    expected, _ = rig.observe(operation)
+def test_c_code_reads_content_from_python_3_12_on(
+    pair_maker: PairMaker, operation: Operation
+) -> None:
+    expected, _ = pair_maker.observe(operation)
     assert expected.error is None
     for state in STATES if SHOWS_BUFFER else [unseen]:
-        _, outcome = state(rig, path_of(BODY), lambda pair: operation.run(pair, rig.plain))
+        _, outcome = state(
+            pair_maker, path_of(BODY), lambda pair: operation.run(pair, pair_maker.plain)
+        )
         if SHOWS_BUFFER:
             assert outcome.like(expected), f"{state.__name__}: {outcome}, but {expected}"
         else:
@@ -73,8 +81,8 @@ def test_c_code_reads_content_from_python_3_12_on(rig: Rig, operation: Operation
 
 @pytest.mark.skipif(not SHOWS_BUFFER, reason="TypeError, as the test above shows")
 @pytest.mark.parametrize("operation", rows(operations.READING_BUFFERS), ids=str)
-def test_c_code_reading_failed_content_raises(rig: Rig, operation: Operation) -> None:
-    promise, outcome = unseen(rig, CUT, lambda pair: operation.run(pair, rig.plain))
+def test_c_code_reading_failed_content_raises(pair_maker: PairMaker, operation: Operation) -> None:
+    promise, outcome = unseen(pair_maker, CUT, lambda pair: operation.run(pair, pair_maker.plain))
     # Some C functions replace any error by a TypeError.
     assert outcome.error is promise.exception() or type(outcome.error) is TypeError
 
@@ -82,23 +90,23 @@ def test_c_code_reading_failed_content_raises(rig: Rig, operation: Operation) ->
 @pytest.mark.skipif(
     not SHOWS_BUFFER, reason="Python 3.11 calls __radd__, which cannot grow anything"
 )
-def test_content_can_be_added_to_bytearray(rig: Rig) -> None:
+def test_content_can_be_added_to_bytearray(pair_maker: PairMaker) -> None:
     def grow(pair: Pair) -> bytearray:
         alias = grown = bytearray(b"x")
         grown += pair[1]
         return alias
 
     for state in STATES:
-        _, grown = state(rig, path_of(BODY), grow)
+        _, grown = state(pair_maker, path_of(BODY), grow)
         assert grown == b"x" + BODY, state.__name__
 
 
-def test_bytearray_can_be_extended_by_content(rig: Rig) -> None:
+def test_bytearray_can_be_extended_by_content(pair_maker: PairMaker) -> None:
     def extend(pair: Pair) -> bytearray:
         longer = bytearray(b"x")
         longer.extend(pair[1])
         return longer
 
     for state in STATES:
-        _, longer = state(rig, path_of(BODY), extend)
+        _, longer = state(pair_maker, path_of(BODY), extend)
         assert longer == b"x" + BODY, state.__name__

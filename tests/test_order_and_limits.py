@@ -17,8 +17,8 @@ import pytest
 
 from asynchttp import Http, Promise
 from tests.scripted import HOST, REFUSED, ScriptedServer, reply
-from tests.servers.app import Gate
-from tests.servers.seen import PATIENCE, Seen
+from tests.servers.app import HeldAnswers
+from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.web import WebServer
 
 limits = pytest.mark.parametrize("limit", [1, 2, 7, 32])
@@ -60,7 +60,7 @@ def test_exactly_max_workers_transfers_run_at_once(scripted: ScriptedServer, lim
 
 @limits
 def test_callback_keeps_slot_of_request(scripted: ScriptedServer, limit: int) -> None:
-    running: Seen[Promise] = Seen()
+    running: EventLog[Promise] = EventLog()
     may_end = threading.Semaphore(0)
 
     def call_back(promise: Promise) -> None:
@@ -370,11 +370,11 @@ def test_threads_share_http_for_mixed_operations(server: WebServer, refused: str
         for promise in promises:
             if not promise.cancelled() and promise.exception() is None:
                 assert promise.request.uri.endswith(f"/{len(promise.content)}")
-        assert_all_slots_are_there(http, server.gate())
+        assert_all_slots_are_there(http, server.hold_answers())
 
 
-def assert_all_slots_are_there(http: Http, gate: Gate) -> None:
+def assert_all_slots_are_there(http: Http, held: HeldAnswers) -> None:
     for _ in range(2 * http.max_workers):
-        http.request(gate.url())
-    gate.arrived.wait_for(http.max_workers)
-    gate.open()
+        http.request(held.url())
+    held.arrived.wait_for(http.max_workers)
+    held.open()

@@ -7,19 +7,19 @@ import pytest
 
 from asynchttp import Promise, Response
 from tests.operations import BODY
-from tests.servers.seen import PATIENCE
-from tests.states import CUT, Rig, path_of
+from tests.pair_states import CUT, PairMaker, path_of
+from tests.servers.event_log import PATIENCE
 
 PATH = path_of(BODY)
 
 
 @pytest.fixture
-def promise(rig: Rig) -> Iterator[Promise]:
+def promise(pair_maker: PairMaker) -> Iterator[Promise]:
     """A promise that stays pending until the end of the test."""
-    promise = rig.ask(PATH)
+    promise = pair_maker.ask(PATH)
     yield promise
     assert not promise.done()
-    rig.answer()
+    pair_maker.answer()
     promise.wait()
 
 
@@ -86,10 +86,10 @@ def test_inspecting_pending_promise_does_not_wait(promise: Promise) -> None:
     assert isinstance(promise, cf.Future)
 
 
-def test_parts_of_promise_keep_identity(rig: Rig) -> None:
-    promise = rig.ask(PATH)
+def test_parts_of_promise_keep_identity(pair_maker: PairMaker) -> None:
+    promise = pair_maker.ask(PATH)
     response, content = promise
-    rig.answer()
+    pair_maker.answer()
     promise.wait()
     assert (promise.response is response, promise.content is content) == (True, True)
     assert (response.status, len(content)) == (203, len(BODY))
@@ -97,8 +97,8 @@ def test_parts_of_promise_keep_identity(rig: Rig) -> None:
     assert promise.result()[0] is response
 
 
-def test_promise_equals_only_itself(rig: Rig, promise: Promise) -> None:
-    other = rig.http.request("not even a URL")
+def test_promise_equals_only_itself(pair_maker: PairMaker, promise: Promise) -> None:
+    other = pair_maker.http.request("not even a URL")
     assert promise == promise
     assert not promise != promise  # noqa: SIM202
     assert promise != other
@@ -110,47 +110,51 @@ def test_promise_equals_only_itself(rig: Rig, promise: Promise) -> None:
     assert other.exception()
 
 
-def test_callback_gets_equal_promise(rig: Rig) -> None:
+def test_callback_gets_equal_promise(pair_maker: PairMaker) -> None:
     found: list[object] = []
 
     def callback(given: Promise) -> None:
         found.append(known[given])
         found.append(given == promise and promise == given)
 
-    promise = rig.ask(PATH, callback)
+    promise = pair_maker.ask(PATH, callback)
     known = {promise: "mine"}
-    rig.answer()
+    pair_maker.answer()
     promise.wait()
     assert found == ["mine", True]
 
 
-def test_concurrent_futures_functions_accept_promises(rig: Rig) -> None:
-    promises = [rig.ask(PATH), rig.ask(CUT), rig.http.request("not even a URL")]
+def test_concurrent_futures_functions_accept_promises(pair_maker: PairMaker) -> None:
+    promises = [
+        pair_maker.ask(PATH),
+        pair_maker.ask(CUT),
+        pair_maker.http.request("not even a URL"),
+    ]
     done, not_done = cf.wait(promises, PATIENCE, cf.FIRST_COMPLETED)
     assert done == {promises[2]}
     assert not_done == set(promises[:2])
-    rig.answer()
-    rig.answer()
+    pair_maker.answer()
+    pair_maker.answer()
     assert set(cf.as_completed(promises, PATIENCE)) == set(promises)
     assert cf.wait(promises) == (set(promises), set())
     assert [promise.exception() is None for promise in promises] == [True, False, False]
 
 
-def test_as_completed_yields_given_promises(rig: Rig) -> None:
+def test_as_completed_yields_given_promises(pair_maker: PairMaker) -> None:
     promises: dict[cf.Future[tuple[Response, bytes]], int]
-    promises = {rig.ask(path_of(b"%d" % number)): number for number in range(3)}
+    promises = {pair_maker.ask(path_of(b"%d" % number)): number for number in range(3)}
     for _ in promises:
-        rig.answer()
+        pair_maker.answer()
     for future in cf.as_completed(promises, PATIENCE):
         assert int(future.result()[1]) == promises[future]
 
 
-def test_caller_and_callback_share_attributes_of_promise(rig: Rig) -> None:
+def test_caller_and_callback_share_attributes_of_promise(pair_maker: PairMaker) -> None:
     def callback(given: Promise) -> None:
         given.late = given.early + 1  # type: ignore[attr-defined]  # allowed at run time
 
-    promise = rig.ask(PATH, callback)
+    promise = pair_maker.ask(PATH, callback)
     promise.early = 1  # type: ignore[attr-defined]
-    rig.answer()
+    pair_maker.answer()
     promise.wait()
     assert vars(promise) == {"early": 1, "late": 2}

@@ -30,7 +30,7 @@ from tests.scripted import (
     ScriptedServer,
     reply,
 )
-from tests.servers.seen import PATIENCE
+from tests.servers.event_log import PATIENCE
 
 FRESH = ("Cache-Control: max-age=1000", "Date: Fri, 01 Jan 2100 00:00:00 GMT")
 

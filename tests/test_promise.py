@@ -15,11 +15,11 @@ import pytest
 
 from asynchttp import Content, Http, Promise, Response
 from asynchttp.promise.future import LeanFuture
+from tests.pair_states import OnFirstWait
 from tests.programs import Program, python, run
 from tests.servers.app import METHODS
-from tests.servers.seen import PATIENCE, Seen
+from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.web import WebServer
-from tests.states import OnSleep
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def url_of_any_behaviour(request: pytest.FixtureRequest) -> str:
         return "http://nowhere.invalid/"
     if request.param in ("silent", "prompt"):
         server: WebServer = request.getfixturevalue("server")
-        return server.gate().url() if request.param == "silent" else server.url()
+        return server.hold_answers().url() if request.param == "silent" else server.url()
     url: str = request.getfixturevalue(request.param.replace(" ", "_"))
     return url
 
@@ -57,19 +57,19 @@ def test_request_returns_for_any_server_behaviour(url_of_any_behaviour: str) -> 
 def test_request_returns_before_answer_for_every_method(
     http: Http, server: WebServer, method: str, arguments: dict[str, Any]
 ) -> None:
-    gate = server.gate()
-    promises = [http.request(gate.url(), method, **arguments) for _ in range(10)]
+    held = server.hold_answers()
+    promises = [http.request(held.url(), method, **arguments) for _ in range(10)]
     assert not any(promise.done() for promise in promises)
-    gate.open()
+    held.open()
     assert {promise.response.status for promise in promises} == {200}
 
 
 def test_request_returns_while_all_workers_are_busy(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     with Http(max_workers=1) as http:
-        promises = [http.request(gate.url(), callback=lambda _: None) for _ in range(50)]
+        promises = [http.request(held.url(), callback=lambda _: None) for _ in range(50)]
         assert not any(promise.done() for promise in promises)
-        gate.open()
+        held.open()
     assert {promise.response.status for promise in promises} == {200}
 
 
@@ -106,18 +106,18 @@ any_look = pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
 def test_every_look_waits_for_answer(
     http: Http, server: WebServer, look: Callable[[Promise], object]
 ) -> None:
-    gate = server.gate()
-    promise = http.request(gate.url())
-    with OnSleep(gate.open) as sleep:
+    held = server.hold_answers()
+    promise = http.request(held.url())
+    with OnFirstWait(held.open) as sleep:
         look(promise)
     assert sleep.slept
     assert promise.done()
 
 
 def test_many_threads_wait_for_same_promise(http: Http, server: WebServer) -> None:
-    gate = server.gate()
-    promise = http.request(gate.url("label"))
-    about_to_look: Seen[None] = Seen()
+    held = server.hold_answers()
+    promise = http.request(held.url("label"))
+    about_to_look: EventLog[None] = EventLog()
 
     def look() -> tuple[int, bytes, int]:
         about_to_look.add(None)
@@ -126,7 +126,7 @@ def test_many_threads_wait_for_same_promise(http: Http, server: WebServer) -> No
     with ThreadPoolExecutor(50) as threads:
         looks = [threads.submit(look) for _ in range(50)]
         about_to_look.wait_for(50)
-        gate.open()
+        held.open()
         assert {look.result(PATIENCE) for look in looks} == {(200, b"label", id(promise.response))}
 
 
@@ -134,13 +134,13 @@ def test_many_threads_wait_for_same_promise(http: Http, server: WebServer) -> No
 def test_timeout_of_wait_leaves_promise_usable(
     http: Http, server: WebServer, seconds: float
 ) -> None:
-    gate = server.gate()
-    promise = http.request(gate.url("label"))
+    held = server.hold_answers()
+    promise = http.request(held.url("label"))
     assert promise.wait(seconds) is False
     for look in (promise.result, promise.exception):
         with pytest.raises(TimeoutError):
             look(seconds)
-    gate.open()
+    held.open()
     assert promise.wait(PATIENCE) is True
     assert promise.result(0)[1] == b"label"
 
@@ -152,7 +152,7 @@ def test_wait_ends_with_timeout_amid_signals(server: WebServer) -> None:
         say(promise.wait(1.0))
         promise.cancel()
     """
-    assert run(source, server.gate().url("label")).fine() == ["False"]
+    assert run(source, server.hold_answers().url("label")).assert_clean() == ["False"]
 
 
 INTERRUPTED_PROGRAM = """
@@ -189,19 +189,19 @@ WAITS = """
 
 @pytest.mark.parametrize("look", WAITS.split("\n")[1:-1], ids=str.strip)
 def test_ctrl_c_during_wait_leaves_promise_usable(server: WebServer, look: str) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     source = INTERRUPTED_PROGRAM.format(look=look.strip())
-    with Program(python(source, gate.url("label"))) as program:
+    with Program(python(source, held.url("label"))) as program:
         assert program.line() == "looking"
         if "asyncio" in look:
             assert program.line() == "asyncio is looking"
-        gate.arrived.wait_for(1)
+        held.arrived.wait_for(1)
         program.signal(signal.SIGINT)
         assert program.line() == "interrupted"
         program.tell("go on\n")
         assert program.line() == "False"
-        gate.open()
-        assert program.ended().fine() == ["200 label"]
+        held.open()
+        assert program.wait_for_end().assert_clean() == ["200 label"]
 
 
 def ask_and_close(url: str) -> None:
@@ -221,17 +221,17 @@ def test_signal_missed_by_system_call_is_handled(
     server: WebServer, wait: Callable[[str], object]
 ) -> None:
     """As with a signal just before a system call; in this test a second thread gets the signal."""
-    gate = server.gate()
+    held = server.hold_answers()
 
     def send_signal() -> None:
-        gate.arrived.wait_for(1)
+        held.arrived.wait_for(1)
         signal.raise_signal(signal.SIGUSR1)
 
-    before = signal.signal(signal.SIGUSR1, lambda *_: gate.open())
+    before = signal.signal(signal.SIGUSR1, lambda *_: held.open())
     try:
         with ThreadPoolExecutor(1) as pool:
             sending = pool.submit(send_signal)
-            wait(gate.url())
+            wait(held.url())
             sending.result()
     finally:
         signal.signal(signal.SIGUSR1, before)
@@ -297,7 +297,7 @@ def test_then_of_failed_request_raises_failure(http: Http, refused: str) -> None
 
 
 def test_then_of_cancelled_request_is_cancelled(http: Http, server: WebServer) -> None:
-    promise = http.request(server.gate().url())
+    promise = http.request(server.hold_answers().url())
     called: list[object] = []
     following = promise.then(lambda response, content: called.append(response))
     promise.cancel()
@@ -325,13 +325,13 @@ def test_then_raises_error_of_function_with_note(
 
 
 def test_cancel_of_then_leaves_promise_running(http: Http, server: WebServer) -> None:
-    gate = server.gate()
-    promise = http.request(gate.url())
+    held = server.hold_answers()
+    promise = http.request(held.url())
     called: list[object] = []
     following = promise.then(lambda response, content: called.append(response))
     other = promise.then(value_of)
     assert following.cancel()
-    gate.open()
+    held.open()
     assert other.result(PATIENCE) == (200, "")
     assert following.cancelled()
     assert called == []
@@ -359,15 +359,15 @@ def test_then_can_be_called_many_times(http: Http, server: WebServer) -> None:
 
 
 def test_then_runs_in_slot_before_queued_requests(server: WebServer) -> None:
-    gate, go_on = server.gate(), threading.Event()
+    held, go_on = server.hold_answers(), threading.Event()
     with Http(max_workers=1) as http:
-        promises = [http.request(gate.url(label)) for label in "abc"]
+        promises = [http.request(held.url(label)) for label in "abc"]
         following = promises[0].then(lambda response, content: go_on.wait(PATIENCE))
-        gate.arrived.wait_for(1)
-        gate.let_pass()
+        held.arrived.wait_for(1)
+        held.let_pass()
         promises[0].result(PATIENCE)
         assert not promises[1].wait(0.05)
-        assert list(gate.arrived) == ["a"]
+        assert list(held.arrived) == ["a"]
         go_on.set()
         assert following.result(PATIENCE)
-        gate.open()
+        held.open()

@@ -22,8 +22,9 @@ import socks  # type: ignore[import-untyped]
 
 from asynchttp import Http
 from tests.conftest import RawServers
-from tests.oracle import Wire, record, requests_of
+from tests.reference import Wire, record, requests_of
 from tests.servers.certificates import Authority, elsewhere, local, server_context
+from tests.servers.event_log import PATIENCE
 from tests.servers.proxies import (
     ACCEPT_SOCKS4,
     ACCEPT_SOCKS5,
@@ -37,7 +38,6 @@ from tests.servers.proxies import (
     tunnel,
 )
 from tests.servers.raw import OK, Peer, RawServer, Step, reset, send, until_closed
-from tests.servers.seen import PATIENCE
 from tests.servers.unreachable import black_hole_port, refused_port
 from tests.servers.web import WebServer
 

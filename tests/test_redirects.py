@@ -1,7 +1,7 @@
 """Redirects are followed like httplib2's, with the same requests.
 
 Rule: both clients run each case, each on a server of its own; response, `previous`, errors and all
-requests seen by the servers have to be equal (`tests.oracle`).
+requests seen by the servers have to be equal (`tests.reference`).
 """
 
 import gzip
@@ -16,7 +16,7 @@ import pytest
 
 from asynchttp import Http, Response
 from tests.conftest import RawServers
-from tests.oracle import PORT, Pair, Url, Wire, answers, both, requests_of, same
+from tests.reference import PORT, Pair, Url, Wire, answers, assert_same, requests_of, run_both
 from tests.servers.raw import OK
 from tests.servers.web import WebServer
 
@@ -66,12 +66,12 @@ def test_redirect_codes_and_methods_match_httplib2(
         setting(http)
         return http.request(url("/"), method, body)
 
-    same(raw_server, [answers(hop, end)], ask)
+    assert_same(raw_server, [answers(hop, end)], ask)
 
 
 def test_chain_of_all_redirect_codes_is_followed(raw_server: RawServers) -> None:
     codes = (301, 302, 303, 307, 308)
-    story = same(raw_server, [answers(*(moved(code, f"/{code}") for code in codes), OK)])
+    story = assert_same(raw_server, [answers(*(moved(code, f"/{code}") for code in codes), OK)])
     assert lines(story.requests) == ["GET /", *(f"GET /{code}" for code in codes)]
     assert story.outcome.previous is not None
     assert story.outcome.previous.status == 301
@@ -79,7 +79,7 @@ def test_chain_of_all_redirect_codes_is_followed(raw_server: RawServers) -> None
 
 def test_post_body_is_sent_again_until_303(raw_server: RawServers) -> None:
     hops = [moved(308, "/again"), moved(303, "/got"), moved(307, "/end"), OK]
-    story = same(
+    story = assert_same(
         raw_server, [answers(*hops)], lambda http, url: http.request(url("/"), "POST", "x")
     )
     assert lines(story.requests) == ["POST /", "POST /again", "GET /got", "GET /end"]
@@ -92,7 +92,7 @@ def test_redirect_codes_and_safe_methods_can_be_set(raw_server: RawServers) -> N
         http.safe_methods.append("POST")
         return http.request(url("/"), "POST", b"x")
 
-    story = same(raw_server, [answers(moved(305), moved(302))], ask)
+    story = assert_same(raw_server, [answers(moved(305), moved(302))], ask)
     assert story.outcome.status == 302
     assert lines(story.requests) == ["POST /", "POST /next"]
 
@@ -107,7 +107,7 @@ def test_body_readable_once_is_sent_again(
         follow_all(http)
         return http.request(url("/"), "POST", source(b"all of it"))
 
-    theirs, ours = both(raw_server, [answers(moved(307), OK)], ask)
+    theirs, ours = run_both(raw_server, [answers(moved(307), OK)], ask)
     assert [request.body for request in ours.requests] == [b"all of it", b"all of it"]
     assert ours.outcome == theirs.outcome
 
@@ -163,7 +163,7 @@ LOCATIONS = [
 
 @pytest.mark.parametrize("location", LOCATIONS)
 def test_location_values_resolve_like_httplib2(raw_server: RawServers, location: str) -> None:
-    same(
+    assert_same(
         raw_server,
         [answers(moved(302, location), OK)],
         lambda http, url: http.request(url("/dir/start?x=1")),
@@ -180,12 +180,12 @@ def test_redirect_without_location_matches_httplib2(
         setting(http)
         return http.request(url("/"), method)
 
-    same(raw_server, [answers(moved(code, None))], ask)
+    assert_same(raw_server, [answers(moved(code, None))], ask)
 
 
 def test_several_locations_raise_error(raw_server: RawServers) -> None:
     """httplib2 goes to "/a, /b"."""
-    _, ours = both(raw_server, [answers(moved(302, "/a", "Location: /b"), OK)])
+    _, ours = run_both(raw_server, [answers(moved(302, "/a", "Location: /b"), OK)])
     assert lines(ours.requests) == ["GET /"]
     assert ours.outcome.error is not None
 
@@ -193,7 +193,7 @@ def test_several_locations_raise_error(raw_server: RawServers) -> None:
 def test_content_location_of_last_answer_is_kept(raw_server: RawServers) -> None:
     hop = moved(302, "/next", "Content-Location: /here")
     end = OK.replace(b"\r\n\r\n", b"\r\nContent-Location: /there\r\n\r\n")
-    story = same(raw_server, [answers(hop, end)])
+    story = assert_same(raw_server, [answers(hop, end)])
     assert story.outcome.fields is not None
     assert story.outcome.fields["content-location"] == "/there"
 
@@ -203,7 +203,7 @@ def test_content_location_of_last_answer_is_kept(raw_server: RawServers) -> None
 
 @pytest.mark.parametrize("limit", [0, 1, 2, 3])
 def test_redirects_beyond_limit_raise_redirect_limit(raw_server: RawServers, limit: int) -> None:
-    story = same(
+    story = assert_same(
         raw_server,
         [answers(moved(302, "/1"), moved(301, "/2"), OK)],
         lambda http, url: http.request(url("/"), redirections=limit),
@@ -213,12 +213,12 @@ def test_redirects_beyond_limit_raise_redirect_limit(raw_server: RawServers, lim
 
 
 def test_redirect_loop_ends_at_default_limit(raw_server: RawServers) -> None:
-    story = same(raw_server, [answers(moved(302, "/"))])
+    story = assert_same(raw_server, [answers(moved(302, "/"))])
     assert len(story.requests) == httplib2.DEFAULT_MAX_REDIRECTS + 1
 
 
 def test_limit_is_checked_before_missing_location(raw_server: RawServers) -> None:
-    same(
+    assert_same(
         raw_server,
         [answers(moved(300, None))],
         lambda http, url: http.request(url("/"), redirections=0),
@@ -266,7 +266,7 @@ def test_headers_after_redirect_match_httplib2(
         return http.request(url("/"), method, headers=HEADERS)
 
     hop = moved(code, f"http://{host}:{PORT}/next")
-    story = same(raw_server, [answers(hop, OK)], ask)
+    story = assert_same(raw_server, [answers(hop, OK)], ask)
     for request in story.requests[1:]:
         assert (request.header("authorization") is None) == (setting is not forward)
         assert request.header("if-none-match") is None

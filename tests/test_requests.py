@@ -1,6 +1,6 @@
 """Sent requests: request line and headers equal httplib2's, byte for byte.
 
-Rule: httplib2 makes the same request (`tests.oracle`). Input that httplib2 refuses fails at the
+Rule: httplib2 makes the same request (`tests.reference`). Input that httplib2 refuses fails at the
 look; input that httplib2 wrongly sends is refused as well, by a test that gives the reason.
 """
 
@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from asynchttp import Http
 from asynchttp.promise import request_work
 from tests.conftest import RawServers
-from tests.oracle import PORT, Pair, Url, answers, both, same
+from tests.reference import PORT, Pair, Url, answers, assert_same, run_both
+from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, head, send
-from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
 
 many = settings(
@@ -67,7 +67,7 @@ URIS = [
 
 @pytest.mark.parametrize("uri", URIS)
 def test_request_line_of_uri_matches_httplib2(raw_server: RawServers, uri: str) -> None:
-    story = same(raw_server, [answers(OK)], asking(uri))
+    story = assert_same(raw_server, [answers(OK)], asking(uri))
     assert story.outcome.content == b"ok"
 
 
@@ -82,7 +82,7 @@ PATHS = st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters=
 @example("?")
 @example("a?#")
 def test_request_line_of_random_path_matches_httplib2(raw_server: RawServers, path: str) -> None:
-    same(raw_server, [answers(OK)], asking(f"{HERE}/{path}"))
+    assert_same(raw_server, [answers(OK)], asking(f"{HERE}/{path}"))
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_request_line_of_random_path_matches_httplib2(raw_server: RawServers, pa
     ],
 )
 def test_invalid_uri_fails_like_httplib2(raw_server: RawServers, uri: str) -> None:
-    story = same(raw_server, [answers(OK)], asking(uri))
+    story = assert_same(raw_server, [answers(OK)], asking(uri))
     assert story.outcome.error is not None
     assert story.requests == []
 
@@ -132,14 +132,14 @@ def test_invalid_port_raises_invalid_url(host: str, port: str) -> None:
 @pytest.mark.parametrize("character", ["\0", "\x01", "\x1f", "\x7f"])
 def test_control_character_in_uri_raises(raw_server: RawServers, character: str) -> None:
     """httplib2 raises, too, but ResponseNotReady."""
-    _, ours = both(raw_server, [answers(OK)], asking(f"{HERE}/a{character}b"))
+    _, ours = run_both(raw_server, [answers(OK)], asking(f"{HERE}/a{character}b"))
     assert ours.outcome.error is not None
     assert ours.requests == []
 
 
 @pytest.mark.parametrize("uri", [None, 5, b"http://127.0.0.1/", ["http://127.0.0.1/"]])
 def test_uri_of_wrong_type_raises_type_error(raw_server: RawServers, uri: object) -> None:
-    theirs, ours = both(raw_server, [answers(OK)], lambda http, url: http.request(uri))
+    theirs, ours = run_both(raw_server, [answers(OK)], lambda http, url: http.request(uri))
     assert theirs.outcome.error in (TypeError, AttributeError)
     assert ours.outcome.error is TypeError
 
@@ -171,13 +171,13 @@ def test_number_of_kept_plans_is_bounded(
     "method", ["get", "Get", "QUERY", "M-SEARCH", "TRACE", "OPTIONS", "X" * 100, "a.b~c"]
 )
 def test_method_is_sent_unchanged(raw_server: RawServers, method: str) -> None:
-    story = same(raw_server, [answers(OK)], lambda http, url: http.request(url("/"), method))
+    story = assert_same(raw_server, [answers(OK)], lambda http, url: http.request(url("/"), method))
     assert story.requests[0].line == f"{method} / HTTP/1.1"
 
 
 @pytest.mark.parametrize("method", ["GET / HTTP/1.1\r\nX: y\r\n\r\nGET", "GE\nT", "G\0T", "G\xc9T"])
 def test_invalid_method_raises_value_error(raw_server: RawServers, method: str) -> None:
-    _, ours = both(raw_server, [answers(OK)], lambda http, url: http.request(url("/"), method))
+    _, ours = run_both(raw_server, [answers(OK)], lambda http, url: http.request(url("/"), method))
     assert ours.outcome.error is not None
     assert issubclass(ours.outcome.error, ValueError)
     assert ours.requests == []
@@ -226,7 +226,7 @@ HEADERS: list[dict[object, object]] = [
 def test_headers_are_sent_like_httplib2(
     raw_server: RawServers, headers: dict[object, object]
 ) -> None:
-    story = same(raw_server, [answers(OK)], with_headers(headers))
+    story = assert_same(raw_server, [answers(OK)], with_headers(headers))
     assert story.outcome.content == b"ok"
 
 
@@ -240,7 +240,7 @@ def test_random_headers_are_sent_like_httplib2(
     raw_server: RawServers, headers: dict[str, str]
 ) -> None:
     headers = {f"x-{name}": value for name, value in headers.items()}
-    same(raw_server, [answers(OK)], with_headers(headers))
+    assert_same(raw_server, [answers(OK)], with_headers(headers))
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_random_headers_are_sent_like_httplib2(
 def test_invalid_header_fails_like_httplib2(
     raw_server: RawServers, headers: dict[object, object]
 ) -> None:
-    story = same(raw_server, [answers(OK)], with_headers(headers))
+    story = assert_same(raw_server, [answers(OK)], with_headers(headers))
     assert story.outcome.error is not None
     assert story.requests == []
 
@@ -282,7 +282,7 @@ def test_line_folding_and_nul_in_headers_raise(
     raw_server: RawServers, headers: dict[object, object]
 ) -> None:
     """RFC 9110, 5.5 forbids line folding and NUL; receivers suspect an attack."""
-    theirs, ours = both(raw_server, [answers(OK)], with_headers(headers))
+    theirs, ours = run_both(raw_server, [answers(OK)], with_headers(headers))
     assert theirs.outcome.error is None
     assert ours.outcome.error is ValueError
     assert ours.requests == []
@@ -290,7 +290,7 @@ def test_line_folding_and_nul_in_headers_raise(
 
 @pytest.mark.parametrize("headers", [5, "X: y", [5], object()])
 def test_headers_of_wrong_type_raise(raw_server: RawServers, headers: object) -> None:
-    _, ours = both(raw_server, [answers(OK)], with_headers(headers))
+    _, ours = run_both(raw_server, [answers(OK)], with_headers(headers))
     assert ours.outcome.error in (TypeError, ValueError)
 
 
@@ -317,17 +317,17 @@ def test_headers_are_copied_at_the_call(raw_server: RawServers) -> None:
 
 def test_pending_content_as_header_delays_only_caller(server: WebServer) -> None:
     """The calling thread looks at the content, not the worker that handles all events."""
-    busy, gate = server.gate(), server.gate()
+    busy, held = server.hold_answers(), server.hold_answers()
     with Http(max_workers=2) as http, ThreadPoolExecutor(1) as pool:
         for _ in range(2):
             http.request(busy.url())
         busy.arrived.wait_for(2)
-        _, token = http.request(gate.url("token"))
+        _, token = http.request(held.url("token"))
         asked = pool.submit(http.request, server.url("/echo"), headers={"x-token": token})
         busy.open()
-        gate.arrived.wait_for(1)
+        held.arrived.wait_for(1)
         assert http.request(server.url()).result(PATIENCE)[0].status == 200
-        gate.open()
+        held.open()
         promise = asked.result(PATIENCE)
         assert promise.result(PATIENCE)[0].status == 200
         assert [type(value) for value in (promise.request.headers or {}).values()] == [bytes]

@@ -17,10 +17,10 @@ from h2.events import RequestReceived
 
 from asynchttp import Http
 from tests.conftest import RawServers
-from tests.oracle import record
+from tests.reference import record
 from tests.servers.certificates import Authority, local, server_context
+from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, Peer, RawServer, Step, reset, send, until_closed
-from tests.servers.seen import PATIENCE
 
 KEPT = 6
 

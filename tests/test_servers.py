@@ -22,8 +22,8 @@ import pytest
 from tests.conftest import RawServers
 from tests.servers.app import METHODS, pattern
 from tests.servers.certificates import Authority, elsewhere, expired
+from tests.servers.event_log import EventLog
 from tests.servers.raw import OK, RawServer, body, drip, head, reset, send, until_closed, wait
-from tests.servers.seen import Seen
 from tests.servers.unreachable import DeadNameServer
 from tests.servers.web import WebServer
 
@@ -44,7 +44,7 @@ def get(client: httplib2.Http, url: str) -> bytes:
 
 
 def test_seen_wait_returns_when_count_is_reached() -> None:
-    seen: Seen[str] = Seen()
+    seen: EventLog[str] = EventLog()
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(seen.wait_for, 2)
         for item in ("a", "b", "c"):
@@ -53,7 +53,7 @@ def test_seen_wait_returns_when_count_is_reached() -> None:
 
 
 def test_seen_wait_in_vain_fails_and_shows_items() -> None:
-    seen: Seen[str] = Seen()
+    seen: EventLog[str] = EventLog()
     seen.add("only this")
     with pytest.raises(AssertionError, match=r"waited for 2, but saw .*only this"):
         seen.wait_for(2, timeout=0)
@@ -166,25 +166,25 @@ def test_drip_path_pauses_between_bytes(server: WebServer, client: httplib2.Http
 
 
 def test_gate_holds_request_until_let_pass(server: WebServer, client: httplib2.Http) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     with ThreadPoolExecutor(1) as threads:
-        asked = threads.submit(get, client, gate.url("first"))
-        assert gate.arrived.wait_for(1) == ["first"]
-        assert (gate.inside, asked.done()) == (1, False)
-        gate.let_pass()
+        asked = threads.submit(get, client, held.url("first"))
+        assert held.arrived.wait_for(1) == ["first"]
+        assert (held.inside, asked.done()) == (1, False)
+        held.let_pass()
         assert asked.result() == b"first"
-    assert (gate.inside, gate.most_inside, len(gate.aborted)) == (0, 1, 0)
+    assert (held.inside, held.most_inside, len(held.aborted)) == (0, 1, 0)
 
 
 def test_gate_counts_requests_inside(server: WebServer) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     with ThreadPoolExecutor(3) as threads:
-        asked = [threads.submit(get_alone, gate.url(str(number))) for number in range(3)]
-        assert sorted(gate.arrived.wait_for(3)) == ["0", "1", "2"]
-        gate.open()
+        asked = [threads.submit(get_alone, held.url(str(number))) for number in range(3)]
+        assert sorted(held.arrived.wait_for(3)) == ["0", "1", "2"]
+        held.open()
         assert [each.result() for each in asked] == [b"0", b"1", b"2"]
-    assert (gate.inside, gate.most_inside) == (0, 3)
-    assert get_alone(gate.url("late")) == b"late"
+    assert (held.inside, held.most_inside) == (0, 3)
+    assert get_alone(held.url("late")) == b"late"
 
 
 def get_alone(url: str) -> bytes:
@@ -194,22 +194,22 @@ def get_alone(url: str) -> bytes:
 
 @pytest.mark.parametrize("sent", ["", "&sent=2"])
 def test_gate_notes_disconnected_client(server: WebServer, sent: str) -> None:
-    gate = server.gate()
+    held = server.hold_answers()
     with socket.create_connection(("127.0.0.1", server.port)) as raw:
-        path = gate.url("gone" + sent).removeprefix(server.url(""))
+        path = held.url("gone" + sent).removeprefix(server.url(""))
         raw.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        gate.arrived.wait_for(1)
-    assert gate.aborted.wait_for(1) == ["gone"]
-    assert gate.inside == 0
+        held.arrived.wait_for(1)
+    assert held.aborted.wait_for(1) == ["gone"]
+    assert held.inside == 0
 
 
 def test_gate_notes_reset_http_2_stream(tls_server: WebServer, authority: Authority) -> None:
-    gate = tls_server.gate()
-    with closing(libcurl(gate.url("reset", sent=2), authority)) as curl:
+    held = tls_server.hold_answers()
+    with closing(libcurl(held.url("reset", sent=2), authority)) as curl:
         curl.setopt(pycurl.WRITEFUNCTION, lambda _: 0)  # 0 bytes taken: libcurl aborts
         with pytest.raises(pycurl.error):
             curl.perform()
-        assert gate.aborted.wait_for(1) == ["reset"]
+        assert held.aborted.wait_for(1) == ["reset"]
         assert tls_server.received[0].version == "2"
 
 

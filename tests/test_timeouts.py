@@ -21,11 +21,11 @@ import pytest
 
 from asynchttp import Http, Promise
 from tests.conftest import RawServers
-from tests.oracle import both, record
 from tests.programs import Program, python
+from tests.reference import record, run_both
 from tests.servers.app import pattern
+from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, Peer, drip, head, send, until_closed
-from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
 
 SHORT = 0.3
@@ -78,7 +78,7 @@ def test_silent_server_times_out_like_httplib2(raw_server: RawServers, sent: byt
         http.timeout = SHORT
         return http.request(url("/"))
 
-    theirs, ours = both(raw_server, [record, send(sent), until_closed], ask)
+    theirs, ours = run_both(raw_server, [record, send(sent), until_closed], ask)
     # Requests are not compared: the server may read a request only after the timeout.
     assert ours.outcome == theirs.outcome
     assert ours.outcome.error is TimeoutError
@@ -106,15 +106,15 @@ def test_stopped_process_does_not_count_as_silence(
 ) -> None:
     """On an overloaded machine a process may stand still just as long."""
     server: WebServer = request.getfixturevalue(which)
-    timeout, gate = 1.0, server.gate()
-    command = python(STOPPED_PROGRAM, gate.url("label", sent), authority_file, timeout)
+    timeout, held = 1.0, server.hold_answers()
+    command = python(STOPPED_PROGRAM, held.url("label", sent), authority_file, timeout)
     with Program(command) as program:
-        gate.arrived.wait_for(1)
+        held.arrived.wait_for(1)
         program.signal(signal.SIGSTOP)
         time.sleep(1.5 * timeout)
         program.signal(signal.SIGCONT)
-        gate.open()
-        assert program.ended().fine() == ["label"]
+        held.open()
+        assert program.wait_for_end().assert_clean() == ["label"]
 
 
 @pytest.mark.parametrize("where", ["head", "body"])
@@ -321,11 +321,11 @@ def test_requests_succeed_after_timeout(http: Http, any_server: WebServer) -> No
 
 
 def test_http_2_timeout_ends_only_own_stream(http: Http, tls_server: WebServer) -> None:
-    gate = tls_server.gate()
+    held = tls_server.hold_answers()
     connect(http, tls_server)
     http.timeout = SHORT
-    assert_times_out(http.request(gate.url("silent")))
-    assert gate.aborted.wait_for(1) == ["silent"]
+    assert_times_out(http.request(held.url("silent")))
+    assert held.aborted.wait_for(1) == ["silent"]
     http.timeout = PATIENCE
     assert http.request(tls_server.url("/status/200")).response.status == 200
     assert len({each.port for each in tls_server.received}) == 1

@@ -21,8 +21,8 @@ import pytest
 from asynchttp import Http
 from tests.conftest import RawServers
 from tests.servers.certificates import Authority, elsewhere, expired, local, server_context
+from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, RawServer, Step, drip, head, reset, send, until_closed
-from tests.servers.seen import PATIENCE
 from tests.servers.web import WebServer
 
 HEAD_OF_TWO = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
@@ -344,10 +344,10 @@ def test_concurrent_http_2_requests_share_connection(
 ) -> None:
     """The requests begin at once, before the client knows the server's protocol."""
     with Http(ca_certs=authority_file, max_workers=100) as http:
-        gate = tls_server.gate()
-        promises = [http.request(gate.url(str(number))) for number in range(100)]
-        assert len(gate.arrived.wait_for(100)) == 100
-        gate.open()
+        held = tls_server.hold_answers()
+        promises = [http.request(held.url(str(number))) for number in range(100)]
+        assert len(held.arrived.wait_for(100)) == 100
+        held.open()
         assert [promise.content for promise in promises] == [b"%d" % n for n in range(100)]
     assert len({each.port for each in tls_server.received}) == 1
 
@@ -357,10 +357,10 @@ def test_concurrent_http_1_requests_use_own_connections(
 ) -> None:
     """No request waits for the end of the first request."""
     with Http(ca_certs=authority_file) as http:
-        gate = tls_h1_server.gate()
-        promises = [http.request(gate.url(str(number))) for number in range(20)]
-        assert len(gate.arrived.wait_for(20)) == 20
-        gate.open()
+        held = tls_h1_server.hold_answers()
+        promises = [http.request(held.url(str(number))) for number in range(20)]
+        assert len(held.arrived.wait_for(20)) == 20
+        held.open()
         assert [promise.content for promise in promises] == [b"%d" % n for n in range(20)]
     assert len({each.port for each in tls_h1_server.received}) == 20
 
@@ -370,13 +370,13 @@ def test_requests_during_first_request_succeed(
     request: pytest.FixtureRequest, http: Http, which: str
 ) -> None:
     server: WebServer = request.getfixturevalue(which)
-    gate = server.gate()
-    first = http.request(gate.url("first"))
-    gate.arrived.wait_for(1)
+    held = server.hold_answers()
+    first = http.request(held.url("first"))
+    held.arrived.wait_for(1)
     others = [http.request(server.url("/status/200")) for _ in range(5)]
     assert [other.response.status for other in others] == [200] * 5
     assert not first.done()
-    gate.open()
+    held.open()
     assert first.content == b"first"
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import httplib2
 
-from tests.oracle import Pair
+from tests.reference import Pair
 
 
 class BrokenClient(httplib2.Http):

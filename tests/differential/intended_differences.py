@@ -16,7 +16,7 @@ import httplib2
 from tests.differential.compare import Difference
 from tests.differential.scenario import Answer, Fields, Guard, Resource, Scenario, Visit
 from tests.differential.server import ASYNCHTTP_CODINGS, CODINGS
-from tests.oracle import Wire
+from tests.reference import Wire
 
 Found: TypeAlias = Mapping[str, Difference]
 """The differences at a visit, by the name of the part."""

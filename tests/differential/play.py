@@ -14,8 +14,8 @@ import httplib2
 from tests.differential.clock import Clock, controlled_clock
 from tests.differential.scenario import Scenario, Visit
 from tests.differential.server import OriginServers, ScenarioRun
-from tests.oracle import Pair, Wire
-from tests.servers.seen import PATIENCE
+from tests.reference import Pair, Wire
+from tests.servers.event_log import PATIENCE
 
 Client: TypeAlias = Callable[..., httplib2.Http]
 """Makes a client: a class, for example, with httplib2.Http's arguments."""

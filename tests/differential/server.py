@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 
 from tests.differential.clock import Clock
 from tests.differential.scenario import Answer, Fields, Guard, Resource, Scenario
-from tests.oracle import Wire, has_recorded
+from tests.reference import Wire, try_record
 from tests.servers.certificates import server_context
 from tests.servers.raw import Peer, RawServer, Step
 
@@ -136,7 +136,7 @@ class ScenarioRun:
     def serve(self, origin: str, peer: Peer) -> None:
         """Answer all requests of a connection."""
         self._peers.append(peer)
-        while has_recorded(peer):
+        while try_record(peer):
             wire = wire_of(peer.server.heads[-1], peer.server.bodies[-1])
             self.requests.append(wire)
             answer = self._answer(origin, wire)

@@ -34,7 +34,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from tests.servers.seen import Seen
+from tests.servers.event_log import EventLog
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"]
 """The methods that every path takes; PROPFIND stands for methods outside of HTTP itself."""
@@ -56,7 +56,7 @@ class Received:
         return next((value for key, value in self.headers if key == name.lower()), None)
 
 
-class Gate:
+class HeldAnswers:
     """Requests wait at a gate until the test lets the requests pass.
 
     `arrived` has the labels of all requests in order; `aborted` the labels of requests whose client
@@ -70,8 +70,8 @@ class Gate:
         self._waiting: deque[Future[None]] = deque()
         self._is_open = False
         self._lock = threading.Lock()
-        self.arrived: Seen[str] = Seen()
-        self.aborted: Seen[str] = Seen()
+        self.arrived: EventLog[str] = EventLog()
+        self.aborted: EventLog[str] = EventLog()
         self.inside = 0
         self.most_inside = 0
 
@@ -134,22 +134,22 @@ class App:
     def __init__(self, origin: str) -> None:
         self._origin = origin
         self._names = itertools.count(1)
-        self._gates: dict[str, Gate] = {}
+        self._gates: dict[str, HeldAnswers] = {}
         self._routes = Starlette(routes=_routes())
         self._routes.state.gates = self._gates
-        self.received: Seen[Received] = Seen()
+        self.received: EventLog[Received] = EventLog()
 
-    def new_gate(self) -> Gate:
+    def new_gate(self) -> HeldAnswers:
         name = f"gate-{next(self._names)}"
-        gate = self._gates[name] = Gate(f"{self._origin}/gate/{name}")
-        return gate
+        held = self._gates[name] = HeldAnswers(f"{self._origin}/gate/{name}")
+        return held
 
     def forget(self) -> None:
-        self.received = Seen()
+        self.received = EventLog()
 
     def open_gates(self) -> None:
-        for gate in self._gates.values():
-            gate.open()
+        for held in self._gates.values():
+            held.open()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -307,9 +307,9 @@ async def drip(request: Request) -> Response:
     return StreamingResponse(drops(), headers={"Content-Length": str(count)})
 
 
-async def gate(request: Request) -> Response:
+async def hold_answers(request: Request) -> Response:
     label = request.query_params["label"]
-    keeper: Gate = request.app.state.gates[request.path_params["name"]]
+    keeper: HeldAnswers = request.app.state.gates[request.path_params["name"]]
     if "sent" not in request.query_params:
         await keeper.wait(label, request)
         return Response(label)
@@ -335,6 +335,6 @@ def _routes() -> list[Route]:
         "/not-gzip": not_gzip,
         "/slow": slow,
         "/drip/{count:int}": drip,
-        "/gate/{name}": gate,
+        "/gate/{name}": hold_answers,
     }
     return [Route(path, endpoint, methods=METHODS) for path, endpoint in paths.items()]

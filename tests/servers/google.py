@@ -33,8 +33,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.servers.app import App, Gate, Received
-from tests.servers.seen import Seen
+from tests.servers.app import App, HeldAnswers, Received
+from tests.servers.event_log import EventLog
 from tests.servers.web import WebServer
 
 BOOKS = "/library/v1/books"
@@ -91,7 +91,7 @@ class Library(App):
         self.books: dict[str, Book] = {}
         self.scans: dict[str, bytes] = {}
         self.tokens: set[str] | None = None
-        self.gate: Gate | None = None
+        self.hold_answers: HeldAnswers | None = None
         """Calls outside of batches wait at this gate, if set."""
 
     def answer_next(self, *answers: Answer) -> None:
@@ -125,8 +125,8 @@ class Library(App):
 
     async def _call(self, request: Request) -> Response:
         call = await _call_of(request)
-        if self.gate:
-            await self.gate.wait(call.path, request)  # consumes the rest of the request
+        if self.hold_answers:
+            await self.hold_answers.wait(call.path, request)  # consumes the rest of the request
         answer = self._answer(call)
         if answer.status == 200 and request.query_params.get("alt") == "media":
             scan = self.scans[request.url.path.removeprefix(f"{BOOKS}/")]
@@ -287,7 +287,7 @@ class GoogleServer(WebServer):
         super().__init__(pem)
 
     @property
-    def received(self) -> Seen[Received]:
+    def received(self) -> EventLog[Received]:
         return self.library.received
 
     def document(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from itertools import chain, repeat
 from typing import Self, TypeAlias
 
-from tests.servers.seen import PATIENCE, Seen
+from tests.servers.event_log import PATIENCE, EventLog
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 """A small good answer that keeps the connection open."""
@@ -130,7 +130,7 @@ class RawServer:
     """Runs a script on each connection, on a thread of its own.
 
     `accepted` has the clients' ports; `heads` and `bodies` have the bytes as read; `requests` has
-    pairs of head and body from `tests.oracle.record`; `closed` has the ports of the clients whose
+    pairs of head and body from `tests.reference.record`; `closed` has the ports of the clients whose
     close `until_closed` has seen.
     """
 
@@ -143,11 +143,11 @@ class RawServer:
         self._errors: list[Exception] = []
         self.port: int = self._listening.getsockname()[1]
         self.closing = threading.Event()
-        self.accepted: Seen[int] = Seen()
-        self.heads: Seen[bytes] = Seen()
-        self.bodies: Seen[bytes] = Seen()
-        self.requests: Seen[tuple[bytes, bytes]] = Seen()
-        self.closed: Seen[int] = Seen()
+        self.accepted: EventLog[int] = EventLog()
+        self.heads: EventLog[bytes] = EventLog()
+        self.bodies: EventLog[bytes] = EventLog()
+        self.requests: EventLog[tuple[bytes, bytes]] = EventLog()
+        self.closed: EventLog[int] = EventLog()
         self._accepting = threading.Thread(target=self._accept, name=f"raw-{self.port}")
         self._accepting.start()
 

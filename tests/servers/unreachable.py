@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from tests.servers.seen import PATIENCE
+from tests.servers.event_log import PATIENCE
 
 
 @contextmanager

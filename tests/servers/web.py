@@ -19,8 +19,8 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from hypercorn.typing import ASGIFramework
 
-from tests.servers.app import App, Gate, Received
-from tests.servers.seen import PATIENCE, Seen
+from tests.servers.app import App, HeldAnswers, Received
+from tests.servers.event_log import PATIENCE, EventLog
 
 log = logging.getLogger("tests.servers")
 """Hypercorn reports errors of the application to this log, which pytest shows for failed tests."""
@@ -47,14 +47,14 @@ class WebServer:
         self.close()
 
     @property
-    def received(self) -> Seen[Received]:
+    def received(self) -> EventLog[Received]:
         """The requests that came since the test began."""
         return self._app.received
 
     def url(self, path: str = "/echo") -> str:
         return self._origin + path
 
-    def gate(self) -> Gate:
+    def hold_answers(self) -> HeldAnswers:
         """A new gate, for the requests of one test."""
         return self._app.new_gate()
 

@@ -137,7 +137,7 @@ class Exchanges:
             self._leave(promise)
 
     def _answer_followers(self, promise: Promise, answer: Answer | None) -> None:
-        """Give followers the answer if `may` allows, otherwise let each go on without."""
+        """Give followers the answer if it is shareable, otherwise let each follower ask."""
         taken = self._coalescer.take_followers(promise)
         if taken is None:
             return

@@ -19,8 +19,8 @@ import pytest
 
 from asynchttp import Http, Promise
 from tests.operations import BODY, Operation, Outcome, Pair
+from tests.servers.event_log import PATIENCE
 from tests.servers.raw import Peer, RawServer, head
-from tests.servers.seen import PATIENCE
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ CUT_SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ncut"
 CUT = "/cut"
 
 
-class Rig:
+class PairMaker:
     """A server that answers on demand, and both clients.
 
     `plain` and `plain_failure` are httplib2's response and error for the server's answers.
@@ -91,7 +91,7 @@ class Rig:
         return self._observed[operation]
 
 
-class OnSleep:
+class OnFirstWait:
     """Calls `do` when this thread is about to wait for a promise for the first time."""
 
     def __init__(self, do: Callable[[], object]) -> None:
@@ -124,61 +124,67 @@ def unpacked(promise: Promise) -> Pair:
 # States: each makes a promise and runs `do` on the pair.
 
 
-def pending(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
+def pending(pair_maker: PairMaker, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
     """Not answered: the server answers only when this thread waits for the answer."""
-    promise = rig.ask(path)
+    promise = pair_maker.ask(path)
     pair = unpacked(promise)
-    with OnSleep(rig.answer) as sleep:
+    with OnFirstWait(pair_maker.answer) as sleep:
         done = do(pair)
     if not sleep.slept:
-        rig.answer()
+        pair_maker.answer()
         pytest.fail(f"the operation did not wait for the answer: {done}")
     return promise, done
 
 
-def unseen(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
+def unseen(pair_maker: PairMaker, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
     """Unpacked while pending, settled afterwards, and not looked at yet."""
-    promise = rig.ask(path)
+    promise = pair_maker.ask(path)
     pair = unpacked(promise)
-    rig.answer()
+    pair_maker.answer()
     promise.wait()
     return promise, do(pair)
 
 
-def looked_at(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
+def looked_at(pair_maker: PairMaker, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
     """Settled, and looked at before."""
-    promise = rig.ask(path)
+    promise = pair_maker.ask(path)
     pair = unpacked(promise)
-    rig.answer()
+    pair_maker.answer()
     for each in pair:
         with suppress(http.client.HTTPException):
             len(each)
     return promise, do(pair)
 
 
-def unpacked_after_answer(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
-    promise = rig.ask(path)
-    rig.answer()
+def unpacked_after_answer(
+    pair_maker: PairMaker, path: str, do: Callable[[Pair], T]
+) -> tuple[Promise, T]:
+    promise = pair_maker.ask(path)
+    pair_maker.answer()
     promise.wait()
     return promise, do(unpacked(promise))
 
 
-def pair_of_callback(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
+def pair_of_callback(
+    pair_maker: PairMaker, path: str, do: Callable[[Pair], T]
+) -> tuple[Promise, T]:
     """Unpacked in the callback, from the callback's own promise."""
     done: list[T] = []
-    promise = rig.ask(path, lambda given: done.append(do(unpacked(given))))
+    promise = pair_maker.ask(path, lambda given: done.append(do(unpacked(given))))
     promise.response  # noqa: B018 - so that the caller holds a pending response
-    rig.answer()
+    pair_maker.answer()
     promise.wait()
     return promise, done[0]
 
 
-def caller_pair_in_callback(rig: Rig, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
+def caller_pair_in_callback(
+    pair_maker: PairMaker, path: str, do: Callable[[Pair], T]
+) -> tuple[Promise, T]:
     """Unpacked by the caller, looked at in the callback."""
     done: list[T] = []
-    promise = rig.ask(path, lambda _: done.append(do(pair)))
+    promise = pair_maker.ask(path, lambda _: done.append(do(pair)))
     pair = unpacked(promise)
-    rig.answer()
+    pair_maker.answer()
     promise.wait()
     return promise, done[0]
 

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, TypeAlias
 import httplib2
 
 import asynchttp
+from tests.servers.event_log import PATIENCE
 from tests.servers.raw import Peer, RawServer, Step
-from tests.servers.seen import PATIENCE
 
 PORT = "PORT"
 
@@ -52,7 +52,7 @@ class Outcome(NamedTuple):
     details: object = None
 
 
-class Story(NamedTuple):
+class Comparison(NamedTuple):
     """All compared results of a client."""
 
     outcome: Outcome
@@ -66,7 +66,7 @@ def answers(*given: bytes) -> Step:
     """Answer each request, on any connection, with the next answer; repeat the last answer."""
 
     def step(peer: Peer) -> None:
-        while has_recorded(peer):
+        while try_record(peer):
             answer = given[min(len(peer.server.heads), len(given)) - 1]
             peer.socket.sendall(answer.replace(PORT.encode(), b"%d" % peer.server.port))
 
@@ -75,10 +75,10 @@ def answers(*given: bytes) -> Step:
 
 def record(peer: Peer) -> None:
     """Read a request with its body."""
-    has_recorded(peer)
+    try_record(peer)
 
 
-def has_recorded(peer: Peer) -> bool:
+def try_record(peer: Peer) -> bool:
     """Read a request with its body; False when the client has closed the connection."""
     head = b""
     while (line := peer.reader.readline()).strip():
@@ -125,28 +125,30 @@ def get(http: httplib2.Http, url: Url) -> Pair:
     return http.request(url("/"))
 
 
-def both(
+def run_both(
     servers: Callable[..., RawServer], script: list[Step], ask: Ask = get
-) -> tuple[Story, Story]:
+) -> tuple[Comparison, Comparison]:
     """Make a request with httplib2 and with asynchttp."""
     theirs = _story(httplib2.Http, servers(script), ask)
     return theirs, _story(asynchttp.Http, servers(script), ask)
 
 
-def same(servers: Callable[..., RawServer], script: list[Step], ask: Ask = get) -> Story:
+def assert_same(
+    servers: Callable[..., RawServer], script: list[Step], ask: Ask = get
+) -> Comparison:
     """Make a request with both clients, and assert equal stories."""
-    theirs, ours = both(servers, script, ask)
+    theirs, ours = run_both(servers, script, ask)
     assert ours == theirs, f"asynchttp: {ours}\nhttplib2: {theirs}"
     return ours
 
 
-def _story(client: type[httplib2.Http], server: RawServer, ask: Ask) -> Story:
+def _story(client: type[httplib2.Http], server: RawServer, ask: Ask) -> Comparison:
     with closing(client(timeout=PATIENCE)) as http:
         try:
             outcome = _answered(*ask(http, server.url))
         except Exception as error:  # noqa: BLE001 - the error is compared
             outcome = Outcome(error=type(error), details=_details(error))
-    return Story(_anonymous(outcome, server.port), requests_of(server))
+    return Comparison(_anonymous(outcome, server.port), requests_of(server))
 
 
 def _answered(response: httplib2.Response, content: bytes) -> Outcome:

@@ -13,7 +13,7 @@ PATIENCE = 10.0
 """Seconds after which a wait has failed, far above what a passing test waits."""
 
 
-class Seen(Generic[T]):
+class EventLog(Generic[T]):
     """Items in the order of their arrival."""
 
     def __init__(self) -> None:

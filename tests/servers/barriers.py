@@ -31,7 +31,7 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def sociable_server(together: Mapping[str, int]) -> Iterator[str]:
+def barrier_server(together: Mapping[str, int]) -> Iterator[str]:
     """Serve the transit API until the end of the block; yields the URL.
 
     `together`: by the beginning of a path, the number of requests that have to wait at once.
@@ -51,12 +51,12 @@ def sociable_server(together: Mapping[str, int]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Log nothing: tests assert that the program's standard error is empty."""
 
-    with served_by(BarrierHandler) as url:
+    with serve_handler(BarrierHandler) as url:
         yield url
 
 
 @contextmanager
-def served_by(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+def serve_handler(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """Serve by `handler`, on a thread for each connection; yields the URL."""
     with Server(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever)
