@@ -237,6 +237,19 @@ static void test_phases_are_read_at_any_time(void) {
     account_release(account);
 }
 
+/* Whoever sees that a request is done may read the answer at once. */
+static void test_a_request_that_is_done_is_not_under_way(void) {
+    Account *account = account_new(core_get(), 1);
+    for (int i = 0; i < 500; i++) {
+        Ticket *ticket = ask(account, "x");
+        while (!(ticket_state(ticket) & STATE_DONE)) continue;
+        CHECK(!ticket_is_under_way(ticket));
+        CHECK(ticket_content(ticket)->size == 5);
+        ticket_release(ticket);
+    }
+    account_release(account);
+}
+
 static void test_one_at_a_time_in_order(void) {
     Account *account = account_new(core_get(), 1);
     Ticket *tickets[ORDERED];
@@ -565,6 +578,7 @@ int main(int count, char **arguments) {
     test_callers_take_turns_while_others_fork(20 + requests / 500);
     test_plain_requests_end_in_the_core(requests);
     test_phases_are_read_at_any_time();
+    test_a_request_that_is_done_is_not_under_way();
     test_one_at_a_time_in_order();
     test_observed_requests_are_events();
     test_cancel_at_every_moment(requests / 50);

@@ -90,6 +90,7 @@ static int finish(Ticket *ticket) {
 }
 
 void queue_tell_ended(Ticket *ticket) {
+    atomic_store(&ticket->stage, STAGE_OUTSIDE); /* first: a thread that sees FINISHED may read the answer */
     int is_plain =
         ticket->outcome == OUTCOME_ANSWERED && !plan_observes(ticket->plan, ticket_status(ticket));
     if (is_plain && finish(ticket)) {
@@ -103,7 +104,6 @@ void queue_tell_ended(Ticket *ticket) {
         queue_leave(ticket);
         return;
     }
-    atomic_store(&ticket->stage, STAGE_OUTSIDE);
     if (!is_plain) atomic_fetch_or(&ticket->state, STATE_OBSERVED);
     core_tell(ticket->account->core, &ticket->event, EVENT_ENDED | (is_plain ? EVENT_PLAIN : 0));
 }
