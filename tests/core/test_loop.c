@@ -164,9 +164,9 @@ static Ticket *ask_by(Plan *how, Account *account, const char *path) {
 
 static Ticket *ask(Account *account, const char *path) { return ask_by(plan, account, path); }
 
-static void ring(void *bell) {
-    pthread_mutex_lock(bell);
-    pthread_mutex_unlock(bell);
+static void wake(void *wakeup) {
+    pthread_mutex_lock(wakeup);
+    pthread_mutex_unlock(wakeup);
 }
 
 /* As long as some requests end: a million take minutes on a busy machine. */
@@ -537,7 +537,7 @@ static void park_in_fork(void) {
     Core *core = atomic_exchange(&core_to_park, NULL);
     if (core == NULL) return;
     CHECK(start_thread(park, NULL) == 0);
-    while (atomic_load(&core->wanted) == 0) sched_yield();
+    while (atomic_load(&core->gate_waiters) == 0) sched_yield();
 }
 
 static void test_the_process_ends_while_a_thread_forks(void) {
@@ -564,7 +564,7 @@ int main(int count, char **arguments) {
     void *library = dlopen(arguments[1], RTLD_NOW);
     CHECK(library != NULL && curl_find(library) == NULL && zlib_find(library) == 0);
     int requests = count > 2 ? atoi(arguments[2]) : 5000;
-    waiters_ring_by(ring);
+    waiters_wake_by(wake);
     signal(SIGPIPE, SIG_IGN); /* as Python does: else no caller takes turns */
     CHECK(pthread_atfork(park_in_fork, NULL, NULL) == 0); /* before there is a core */
     start_server();

@@ -72,7 +72,7 @@ static void check_failure(const Ticket *ticket) {
     CHECK(strcmp(error->message, "refused") == 0);
 }
 
-static void ring(void *bell) { (void)bell; }
+static void ignore_wakeup(void *wakeup) { (void)wakeup; }
 
 /* ---- the model: the deepest level first, then as submitted, while there are slots ---- */
 
@@ -92,7 +92,7 @@ typedef struct Request {
     unsigned number;        /* in the order of submission */
     int is_observed;
     struct Request *parent; /* in whose callback the request was made; NULL: in none */
-    CallScope *scope;       /* the callback, while it runs */
+    CallbackScope *scope;       /* the callback, while it runs */
     int children;           /* requests of the callback that have not left */
 } Request;
 
@@ -405,7 +405,7 @@ static void test_a_scope_that_is_seen_during_a_delay_changes_nothing(void) {
     expect(&model, ticket, EVENT_ENDED);
     pthread_mutex_lock(&model.core->gate);
     ticket_give_piece(ticket, "", 0); /* for the transfer that has ended */
-    CallScope *scope = scope_open(ticket);
+    CallbackScope *scope = scope_open(ticket);
     CHECK(ticket_submit(child, scope) == 0);
     scope_close(scope);
     ticket_set_transfer(ticket, plan, "http://again/", 0, NULL, -1);
@@ -653,7 +653,7 @@ static void test_accounts_go_while_transfers_wait(void) {
 
 int main(int count, char **arguments) {
     int steps = count > 1 ? atoi(arguments[1]) : 2000;
-    waiters_ring_by(ring);
+    waiters_wake_by(ignore_wakeup);
     plan = make_plan();
     test_an_answer_that_nobody_waits_for_is_dropped();
     for (int i = 0; i * 200 < steps; i++) {

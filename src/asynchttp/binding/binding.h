@@ -33,7 +33,7 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
-    CallScope *scope;
+    CallbackScope *scope;
 } ScopeObject;
 
 /* Attributes of the Python classes of works, None until Python sets them: so a new work needs no

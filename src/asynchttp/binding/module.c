@@ -149,14 +149,14 @@ static void scope_free(ScopeObject *self) {
 /* ---- lookups ---- */
 
 /* Requests wait for each lookup: one that nobody can see to has failed. */
-static void lookup_give_up(Lookup *lookup) {
+static void lookup_fail(Lookup *lookup) {
     lookup_finish(lookup, NULL, EAI_AGAIN);
     lookup_release(lookup);
 }
 
 static PyObject *lookup_wrap(Lookup *lookup) {
     LookupObject *self = (LookupObject *)new_object(lookup_type);
-    if (self == NULL) lookup_give_up(lookup);
+    if (self == NULL) lookup_fail(lookup);
     else self->lookup = lookup;
     return (PyObject *)self;
 }
@@ -176,7 +176,7 @@ static PyObject *lookup_answer(LookupObject *self, PyObject *arguments) {
 }
 
 static void lookup_drop(LookupObject *self) {
-    if (self->lookup != NULL) (self->is_finished ? lookup_release : lookup_give_up)(self->lookup);
+    if (self->lookup != NULL) (self->is_finished ? lookup_release : lookup_fail)(self->lookup);
     free_object((PyObject *)self);
 }
 
@@ -184,7 +184,7 @@ static void lookup_drop(LookupObject *self) {
 
 enum { EVENTS_AT_ONCE = 256 };
 
-static void bring_memory(WorkObject *self) {
+static void give_memory(WorkObject *self) {
     Py_ssize_t length = (Py_ssize_t)ticket_content_length(self->ticket);
     Py_XDECREF(self->memory);
     self->memory = PyBytes_FromStringAndSize(NULL, length);
@@ -193,7 +193,7 @@ static void bring_memory(WorkObject *self) {
 }
 
 static void note_event(WorkObject *work, unsigned what) {
-    if (what & EVENT_NEEDS_MEMORY) bring_memory(work);
+    if (what & EVENT_NEEDS_MEMORY) give_memory(work);
     if (what & EVENT_NEEDS_PIECE) work->_asking = work->_transfers;
     work->what |= what & ~(unsigned)EVENT_NEEDS_MEMORY;
 }
@@ -201,7 +201,7 @@ static void note_event(WorkObject *work, unsigned what) {
 /* What happened to a work is noted there: `_take_what`. A work that has left has to be let go of by
  * whoever takes that. Where an object without references is still to be finalized (Python puts that off in
  * deeply nested structures), `work_finalize` tells again what is noted. */
-static PyObject *work_with(const Event *event) {
+static PyObject *work_of_event(const Event *event) {
     WorkObject *work = ticket_user(event->ticket);
     if (work != NULL) note_event(work, event->what);
     PyObject *object = object_of(event->ticket);
@@ -217,7 +217,7 @@ static int append_events(PyObject *list, const Event *events, size_t count) {
     int failed = 0;
     for (size_t i = 0; i < count; i++) {
         const Event *event = &events[i];
-        PyObject *subject = event->lookup != NULL ? lookup_wrap(event->lookup) : work_with(event);
+        PyObject *subject = event->lookup != NULL ? lookup_wrap(event->lookup) : work_of_event(event);
         if (subject != NULL && PyList_Append(list, subject) < 0) failed = -1;
         Py_XDECREF(subject);
     }

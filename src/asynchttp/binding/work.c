@@ -165,7 +165,7 @@ static PyObject *frames_from(PyObject *frame) {
     return tuple_of(noted, count);
 }
 
-static PyObject *callers_frames(void) {
+static PyObject *frames_of_caller_now(void) {
     PyObject *frame = (PyObject *)PyEval_GetFrame(); /* of our own function */
     PyObject *caller = frame == NULL ? NULL : PyObject_GetAttr(frame, f_back);
     if (caller == NULL) PyErr_Clear();
@@ -174,7 +174,7 @@ static PyObject *callers_frames(void) {
 
 PyObject *frames_of_caller(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
-    return callers_frames();
+    return frames_of_caller_now();
 }
 
 static void set_reference(PyObject **at, PyObject *value) {
@@ -187,7 +187,7 @@ static void describe_request(WorkObject *self, PyObject *const *arguments) {
     static unsigned long long numbers; /* with the GIL */
     self->number = ++numbers;
     self->_made = time_by(CLOCK_REALTIME);
-    PyObject *frames = callers_frames();
+    PyObject *frames = frames_of_caller_now();
     if (frames != NULL) set_reference(&self->_frames, frames);
     Py_XDECREF(frames);
     set_reference(&self->owner, arguments[1]);
@@ -269,14 +269,14 @@ static PyObject *work_start(WorkObject *self, PyObject *const *arguments, Py_ssi
     Py_RETURN_TRUE;
 }
 
-static CallScope *scope_of(PyObject *object) {
+static CallbackScope *scope_of(PyObject *object) {
     if (Py_TYPE(object) == scope_type) return ((ScopeObject *)object)->scope;
     if (object != Py_None) PyErr_SetString(PyExc_TypeError, "scope: expected a Scope or None");
     return NULL;
 }
 
 static PyObject *work_submit(WorkObject *self, PyObject *scope) {
-    CallScope *asked_by = scope_of(scope);
+    CallbackScope *asked_by = scope_of(scope);
     if (PyErr_Occurred() || !is_bound(self)) return NULL;
     if (ticket_submit(self->ticket, asked_by) < 0) Py_RETURN_FALSE;
     keep_if_finalized((PyObject *)self);
@@ -348,7 +348,7 @@ static PyObject *work_wake(WorkObject *self, PyObject *unused) {
 
 /* ---- waiting ---- */
 
-static void ring(void *bell) { PyThread_release_lock(bell); }
+static void release_wakeup(void *lock) { PyThread_release_lock(lock); }
 
 /* Work on the ticket in the place of the core's thread, if that rests. Returns what is left of `seconds`. */
 static double take_turns(Ticket *ticket, double seconds) {
@@ -363,19 +363,19 @@ static double take_turns(Ticket *ticket, double seconds) {
 /* Wait in slices of one second at most: a signal that comes just before the system call does not end
  * that, and Python runs handlers in between. A signal ends a slice early, and there may be many. Returns -1
  * when a handler raised. */
-static int wait_for_bell(Ticket *ticket, PyThread_type_lock bell, double seconds) {
+static int wait_for_wakeup(Ticket *ticket, PyThread_type_lock lock, double seconds) {
     double end = time_by(CLOCK_MONOTONIC) + seconds;
     for (double left = seconds; seconds < 0 || left > 0; left = end - time_by(CLOCK_MONOTONIC)) {
         double slice = seconds < 0 || left > 1 ? 1 : left;
-        Waiter waiter = {NULL, bell}; /* not listed while a handler runs, which may fork */
+        Waiter waiter = {NULL, lock}; /* not listed while a handler runs, which may fork */
         PyLockStatus status;
         if (!ticket_add_waiter(ticket, &waiter)) return 1;
         Py_BEGIN_ALLOW_THREADS
-        status = PyThread_acquire_lock_timed(bell, (PY_TIMEOUT_T)(slice * 1e6), 1);
+        status = PyThread_acquire_lock_timed(lock, (PY_TIMEOUT_T)(slice * 1e6), 1);
         Py_END_ALLOW_THREADS
         if (status == PY_LOCK_ACQUIRED) return 1;
         if (!ticket_remove_waiter(ticket, &waiter)) {
-            PyThread_acquire_lock(bell, 1); /* it is being rung */
+            PyThread_acquire_lock(lock, 1); /* it is being rung */
             return 1;
         }
         if (PyErr_CheckSignals() < 0) return -1;
@@ -390,11 +390,11 @@ static PyObject *work_wait(WorkObject *self, PyObject *timeout) {
     seconds = take_turns(self->ticket, seconds);
     if (ticket_state(self->ticket) & STATE_DONE) Py_RETURN_TRUE;
     if (PyErr_CheckSignals() < 0) return NULL;
-    PyThread_type_lock bell = PyThread_allocate_lock();
-    if (bell == NULL) return PyErr_NoMemory();
-    PyThread_acquire_lock(bell, 0);
-    int has_come = wait_for_bell(self->ticket, bell, seconds);
-    PyThread_free_lock(bell);
+    PyThread_type_lock lock = PyThread_allocate_lock();
+    if (lock == NULL) return PyErr_NoMemory();
+    PyThread_acquire_lock(lock, 0);
+    int has_come = wait_for_wakeup(self->ticket, lock, seconds);
+    PyThread_free_lock(lock);
     return has_come < 0 ? NULL : PyBool_FromLong(has_come);
 }
 
@@ -602,7 +602,7 @@ SLOTS(work_slots, {Py_tp_new, work_make}, {Py_tp_dealloc, work_drop}, {Py_tp_fin
       {Py_tp_methods, work_methods}, {Py_tp_getset, work_properties}, {Py_tp_members, work_members});
 
 int add_work_type(PyObject *module) {
-    waiters_ring_by(ring);
+    waiters_wake_by(release_wakeup);
     f_back = PyUnicode_InternFromString("f_back");
     f_lasti = PyUnicode_InternFromString("f_lasti");
     pending = PyUnicode_InternFromString("PENDING");

@@ -2,7 +2,7 @@
  * transfer does not begin. Few tickets have any.
  *
  * Rules:
- * - One timer is set, for whatever is due first; together with the silences, after libcurl has acted.
+ * - One timer is set, for whatever is due first; together with the ticket_timers, after libcurl has acted.
  * - What happens then is decided in queue.c: by `queue_go_on` and `queue_expire`.
  * - Time that others take between two transfers counts; what is late then is found at the next transfer.
  */
@@ -12,7 +12,7 @@
 #include "state.h"
 
 /* NULL: no memory. */
-static Clocks *clocks_of(Ticket *ticket) {
+static Clocks *make_clocks(Ticket *ticket) {
     if (ticket->clocks != NULL) return ticket->clocks;
     Clocks *clocks = calloc(1, sizeof *clocks);
     if (clocks == NULL) return NULL;
@@ -25,7 +25,7 @@ static Clocks *clocks_of(Ticket *ticket) {
 /* ---- set by others ---- */
 
 int ticket_set_timeouts(Ticket *ticket, double queue, double total) {
-    Clocks *clocks = clocks_of(ticket);
+    Clocks *clocks = make_clocks(ticket);
     if (clocks == NULL) return -1;
     clocks->queue_timeout = queue;
     clocks->total_timeout = total;
@@ -33,7 +33,7 @@ int ticket_set_timeouts(Ticket *ticket, double queue, double total) {
 }
 
 int ticket_delay(Ticket *ticket, double seconds) {
-    Clocks *clocks = clocks_of(ticket);
+    Clocks *clocks = make_clocks(ticket);
     if (clocks == NULL) return -1;
     clocks->delay = seconds;
     return 0;
@@ -41,15 +41,15 @@ int ticket_delay(Ticket *ticket, double seconds) {
 
 /* ---- on the core's thread ---- */
 
-static void watch(Clocks *clocks) {
-    Timers *timers = &clocks->ticket->account->core->silences;
+static void set_timer(Clocks *clocks) {
+    Timers *timers = &clocks->ticket->account->core->ticket_timers;
     double due = fmin(clocks->begin_due, fmin(clocks->slot_due, clocks->end_due));
-    if (!clocks->is_known) return;
+    if (!clocks->has_timer) return;
     if (isinf(due)) timers_clear(timers, &clocks->timer);
     else timers_set(timers, &clocks->timer, due);
 }
 
-static void ring(Timer *timer) {
+static void on_due(Timer *timer) {
     Clocks *clocks = CONTAINER(timer, Clocks, timer);
     Ticket *ticket = clocks->ticket;
     double now = ticket->account->core->now;
@@ -61,34 +61,34 @@ static void ring(Timer *timer) {
         queue_expire(ticket, OUTCOME_QUEUE_TIMEOUT);
     } else if (now >= clocks->begin_due) {
         clocks->begin_due = INFINITY;
-        watch(clocks);
+        set_timer(clocks);
         queue_go_on(ticket);
-    } else watch(clocks);
+    } else set_timer(clocks);
 }
 
 /* A ticket may get its clocks after the first transfer: a delay before the second. */
-static void know_timer(Clocks *clocks) {
-    if (clocks->is_known) return;
-    clocks->timer.run = ring;
-    clocks->is_known = timers_know(&clocks->ticket->account->core->silences) == 0; /* else nothing is late */
+static void reserve_timer(Clocks *clocks) {
+    if (clocks->has_timer) return;
+    clocks->timer.run = on_due;
+    clocks->has_timer = timers_reserve(&clocks->ticket->account->core->ticket_timers) == 0; /* else nothing is late */
 }
 
 void clocks_start(Ticket *ticket) {
     Clocks *clocks = ticket->clocks;
     if (clocks == NULL) return;
-    know_timer(clocks);
+    reserve_timer(clocks);
     clocks->end_due = clock_now() + clocks->total_timeout;
-    watch(clocks);
+    set_timer(clocks);
 }
 
 int clocks_hold_back(Ticket *ticket) {
     Clocks *clocks = ticket->clocks;
     if (clocks == NULL || clocks->delay <= 0) return 0;
-    know_timer(clocks);
-    if (!clocks->is_known) return 0;
+    reserve_timer(clocks);
+    if (!clocks->has_timer) return 0;
     clocks->begin_due = clock_now() + clocks->delay;
     clocks->delay = 0;
-    watch(clocks);
+    set_timer(clocks);
     return 1;
 }
 
@@ -96,21 +96,21 @@ void clocks_wait_for_slot(Ticket *ticket) {
     Clocks *clocks = ticket->clocks;
     if (clocks == NULL) return;
     clocks->slot_due = clock_now() + clocks->queue_timeout;
-    watch(clocks);
+    set_timer(clocks);
 }
 
 void clocks_have_slot(Ticket *ticket) {
     Clocks *clocks = ticket->clocks;
     if (clocks == NULL) return;
     clocks->slot_due = INFINITY;
-    watch(clocks);
+    set_timer(clocks);
 }
 
 int clocks_are_late(const Ticket *ticket) { return ticket->clocks != NULL && ticket->clocks->is_late; }
 
 void clocks_stop(Ticket *ticket) {
     Clocks *clocks = ticket->clocks;
-    if (clocks == NULL || !clocks->is_known) return;
-    timers_forget(&ticket->account->core->silences, &clocks->timer);
-    clocks->is_known = 0;
+    if (clocks == NULL || !clocks->has_timer) return;
+    timers_release(&ticket->account->core->ticket_timers, &clocks->timer);
+    clocks->has_timer = 0;
 }

@@ -4,7 +4,7 @@
  * and alone calls libcurl; or, while that thread has nothing to do, a caller who waits, in its place and
  * with the gate (`ticket_take_turns`). Whatever others have to see to comes out as an event.
  *
- *     ticket_submit ──> inbox ──> queue ──> slot ──> names ──> libcurl ──> done, or an event
+ *     ticket_submit ──> inbox ──> queue ──> slot ──> resolver ──> libcurl ──> done, or an event
  *
  * Owners: each object is counted; `..._release` gives one reference back. Any thread may hold and
  * release references. What a ticket says about an outcome is written by the core's thread before the
@@ -32,7 +32,7 @@ typedef struct Route Route;
 typedef struct Headers Headers;
 typedef struct Plan Plan;
 typedef struct Ticket Ticket;
-typedef struct CallScope CallScope;
+typedef struct CallbackScope CallbackScope;
 typedef struct Lookup Lookup;
 
 /* ---- the core of the process ---- */
@@ -124,12 +124,12 @@ void account_release(Account *account);
 
 /* User code begins to run on behalf of a ticket that has a slot; what the code asks for is its child.
  * NULL: no memory. */
-CallScope *scope_open(Ticket *ticket);
-void scope_close(CallScope *scope); /* the code has ended; once */
+CallbackScope *scope_open(Ticket *ticket);
+void scope_close(CallbackScope *scope); /* the code has ended; once */
 /* The code is about to wait for a ticket that it may not have asked for. Returns 0, or -1: no memory. */
-int scope_await(CallScope *scope, Ticket *ticket);
-void scope_hold(CallScope *scope);
-void scope_drop(CallScope *scope);
+int scope_await(CallbackScope *scope, Ticket *ticket);
+void scope_hold(CallbackScope *scope);
+void scope_drop(CallbackScope *scope);
 
 /* ---- tickets: a request, or another piece of work ---- */
 
@@ -203,7 +203,7 @@ int ticket_delay(Ticket *ticket, double seconds);
 /* Queue the ticket, as a child of `asked_by` (NULL for none). When it has a slot, its transfer begins;
  * BEGUN comes where there is none. Once for each ticket. Returns 0, or -1 when the core is gone: the
  * process has forked since the account was made. */
-int ticket_submit(Ticket *ticket, CallScope *asked_by);
+int ticket_submit(Ticket *ticket, CallbackScope *asked_by);
 
 /* As ticket_submit, without a scope, by a thread that is going to wait for the ticket. While the core's
  * thread rests, the calling thread takes the turns, which saves two switches of threads: for at most
@@ -244,11 +244,11 @@ int ticket_keep(Ticket *ticket);
 /* Who waits until a ticket is done; the struct is the waiting thread's. */
 typedef struct Waiter {
     struct Waiter *next;
-    void *bell;
+    void *wakeup;
 } Waiter;
 
-/* How to ring a bell; from any thread, without the GIL. Set once. */
-void waiters_ring_by(void (*ring)(void *bell));
+/* Set the function that wakes a waiter, given Waiter.wakeup; called on any thread, without the GIL. Call once. */
+void waiters_wake_by(void (*wake)(void *wakeup));
 int ticket_add_waiter(Ticket *ticket, Waiter *waiter); /* 0: the ticket is done */
 /* Returns 0 when the bell has been rung, or is being rung: wait for that. */
 int ticket_remove_waiter(Ticket *ticket, Waiter *waiter);

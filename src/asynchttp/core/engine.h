@@ -1,6 +1,6 @@
 /* Engines: what the queue, the loop and the tickets ask of the part that makes transfers.
  *
- *     transfer.c  libcurl's engine, and what is below: handle.c, multi.c, origins.c, names.c
+ *     transfer.c  libcurl's engine, and what is below: handle.c, multi.c, origins.c, resolver.c
  *     scripted.c  no bytes move: whoever takes the NEEDS_ANSWER events answers
  *
  * An account has one engine from its birth on. The functions are called on the core's thread alone, with

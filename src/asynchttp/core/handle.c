@@ -46,7 +46,7 @@ static void begin_head(EasyHandle *handle, const char *line, size_t size) {
 }
 
 /* This thread alone writes the counter. */
-static void add(atomic_size_t *counter, size_t size) {
+static void add_to_counter(atomic_size_t *counter, size_t size) {
     size_t before = atomic_load_explicit(counter, memory_order_relaxed);
     atomic_store_explicit(counter, before + size, memory_order_relaxed);
 }
@@ -58,7 +58,7 @@ static size_t on_header(char *line, size_t unit, size_t count, void *argument) {
     Received *received = handle->ticket->received;
     LivePhases *phases = &received->phases;
     if (phases->downloaded == 0) moment_set(phases, &phases->answered, handle->core->now);
-    add(&phases->downloaded, size);
+    add_to_counter(&phases->downloaded, size);
     if (starts_with(line, size, "HTTP/")) begin_head(handle, line, size);
     return buffer_append(&received->head, line, size) < 0 ? 0 : size;
 }
@@ -151,7 +151,7 @@ static size_t on_content(char *bytes, size_t unit, size_t count, void *argument)
         handle->is_paused = 1;
         return CURL_WRITEFUNC_PAUSE;
     }
-    add(&handle->ticket->received->phases.downloaded, size);
+    add_to_counter(&handle->ticket->received->phases.downloaded, size);
     return add_content(handle, bytes, size) < 0 ? CURL_WRITEFUNC_ERROR : size;
 }
 
@@ -173,7 +173,7 @@ static size_t on_read(char *into, size_t unit, size_t count, void *argument) {
     memcpy(into, handle->piece, size);
     handle->piece += size;
     handle->piece_size -= size;
-    add(&handle->ticket->received->phases.uploaded, size);
+    add_to_counter(&handle->ticket->received->phases.uploaded, size);
     handle->ticket->progress->moved = handle->core->now;
     return size;
 }
@@ -209,13 +209,13 @@ static int is_readable(int fd) {
     return poll(&descriptor, 1, 0) != 0;
 }
 
-static int has_surprise(EasyHandle *handle) {
+static int has_unexpected_data(EasyHandle *handle) {
     const Socket *socket = socket_at(handle->core, handle->fd);
     int is_reused = info_long(handle->easy, CURLINFO_NUM_CONNECTS) == 0;
     return is_reused && socket != NULL && socket->is_http1 && is_readable(handle->fd);
 }
 
-static void tell_connected(EasyHandle *handle, const char *address, int port) {
+static void add_connected_event(EasyHandle *handle, const char *address, int port) {
     Ticket *ticket = handle->ticket;
     Received *received = ticket->received;
     if (received->connected == NULL) received->connected = calloc(1, sizeof *received->connected);
@@ -228,7 +228,7 @@ static void tell_connected(EasyHandle *handle, const char *address, int port) {
 }
 
 /* libcurl counts from where the transfer entered libcurl. */
-static void note_time(EasyHandle *handle, Moment *moment, int option) {
+static void set_moment(EasyHandle *handle, Moment *moment, int option) {
     int64_t microseconds = info_offset(handle->easy, option);
     if (microseconds > 0)
         moment_set(&handle->ticket->received->phases, moment, handle->entered + (double)microseconds * 1e-6);
@@ -238,8 +238,8 @@ static void note_connection(EasyHandle *handle) {
     LivePhases *phases = &handle->ticket->received->phases;
     moment_set(phases, &phases->sent, handle->core->now);
     if (info_long(handle->easy, CURLINFO_NUM_CONNECTS) == 0) return;
-    note_time(handle, &phases->connected, CURLINFO_CONNECT_TIME_T);
-    note_time(handle, &phases->secured, CURLINFO_APPCONNECT_TIME_T);
+    set_moment(handle, &phases->connected, CURLINFO_CONNECT_TIME_T);
+    set_moment(handle, &phases->secured, CURLINFO_APPCONNECT_TIME_T);
 }
 
 static int before_sending(void *argument, char *address, char *local, int port, int local_port) {
@@ -250,13 +250,13 @@ static int before_sending(void *argument, char *address, char *local, int port, 
         refuse(handle, OUTCOME_RESENT, 0);
         return CURL_PREREQFUNC_ABORT;
     }
-    if (has_surprise(handle)) {
+    if (has_unexpected_data(handle)) {
         handle->is_stale = 1;
         return CURL_PREREQFUNC_ABORT;
     }
     handle->ticket->progress->moved = handle->core->now;
     note_connection(handle);
-    if (handle->ticket->flags & TRANSFER_TELL_CONNECTED) tell_connected(handle, address, port);
+    if (handle->ticket->flags & TRANSFER_TELL_CONNECTED) add_connected_event(handle, address, port);
     origin_release(handle->ticket);
     return CURL_PREREQFUNC_OK;
 }
@@ -326,7 +326,7 @@ static int set_up(EasyHandle *handle) {
     if (code == CURLE_OK) code = set_pointer(easy, CURLOPT_ERRORBUFFER, handle->message);
     if (code == CURLE_OK) code = set_long(easy, CURLOPT_NOSIGNAL, 1);
     if (code == CURLE_OK) code = set_long(easy, CURLOPT_BUFFERSIZE, BUFFER);
-    if (code == CURLE_OK) code = set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1); /* see names.c */
+    if (code == CURLE_OK) code = set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1); /* see resolver.c */
     for (size_t i = 0; i < handle->profile->count && code == CURLE_OK; i++)
         code = set_option(easy, &handle->profile->options[i]);
     return code;
@@ -425,7 +425,7 @@ static int set_flag(EasyHandle *handle, int option, int *is_set, int wanted) {
     return set_long(handle->easy, option, wanted);
 }
 
-static void forget_the_last(EasyHandle *handle, Ticket *ticket) {
+static void reset_for_transfer(EasyHandle *handle, Ticket *ticket) {
     handle->ticket = ticket;
     handle->sendings = handle->is_stale = handle->is_paused = 0;
     handle->content_has_begun = handle->awaits_memory = 0;
@@ -442,7 +442,7 @@ static void forget_the_last(EasyHandle *handle, Ticket *ticket) {
 
 int handle_prepare(EasyHandle *handle, Ticket *ticket) {
     int flags = ticket->flags;
-    forget_the_last(handle, ticket);
+    reset_for_transfer(handle, ticket);
     int code = set_pointer(handle->easy, CURLOPT_URL, ticket->url);
     if (code == CURLE_OK) code = set_target(handle, ticket->url);
     if (code == CURLE_OK) code = set_headers(handle, ticket->plan->headers);

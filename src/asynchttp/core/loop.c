@@ -21,11 +21,11 @@
 
 #include "state.h"
 
-enum { LETTERS_AT_ONCE = 256 };
+enum { POSTS_AT_ONCE = 256 };
 
 /* The core of the process, and the lock of whoever makes it; a fork holds the lock too. */
 static Core *_Atomic the_core;
-static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t core_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* ---- the inbox ---- */
 
@@ -34,7 +34,7 @@ static void post_hold(Post *post) {
     if (post->kind == POST_ACCOUNT)
         atomic_fetch_add(&CONTAINER(post, Account, post)->references, 1);
     if (post->kind == POST_LOOKUP) lookup_hold(CONTAINER(post, Lookup, post));
-    if (post->kind == POST_SCOPE) scope_hold(CONTAINER(post, CallScope, post));
+    if (post->kind == POST_SCOPE) scope_hold(CONTAINER(post, CallbackScope, post));
 }
 
 /* Under `lock`. */
@@ -49,11 +49,11 @@ static void append_post(Core *core, Post *post, unsigned what) {
 }
 
 /* How to wake who takes the turns. */
-typedef enum { WAKE_NOBODY, WAKE_POLLER, WAKE_RESTING } Wake;
+typedef enum { WAKE_NONE, WAKE_POLLER, WAKE_RESTING } Wake;
 
 /* Under `lock`. The caller has to `wake`. */
-static Wake who_sleeps(Core *core) {
-    if (!core->is_asleep) return WAKE_NOBODY;
+static Wake take_sleeper(Core *core) {
+    if (!core->is_asleep) return WAKE_NONE;
     core->is_asleep = 0;
     return core->is_resting && !core->is_driven ? WAKE_RESTING : WAKE_POLLER;
 }
@@ -67,7 +67,7 @@ int core_post(Core *core, Post *post, unsigned what) {
     pthread_mutex_lock(&core->lock);
     int is_gone = core->is_gone;
     if (!is_gone) append_post(core, post, what);
-    Wake how = is_gone ? WAKE_NOBODY : who_sleeps(core);
+    Wake how = is_gone ? WAKE_NONE : take_sleeper(core);
     pthread_mutex_unlock(&core->lock);
     wake(core, how);
     return is_gone ? -1 : 0;
@@ -90,13 +90,13 @@ int core_submit(Core *core, Ticket *ticket) {
     pthread_mutex_lock(&core->lock);
     int is_gone = core->is_gone;
     if (!is_gone) append_ticket(core, ticket);
-    Wake how = is_gone || has_to_wait(ticket) ? WAKE_NOBODY : who_sleeps(core);
+    Wake how = is_gone || has_to_wait(ticket) ? WAKE_NONE : take_sleeper(core);
     pthread_mutex_unlock(&core->lock);
     wake(core, how);
     return is_gone ? -1 : 0;
 }
 
-static void obey_for_ticket(Ticket *ticket, unsigned what) {
+static void carry_out_for_ticket(Ticket *ticket, unsigned what) {
     if (what & POST_SUBMIT) queue_submit(ticket);
     if (what & POST_TRANSFER) queue_transfer(ticket);
     if (what & (POST_PIECE | POST_MEMORY | POST_ANSWER)) ticket->account->engine->resume(ticket, what);
@@ -105,12 +105,12 @@ static void obey_for_ticket(Ticket *ticket, unsigned what) {
     ticket_release(ticket);
 }
 
-static void obey_for_account(Account *account, unsigned what) {
+static void carry_out_for_account(Account *account, unsigned what) {
     if (what & POST_DISPOSE) {
         account_dispose(account);
         return;
     }
-    if (what & POST_LIMIT) account_limit(account);
+    if (what & POST_LIMIT) account_apply_limit(account);
     if (what & POST_CLOSE) {
         pthread_mutex_lock(&account->core->lock);
         account->closings_seen = account->closings_asked;
@@ -120,7 +120,7 @@ static void obey_for_account(Account *account, unsigned what) {
     account_release(account);
 }
 
-static void obey_for_scope(CallScope *scope, unsigned what) {
+static void carry_out_for_scope(CallbackScope *scope, unsigned what) {
     if (what & POST_DISPOSE) {
         queue_dispose(scope);
         return;
@@ -130,23 +130,23 @@ static void obey_for_scope(CallScope *scope, unsigned what) {
     scope_drop(scope);
 }
 
-static void obey(Post *post, unsigned what) {
+static void carry_out(Post *post, unsigned what) {
     switch (post->kind) {
     case POST_TICKET:
-        obey_for_ticket(CONTAINER(post, Ticket, post), what);
+        carry_out_for_ticket(CONTAINER(post, Ticket, post), what);
         break;
     case POST_ACCOUNT:
-        obey_for_account(CONTAINER(post, Account, post), what);
+        carry_out_for_account(CONTAINER(post, Account, post), what);
         break;
     case POST_PROFILE:
         profile_dispose(CONTAINER(post, Profile, post));
         break;
     case POST_LOOKUP:
-        names_learn(CONTAINER(post, Lookup, post));
+        resolver_learn(CONTAINER(post, Lookup, post));
         lookup_release(CONTAINER(post, Lookup, post));
         break;
     case POST_SCOPE:
-        obey_for_scope(CONTAINER(post, CallScope, post), what);
+        carry_out_for_scope(CONTAINER(post, CallbackScope, post), what);
         break;
     case POST_WAIT:
         queue_await(CONTAINER(post, ScopeWait, post));
@@ -157,14 +157,14 @@ static void obey(Post *post, unsigned what) {
 typedef struct {
     Post *post;
     unsigned what;
-} Letter;
+} TakenPost;
 
-static int take_letters(Core *core, Letter *letters, int room) {
+static int take_posts(Core *core, TakenPost *posts, int room) {
     int count = 0;
     pthread_mutex_lock(&core->lock);
     while (core->inbox != NULL && count < room) {
         Post *post = core->inbox;
-        letters[count++] = (Letter){post, post->what};
+        posts[count++] = (TakenPost){post, post->what};
         core->inbox = post->next;
         post->what = 0;
     }
@@ -175,9 +175,9 @@ static int take_letters(Core *core, Letter *letters, int room) {
 
 /* Not all of a long inbox at once: libcurl has its turn in between. */
 static void read_inbox(Core *core) {
-    Letter letters[LETTERS_AT_ONCE];
-    int count = take_letters(core, letters, LETTERS_AT_ONCE);
-    for (int i = 0; i < count; i++) obey(letters[i].post, letters[i].what);
+    TakenPost posts[POSTS_AT_ONCE];
+    int count = take_posts(core, posts, POSTS_AT_ONCE);
+    for (int i = 0; i < count; i++) carry_out(posts[i].post, posts[i].what);
 }
 
 /* ---- events ---- */
@@ -196,7 +196,7 @@ static void append_event(Core *core, EventNode *event, unsigned what) {
 void core_tell(Core *core, EventNode *event, unsigned what) {
     pthread_mutex_lock(&core->lock);
     append_event(core, event, what);
-    core->has_news = 1;
+    core->has_unannounced_events = 1;
     pthread_mutex_unlock(&core->lock);
 }
 
@@ -248,8 +248,8 @@ static int wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, double e
 
 /* ---- the dispatcher's role. All under `lock` ---- */
 
-static Dispatching *pop_waiting(Core *core) {
-    Dispatching *waiting = core->waiting;
+static WaitingThread *pop_waiting(Core *core) {
+    WaitingThread *waiting = core->waiting;
     if (waiting == NULL) return NULL;
     core->waiting = waiting->next;
     waiting->is_called = 1;
@@ -260,7 +260,7 @@ static Dispatching *pop_waiting(Core *core) {
 /* Give the role to a waiting thread, if there is something to do. */
 static void give_role(Core *core) {
     if (core->events == NULL || core->is_dispatched) return;
-    Dispatching *waiting = pop_waiting(core);
+    WaitingThread *waiting = pop_waiting(core);
     if (waiting != NULL) waiting->has_role = core->is_dispatched = 1;
 }
 
@@ -272,13 +272,13 @@ void ticket_tell_again(Ticket *ticket, unsigned what) {
     pthread_mutex_unlock(&core->lock);
 }
 
-static void remove_waiting(Core *core, Dispatching *self) {
-    Dispatching **at = &core->waiting;
+static void remove_waiting(Core *core, WaitingThread *self) {
+    WaitingThread **at = &core->waiting;
     while (*at != NULL && *at != self) at = &(*at)->next;
     if (*at == self) *at = self->next;
 }
 
-static void wait_for_call(Core *core, Dispatching *self, double seconds) {
+static void wait_for_call(Core *core, WaitingThread *self, double seconds) {
     double end = clock_now() + seconds;
     condition_init(&self->called);
     self->next = core->waiting;
@@ -292,7 +292,7 @@ static void wait_for_call(Core *core, Dispatching *self, double seconds) {
 }
 
 WaitResult core_wait(Core *core, double seconds, int has_role) {
-    Dispatching self = {0};
+    WaitingThread self = {0};
     pthread_mutex_lock(&core->lock);
     if (has_role && core->events == NULL) core->is_dispatched = has_role = 0;
     if (!has_role && core->events != NULL && !core->is_dispatched)
@@ -321,14 +321,14 @@ int core_call_waiting(Core *core) {
 int core_count_waiting(Core *core) {
     int count = 0;
     pthread_mutex_lock(&core->lock);
-    for (Dispatching *each = core->waiting; each != NULL; each = each->next) count++;
+    for (WaitingThread *each = core->waiting; each != NULL; each = each->next) count++;
     pthread_mutex_unlock(&core->lock);
     return count;
 }
 
-static void tell_dispatcher(Core *core) {
-    if (!core->has_news) return;
-    core->has_news = 0;
+static void wake_dispatcher(Core *core) {
+    if (!core->has_unannounced_events) return;
+    core->has_unannounced_events = 0;
     pthread_mutex_lock(&core->lock);
     give_role(core);
     pthread_mutex_unlock(&core->lock);
@@ -337,23 +337,23 @@ static void tell_dispatcher(Core *core) {
 /* ---- the gate: mutexes are not fair, so whoever wants it says so first ---- */
 
 static void take_gate(Core *core) {
-    atomic_fetch_add(&core->wanted, 1);
+    atomic_fetch_add(&core->gate_waiters, 1);
     pthread_mutex_lock(&core->gate);
-    atomic_fetch_sub(&core->wanted, 1);
+    atomic_fetch_sub(&core->gate_waiters, 1);
 }
 
 static void give_way(Core *core) {
-    if (atomic_load(&core->wanted) == 0) return;
+    if (atomic_load(&core->gate_waiters) == 0) return;
     pthread_mutex_unlock(&core->gate);
-    while (atomic_load(&core->wanted)) sched_yield();
+    while (atomic_load(&core->gate_waiters)) sched_yield();
     pthread_mutex_lock(&core->gate);
 }
 
 /* ---- the thread ---- */
 
-static double pause_of(Core *core) {
-    if (!list_is_empty(&core->again) || !list_is_empty(&core->dirty)) return 0;
-    double due = fmin(timers_next(&core->timers), timers_next(&core->silences));
+static double time_to_timer(Core *core) {
+    if (!list_is_empty(&core->to_begin) || !list_is_empty(&core->dirty)) return 0;
+    double due = fmin(timers_next(&core->timers), timers_next(&core->ticket_timers));
     return isinf(due) ? -1 : fmax(0, due - clock_now());
 }
 
@@ -366,17 +366,17 @@ static int fall_asleep(Core *core) {
     return is_asleep;
 }
 
-static void wake_up(Core *core) {
+static void mark_awake(Core *core) {
     pthread_mutex_lock(&core->lock);
     core->is_asleep = 0;
     pthread_mutex_unlock(&core->lock);
 }
 
 /* Whether only a post can give the thread something to do. */
-static int has_nothing_to_do(Core *core) { return core->active == 0 && pause_of(core) < 0; }
+static int has_nothing_to_do(Core *core) { return core->active == 0 && time_to_timer(core) < 0; }
 
 /* Without the gate. */
-static void rest(Core *core) {
+static void wait_for_post(Core *core) {
     pthread_mutex_lock(&core->lock);
     core->is_resting = 1;
     while (core->is_asleep || core->is_driven) pthread_cond_wait(&core->roused, &core->lock);
@@ -386,19 +386,19 @@ static void rest(Core *core) {
 
 /* As `poller_wait`, for at most `longest` seconds, or where that is infinite, until something happens. */
 static int wait_for_sockets(Core *core, Ready *ready, double longest) {
-    double pause = pause_of(core);
+    double pause = time_to_timer(core);
     if (pause == 0 || !fall_asleep(core)) return poller_wait(&core->poller, 0, ready);
     int may_rest = isinf(longest) && has_nothing_to_do(core), count = 0;
     if (!isinf(longest)) pause = pause < 0 ? longest : fmin(pause, longest);
     pthread_mutex_unlock(&core->gate);
-    if (may_rest) rest(core);
+    if (may_rest) wait_for_post(core);
     else count = poller_wait(&core->poller, pause, ready);
     pthread_mutex_lock(&core->gate);
-    wake_up(core);
+    mark_awake(core);
     return count;
 }
 
-static void act(Core *core, const Ready *ready, int count) {
+static void act_once(Core *core, const Ready *ready, int count) {
     core->now = clock_now();
     for (int i = 0; i < count; i++) socket_ready(core, ready[i].fd, ready[i].ready);
     read_inbox(core);
@@ -406,10 +406,10 @@ static void act(Core *core, const Ready *ready, int count) {
     accounts_pump(core);
     timers_run(&core->timers, clock_now());
     multis_read_messages(core);
-    timers_run(&core->silences, core->now);
+    timers_run(&core->ticket_timers, core->now);
     accounts_pump(core);
     multis_free_closed(core);
-    tell_dispatcher(core);
+    wake_dispatcher(core);
 }
 
 /* Returns how many sockets were ready; negative: a signal came. */
@@ -417,7 +417,7 @@ static int turn(Core *core, double longest) {
     Ready ready[EVENTS_AT_ONCE];
     give_way(core);
     int count = wait_for_sockets(core, ready, longest);
-    act(core, ready, count);
+    act_once(core, ready, count);
     return count;
 }
 
@@ -478,7 +478,7 @@ static void give_place_back(Core *core, int is_idle) {
 static void take_turns(Core *core, Ticket *ticket, double end) {
     int count = 0;
     take_gate(core);
-    act(core, NULL, 0);
+    act_once(core, NULL, 0);
     for (double left; count >= 0 && !(ticket_state(ticket) & STATE_DONE) && (left = end - clock_now()) > 0;)
         count = turn(core, left);
     give_place_back(core, has_nothing_to_do(core));
@@ -531,7 +531,7 @@ static Core *make_core(void) {
     core->inbox_end = &core->inbox;
     core->events_end = &core->events;
     list_init(&core->touched);
-    list_init(&core->again);
+    list_init(&core->to_begin);
     list_init(&core->dirty);
     list_init(&core->closing);
     int error = poller_open(&core->poller) < 0 ? errno : start_thread(run, core);
@@ -547,7 +547,7 @@ static Core *make_core(void) {
 static int fork_has_gate;
 
 static void before_fork(void) {
-    pthread_mutex_lock(&making);
+    pthread_mutex_lock(&core_lock);
     if (the_core != NULL) {
         fork_has_gate = !the_core->is_parked;
         if (fork_has_gate) take_gate(the_core);
@@ -562,7 +562,7 @@ static void after_fork_in_parent(void) {
         pthread_mutex_unlock(&the_core->lock);
         if (fork_has_gate) pthread_mutex_unlock(&the_core->gate);
     }
-    pthread_mutex_unlock(&making);
+    pthread_mutex_unlock(&core_lock);
 }
 
 static void after_fork_in_child(void) {
@@ -575,7 +575,7 @@ static void after_fork_in_child(void) {
         pthread_mutex_unlock(&core->lock);
         the_core = NULL;
     }
-    pthread_mutex_unlock(&making);
+    pthread_mutex_unlock(&core_lock);
 }
 
 static void watch_forks(void) {
@@ -585,11 +585,11 @@ static void watch_forks(void) {
 }
 
 Core *core_get(void) {
-    pthread_mutex_lock(&making);
+    pthread_mutex_lock(&core_lock);
     watch_forks();
     if (the_core == NULL) the_core = make_core();
     Core *core = the_core;
-    pthread_mutex_unlock(&making);
+    pthread_mutex_unlock(&core_lock);
     return core;
 }
 

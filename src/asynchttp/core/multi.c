@@ -52,7 +52,7 @@ static void watch(Core *core, int fd, Socket *socket, int wanted) {
 }
 
 /* CURLMOPT_SOCKETFUNCTION */
-static int want(CURL *easy, int fd, int what, void *argument, void *unused) {
+static int on_socket_change(CURL *easy, int fd, int what, void *argument, void *unused) {
     (void)easy, (void)unused;
     MultiHandle *multi = argument;
     Core *core = multi->core;
@@ -113,12 +113,12 @@ void socket_ready(Core *core, int fd, int ready) {
 
 /* ---- multi handles ---- */
 
-static void time_is_up(Timer *timer) {
+static void on_timeout(Timer *timer) {
     multi_act(CONTAINER(timer, MultiHandle, timer), CURL_SOCKET_TIMEOUT, 0);
 }
 
 /* CURLMOPT_TIMERFUNCTION. libcurl must not be called here. */
-static int set_timer(CURLM *unused, long milliseconds, void *argument) {
+static int on_timer_change(CURLM *unused, long milliseconds, void *argument) {
     (void)unused;
     MultiHandle *multi = argument;
     if (milliseconds < 0) timers_clear(&multi->core->timers, &multi->timer);
@@ -129,9 +129,9 @@ static int set_timer(CURLM *unused, long milliseconds, void *argument) {
 }
 
 static int set_up(MultiHandle *multi) {
-    return curl.multi_setopt(multi->multi, CURLMOPT_SOCKETFUNCTION, want) ||
+    return curl.multi_setopt(multi->multi, CURLMOPT_SOCKETFUNCTION, on_socket_change) ||
            curl.multi_setopt(multi->multi, CURLMOPT_SOCKETDATA, multi) ||
-           curl.multi_setopt(multi->multi, CURLMOPT_TIMERFUNCTION, set_timer) ||
+           curl.multi_setopt(multi->multi, CURLMOPT_TIMERFUNCTION, on_timer_change) ||
            curl.multi_setopt(multi->multi, CURLMOPT_TIMERDATA, multi) ||
            curl.multi_setopt(multi->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS);
 }
@@ -142,10 +142,10 @@ static MultiHandle *multi_new(Account *account) {
     if (multi == NULL) return NULL;
     multi->core = core;
     multi->account = account;
-    multi->timer.run = time_is_up;
+    multi->timer.run = on_timeout;
     list_init(&multi->active);
     multi->multi = curl.multi_init();
-    if (multi->multi != NULL && set_up(multi) == 0 && timers_know(&core->timers) == 0) {
+    if (multi->multi != NULL && set_up(multi) == 0 && timers_reserve(&core->timers) == 0) {
         list_append(&account->multis, &multi->sibling);
         return multi;
     }
@@ -170,8 +170,8 @@ void multi_free(MultiHandle *multi) {
     forget_own_sockets(multi);
     curl.multi_cleanup(multi->multi);
     forget_own_sockets(multi); /* libcurl has spoken of them once more */
-    timers_forget(&multi->core->timers, &multi->timer);
-    names_unload(multi);
+    timers_release(&multi->core->timers, &multi->timer);
+    resolver_unload(multi);
     free(multi);
 }
 
@@ -225,11 +225,11 @@ void multis_read_messages(Core *core) {
 
 /* ---- closing ---- */
 
-static void tell_if_closed(Account *account) {
+static void announce_if_closed(Account *account) {
     if (account->closing == 0) account_tell_closed(account);
 }
 
-void account_shut(Account *account) {
+void account_close_multis(Account *account) {
     for (Link *link = account->multis.next; link != &account->multis; link = link->next) {
         MultiHandle *multi = CONTAINER(link, MultiHandle, sibling);
         if (multi->is_closing) continue;
@@ -238,7 +238,7 @@ void account_shut(Account *account) {
         origins_forget_multi(multi); /* what begins from now on goes elsewhere */
         if (multi->active_count == 0) list_append(&account->core->closing, &multi->closing);
     }
-    tell_if_closed(account);
+    announce_if_closed(account);
 }
 
 void multis_free_closed(Core *core) {
@@ -247,6 +247,6 @@ void multis_free_closed(Core *core) {
         Account *account = multi->account;
         multi_free(multi);
         account->closing--;
-        tell_if_closed(account);
+        announce_if_closed(account);
     }
 }

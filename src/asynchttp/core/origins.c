@@ -56,7 +56,7 @@ static Origin *find_or_make(Ticket *ticket) {
     return origin != NULL ? origin : origin_new(ticket->account, ticket->plan->route->origin);
 }
 
-int origin_admits(Ticket *ticket) {
+int origin_admit(Ticket *ticket) {
     Origin *origin = find_or_make(ticket);
     if (origin == NULL) return -1;
     if (ticket->progress->may_enter || origin->speaks != SPEAKS_UNKNOWN || origin->first == ticket) return 1;
@@ -76,7 +76,7 @@ void origin_release(Ticket *ticket) {
     origin->first = NULL;
     for (Link *link; (link = list_pop(&origin->waiting)) != NULL;) {
         CONTAINER(link, Ticket, link)->progress->may_enter = 1;
-        list_append(&ticket->account->core->again, link);
+        list_append(&ticket->account->core->to_begin, link);
     }
 }
 

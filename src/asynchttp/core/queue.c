@@ -13,12 +13,12 @@
 
 #include "state.h"
 
-static void mark(Account *account) {
+static void mark_dirty(Account *account) {
     if (!link_is_listed(&account->dirty)) list_append(&account->core->dirty, &account->dirty);
 }
 
-static void mark_home(const Scope *scope) {
-    if (scope != NULL && !scope->over) mark(CONTAINER(scope->home, Account, slots));
+static void mark_home_dirty(const Scope *scope) {
+    if (scope != NULL && !scope->over) mark_dirty(CONTAINER(scope->home, Account, slots));
 }
 
 /* ---- out of the core ---- */
@@ -40,7 +40,7 @@ static void leave(Ticket *ticket) {
     Core *core = ticket->account->core;
     atomic_store(&ticket->stage, STAGE_GONE);
     clocks_stop(ticket);
-    mark(ticket->account);
+    mark_dirty(ticket->account);
     int was = atomic_fetch_and(&ticket->state, ~STATE_IN_CORE);
     leave_account(ticket);
     if (was & STATE_KEPT)
@@ -65,7 +65,7 @@ void queue_cancel(Ticket *ticket) {
         slots_withdraw(&ticket->work);
         leave(ticket);
         break;
-    case STAGE_NAMING:
+    case STAGE_RESOLVING:
     case STAGE_WAITING:
     case STAGE_ACTIVE:
         ticket->account->engine->abort(ticket);
@@ -90,7 +90,7 @@ static int finish(Ticket *ticket) {
 }
 
 void queue_tell_ended(Ticket *ticket) {
-    atomic_store(&ticket->stage, STAGE_OUTSIDE); /* first: a thread that sees FINISHED may read the answer */
+    atomic_store(&ticket->stage, STAGE_IN_EVENT); /* first: a thread that sees FINISHED may read the answer */
     int is_plain =
         ticket->outcome == OUTCOME_ANSWERED && !plan_observes(ticket->plan, ticket_status(ticket));
     if (is_plain && finish(ticket)) {
@@ -118,7 +118,7 @@ static void fail(Ticket *ticket, OutcomeKind outcome) {
 static void pause(Ticket *ticket) {
     atomic_store(&ticket->stage, STAGE_DELAYED);
     slots_pause(&ticket->work);
-    mark(ticket->account);
+    mark_dirty(ticket->account);
 }
 
 void queue_transfer(Ticket *ticket) {
@@ -134,14 +134,14 @@ static void begin(Ticket *ticket) {
     if (is_cancelled(ticket)) queue_leave(ticket);
     else if (ticket->plan != NULL) ticket->account->engine->start(ticket);
     else {
-        atomic_store(&ticket->stage, STAGE_OUTSIDE);
+        atomic_store(&ticket->stage, STAGE_IN_EVENT);
         atomic_fetch_or(&ticket->state, STATE_OBSERVED);
         core_tell(ticket->account->core, &ticket->event, EVENT_BEGUN);
     }
 }
 
 static void enqueue(Ticket *ticket) {
-    CallScope *asked_by = ticket->asked_by;
+    CallbackScope *asked_by = ticket->asked_by;
     Scope *scope = asked_by == NULL ? NULL : asked_by->scope;
     ticket->asked_by = NULL;
     atomic_store(&ticket->stage, STAGE_QUEUED);
@@ -150,8 +150,8 @@ static void enqueue(Ticket *ticket) {
         begin(ticket);
     } else {
         ticket->account->core->has_submitted = 1;
-        mark(ticket->account);
-        mark_home(scope);
+        mark_dirty(ticket->account);
+        mark_home_dirty(scope);
     }
     scope_drop(asked_by);
 }
@@ -171,16 +171,16 @@ void queue_go_on(Ticket *ticket) {
     atomic_store(&ticket->stage, STAGE_QUEUED);
     clocks_wait_for_slot(ticket);
     slots_resume(&ticket->work);
-    mark(ticket->account);
-    mark_home(ticket->work.parent);
+    mark_dirty(ticket->account);
+    mark_home_dirty(ticket->work.parent);
 }
 
 void queue_expire(Ticket *ticket, OutcomeKind outcome) {
     int stage = atomic_load(&ticket->stage);
-    if (stage == STAGE_OUTSIDE) return; /* the next transfer fails, if there is one */
+    if (stage == STAGE_IN_EVENT) return; /* the next transfer fails, if there is one */
     if (stage == STAGE_DELAYED || stage == STAGE_QUEUED) slots_withdraw(&ticket->work);
     else ticket->account->engine->abort(ticket);
-    mark(ticket->account); /* fewer are queued */
+    mark_dirty(ticket->account); /* fewer are queued */
     fail(ticket, outcome);
 }
 
@@ -198,29 +198,29 @@ void accounts_pump(Core *core) {
         pump(CONTAINER(link, Account, dirty));
 }
 
-void account_limit(Account *account) {
+void account_apply_limit(Account *account) {
     account->slots.limit = atomic_load(&account->limit);
-    mark(account);
+    mark_dirty(account);
 }
 
 /* ---- scopes ---- */
 
 /* A ticket that has failed in the queue, that waits for its time meanwhile, or that went without a slot for
  * lack of memory, has none that the code could lend. */
-void queue_open(CallScope *scope) {
+void queue_open(CallbackScope *scope) {
     WorkStage stage = scope->ticket->work.stage;
     if (stage != WORK_WORKING && stage != WORK_CALLED) return;
     scope->scope = scope_begin(&scope->ticket->work);
     if (scope->scope != NULL) scope_retain(scope->scope);
 }
 
-void queue_shut(CallScope *scope) {
+void queue_shut(CallbackScope *scope) {
     if (scope->scope == NULL) return;
-    mark_home(scope->scope->around);
+    mark_home_dirty(scope->scope->around);
     scope_end(scope->scope);
 }
 
-void queue_dispose(CallScope *scope) {
+void queue_dispose(CallbackScope *scope) {
     if (scope->scope != NULL) scope_release(scope->scope);
     ticket_release(scope->ticket);
     free(scope);
@@ -230,8 +230,8 @@ void queue_await(ScopeWait *wait) {
     Scope *scope = wait->scope->scope;
     if (scope != NULL && wait->ticket->account != NULL) {
         scope_expect(scope, &wait->ticket->work); /* without memory the wait lends nothing */
-        mark(wait->ticket->account);
-        mark_home(scope);
+        mark_dirty(wait->ticket->account);
+        mark_home_dirty(scope);
     }
     scope_drop(wait->scope);
     ticket_release(wait->ticket);

@@ -157,8 +157,8 @@ static void resume(Ticket *ticket, unsigned what) {
 }
 
 /* There are no connections. */
-static void keep_nothing(Account *account) { (void)account; }
+static void dispose(Account *account) { (void)account; }
 
 const Engine scripted_engine = {
-    .start = start, .abort = stop, .resume = resume, .close = account_tell_closed, .dispose = keep_nothing,
+    .start = start, .abort = stop, .resume = resume, .close = account_tell_closed, .dispose = dispose,
 };

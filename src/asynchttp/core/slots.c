@@ -51,7 +51,7 @@ static void enqueue(Work *work) {
     if (work->level > slots->top) slots->top = work->level;
 }
 
-static void place(Work *work) {
+static void update_level(Work *work) {
     int level = level_under(work, work->parent, work->pulled);
     /* No rise after the call: children of the work's scope count from the level of the call, and
      * scopes that wait for the work lend from there. */
@@ -62,14 +62,14 @@ static void place(Work *work) {
 
 /* Lending. */
 
-static int *counter(Slots *slots, int level) {
+static int *lent_counter(Slots *slots, int level) {
     return level == LENDS_TO_ALL ? &slots->lent : &slots->levels[level].lent;
 }
 
 static void lend_from(Scope *scope, int level) {
-    if (scope->lends_from != LENDS_NOTHING) --*counter(scope->home, scope->lends_from);
+    if (scope->lends_from != LENDS_NOTHING) --*lent_counter(scope->home, scope->lends_from);
     scope->lends_from = level;
-    if (level != LENDS_NOTHING) ++*counter(scope->home, level);
+    if (level != LENDS_NOTHING) ++*lent_counter(scope->home, level);
 }
 
 static void add_reason(Scope *scope, int level) {
@@ -121,7 +121,7 @@ static void free_wait(Wait *wait) {
 }
 
 /* The work has another level: what the scopes that wait for the work lend depends on that. */
-static void lend_anew(Work *work) {
+static void update_lending(Work *work) {
     for (Link *link = work->waits.next; link != &work->waits; link = link->next) {
         Wait *wait = CONTAINER(link, Wait, at_work);
         Scope *scope = wait->scope;
@@ -134,7 +134,7 @@ static void lend_anew(Work *work) {
 
 /* Work. */
 
-static Scope *running(Scope *scope) {
+static Scope *innermost_open(Scope *scope) {
     while (scope != NULL && scope->over) scope = scope->around;
     return scope;
 }
@@ -145,7 +145,7 @@ static void adopt(Work *work, Scope *parent) {
         list_append(&parent->children, &work->sibling);
         add_child(parent, work);
     }
-    place(work);
+    update_level(work);
 }
 
 static void change_stage(Work *work, WorkStage stage) {
@@ -154,7 +154,7 @@ static void change_stage(Work *work, WorkStage stage) {
     if (work->parent != NULL) add_child(work->parent, work);
 }
 
-static void forget(Work *work) {
+static void detach(Work *work) {
     if (work->parent != NULL) {
         link_remove(&work->sibling);
         drop_child(work->parent, work);
@@ -203,7 +203,7 @@ void work_init(Work *work, Slots *slots, int rank) {
 }
 
 int slots_enter(Work *work, Scope *asked_by) {
-    Scope *parent = running(asked_by);
+    Scope *parent = innermost_open(asked_by);
     if (slots_reserve(work->slots, level_under(work, parent, work->pulled)) < 0) return -1;
     adopt(work, parent);
     work->stage = WORK_QUEUED;
@@ -228,15 +228,15 @@ int slots_are_full(const Slots *slots) { return is_full_for(slots, 0); }
 void slots_leave(Work *work) {
     if (work->stage != WORK_WORKING && work->stage != WORK_CALLED) return;
     work->slots->working--;
-    forget(work);
+    detach(work);
 }
 
 void slots_pause(Work *work) {
     if (work->stage != WORK_WORKING && work->stage != WORK_CALLED) return;
     work->slots->working--;
     change_stage(work, WORK_PAUSED);
-    place(work);
-    lend_anew(work);
+    update_level(work);
+    update_lending(work);
 }
 
 void slots_resume(Work *work) {
@@ -253,7 +253,7 @@ int slots_withdraw(Work *work) {
     int was_queued = work->stage == WORK_QUEUED;
     link_remove(&work->queued);
     work->slots->queued -= was_queued;
-    forget(work);
+    detach(work);
     return was_queued;
 }
 
@@ -275,7 +275,7 @@ Scope *scope_begin(Work *work) {
 /* Skip scopes that are over: in an endless chain of callbacks each would keep all before. */
 static void shorten_around(Scope *scope) {
     Scope *before = scope->around;
-    scope->around = running(before);
+    scope->around = innermost_open(before);
     if (scope->around != NULL) scope_retain(scope->around);
     scope_release(before);
 }
@@ -316,7 +316,7 @@ int scope_expect(Scope *scope, Work *work) {
     list_append(&scope->waits, &wait->at_scope);
     wait->scope = scope;
     work->pulled = pulled;
-    place(work);
+    update_level(work);
     wait->lends_from = work->level < scope->level ? work->level : scope->level;
     add_reason(scope, wait->lends_from);
     return 0;

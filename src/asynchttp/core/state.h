@@ -12,7 +12,7 @@
  *     handle.c    easy handles, pooled by profile; libcurl's callbacks
  *     multi.c     multi handles and their sockets
  *     origins.c   of many transfers to a new https origin, the first makes the connection
- *     names.c     host names, looked up on threads of their own
+ *     resolver.c  host names, each looked up on a thread of its own
  *     scripted.c  transfers that others answer, for tests of all that is above the wire
  */
 #ifndef ASYNCHTTP_STATE_H
@@ -123,7 +123,7 @@ struct Account {
     atomic_int is_full; /* a ticket without a scope has to wait; set by the core's thread */
     atomic_int queued, working; /* as the core's thread last said */
     Link multis;  /* MultiHandle.sibling */
-    Map names;    /* Name.entry, by host:port */
+    Map known_hosts; /* KnownHost.entry, by host:port */
     Map origins;  /* Origin.entry, by origin */
     int closing;  /* multi handles that are to be closed */
     unsigned closings_seen; /* the last that `closing` counts the multi handles of */
@@ -135,12 +135,12 @@ struct Account {
 };
 
 /* User code that runs on behalf of a ticket: what its threads hold of a Scope. */
-struct CallScope {
+struct CallbackScope {
     Post post;
     atomic_int references;
     Ticket *ticket; /* held */
     Scope *scope;   /* the core's thread's; NULL before POST_OPEN, and without memory */
-    atomic_int said; /* SCOPE_NEW, ... */
+    atomic_int stage; /* SCOPE_NEW, ... */
 };
 
 /* What the core's thread has been told of a scope: nothing, before the code makes a request or waits. Most
@@ -150,7 +150,7 @@ enum { SCOPE_NEW, SCOPE_OPEN, SCOPE_SHUT };
 /* User code is about to wait. */
 typedef struct {
     Post post;
-    CallScope *scope; /* held */
+    CallbackScope *scope; /* held */
     Ticket *ticket;   /* held */
 } ScopeWait;
 
@@ -158,10 +158,10 @@ typedef enum {
     STAGE_NEW,
     STAGE_DELAYED, /* does not begin before its time */
     STAGE_QUEUED,  /* waits for a slot */
-    STAGE_NAMING,  /* waits for a name */
+    STAGE_RESOLVING,  /* waits for a name */
     STAGE_WAITING, /* waits for the first connection of an origin, or to begin again */
     STAGE_ACTIVE,  /* in libcurl, or in the hands of another engine */
-    STAGE_OUTSIDE, /* has a slot, and is in the hands of whoever takes the event */
+    STAGE_IN_EVENT, /* has a slot, and is in the hands of whoever takes the event */
     STAGE_GONE,
 } Stage;
 
@@ -192,7 +192,7 @@ typedef struct {
 typedef struct {
     Ticket *ticket;
     Timer timer;
-    int is_known; /* to the heap of timers */
+    int has_timer; /* room for `timer` is reserved */
     int is_late;  /* the total timeout has come */
     double queue_timeout, total_timeout, delay; /* seconds; set by others before */
     double slot_due, end_due, begin_due; /* by clock_now; INFINITY: nothing is due */
@@ -231,7 +231,7 @@ struct Ticket {
     OutcomeKind outcome;
     void *user;
     Account *account;    /* held; NULL before ticket_submit */
-    CallScope *asked_by; /* held, until the ticket is queued */
+    CallbackScope *asked_by; /* held, until the ticket is queued */
     Work work;
     Link pending;     /* among those of the account; under `lock` */
     Waiter *waiters;  /* under `waiting` */
@@ -307,12 +307,12 @@ typedef struct {
 /* ---- the core ---- */
 
 /* A thread in core_wait; the struct is the thread's. */
-typedef struct Dispatching {
-    struct Dispatching *next;
+typedef struct WaitingThread {
+    struct WaitingThread *next;
     pthread_cond_t called;
     int is_called;
     int has_role;
-} Dispatching;
+} WaitingThread;
 
 struct Core {
     pthread_mutex_t lock;
@@ -324,25 +324,25 @@ struct Core {
     int refusals;               /* so many callers more are refused that place */
     pthread_cond_t roused;
     EventNode *events, **events_end; /* under `lock` */
-    Dispatching *waiting;       /* threads in core_wait, the last first; under `lock` */
+    WaitingThread *waiting;       /* threads in core_wait, the last first; under `lock` */
     int is_dispatched;          /* a thread has the dispatcher's role; under `lock` */
     pthread_cond_t changed;     /* an account is idle, or closed; with `lock` */
-    int has_news;               /* events that nobody was told of */
+    int has_unannounced_events;               /* events that nobody was told of */
 
     pthread_mutex_t gate;
-    atomic_int wanted; /* how many want the gate */
+    atomic_int gate_waiters; /* threads that wait for the gate */
     atomic_int is_parked; /* the gate is not given back any more */
     int is_gone; /* the process has forked, and this is the child; under `lock` */
 
     Poller poller;
     Timers timers;   /* libcurl's */
-    Timers silences; /* those of tickets, after libcurl has acted */
+    Timers ticket_timers; /* those of tickets, after libcurl has acted */
     double now;      /* when the thread last woke */
     Socket *sockets;
     size_t socket_room;
     int active;   /* transfers in libcurl */
     Link touched; /* MultiHandle.touched */
-    Link again;   /* Ticket.link: to begin, in this turn or the next */
+    Link to_begin;   /* Ticket.link: to begin, in this turn or the next */
     Link dirty;   /* Account.dirty */
     int has_submitted; /* a ticket has been queued since the last look for what may begin */
     Link closing; /* MultiHandle.closing: to be freed at the end of the turn */
@@ -357,7 +357,7 @@ void core_tell(Core *core, EventNode *event, unsigned what);
 /* A detached thread that takes no signals: those are for the program's own. Returns 0, or an errno. */
 int start_thread(void *(*function)(void *), void *argument);
 void account_tell_closed(Account *account);
-void scope_tell(CallScope *scope); /* that the code has begun, if that has not been said */
+void scope_announce(CallbackScope *scope); /* that the code has begun, if that has not been said */
 
 /* ticket.c */
 Received *received_new(void); /* NULL: no memory */
@@ -377,11 +377,11 @@ void queue_cancel(Ticket *ticket);
 void queue_go_on(Ticket *ticket); /* the delay is over */
 void queue_expire(Ticket *ticket, OutcomeKind outcome); /* a timeout has come */
 void queue_tell_ended(Ticket *ticket); /* a transfer has ended: done, or an event */
-void queue_open(CallScope *scope);
-void queue_shut(CallScope *scope);
-void queue_dispose(CallScope *scope);
+void queue_open(CallbackScope *scope);
+void queue_shut(CallbackScope *scope);
+void queue_dispose(CallbackScope *scope);
 void queue_await(ScopeWait *wait);
-void account_limit(Account *account);
+void account_apply_limit(Account *account);
 void accounts_pump(Core *core);
 void ticket_lock_waiters(void);   /* around a fork */
 void ticket_unlock_waiters(void);
@@ -424,7 +424,7 @@ MultiHandle *multi_with_room(Account *account); /* NULL: no memory */
 int multi_add(MultiHandle *multi, EasyHandle *handle); /* -1: no memory */
 void multi_remove(EasyHandle *handle);
 void multi_free(MultiHandle *multi);
-void account_shut(Account *account); /* close its multi handles when they are idle */
+void account_close_multis(Account *account); /* close its multi handles when they are idle */
 void multi_act(MultiHandle *multi, int fd, int ready); /* have libcurl act */
 void multis_read_messages(Core *core);
 void multis_free_closed(Core *core);
@@ -434,18 +434,18 @@ int socket_closed(void *core, int fd);               /* CURLOPT_CLOSESOCKETFUNCT
 Socket *socket_at(Core *core, int fd);               /* NULL: libcurl has none */
 void sockets_close(Core *core);                      /* in a forked child */
 
-/* names.c. `names_find`: the addresses, or NULL; then *failed is getaddrinfo's code, or 0 while the
+/* resolver.c. `resolver_look_up`: the addresses, or NULL; then *failed is getaddrinfo's code, or 0 while the
  * name is looked up: the ticket waits, and begins again afterwards. */
 void lookup_hold(Lookup *lookup);
 void event_hold(EventNode *event, unsigned what);
-const char *names_find(Account *account, const Host *host, Ticket *ticket, int *failed);
-void names_learn(Lookup *lookup);
-void names_free(Account *account);
-int names_load(EasyHandle *handle, MultiHandle *multi, Ticket *ticket); /* a CURLcode */
-void names_unload(MultiHandle *multi);
+const char *resolver_look_up(Account *account, const Host *host, Ticket *ticket, int *failed);
+void resolver_learn(Lookup *lookup);
+void resolver_free(Account *account);
+int resolver_load(EasyHandle *handle, MultiHandle *multi, Ticket *ticket); /* a CURLcode */
+void resolver_unload(MultiHandle *multi);
 
 /* origins.c */
-int origin_admits(Ticket *ticket); /* 0: the ticket waits, and begins again afterwards; -1: no memory */
+int origin_admit(Ticket *ticket); /* 0: the ticket waits, and begins again afterwards; -1: no memory */
 void origin_release(Ticket *ticket); /* others need not wait for the ticket any more */
 void origin_learn(Ticket *ticket, int is_http2);
 MultiHandle *origin_multi(Ticket *ticket); /* where its transfers go; NULL: no memory */

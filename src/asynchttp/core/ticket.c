@@ -217,8 +217,8 @@ void account_dispose(Account *account) {
 
 /* ---- scopes ---- */
 
-CallScope *scope_open(Ticket *ticket) {
-    CallScope *scope = calloc(1, sizeof *scope);
+CallbackScope *scope_open(Ticket *ticket) {
+    CallbackScope *scope = calloc(1, sizeof *scope);
     if (scope == NULL) return NULL;
     scope->post.kind = POST_SCOPE;
     atomic_init(&scope->references, 1);
@@ -227,24 +227,24 @@ CallScope *scope_open(Ticket *ticket) {
     return scope;
 }
 
-void scope_tell(CallScope *scope) {
-    int said = SCOPE_NEW;
-    if (atomic_compare_exchange_strong(&scope->said, &said, SCOPE_OPEN))
+void scope_announce(CallbackScope *scope) {
+    int stage = SCOPE_NEW;
+    if (atomic_compare_exchange_strong(&scope->stage, &stage, SCOPE_OPEN))
         core_post(scope->ticket->account->core, &scope->post, POST_OPEN);
 }
 
-void scope_close(CallScope *scope) {
-    if (atomic_exchange(&scope->said, SCOPE_SHUT) == SCOPE_OPEN)
+void scope_close(CallbackScope *scope) {
+    if (atomic_exchange(&scope->stage, SCOPE_SHUT) == SCOPE_OPEN)
         core_post(scope->ticket->account->core, &scope->post, POST_SHUT);
 }
 
-int scope_await(CallScope *scope, Ticket *ticket) {
+int scope_await(CallbackScope *scope, Ticket *ticket) {
     ScopeWait *wait = calloc(1, sizeof *wait);
     if (wait == NULL) return -1;
     wait->post.kind = POST_WAIT;
     wait->scope = scope;
     wait->ticket = ticket;
-    scope_tell(scope);
+    scope_announce(scope);
     scope_hold(scope);
     ticket_hold(ticket);
     if (core_post(scope->ticket->account->core, &wait->post, POST_AWAIT) == 0) return 0;
@@ -254,9 +254,9 @@ int scope_await(CallScope *scope, Ticket *ticket) {
     return 0;
 }
 
-void scope_hold(CallScope *scope) { atomic_fetch_add(&scope->references, 1); }
+void scope_hold(CallbackScope *scope) { atomic_fetch_add(&scope->references, 1); }
 
-void scope_drop(CallScope *scope) {
+void scope_drop(CallbackScope *scope) {
     if (scope == NULL || !is_last(&scope->references)) return;
     core_post(scope->ticket->account->core, &scope->post, POST_DISPOSE);
 }
@@ -305,7 +305,7 @@ Received *received_new(void) {
 /* The core's thread looks at the clock once in a turn: what is later may seem earlier. */
 static float not_before(float moment, float before) { return moment < 0 ? moment : fmaxf(moment, before); }
 
-static Phases phases_now(const LivePhases *live) {
+static Phases copy_phases(const LivePhases *live) {
     Phases now = {
         .begun = live->begun,
         .named = live->named,
@@ -325,7 +325,7 @@ int ticket_phases(Ticket *ticket, Phases *phases) {
     Core *core = ticket->account->core;
     pthread_mutex_lock(&core->lock);
     int has_any = ticket->received != NULL;
-    if (has_any) *phases = phases_now(&ticket->received->phases);
+    if (has_any) *phases = copy_phases(&ticket->received->phases);
     pthread_mutex_unlock(&core->lock);
     return has_any;
 }
@@ -367,26 +367,26 @@ static void enter_core(Ticket *ticket) {
     ticket_hold(ticket);
 }
 
-static int entered(Ticket *ticket, int result) {
+static int undo_if_lost(Ticket *ticket, int result) {
     if (result == 0) return 0;
     atomic_fetch_and(&ticket->state, ~STATE_IN_CORE);
     ticket_release(ticket);
     return -1;
 }
 
-int ticket_submit(Ticket *ticket, CallScope *asked_by) {
+int ticket_submit(Ticket *ticket, CallbackScope *asked_by) {
     if (asked_by != NULL) {
-        scope_tell(asked_by);
+        scope_announce(asked_by);
         scope_hold(asked_by);
     }
     ticket->asked_by = asked_by;
     enter_core(ticket);
-    return entered(ticket, core_submit(ticket->account->core, ticket));
+    return undo_if_lost(ticket, core_submit(ticket->account->core, ticket));
 }
 
 int ticket_submit_and_wait(Ticket *ticket, double seconds) {
     enter_core(ticket);
-    return entered(ticket, core_submit_and_wait(ticket->account->core, ticket, seconds));
+    return undo_if_lost(ticket, core_submit_and_wait(ticket->account->core, ticket, seconds));
 }
 
 void ticket_hold(Ticket *ticket) { atomic_fetch_add(&ticket->references, 1); }
@@ -471,13 +471,13 @@ int ticket_keep(Ticket *ticket) {
 
 /* ---- waiting ---- */
 
-static pthread_mutex_t waiting = PTHREAD_MUTEX_INITIALIZER;
-static void (*ring)(void *bell);
+static pthread_mutex_t waiters_lock = PTHREAD_MUTEX_INITIALIZER;
+static void (*wake_waiter)(void *wakeup);
 
 static unsigned forks; /* that led to this process; under `waiting` */
 
-void ticket_lock_waiters(void) { pthread_mutex_lock(&waiting); }
-void ticket_unlock_waiters(void) { pthread_mutex_unlock(&waiting); }
+void ticket_lock_waiters(void) { pthread_mutex_lock(&waiters_lock); }
+void ticket_unlock_waiters(void) { pthread_mutex_unlock(&waiters_lock); }
 
 void ticket_forget_waiters(void) {
     forks++;
@@ -491,37 +491,37 @@ static Waiter **waiters_of(Ticket *ticket) {
     return &ticket->waiters;
 }
 
-void waiters_ring_by(void (*how)(void *bell)) { ring = how; }
+void waiters_wake_by(void (*how)(void *wakeup)) { wake_waiter = how; }
 
 int ticket_add_waiter(Ticket *ticket, Waiter *waiter) {
-    pthread_mutex_lock(&waiting);
+    pthread_mutex_lock(&waiters_lock);
     int is_done = ticket_state(ticket) & STATE_DONE;
     if (!is_done) {
         waiter->next = *waiters_of(ticket);
         ticket->waiters = waiter;
     }
-    pthread_mutex_unlock(&waiting);
+    pthread_mutex_unlock(&waiters_lock);
     return !is_done;
 }
 
 int ticket_remove_waiter(Ticket *ticket, Waiter *waiter) {
-    pthread_mutex_lock(&waiting);
+    pthread_mutex_lock(&waiters_lock);
     Waiter **at = waiters_of(ticket);
     while (*at != NULL && *at != waiter) at = &(*at)->next;
     int is_there = *at == waiter;
     if (is_there) *at = waiter->next;
-    pthread_mutex_unlock(&waiting);
+    pthread_mutex_unlock(&waiters_lock);
     return is_there;
 }
 
 void ticket_wake(Ticket *ticket) {
-    pthread_mutex_lock(&waiting);
+    pthread_mutex_lock(&waiters_lock);
     while (*waiters_of(ticket) != NULL) {
-        void *bell = ticket->waiters->bell;
+        void *wakeup = ticket->waiters->wakeup;
         ticket->waiters = ticket->waiters->next;
-        ring(bell); /* the waiter may be gone afterwards */
+        wake_waiter(wakeup); /* the waiter may be gone afterwards */
     }
-    pthread_mutex_unlock(&waiting);
+    pthread_mutex_unlock(&waiters_lock);
 }
 
 void ticket_tell_driver(Ticket *ticket) {
@@ -535,7 +535,7 @@ void ticket_tell_driver(Ticket *ticket) {
 
 int ticket_is_under_way(const Ticket *ticket) {
     int stage = atomic_load(&ticket->stage);
-    return stage == STAGE_NAMING || stage == STAGE_WAITING || stage == STAGE_ACTIVE;
+    return stage == STAGE_RESOLVING || stage == STAGE_WAITING || stage == STAGE_ACTIVE;
 }
 
 /* ---- what others bring ---- */

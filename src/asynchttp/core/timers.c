@@ -18,21 +18,21 @@ double clock_now(void) {
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-int timers_know(Timers *timers) {
-    if (timers->known == timers->room) {
+int timers_reserve(Timers *timers) {
+    if (timers->reserved == timers->room) {
         size_t room = timers->room ? timers->room * 2 : FIRST_ROOM;
         Timer **heap = realloc(timers->heap, room * sizeof *heap);
         if (heap == NULL) return -1;
         timers->heap = heap;
         timers->room = room;
     }
-    timers->known++;
+    timers->reserved++;
     return 0;
 }
 
-void timers_forget(Timers *timers, Timer *timer) {
+void timers_release(Timers *timers, Timer *timer) {
     timers_clear(timers, timer);
-    timers->known--;
+    timers->reserved--;
 }
 
 static void put(Timers *timers, Timer *timer, size_t place) {

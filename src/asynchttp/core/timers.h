@@ -20,16 +20,16 @@ typedef struct {
     Timer **heap; /* owned */
     size_t count; /* timers that are set */
     size_t room;
-    size_t known; /* timers that may be set: `room` is never less */
+    size_t reserved; /* timers that may be set: `room` is never less */
 } Timers;
 
 /* Seconds on a clock that never goes back, and stands while the machine is suspended. */
 double clock_now(void);
 
 /* Make room for one more timer, so that to set the timer cannot fail. Returns 0, or -1 when there is
- * no memory. `timers_forget` takes the room back; the timer may not be set any more. */
-int timers_know(Timers *timers);
-void timers_forget(Timers *timers, Timer *timer);
+ * no memory. `timers_release` takes the room back; the timer may not be set any more. */
+int timers_reserve(Timers *timers);
+void timers_release(Timers *timers, Timer *timer);
 
 /* Have the timer run at `due`, instead of the time it is set to, if any. */
 void timers_set(Timers *timers, Timer *timer, double due);

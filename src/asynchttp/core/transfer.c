@@ -24,11 +24,11 @@ static const double MOMENT = 1e-6;
 /* ---- the beginning ---- */
 
 /* NULL while a name is being looked up, or when that failed: then the ticket has ended. */
-static int has_names(Ticket *ticket) {
+static int resolve_hosts(Ticket *ticket) {
     for (int i = 0; i < ticket->plan->route->host_count; i++) {
         int failed;
-        atomic_store(&ticket->stage, STAGE_NAMING);
-        if (names_find(ticket->account, &ticket->plan->route->hosts[i], ticket, &failed) != NULL) continue;
+        atomic_store(&ticket->stage, STAGE_RESOLVING);
+        if (resolver_look_up(ticket->account, &ticket->plan->route->hosts[i], ticket, &failed) != NULL) continue;
         if (failed) transfer_end(ticket, OUTCOME_NOT_FOUND, failed);
         return 0;
     }
@@ -54,15 +54,15 @@ static void enter(Ticket *ticket) {
     moment_set(phases, &phases->named, ticket->account->core->now);
     ticket->progress->moved = ticket->account->core->now;
     code = handle_prepare(handle, ticket);
-    if (code == CURLE_OK) code = names_load(handle, multi, ticket);
+    if (code == CURLE_OK) code = resolver_load(handle, multi, ticket);
     if (code == CURLE_OK && multi_add(multi, handle) < 0) code = CURLE_OUT_OF_MEMORY;
     if (code != CURLE_OK) transfer_end(ticket, OUTCOME_FAILED, code);
 }
 
 static void begin(Ticket *ticket) {
-    if (!has_names(ticket)) return;
+    if (!resolve_hosts(ticket)) return;
     atomic_store(&ticket->stage, STAGE_WAITING);
-    int admitted = ticket->plan->route->is_https ? origin_admits(ticket) : 1;
+    int admitted = ticket->plan->route->is_https ? origin_admit(ticket) : 1;
     if (admitted < 0) transfer_end(ticket, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY);
     else if (admitted) enter(ticket);
 }
@@ -70,17 +70,17 @@ static void begin(Ticket *ticket) {
 void transfers_begin_again(Core *core) {
     Link begun;
     list_init(&begun);
-    list_move(&begun, &core->again);
+    list_move(&begun, &core->to_begin);
     for (Link *link; (link = list_pop(&begun)) != NULL;)
         begin(CONTAINER(link, Ticket, link));
 }
 
-static void look_for_silence(Timer *timer);
+static void check_silence(Timer *timer);
 
 static int watch_silence(Progress *progress, Core *core, double timeout) {
-    if (timers_know(&core->silences) < 0) return -1;
-    progress->silence.run = look_for_silence;
-    timers_set(&core->silences, &progress->silence, progress->moved + timeout / TICKS);
+    if (timers_reserve(&core->ticket_timers) < 0) return -1;
+    progress->silence.run = check_silence;
+    timers_set(&core->ticket_timers, &progress->silence, progress->moved + timeout / TICKS);
     return 0;
 }
 
@@ -111,7 +111,7 @@ static int may_share(const EasyHandle *handle) {
     return version == 0 || version >= CURL_HTTP_VERSION_2_0;
 }
 
-static int has_progress(EasyHandle *handle) {
+static int update_counters(EasyHandle *handle) {
     int64_t now[] = {
         info_offset(handle->easy, CURLINFO_PRETRANSFER_TIME_T),
         info_offset(handle->easy, CURLINFO_SIZE_UPLOAD_T),
@@ -126,14 +126,14 @@ static int has_progress(EasyHandle *handle) {
 static void note_progress(EasyHandle *handle) {
     Progress *progress = handle->ticket->progress;
     Core *core = handle->core;
-    int has_moved = has_progress(handle);
+    int has_moved = update_counters(handle);
     const Socket *socket = may_share(handle) ? NULL : socket_at(core, info_socket(handle->easy));
     if (handle->is_paused) progress->moved = core->now;
     else if (socket != NULL) progress->moved = fmax(progress->moved, socket->moved);
     else if (has_moved) progress->moved = core->now;
 }
 
-static void look_for_silence(Timer *timer) {
+static void check_silence(Timer *timer) {
     Progress *progress = CONTAINER(timer, Progress, silence);
     Ticket *ticket = progress->ticket;
     Core *core = ticket->account->core;
@@ -143,7 +143,7 @@ static void look_for_silence(Timer *timer) {
     if (progress->handle != NULL) note_progress(progress->handle);
     double left = progress->moved + timeout - core->now;
     if (left <= MOMENT) transfer_end(ticket, OUTCOME_SILENT, CURLE_OPERATION_TIMEDOUT);
-    else timers_set(&core->silences, timer, core->now + fmin(left, timeout / TICKS));
+    else timers_set(&core->ticket_timers, timer, core->now + fmin(left, timeout / TICKS));
 }
 
 /* ---- from outside ---- */
@@ -173,7 +173,7 @@ static void resume(Ticket *ticket, unsigned what) {
 
 /* ---- the end ---- */
 
-static void describe(EasyHandle *handle, TransferError *error) {
+static void fill_error(EasyHandle *handle, TransferError *error) {
     CURL *easy = handle->easy;
     error->message = strdup(handle->message[0] ? handle->message : curl.easy_strerror(error->code));
     error->os_errno = (int)info_long(easy, CURLINFO_OS_ERRNO);
@@ -191,7 +191,7 @@ static void leave(Ticket *ticket) {
     MultiHandle *multi = handle->multi;
     multi_remove(handle);
     /* What libcurl was to learn about hosts, it may not have come to. */
-    if (handle->resolve != NULL && handle->sendings == 0 && multi != NULL) names_unload(multi);
+    if (handle->resolve != NULL && handle->sendings == 0 && multi != NULL) resolver_unload(multi);
     handle_give_back(handle);
     ticket->progress->handle = NULL;
 }
@@ -203,7 +203,7 @@ static void stop(Ticket *ticket) {
     link_remove(&ticket->link);
     if (progress == NULL) return;
     if (progress->handle != NULL) leave(ticket);
-    if (progress->silence.run != NULL) timers_forget(&core->silences, &progress->silence);
+    if (progress->silence.run != NULL) timers_release(&core->ticket_timers, &progress->silence);
     origin_release(ticket);
     ticket_set_progress(ticket, NULL);
     free(progress);
@@ -226,17 +226,17 @@ void transfer_end(Ticket *ticket, OutcomeKind outcome, int code) {
         TransferError *error = ticket_make_error(ticket);
         if (error != NULL) error->code = code;
         EasyHandle *handle = ticket->progress == NULL ? NULL : ticket->progress->handle;
-        if (error != NULL && handle != NULL) describe(handle, error);
+        if (error != NULL && handle != NULL) fill_error(handle, error);
     }
     stop(ticket);
     queue_tell_ended(ticket);
 }
 
 /* The request was refused before a byte of it was written. */
-static void send_again(Ticket *ticket) {
+static void retry(Ticket *ticket) {
     leave(ticket);
     atomic_store(&ticket->stage, STAGE_WAITING);
-    list_append(&ticket->account->core->again, &ticket->link);
+    list_append(&ticket->account->core->to_begin, &ticket->link);
 }
 
 /* Whether the head has its end: to libcurl, a connection that closes in the head ends that too. */
@@ -281,7 +281,7 @@ static void answered(EasyHandle *handle) {
 void transfer_done(EasyHandle *handle, int code) {
     Ticket *ticket = handle->ticket;
     if (code == CURLE_OK) answered(handle);
-    else if (handle->is_stale) send_again(ticket);
+    else if (handle->is_stale) retry(ticket);
     else if (handle->refusal != OUTCOME_ANSWERED)
         transfer_end(ticket, handle->refusal, handle->refusal_code);
     else transfer_end(ticket, OUTCOME_FAILED, code);
@@ -292,10 +292,10 @@ void transfer_done(EasyHandle *handle, int code) {
 static void dispose(Account *account) {
     for (Link *link; (link = list_pop(&account->multis)) != NULL;)
         multi_free(CONTAINER(link, MultiHandle, sibling));
-    names_free(account);
+    resolver_free(account);
     origins_free(account);
 }
 
 const Engine libcurl_engine = {
-    .start = start, .abort = stop, .resume = resume, .close = account_shut, .dispose = dispose,
+    .start = start, .abort = stop, .resume = resume, .close = account_close_multis, .dispose = dispose,
 };

@@ -31,9 +31,9 @@ typedef struct {
     char *addresses; /* as CURLOPT_RESOLVE takes them: commas between, IPv6 in brackets; NULL: none */
     double since;
     unsigned version; /* counts through all addresses of all hosts */
-    int is_asked;
+    int is_looked_up;
     Link waiting; /* Ticket.link */
-} Name;
+} KnownHost;
 
 /* Which of them a multi handle was given. */
 typedef struct {
@@ -139,61 +139,61 @@ static Lookup *lookup_new(Account *account, const Host *host) {
 }
 
 /* Returns 0, or a code of getaddrinfo. */
-static int ask(Name *name, Ticket *ticket) {
+static int start_lookup(KnownHost *known, Ticket *ticket) {
     Account *account = ticket->account;
-    Lookup *lookup = lookup_new(account, &name->host);
+    Lookup *lookup = lookup_new(account, &known->host);
     if (lookup == NULL) return EAI_MEMORY;
     int error = 0;
     if (ticket->flags & TRANSFER_RESOLVE_BY_EVENT)
         core_tell(account->core, &lookup->event, EVENT_NEEDS_NAME);
     else error = look_up_on_thread(lookup);
     lookup_release(lookup);
-    name->is_asked = error == 0;
+    known->is_looked_up = error == 0;
     return error == 0 ? 0 : EAI_AGAIN;
 }
 
 /* ---- what is known ---- */
 
-static void name_free(Map *names, Name *name) {
-    map_remove(names, &name->entry);
-    host_free(&name->host);
-    free(name->addresses);
-    free(name);
+static void known_host_free(Map *known_hosts, KnownHost *known) {
+    map_remove(known_hosts, &known->entry);
+    host_free(&known->host);
+    free(known->addresses);
+    free(known);
 }
 
-static void forget_if_idle(MapEntry *entry, void *argument) {
+static void free_if_idle(MapEntry *entry, void *argument) {
     Account *account = argument;
-    Name *name = CONTAINER(entry, Name, entry);
-    if (!name->is_asked && list_is_empty(&name->waiting)) name_free(&account->names, name);
+    KnownHost *known = CONTAINER(entry, KnownHost, entry);
+    if (!known->is_looked_up && list_is_empty(&known->waiting)) known_host_free(&account->known_hosts, known);
 }
 
-static Name *name_of(Account *account, const Host *host) {
-    MapEntry *entry = map_find(&account->names, host->key);
-    if (entry != NULL) return CONTAINER(entry, Name, entry);
-    if (account->names.count >= MOST) map_each(&account->names, forget_if_idle, account);
-    Name *name = calloc(1, sizeof *name);
-    if (name == NULL) return NULL;
-    list_init(&name->waiting);
-    if (host_copy(&name->host, host) == 0) {
-        if (map_add(&account->names, &name->entry, name->host.key) == 0) return name;
-        host_free(&name->host);
+static KnownHost *find_or_make_host(Account *account, const Host *host) {
+    MapEntry *entry = map_find(&account->known_hosts, host->key);
+    if (entry != NULL) return CONTAINER(entry, KnownHost, entry);
+    if (account->known_hosts.count >= MOST) map_each(&account->known_hosts, free_if_idle, account);
+    KnownHost *known = calloc(1, sizeof *known);
+    if (known == NULL) return NULL;
+    list_init(&known->waiting);
+    if (host_copy(&known->host, host) == 0) {
+        if (map_add(&account->known_hosts, &known->entry, known->host.key) == 0) return known;
+        host_free(&known->host);
     }
-    free(name);
+    free(known);
     return NULL;
 }
 
-const char *names_find(Account *account, const Host *host, Ticket *ticket, int *failed) {
-    Name *name = name_of(account, host);
-    *failed = name == NULL ? EAI_MEMORY : 0;
-    if (name == NULL) return NULL;
-    double age = name->addresses == NULL ? STALE : account->core->now - name->since;
-    if (age >= FRESH && !name->is_asked) *failed = ask(name, ticket);
-    if (name->addresses != NULL && (age < STALE || *failed)) return name->addresses;
-    if (*failed == 0) list_append(&name->waiting, &ticket->link);
+const char *resolver_look_up(Account *account, const Host *host, Ticket *ticket, int *failed) {
+    KnownHost *known = find_or_make_host(account, host);
+    *failed = known == NULL ? EAI_MEMORY : 0;
+    if (known == NULL) return NULL;
+    double age = known->addresses == NULL ? STALE : account->core->now - known->since;
+    if (age >= FRESH && !known->is_looked_up) *failed = start_lookup(known, ticket);
+    if (known->addresses != NULL && (age < STALE || *failed)) return known->addresses;
+    if (*failed == 0) list_append(&known->waiting, &ticket->link);
     return NULL;
 }
 
-static void take_answer(Lookup *lookup, char **addresses, int *code) {
+static void take_result(Lookup *lookup, char **addresses, int *code) {
     Core *core = lookup->account->core;
     pthread_mutex_lock(&core->lock);
     *addresses = lookup->addresses;
@@ -202,43 +202,43 @@ static void take_answer(Lookup *lookup, char **addresses, int *code) {
     pthread_mutex_unlock(&core->lock);
 }
 
-static void fail_waiting(Name *name, int code) {
-    for (Link *link; (link = list_pop(&name->waiting)) != NULL;)
+static void fail_waiting(KnownHost *known, int code) {
+    for (Link *link; (link = list_pop(&known->waiting)) != NULL;)
         transfer_end(CONTAINER(link, Ticket, link), OUTCOME_NOT_FOUND, code);
 }
 
-void names_learn(Lookup *lookup) {
+void resolver_learn(Lookup *lookup) {
     Account *account = lookup->account;
-    MapEntry *entry = map_find(&account->names, lookup->host.key);
+    MapEntry *entry = map_find(&account->known_hosts, lookup->host.key);
     char *addresses;
     int code;
-    take_answer(lookup, &addresses, &code);
+    take_result(lookup, &addresses, &code);
     if (entry == NULL) {
         free(addresses);
         return;
     }
-    Name *name = CONTAINER(entry, Name, entry);
-    name->is_asked = 0;
+    KnownHost *known = CONTAINER(entry, KnownHost, entry);
+    known->is_looked_up = 0;
     if (addresses != NULL) {
-        free(name->addresses);
-        name->addresses = addresses;
-        name->version = ++account->core->versions;
+        free(known->addresses);
+        known->addresses = addresses;
+        known->version = ++account->core->versions;
     }
-    name->since = account->core->now;
-    if (name->addresses != NULL) list_move(&account->core->again, &name->waiting);
+    known->since = account->core->now;
+    if (known->addresses != NULL) list_move(&account->core->to_begin, &known->waiting);
     else {
-        fail_waiting(name, code);
-        forget_if_idle(&name->entry, account);
+        fail_waiting(known, code);
+        free_if_idle(&known->entry, account);
     }
 }
 
-static void forget(MapEntry *entry, void *account) {
-    name_free(&((Account *)account)->names, CONTAINER(entry, Name, entry));
+static void free_entry(MapEntry *entry, void *account) {
+    known_host_free(&((Account *)account)->known_hosts, CONTAINER(entry, KnownHost, entry));
 }
 
-void names_free(Account *account) {
-    map_each(&account->names, forget, account);
-    map_free(&account->names);
+void resolver_free(Account *account) {
+    map_each(&account->known_hosts, free_entry, account);
+    map_free(&account->known_hosts);
 }
 
 /* ---- what libcurl is told ---- */
@@ -262,17 +262,17 @@ static int append(struct curl_slist **list, const char *text) {
     return CURLE_OK;
 }
 
-static int load(EasyHandle *handle, MultiHandle *multi, Name *name) {
-    Loaded *loaded = loaded_of(multi, name->host.key);
+static int load_host(EasyHandle *handle, MultiHandle *multi, KnownHost *known) {
+    Loaded *loaded = loaded_of(multi, known->host.key);
     if (loaded == NULL) return CURLE_OUT_OF_MEMORY;
-    if (loaded->version == name->version) return CURLE_OK;
-    size_t size = strlen(name->host.key) + strlen(name->addresses) + 2;
+    if (loaded->version == known->version) return CURLE_OK;
+    size_t size = strlen(known->host.key) + strlen(known->addresses) + 2;
     char *text = malloc(size);
     if (text == NULL) return CURLE_OUT_OF_MEMORY;
-    snprintf(text, size, "%s:%s", name->host.key, name->addresses);
+    snprintf(text, size, "%s:%s", known->host.key, known->addresses);
     int code = append(&handle->resolve, text);
     free(text);
-    if (code == CURLE_OK) loaded->version = name->version;
+    if (code == CURLE_OK) loaded->version = known->version;
     return code;
 }
 
@@ -289,25 +289,25 @@ static const char *first_address(const char *addresses, ProxyTakes takes, size_t
 }
 
 /* Have the proxy told an address in place of the target's name. */
-static int load_address(EasyHandle *handle, const Name *name, ProxyTakes takes) {
+static int load_address(EasyHandle *handle, const KnownHost *known, ProxyTakes takes) {
     char connect_to[128], resolve[256];
     size_t size;
-    const char *address = first_address(name->addresses, takes, &size);
+    const char *address = first_address(known->addresses, takes, &size);
     if (size > 64) return CURLE_BAD_FUNCTION_ARGUMENT;
     snprintf(connect_to, sizeof connect_to, "::%.*s:", (int)size, address);
-    snprintf(resolve, sizeof resolve, "%.*s:%d:%.*s", (int)size, address, name->host.port & 0xFFFF,
+    snprintf(resolve, sizeof resolve, "%.*s:%d:%.*s", (int)size, address, known->host.port & 0xFFFF,
              (int)size, address);
     int code = append(&handle->resolve, resolve);
     return code != CURLE_OK ? code : append(&handle->connect_to, connect_to);
 }
 
-int names_load(EasyHandle *handle, MultiHandle *multi, Ticket *ticket) {
+int resolver_load(EasyHandle *handle, MultiHandle *multi, Ticket *ticket) {
     Route *route = ticket->plan->route;
     for (int i = 0; i < route->host_count; i++) {
-        Name *name = name_of(ticket->account, &route->hosts[i]);
-        if (name == NULL || name->addresses == NULL) return CURLE_OUT_OF_MEMORY;
+        KnownHost *known = find_or_make_host(ticket->account, &route->hosts[i]);
+        if (known == NULL || known->addresses == NULL) return CURLE_OUT_OF_MEMORY;
         int is_told = route->proxy_takes != PROXY_NAMES && i == route->host_count - 1;
-        int code = is_told ? load_address(handle, name, route->proxy_takes) : load(handle, multi, name);
+        int code = is_told ? load_address(handle, known, route->proxy_takes) : load_host(handle, multi, known);
         if (code != CURLE_OK) return code;
     }
     int code = CURLE_OK;
@@ -324,7 +324,7 @@ static void unload(MapEntry *entry, void *argument) {
     free(CONTAINER(entry, Loaded, entry));
 }
 
-void names_unload(MultiHandle *multi) {
+void resolver_unload(MultiHandle *multi) {
     map_each(&multi->loaded, unload, multi);
     map_free(&multi->loaded);
 }
