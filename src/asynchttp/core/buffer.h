@@ -1,7 +1,7 @@
-/* Buffer: bytes that grow as they come.
+/* Buffer: a string of bytes that grows by appending.
  *
- * A buffer belongs to the struct that holds it, and is used by one thread at a time; the owner says
- * which. A buffer of zeros is an empty one.
+ * The struct that contains a buffer owns the buffer, and says which thread uses the buffer, a
+ * single thread at a time. A buffer of zeros is empty.
  */
 #ifndef ASYNCHTTP_BUFFER_H
 #define ASYNCHTTP_BUFFER_H
@@ -10,33 +10,31 @@
 
 typedef struct {
     char *bytes; /* owned by the buffer, unless `lent` */
-    size_t size; /* bytes that are there */
-    size_t room; /* bytes that fit */
-    int lent;    /* the memory is somebody else's: neither grown nor freed here */
+    size_t size; /* bytes in use */
+    size_t room; /* bytes of memory */
+    int lent;    /* the memory has another owner: the buffer neither grows nor frees the memory */
 } Buffer;
 
-/* Append `size` bytes. Returns 0; or -1, and nothing is appended, when there is no memory, or when
- * lent memory is full. */
+/* Append `size` bytes. Returns 0; or -1 with no change, when there is no memory, or lent memory is full. */
 int buffer_append(Buffer *buffer, const char *bytes, size_t size);
 
-/* Have room for `size` more bytes. Returns 0, or -1 as above. */
+/* Make room for `size` more bytes. Returns 0, or -1 as buffer_append does. */
 int buffer_reserve(Buffer *buffer, size_t size);
 
-/* Have room for `size` bytes that are going to come, and for no more, if there is memory; for a buffer that
- * is empty. */
+/* Make room for exactly `size` bytes, if there is memory. Call this for an empty buffer. */
 void buffer_expect(Buffer *buffer, size_t size);
 
-/* Write to `memory` of `room` bytes from now on, which stays the caller's and has to last as long as
- * the buffer is used. What the buffer had is freed. */
+/* Write to `memory` of `room` bytes from now on, and free the old memory. The caller owns `memory`, and keeps
+ * `memory` as long as the buffer is used. */
 void buffer_lend(Buffer *buffer, char *memory, size_t room);
 
-/* Give back memory that is not used, where that is most of it. */
+/* Free the unused memory, if less than half is used. */
 void buffer_trim(Buffer *buffer);
 
-/* Be empty; the memory is kept for the next bytes. */
+/* Remove all bytes, and keep the memory. */
 void buffer_clear(Buffer *buffer);
 
-/* Be empty, and give the memory back. */
+/* Remove all bytes, and free the memory. */
 void buffer_free(Buffer *buffer);
 
 #endif

@@ -1,10 +1,10 @@
-/* Clocks: how long a ticket may wait for a slot, how long all of it may take, and before when its next
- * transfer does not begin. Few tickets have any.
+/* Clocks: the time limits of a ticket, for the wait for a slot and for the whole ticket; and the delay before
+ * a transfer. Few tickets have clocks.
  *
  * Rules:
- * - One timer is set, for whatever is due first; together with the ticket_timers, after libcurl has acted.
- * - What happens then is decided in queue.c: by `queue_go_on` and `queue_expire`.
- * - Time that others take between two transfers counts; what is late then is found at the next transfer.
+ * - A ticket has one timer, set to the first of its times. Timers of tickets run after libcurl has acted.
+ * - The timer calls `queue_go_on` or `queue_expire`: queue.c decides what happens to the ticket.
+ * - The time between two transfers counts. A timeout in this time is found at the next transfer.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static Clocks *make_clocks(Ticket *ticket) {
     return ticket->clocks = clocks;
 }
 
-/* ---- set by others ---- */
+/* ---- set on any thread, before the ticket is posted ---- */
 
 int ticket_set_timeouts(Ticket *ticket, double queue, double total) {
     Clocks *clocks = make_clocks(ticket);
@@ -66,11 +66,12 @@ static void on_due(Timer *timer) {
     } else set_timer(clocks);
 }
 
-/* A ticket may get its clocks after the first transfer: a delay before the second. */
+/* Without memory the ticket has no timer, and is never late. A ticket may get its clocks after the first
+ * transfer, for a delay before the second. */
 static void reserve_timer(Clocks *clocks) {
     if (clocks->has_timer) return;
     clocks->timer.run = on_due;
-    clocks->has_timer = timers_reserve(&clocks->ticket->account->core->ticket_timers) == 0; /* else nothing is late */
+    clocks->has_timer = timers_reserve(&clocks->ticket->account->core->ticket_timers) == 0;
 }
 
 void clocks_start(Ticket *ticket) {

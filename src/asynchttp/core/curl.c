@@ -1,7 +1,7 @@
-/* The table of libcurl's functions, and typed forms of its variadic ones.
+/* The table of libcurl's functions, and typed forms of the variadic functions.
  *
- * Rule: no other file calls curl_easy_setopt or curl_easy_getinfo; a wrong type would be read from
- * the wrong place.
+ * Rule: no other file calls curl_easy_setopt, and curl_easy_getinfo only for a pointer: libcurl would read a
+ * value of a wrong type from the wrong place.
  */
 #include "curl.h"
 

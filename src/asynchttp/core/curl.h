@@ -1,9 +1,9 @@
-/* What the core needs of libcurl: the functions of pycurl's copy, found at run time.
+/* libcurl, as far as the core uses libcurl: the functions of pycurl's copy, found at run time.
  *
- * libcurl's ABI is stable, and the numbers are those of curl.h: no headers are needed, nothing is
- * linked, and there is no second copy. `curl_find` fills the table once, before the core's thread
- * exists; afterwards the table does not change, and every thread may read it. Only the core's thread
- * calls libcurl.
+ * libcurl's ABI is stable, and the numbers are the same as in curl.h: the core needs no headers of libcurl,
+ * links no libcurl, and brings no second copy. `curl_find` fills the table once, before the core's thread
+ * exists; afterwards the table does not change, and any thread may read the table. Only the core's thread
+ * calls libcurl, except for `version` and the lists (`slist_...`), which any thread may use.
  */
 #ifndef ASYNCHTTP_CURL_H
 #define ASYNCHTTP_CURL_H
@@ -37,7 +37,7 @@ enum { /* CURLcode */
     CURLE_BAD_FUNCTION_ARGUMENT = 43,
 };
 
-enum { /* CURLoption: the core's own; those of profiles come from Python */
+enum { /* CURLoption: set by the core; options of profiles come from Python */
     CURLOPT_WRITEDATA = 10001,
     CURLOPT_URL = 10002,
     CURLOPT_READDATA = 10009,
@@ -70,7 +70,7 @@ enum { /* CURLoption: the core's own; those of profiles come from Python */
     CURLOPT_PREREQDATA = 10313,
 };
 
-enum { /* the ranges of options that tell the type of the value */
+enum { /* the range of an option says the type of its value */
     CURLOPTTYPE_OBJECTPOINT = 10000,
     CURLOPTTYPE_FUNCTIONPOINT = 20000,
     CURLOPTTYPE_OFF_T = 30000,
@@ -104,7 +104,7 @@ enum { /* CURLINFO */
     CURLINFO_APPCONNECT_TIME_T = 0x600000 + 56,
 };
 
-enum { /* values of callbacks */
+enum { /* return values of callbacks */
     CURL_WRITEFUNC_PAUSE = 0x10000001,
     CURL_WRITEFUNC_ERROR = 0xFFFFFFFF,
     CURL_READFUNC_ABORT = 0x10000000,
@@ -149,8 +149,8 @@ typedef struct {
 
 extern CurlFunctions curl;
 
-/* Find all functions through a handle of dlopen: libcurl's own, or that of a library linked with
- * libcurl. Returns NULL, or the name of the first function that is missing. */
+/* Find all functions through a handle of dlopen, of libcurl or of a library linked with libcurl. Returns
+ * NULL, or the name of the first missing function. */
 const char *curl_find(void *library);
 
 /* curl_easy_setopt, one for each type of value. Each returns a CURLcode. */
@@ -159,7 +159,7 @@ int set_offset(CURL *easy, int option, int64_t value);
 int set_pointer(CURL *easy, int option, const void *value);
 int set_function(CURL *easy, int option, void (*value)(void));
 
-/* curl_easy_getinfo; 0 where libcurl has no answer, -1 for a socket that is not there. */
+/* curl_easy_getinfo. Without an answer of libcurl: 0, or -1 from info_socket. */
 long info_long(CURL *easy, int info);
 int64_t info_offset(CURL *easy, int info);
 int info_socket(CURL *easy);

@@ -9,16 +9,16 @@
  *    choose between gzip, zlib and raw deflate, whatever the name. Unlike in httplib2, all members
  *    of a gzip file are decoded (RFC 1952, 2.2), and content that is cut off is an error. Bytes
  *    after the last member, or after the end of a zlib or raw deflate stream, are ignored.
- *  - Limits are those of httplib2's LimitDecoder, which takes the input in chunks of 64 KiB and,
+ *  - The limits are the limits of httplib2's LimitDecoder, which takes the input in chunks of 64 KiB and,
  *    after each chunk and at the end, compares the output with `ratio` times all input so far,
  *    ignored bytes included. Within a chunk the output is compared with `ratio` times the input up
- *    to the end of the chunk: LimitDecoder will compare with no more than that, and the output can
- *    only grow. So content that LimitDecoder accepts is accepted here, and zlib never puts out more
- *    than one byte beyond the limits. `hard` is compared at any time, for the same reason.
- *    One difference stays: LimitDecoder inflates the whole chunk before the comparison. Where the
- *    rest of a chunk would also exceed `hard`, or is damaged, LimitDecoder names `hard`, or damage;
- *    here the first limit that is exceeded is named.
- *  - Only the functions under "zlib" call zlib. A faster library (isal) has its place there.
+ *    to the end of the chunk: LimitDecoder will compare with no more input, and the output can only
+ *    grow. For this reason this file accepts all content that LimitDecoder accepts, and zlib never puts
+ *    out more than one byte beyond the limits. `hard` is compared at any time, for the same reason.
+ *    A difference stays: LimitDecoder inflates the whole chunk before the comparison. Where the rest of a
+ *    chunk would also exceed `hard`, or is damaged, LimitDecoder names `hard`, or damage; this file names
+ *    the first limit that is exceeded.
+ *  - Only the functions under "zlib" call zlib: a faster library (isal) would replace these functions.
  */
 #include "decode.h"
 
@@ -37,7 +37,7 @@ enum {
     LARGEST_ROOM = 1 << 30, /* bytes of output; zlib counts in an unsigned int */
 };
 
-/* ---- zlib, as far as it is needed: the layout and the numbers of zlib.h are a stable ABI ---- */
+/* ---- zlib: the layout and the numbers of zlib.h are a stable ABI ---- */
 
 typedef struct {
     const unsigned char *next_in;
@@ -76,18 +76,18 @@ typedef enum {
     INFLATE_NO_MEMORY,
 } InflateResult;
 
-/* Be ready for a stream of the given format, the first or another one. Returns 0, or -1 when there
- * is no memory. */
+/* Prepare for a stream of the given format, the first stream or a later stream. Returns 0, or -1 when
+ * there is no memory. */
 static int inflate_start(ZlibStream *stream, WindowBits bits) {
     if (stream->state != NULL) return zlib.reset(stream, bits) == Z_OK ? 0 : -1;
     /* zlib compares the first digit of the version, and the size. */
     return zlib.init(stream, bits, "1.2.11", (int)sizeof *stream) == Z_OK ? 0 : -1;
 }
 
-/* Inflate from `next_in` to `next_out`, until the one is used up or the other is full. */
+/* Inflate until the input is used up or the output is full. */
 static InflateResult inflate_run(ZlibStream *stream) {
-    /* Z_FINISH stops no sooner than the other ways, and spares the window (32 kB to allocate and to
-     * copy) where all output fits; zlib.h allows to go on after it. */
+    /* Z_FINISH stops no sooner than the other flush values, and spares the window (32 kB to allocate and
+     * to copy) where all output fits; zlib.h allows further calls after Z_FINISH. */
     switch (zlib.inflate(stream, Z_FINISH)) {
     case Z_OK:
     case Z_BUF_ERROR: return INFLATE_MORE;
@@ -160,8 +160,8 @@ static int codings_of_element(const char *name, size_t size) {
     return -1;
 }
 
-/* How many codings there are to undo; all of them are undone in the same way. -1 if a coding is not
- * known, or if there are too many. */
+/* How many codings the content has; all codings are undone in the same way. -1 if a coding is unknown, or if
+ * the field has too many codings. */
 static int codings_of_field(const char *field, size_t size) {
     int count = 0;
     while (size > 0) {
@@ -179,7 +179,7 @@ int is_decodable(const char *field, size_t size) { return codings_of_field(field
 
 /* ---- limits ---- */
 
-/* How much output is allowed when `input` bytes have gone in. */
+/* How many bytes of output are allowed for `input` bytes of input. */
 static size_t output_allowed(const DecodeLimits *limits, size_t input) {
     size_t allowed = SIZE_MAX;
     if (limits->ratio > 0) {
@@ -196,12 +196,12 @@ typedef enum { FORMAT_UNCLEAR, FORMAT_GZIP, FORMAT_ZLIB, FORMAT_RAW, FORMAT_TRY 
 
 static int is_gzip(const unsigned char *bytes) { return bytes[0] == 0x1f && bytes[1] == 0x8b; }
 
-/* The format that content begins with, whose first `size` bytes are these.
+/* The format of the content, from its first `size` bytes.
  *
  * httplib2 lets zlib try gzip and zlib, and starts over with raw deflate when zlib finds an
  * error. Bytes that begin as gzip can never be raw deflate: the block type would be 3 (RFC 1951,
  * 3.2.3). Bytes that begin as zlib would be a stored block as raw deflate (3.2.4), whose length
- * follows, and then the length's complement. Only when both are there the format is in doubt. */
+ * follows, and then the length's complement. The format is in doubt only when both follow. */
 static Format format_of(const unsigned char *bytes, size_t size) {
     if (size < 2) return FORMAT_UNCLEAR;
     if (is_gzip(bytes)) return FORMAT_GZIP;
@@ -213,10 +213,10 @@ static Format format_of(const unsigned char *bytes, size_t size) {
 /* ---- stages ---- */
 
 typedef enum {
-    STAGE_FIRST, /* the first bytes are held, until they tell the format */
+    STAGE_FIRST, /* the first bytes are held, until the format is known */
     STAGE_TRY,   /* the first bytes are held and tried as zlib's format */
     STAGE_BODY,  /* in a stream */
-    STAGE_NEXT,  /* after a member of gzip: two bytes are held, and tell whether a member follows */
+    STAGE_NEXT,  /* after a member of gzip: two bytes are held, to see whether a member follows */
     STAGE_OVER,  /* all further bytes are ignored */
 } StageState;
 
@@ -255,8 +255,8 @@ static int is_last(const Decoder *decoder, const Stage *stage) {
     return stage == &decoder->stages[decoder->count - 1];
 }
 
-/* How much the next call of zlib may put out, at most `wanted`: one byte more than is allowed,
- * so that the limit is seen to be exceeded. */
+/* How many bytes the next call of zlib may put out, at most `wanted`: a byte more than is allowed, so that
+ * an exceeded limit shows. */
 static size_t stage_piece(const Decoder *decoder, const Stage *stage, size_t wanted) {
     size_t left = decoder->allowed - stage->produced;
     return left < wanted ? left + 1 : wanted;
@@ -266,7 +266,7 @@ static size_t stage_piece(const Decoder *decoder, const Stage *stage, size_t wan
 static size_t stage_room(const Decoder *decoder, Stage *stage, Buffer *output) {
     size_t size = BETWEEN;
     if (is_last(decoder, stage)) {
-        /* JSON of 100 kB packs to an eighth or so. Where the guess is right, nothing is moved. */
+        /* JSON of 100 kB packs to about an eighth. Where this guess is right, no bytes are moved. */
         size_t piece = (size_t)stage->stream.avail_in * 8;
         if (piece < SMALLEST_PIECE) piece = SMALLEST_PIECE;
         if (piece > LARGEST_PIECE) piece = LARGEST_PIECE;
@@ -324,7 +324,7 @@ static DecodeResult stage_inflate(Decoder *decoder, Stage *stage, const unsigned
     return DECODED;
 }
 
-/* The format is known: decode what was held. */
+/* The format is known: decode the held bytes. */
 static DecodeResult stage_begin(Decoder *decoder, Stage *stage, WindowBits bits, Buffer *output) {
     if (inflate_start(&stage->stream, bits) < 0) return DECODE_NO_MEMORY;
     stage->state = STAGE_BODY;
@@ -375,7 +375,7 @@ static DecodeResult stage_first(Decoder *decoder, Stage *stage, Buffer *output) 
     return stage_decide(decoder, stage, stage->held_size, output);
 }
 
-/* Hold one more byte, and go on if the bytes tell the format now. */
+/* Hold another byte, and go on if the held bytes show the format now. */
 static DecodeResult stage_hold(Decoder *decoder, Stage *stage, unsigned char byte, Buffer *output) {
     stage->held[stage->held_size++] = byte;
     if (stage->state == STAGE_FIRST) return stage_first(decoder, stage, output);
@@ -401,8 +401,7 @@ static DecodeResult stage_feed(Decoder *decoder, Stage *stage, const unsigned ch
     return DECODED;
 }
 
-/* Whether the content of this stage may end here. Bytes that were too few to tell the format cannot
- * be whole in any. */
+/* Whether the content of this stage may end now. Too few bytes to show a format are whole in no format. */
 static int stage_is_whole(const Stage *stage) {
     if (stage->state == STAGE_FIRST) return stage->held_size == 0;
     return stage->state == STAGE_NEXT || stage->state == STAGE_OVER;

@@ -1,8 +1,8 @@
 /* Decoding of content (RFC 9110, 8.4.1) while the content comes: gzip and deflate, within the
  * limits of httplib2.
  *
- * The functions of zlib are the functions that libcurl was linked with; `zlib_find` finds them.
- * A decoder belongs to one transfer and is used by the core's thread only.
+ * `zlib_find` finds zlib's functions in the zlib that libcurl was linked with. A decoder belongs to one
+ * transfer and is used by the core's thread only. Any thread may call `is_decodable`.
  */
 #ifndef ASYNCHTTP_DECODE_H
 #define ASYNCHTTP_DECODE_H
@@ -14,9 +14,9 @@
 /* The arguments of httplib2.decode.LimitDecoder, with the same meaning: 0 stands for no limit. Each
  * coding of a list is held to the limits, against the bytes that came from the network. */
 typedef struct {
-    double ratio; /* of output to input; counts from `safe` bytes of output on */
-    size_t safe;  /* fewer bytes of output than these are forbidden by no ratio */
-    size_t hard;  /* more bytes of output than these are forbidden in any case */
+    double ratio; /* of output to input; compared from `safe` bytes of output on */
+    size_t safe;  /* fewer bytes of output are never over the ratio */
+    size_t hard;  /* more bytes of output are always forbidden */
 } DecodeLimits;
 
 typedef enum {
@@ -29,28 +29,28 @@ typedef enum {
 
 typedef struct Decoder Decoder;
 
-/* Find zlib's functions through `library`, a handle of dlopen: libcurl's, or that of another
- * library that depends on zlib. Returns 0, or -1 when a function is missing or does not work as
+/* Find zlib's functions through `library`, a handle of dlopen: of libcurl, or of another library that
+ * depends on zlib. Returns 0, or -1 when a function is missing or does not work as
  * decode.c declares it. Called once, before any other thread uses this file. */
 int zlib_find(void *library);
 
-/* Whether the content is encoded in a way that is decoded here. `field`, of `size` bytes: the value
- * of Content-Encoding, several fields joined by commas. False for any field that is, or contains, a
- * coding that is not known here (the content is then handed out as it came, as httplib2 does), for
- * more than five codings, and where nothing is encoded ("identity" alone). The names are gzip,
- * x-gzip and deflate (RFC 9110, 8.4.1), in any case, and httplib2's "zlib". */
+/* Whether a decoder can decode the content. `field`, of `size` bytes: the value of Content-Encoding, several
+ * fields joined by commas. False for a field with an unknown coding (the content is then handed out
+ * undecoded, as in httplib2), with more than five codings, or without a coding ("identity" alone). The
+ * known names are gzip, x-gzip and deflate (RFC 9110, 8.4.1), in upper or lower case, and httplib2's
+ * "zlib". */
 int is_decodable(const char *field, size_t size);
 
-/* A decoder for such a field; NULL when there is no memory. Freed by `decoder_free`. */
+/* A decoder for a field that is_decodable accepts; the caller owns the decoder. NULL: no memory. */
 Decoder *decoder_new(const char *field, size_t size, const DecodeLimits *limits);
 
-/* Decode the next `size` bytes of the content, and append the result to `output`, which has to be a
- * buffer that grows. The caller may take the output away between two calls, and `bytes` need not
- * outlast the call. After any result but DECODED the decoder can only be freed. */
+/* Decode the next `size` bytes of the content, and append the result to `output`, which must not be lent
+ * memory. The caller owns `output`, and may empty `output` between two calls; `bytes` need not outlast the
+ * call. After any result but DECODED the decoder can only be freed. */
 DecodeResult decoder_feed(Decoder *decoder, const char *bytes, size_t size, Buffer *output);
 
-/* The content has ended. DECODE_DAMAGED when the content was cut off; no bytes at all are an empty
- * content. All output is there before: `decoder_feed` holds none back. */
+/* Check that the content may end after the bytes so far. DECODE_DAMAGED: the content was cut off; a content
+ * of no bytes is empty, not damaged. `decoder_feed` has appended all output already. */
 DecodeResult decoder_end(Decoder *decoder);
 
 /* How many bytes went in and came out so far: for the messages of errors. */

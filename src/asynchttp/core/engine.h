@@ -1,14 +1,14 @@
-/* Engines: what the queue, the loop and the tickets ask of the part that makes transfers.
+/* Engines: an engine makes the transfers of an account, for the queue, the loop and the tickets.
  *
- *     transfer.c  libcurl's engine, and what is below: handle.c, multi.c, origins.c, resolver.c
- *     scripted.c  no bytes move: whoever takes the NEEDS_ANSWER events answers
+ *     transfer.c  libcurl's engine, which uses handle.c, multi.c, origins.c and resolver.c
+ *     scripted.c  no bytes move: the takers of NEEDS_ANSWER events answer
  *
- * An account has one engine from its birth on. The functions are called on the core's thread alone, with
- * no lock held. An engine reports back by `queue_tell_ended`, once for each start that was not aborted,
- * after the outcome has been filled in; and by events, through `core_tell`.
+ * An account has the same engine all its life. Only the core's thread calls the functions, with no lock
+ * held. An engine reports the end of a transfer by `queue_tell_ended`, once for each start that was not
+ * aborted, after the outcome has been filled in. Other reports are events, through `core_tell`.
  *
- * What belongs to no account is not here: sockets, timers and the messages of libcurl are sources of the
- * loop, which knows these by name (state.h).
+ * An engine serves accounts only. Sockets, timers and libcurl's messages belong to no account: the loop
+ * calls their functions directly (state.h).
  */
 #ifndef ASYNCHTTP_ENGINE_H
 #define ASYNCHTTP_ENGINE_H
@@ -16,19 +16,20 @@
 #include "core.h"
 
 typedef struct {
-    /* Begin the transfer of a ticket that has a slot. The end may come before this returns. */
+    /* Begin the transfer of a ticket that has a slot. The transfer may end before `start` returns. */
     void (*start)(Ticket *ticket);
-    /* Stop the transfer that was started last, if that goes on; no end is reported. */
+    /* Stop the transfer of the ticket, if a transfer is under way; no end is reported. */
     void (*abort)(Ticket *ticket);
-    /* Others have brought what an event asked for: POST_PIECE, POST_MEMORY or POST_ANSWER. The transfer
-     * may have ended meanwhile, and another may have begun. */
+    /* Continue a transfer after the taker of an event has answered: POST_PIECE, POST_MEMORY or POST_ANSWER.
+     * The transfer may have ended meanwhile, and the next transfer may have begun. */
     void (*resume)(Ticket *ticket, unsigned what);
     /* Close the connections when no transfer uses them, then call `account_tell_closed`. */
     void (*close)(Account *account);
-    /* Free what the engine keeps for the account, which has no tickets any more. */
+    /* Free the engine's objects of the account, which has no tickets any more. */
     void (*dispose)(Account *account);
 } Engine;
 
+/* Constants. */
 extern const Engine libcurl_engine, scripted_engine;
 
 #endif

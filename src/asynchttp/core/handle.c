@@ -1,12 +1,12 @@
 /* Easy handles, pooled by profile, and the functions that libcurl calls.
  *
  * Rules:
- * - Handles of one profile differ in nothing that a transfer does not set itself: what libcurl keeps
- *   from one transfer to the next can so never leak into another kind.
- * - In a function that libcurl calls, nothing of libcurl's is called but for getinfo.
- * - libcurl never sends a request twice: PREREQFUNCTION is called before each sending, and refuses the
- *   second. On a connection of HTTP/1 that was used before and is readable, it refuses the first too:
- *   an answer that nobody asked for has come, or the end (RFC 9112, 9.2).
+ * - Handles of a profile differ only in options that every transfer sets. An option that libcurl keeps from
+ *   one transfer to the next can therefore not leak into a transfer of another kind.
+ * - Functions that libcurl calls call no function of libcurl except getinfo.
+ * - libcurl never sends a request twice: libcurl calls PREREQFUNCTION before each sending, and the function
+ *   refuses the second sending. On a reused HTTP/1 connection that is readable, the function refuses the
+ *   first sending too: an unexpected answer has come, or the end of the connection (RFC 9112, 9.2).
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -15,13 +15,13 @@
 #include "state.h"
 
 static const long BUFFER = 512 << 10; /* bytes: doubles the speed of large downloads */
-static const int64_t LARGE = 1 << 20; /* bytes: a content whose memory comes from others */
+static const int64_t LARGE = 1 << 20; /* bytes: memory for a larger content is asked for by NEEDS_MEMORY */
 
 enum { CURLOPT_BUFFERSIZE = 98, CURLOPT_DNS_CACHE_TIMEOUT = 92, POOLED = 1000 };
 
 enum { PIECE_NONE, PIECE_ASKED, PIECE_THERE, PIECE_END, PIECE_REFUSED };
 
-/* ---- what libcurl calls: the head ---- */
+/* ---- callbacks of libcurl: the head ---- */
 
 static int starts_with(const char *bytes, size_t size, const char *prefix) {
     size_t length = strlen(prefix);
@@ -33,7 +33,7 @@ static void note_version(EasyHandle *handle, const char *line, size_t size) {
     if (socket != NULL) socket->is_http1 = starts_with(line, size, "HTTP/1");
 }
 
-/* Whether what has come so far is an interim answer (1xx), which gives way to the one that follows. */
+/* Whether the head so far is of an interim answer (1xx), which the head of the next answer replaces. */
 static int is_interim(const Buffer *head) {
     const char *space = head->size ? memchr(head->bytes, ' ', head->size) : NULL;
     return space == NULL || (space + 1 < head->bytes + head->size && space[1] == '1');
@@ -45,7 +45,7 @@ static void begin_head(EasyHandle *handle, const char *line, size_t size) {
     buffer_clear(&handle->ticket->received->head);
 }
 
-/* This thread alone writes the counter. */
+/* Only the core's thread writes the counter. */
 static void add_to_counter(atomic_size_t *counter, size_t size) {
     size_t before = atomic_load_explicit(counter, memory_order_relaxed);
     atomic_store_explicit(counter, before + size, memory_order_relaxed);
@@ -81,7 +81,7 @@ static int is_encoding(const char *line, size_t size) {
     return (int)sizeof name - 1;
 }
 
-/* The value of Content-Encoding; several fields are one (RFC 9110, 5.3). */
+/* Append the value of Content-Encoding to `coding`; several fields are joined (RFC 9110, 5.3). */
 static int find_coding(const Buffer *head, Buffer *coding) {
     const char *line = head->bytes, *end = head->bytes + head->size;
     while (line < end) {
@@ -112,7 +112,7 @@ static int make_decoder(EasyHandle *handle) {
     return failed < 0 ? refuse(handle, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY) : 0;
 }
 
-/* Others have to give memory for a large content first. */
+/* Ask for memory for a large content by an event. */
 static void prepare_memory(EasyHandle *handle) {
     Ticket *ticket = handle->ticket;
     int64_t length = info_offset(handle->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T);
@@ -147,7 +147,7 @@ static size_t on_content(char *bytes, size_t unit, size_t count, void *argument)
             return CURL_WRITEFUNC_ERROR;
         prepare_memory(handle);
     }
-    if (handle->awaits_memory) { /* again, where a piece of the body has come first */
+    if (handle->awaits_memory) { /* again, when a piece of the body has resumed the transfer */
         handle->is_paused = 1;
         return CURL_WRITEFUNC_PAUSE;
     }
@@ -155,7 +155,7 @@ static size_t on_content(char *bytes, size_t unit, size_t count, void *argument)
     return add_content(handle, bytes, size) < 0 ? CURL_WRITEFUNC_ERROR : size;
 }
 
-/* ---- the body that is sent in pieces ---- */
+/* ---- a body in pieces ---- */
 
 static size_t on_read(char *into, size_t unit, size_t count, void *argument) {
     EasyHandle *handle = argument;
@@ -178,7 +178,7 @@ static size_t on_read(char *into, size_t unit, size_t count, void *argument) {
     return size;
 }
 
-/* libcurl goes back to the beginning before it sends again, which is then refused. */
+/* libcurl seeks to the beginning before a second sending, which PREREQFUNCTION refuses. */
 static int on_seek(void *argument, int64_t offset, int origin) {
     (void)argument, (void)offset, (void)origin;
     return CURL_SEEKFUNC_OK;
@@ -188,7 +188,7 @@ void handle_take_piece(EasyHandle *handle) {
     Core *core = handle->core;
     Progress *progress = handle->ticket->progress;
     pthread_mutex_lock(&core->lock);
-    int has_come = progress->has_next_piece; /* else the post is of the transfer before */
+    int has_come = progress->has_next_piece; /* 0: the post is of an earlier transfer */
     progress->has_next_piece = 0;
     const char *piece = progress->next_piece;
     size_t size = progress->next_piece_size;
@@ -227,7 +227,7 @@ static void add_connected_event(EasyHandle *handle, const char *address, int por
     core_tell(handle->core, &ticket->event, EVENT_CONNECTED);
 }
 
-/* libcurl counts from where the transfer entered libcurl. */
+/* libcurl counts from `entered`. */
 static void set_moment(EasyHandle *handle, Moment *moment, int option) {
     int64_t microseconds = info_offset(handle->easy, option);
     if (microseconds > 0)
@@ -261,7 +261,7 @@ static int before_sending(void *argument, char *address, char *local, int port, 
     return CURL_PREREQFUNC_OK;
 }
 
-/* ---- what goes over the wire, for httplib2's debuglevel ---- */
+/* ---- the trace, for httplib2's debuglevel ---- */
 
 static int on_debug(CURL *easy, int kind, char *bytes, size_t size, void *argument) {
     (void)easy;
@@ -345,7 +345,7 @@ static EasyHandle *handle_new(Core *core, Profile *profile, int *code) {
 }
 
 EasyHandle *handle_take(Core *core, Profile *profile, int *code) {
-    if (profile->core != core) { /* in a forked child: the parent's handles are left alone */
+    if (profile->core != core) { /* in a forked child: do not touch the parent's handles */
         list_init(&profile->idle);
         profile->idle_count = 0;
         profile->core = core;
@@ -377,16 +377,16 @@ void handle_give_back(EasyHandle *handle) {
     handle->ticket = NULL;
     if (handle->profile->idle_count < POOLED) {
         handle->profile->idle_count++;
-        /* The last used is the next: its memory is still at hand. */
+        /* Use the last handle first: the memory of this handle is still in the CPU's cache. */
         list_append(handle->profile->idle.next, &handle->pooled);
     } else handle_free(handle);
 }
 
-/* ---- what only this transfer needs ---- */
+/* ---- options of a transfer ---- */
 
 static int is_hex_letter(char c) { return c >= 'a' && c <= 'f'; }
 
-/* Whether libcurl would write the path in another way: %-escapes in lower case become upper case. */
+/* Whether libcurl would rewrite the path: libcurl writes %-escapes in upper case. */
 static int would_be_rewritten(const char *url) {
     for (const char *at = strchr(url, '%'); at != NULL; at = strchr(at + 1, '%'))
         if (is_hex_letter(at[1]) || (at[1] && is_hex_letter(at[2]))) return 1;

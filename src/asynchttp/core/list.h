@@ -1,6 +1,6 @@
-/* Lists whose links are embedded in what they list. A link of zeros is in no list.
+/* Lists whose links are embedded in the listed structs. A link of zeros is in no list.
  *
- * The owner of a list says which thread may use the list and all links in it.
+ * The owner of a list says which thread may use the list and all links in the list.
  */
 #ifndef ASYNCHTTP_LIST_H
 #define ASYNCHTTP_LIST_H

@@ -1,14 +1,14 @@
 /* The loop: the core's thread, turn by turn, or a caller in its place; the inbox and the events; the gate,
  * and forks.
  *
- * A turn: let whoever wants the gate have it, read the inbox, begin what is to begin, let libcurl act,
- * end what has ended, tell the takers of events, sleep until something happens.
+ * A turn: give the gate to waiting threads, sleep until something happens, call libcurl for ready sockets,
+ * read the inbox, begin transfers, end transfers, wake the dispatcher.
  *
  * Rules:
- * - The thread takes no lock for longer than a few instructions, and holds none in libcurl.
- * - Silence is looked for after libcurl has acted: what has been answered is not late.
- * - A forked child closes the parent's sockets, and frees nothing of libcurl's: a handle that is freed
- *   speaks to the parent's peers.
+ * - The thread takes no lock for longer than a few instructions, and holds no lock in libcurl.
+ * - Timers of tickets run after libcurl has acted: a transfer whose answer has come is not silent.
+ * - A forked child closes the parent's sockets, and frees no handle of libcurl: libcurl would send bytes to
+ *   the parent's peers.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -23,7 +23,7 @@
 
 enum { POSTS_AT_ONCE = 256 };
 
-/* The core of the process, and the lock of whoever makes it; a fork holds the lock too. */
+/* The core of the process, and the lock for making the core; a fork holds the lock too. */
 static Core *_Atomic the_core;
 static pthread_mutex_t core_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -48,10 +48,10 @@ static void append_post(Core *core, Post *post, unsigned what) {
     post->what |= what;
 }
 
-/* How to wake who takes the turns. */
+/* How to wake the thread that takes the turns. */
 typedef enum { WAKE_NONE, WAKE_POLLER, WAKE_RESTING } Wake;
 
-/* Under `lock`. The caller has to `wake`. */
+/* Mark the thread that takes the turns as awake, under `lock`. The caller has to `wake` the thread. */
 static Wake take_sleeper(Core *core) {
     if (!core->is_asleep) return WAKE_NONE;
     core->is_asleep = 0;
@@ -73,7 +73,7 @@ int core_post(Core *core, Post *post, unsigned what) {
     return is_gone ? -1 : 0;
 }
 
-/* Whether a ticket cannot begin before something else happens, which wakes the thread anyway. */
+/* Whether a ticket has to wait for a slot. The event that frees a slot wakes the thread anyway. */
 static int has_to_wait(Ticket *ticket) {
     return ticket->asked_by == NULL && ticket->work.rank == 0 && ticket->clocks == NULL &&
            atomic_load(&ticket->account->is_full);
@@ -173,7 +173,7 @@ static int take_posts(Core *core, TakenPost *posts, int room) {
     return count;
 }
 
-/* Not all of a long inbox at once: libcurl has its turn in between. */
+/* Read a part of a long inbox: libcurl has to act in between. */
 static void read_inbox(Core *core) {
     TakenPost posts[POSTS_AT_ONCE];
     int count = take_posts(core, posts, POSTS_AT_ONCE);
@@ -233,7 +233,7 @@ static void condition_init(pthread_cond_t *condition) {
 #endif
 }
 
-/* Under `lock`. 0: it is later than `end`, by clock_now. */
+/* Wait under `lock`. Returns 0 after `end`, by clock_now. */
 static int wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, double end) {
 #ifdef __APPLE__
     end = fmax(0, end - clock_now());
@@ -246,7 +246,7 @@ static int wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, double e
 #endif
 }
 
-/* ---- the dispatcher's role. All under `lock` ---- */
+/* ---- the dispatcher's role; static functions under `lock`, except wake_dispatcher ---- */
 
 static WaitingThread *pop_waiting(Core *core) {
     WaitingThread *waiting = core->waiting;
@@ -257,7 +257,7 @@ static WaitingThread *pop_waiting(Core *core) {
     return waiting;
 }
 
-/* Give the role to a waiting thread, if there is something to do. */
+/* Give the role to a waiting thread, if there are events. */
 static void give_role(Core *core) {
     if (core->events == NULL || core->is_dispatched) return;
     WaitingThread *waiting = pop_waiting(core);
@@ -334,7 +334,7 @@ static void wake_dispatcher(Core *core) {
     pthread_mutex_unlock(&core->lock);
 }
 
-/* ---- the gate: mutexes are not fair, so whoever wants it says so first ---- */
+/* ---- the gate: mutexes are not fair, so a thread that wants the gate counts itself first ---- */
 
 static void take_gate(Core *core) {
     atomic_fetch_add(&core->gate_waiters, 1);
@@ -357,7 +357,7 @@ static double time_to_timer(Core *core) {
     return isinf(due) ? -1 : fmax(0, due - clock_now());
 }
 
-/* Whether the thread may sleep: then whoever posts wakes it. */
+/* Mark the thread as asleep, if the inbox is empty: the next post wakes the thread. Returns 0 otherwise. */
 static int fall_asleep(Core *core) {
     pthread_mutex_lock(&core->lock);
     core->is_asleep = core->inbox == NULL;
@@ -372,10 +372,10 @@ static void mark_awake(Core *core) {
     pthread_mutex_unlock(&core->lock);
 }
 
-/* Whether only a post can give the thread something to do. */
+/* Whether only a post can give the thread work: no transfer, no timer. */
 static int has_nothing_to_do(Core *core) { return core->active == 0 && time_to_timer(core) < 0; }
 
-/* Without the gate. */
+/* Called without the gate. */
 static void wait_for_post(Core *core) {
     pthread_mutex_lock(&core->lock);
     core->is_resting = 1;
@@ -384,7 +384,7 @@ static void wait_for_post(Core *core) {
     pthread_mutex_unlock(&core->lock);
 }
 
-/* As `poller_wait`, for at most `longest` seconds, or where that is infinite, until something happens. */
+/* Call `poller_wait` for at most `longest` seconds. With INFINITY the core's thread may rest instead. */
 static int wait_for_sockets(Core *core, Ready *ready, double longest) {
     double pause = time_to_timer(core);
     if (pause == 0 || !fall_asleep(core)) return poller_wait(&core->poller, 0, ready);
@@ -421,7 +421,7 @@ static int turn(Core *core, double longest) {
     return count;
 }
 
-/* What debuggers, profilers and top show. */
+/* Debuggers, profilers and top show the name. */
 static void name_thread(void) {
 #ifdef __APPLE__
     pthread_setname_np("asynchttp core");
@@ -439,20 +439,21 @@ static void *run(void *argument) {
     return NULL;
 }
 
-/* ---- a caller who waits takes the turns, while the core's thread rests ---- */
+/* ---- a waiting caller takes the turns, while the core's thread rests ---- */
 
-/* libcurl may have SIGPIPE sent to the thread that writes (to a TLS connection that has been closed). Python
- * ignores the signal; where a program has changed that, no caller takes turns. */
+/* A write to a closed TLS connection sends SIGPIPE to the writing thread. Python ignores the signal; where a
+ * program has changed this setting, no caller takes turns. */
 static int ignores_pipe_signal(void) {
     struct sigaction action;
     return sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* A caller who stops while requests of others are under way has to wake the core's thread, which costs more
- * than the turns have saved. Then so many callers are refused the place. */
+/* A caller that stops while other requests are under way has to wake the core's thread, which costs more than
+ * the turns have saved. The next REFUSALS callers must not take the turns then. */
 enum { REFUSALS = 100 };
 
-/* Under `lock`. Whether the place was free: the core's thread rests, or has not woken up yet. */
+/* Take the place of the core's thread, under `lock`. Returns 0 if the place is not free: the core's thread
+ * does not rest, or another caller has the place. */
 static int take_place(Core *core) {
     if (core->is_gone || !core->is_resting || core->is_driven) return 0;
     if (core->refusals > 0) {
@@ -464,7 +465,7 @@ static int take_place(Core *core) {
     return 1;
 }
 
-/* The thread goes on if there is something to do. */
+/* The core's thread goes on if there is work. */
 static void give_place_back(Core *core, int is_idle) {
     pthread_mutex_lock(&core->lock);
     core->is_driven = 0;
@@ -542,8 +543,7 @@ static Core *make_core(void) {
     return NULL;
 }
 
-/* Whether the fork has taken the gate; meanwhile the end of the process may begin to wait for the gate. Under
- * `making`. */
+/* Whether the fork has taken the gate: is_parked may change during the fork. Under `core_lock`. */
 static int fork_has_gate;
 
 static void before_fork(void) {
@@ -553,7 +553,7 @@ static void before_fork(void) {
         if (fork_has_gate) take_gate(the_core);
         pthread_mutex_lock(&the_core->lock);
     }
-    ticket_lock_waiters(); /* last: the thread takes it while it has the gate */
+    ticket_lock_waiters(); /* last: the core's thread takes this lock while holding the gate */
 }
 
 static void after_fork_in_parent(void) {

@@ -1,4 +1,4 @@
-/* Map: see map.h. Chains in buckets; their number doubles with the number of entries. */
+/* Map: see map.h. Buckets of chains; a full map doubles the number of buckets. */
 #include "map.h"
 
 #include <stdint.h>

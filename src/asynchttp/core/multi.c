@@ -1,15 +1,15 @@
 /* Multi handles, their sockets and timers.
  *
- * The number of transfers in a multi handle is what each of them costs, so there is another for each
- * 250 transfers; one HTTP/2 origin stays on one, which has its connection.
+ * The more transfers a multi handle has, the more each transfer costs. 250 transfers fill a multi handle, and
+ * the next transfer makes another multi handle. All transfers to an HTTP/2 origin use the multi handle
+ * that has the connection.
  *
  * Rules:
- * - This file alone calls libcurl's multi interface.
- * - A socket stays in the poller while its connection is idle: to take each out and put it back for
- *   every request would cost two system calls. An idle connection on which something comes is taken
- *   out then.
- * - A descriptor leaves the poller before libcurl closes it: a forked child may still have it open,
- *   and the system would go on reporting it.
+ * - Only this file calls libcurl's multi interface.
+ * - A socket stays in the poller while its connection is idle: to remove and add the socket for every request
+ *   would cost two system calls. The poller drops the socket when an idle connection becomes readable.
+ * - A descriptor leaves the poller before libcurl closes the descriptor: a forked child may still have the
+ *   descriptor open, and the system would go on reporting.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 
 #include "state.h"
 
-enum { TRANSFERS = 250, CONNECTIONS = 250 }; /* of one multi handle; kept idle by it */
+enum { TRANSFERS = 250, CONNECTIONS = 250 }; /* limits of a multi handle; of idle connections */
 
 /* ---- sockets ---- */
 
@@ -44,7 +44,7 @@ static Socket *make_socket_at(Core *core, int fd) {
 static void watch(Core *core, int fd, Socket *socket, int wanted) {
     if (socket->watched == wanted) return;
     if (poller_watch(&core->poller, fd, socket->watched, wanted) < 0) {
-        /* The system took the descriptor out when another owner closed it, or never did. */
+        /* ENOENT: the system has dropped a closed descriptor. EEXIST: the system has not. */
         if (errno == ENOENT && wanted) poller_watch(&core->poller, fd, 0, wanted);
         if (errno == EEXIST) poller_watch(&core->poller, fd, wanted, wanted);
     }
@@ -87,7 +87,7 @@ int socket_closed(void *argument, int fd) {
     return close(fd);
 }
 
-/* A multi handle has descriptors of its own, which it closes without a word. */
+/* A multi handle closes its own descriptors without calling `socket_closed`. */
 static void forget_own_sockets(MultiHandle *multi) {
     Core *core = multi->core;
     for (size_t fd = 0; fd < core->socket_room; fd++) {
@@ -117,7 +117,7 @@ static void on_timeout(Timer *timer) {
     multi_act(CONTAINER(timer, MultiHandle, timer), CURL_SOCKET_TIMEOUT, 0);
 }
 
-/* CURLMOPT_TIMERFUNCTION. libcurl must not be called here. */
+/* CURLMOPT_TIMERFUNCTION: must not call libcurl. */
 static int on_timer_change(CURLM *unused, long milliseconds, void *argument) {
     (void)unused;
     MultiHandle *multi = argument;
@@ -169,7 +169,7 @@ void multi_free(MultiHandle *multi) {
     origins_forget_multi(multi);
     forget_own_sockets(multi);
     curl.multi_cleanup(multi->multi);
-    forget_own_sockets(multi); /* libcurl has spoken of them once more */
+    forget_own_sockets(multi); /* libcurl may have reported these sockets again */
     timers_release(&multi->core->timers, &multi->timer);
     resolver_unload(multi);
     free(multi);
@@ -235,7 +235,7 @@ void account_close_multis(Account *account) {
         if (multi->is_closing) continue;
         multi->is_closing = 1;
         account->closing++;
-        origins_forget_multi(multi); /* what begins from now on goes elsewhere */
+        origins_forget_multi(multi); /* new transfers use other multi handles */
         if (multi->active_count == 0) list_append(&account->core->closing, &multi->closing);
     }
     announce_if_closed(account);

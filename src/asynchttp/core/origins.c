@@ -1,10 +1,10 @@
 /* Origins: of many transfers to a new https origin, the first makes the connection.
  *
- * Before that nobody knows whether the origin speaks HTTP/2, where one connection carries them all.
- * The others wait until the first has its connection, no longer: then they share it or, on HTTP/1, get
- * connections of their own. libcurl can do the former (PIPEWAIT), but has them wait until the first
- * transfer is over where the origin speaks HTTP/1; so libcurl is told to only where HTTP/2 was spoken
- * before, for when that connection has been closed.
+ * Until the first connection is made, the core does not know whether the origin speaks HTTP/2, where one
+ * connection carries all transfers. The other transfers wait until the first transfer has its connection, no
+ * longer. Then all transfers share the connection or, on HTTP/1, get connections of their own. libcurl's
+ * PIPEWAIT makes transfers wait too but, where the origin speaks HTTP/1, until the first transfer is over.
+ * Therefore the core sets PIPEWAIT only where the origin has spoken HTTP/2, in case the connection was closed.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -16,12 +16,13 @@ enum { MOST = 4096 }; /* origins that an account remembers */
 
 typedef enum { SPEAKS_UNKNOWN, SPEAKS_HTTP1, SPEAKS_HTTP2 } Speaks;
 
+/* Owned by the account. */
 struct Origin {
     MapEntry entry;
     Speaks speaks;
-    Ticket *first; /* whose connection others wait for; NULL: nobody's */
+    Ticket *first; /* makes the first connection, which other tickets wait for; NULL: no such ticket */
     Link waiting;  /* Ticket.link */
-    MultiHandle *multi; /* that has the connection; NULL: none yet */
+    MultiHandle *multi; /* has the connection; NULL: no connection yet */
 };
 
 static void forget_if_idle(MapEntry *entry, void *argument) {

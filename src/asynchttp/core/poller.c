@@ -1,5 +1,5 @@
-/* Poller: see poller.h. Rule: level-triggered, so that nothing is missed whatever libcurl leaves
- * unread or unsent.
+/* Poller: see poller.h. Rule: descriptors are watched level-triggered, so that bytes that libcurl leaves
+ * unread or unsent are reported again.
  */
 #define _GNU_SOURCE
 #include "poller.h"
@@ -19,7 +19,7 @@ static const double LONGEST = 3600; /* seconds: no system call takes more than 2
 int poller_open(Poller *poller) {
     poller->queue = epoll_create1(EPOLL_CLOEXEC);
     poller->wakeup = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    /* On the edge: each write is reported once, and nobody has to read. */
+    /* Edge-triggered: each write is reported once, and nobody has to read the eventfd. */
     struct epoll_event wakeups = {.events = EPOLLIN | EPOLLET, .data.fd = poller->wakeup};
     if (poller->queue >= 0 && poller->wakeup >= 0 &&
         epoll_ctl(poller->queue, EPOLL_CTL_ADD, poller->wakeup, &wakeups) == 0)
@@ -65,7 +65,7 @@ int poller_wait(Poller *poller, double seconds, Ready *ready) {
 
 void poller_wake(const Poller *poller) {
     uint64_t one = 1;
-    /* A failure is no failure: the counter is full, so the core is being woken. */
+    /* A full counter fails the write: the core is being woken already. */
     if (write(poller->wakeup, &one, sizeof one) < 0) return;
 }
 
@@ -76,7 +76,7 @@ void poller_wake(const Poller *poller) {
 #include <sys/types.h>
 #include <time.h>
 
-enum { WAKEUP = 1 }; /* the name of the user event */
+enum { WAKEUP = 1 }; /* the identifier of the user event */
 
 int poller_open(Poller *poller) {
     struct kevent wakeups;

@@ -1,7 +1,7 @@
-/* Poller: wait until a descriptor is ready, or another thread wakes the core.
+/* Poller: waits until a descriptor is ready, or another thread wakes the core.
  *
- * epoll on Linux, kqueue elsewhere. The core's thread uses all of it, but for `poller_wake`, which any
- * thread may call.
+ * epoll on Linux, kqueue elsewhere. Only the core's thread calls these functions, except `poller_wake`, which
+ * any thread may call. The core owns the poller.
  */
 #ifndef ASYNCHTTP_POLLER_H
 #define ASYNCHTTP_POLLER_H
@@ -16,23 +16,23 @@ typedef struct {
 } Ready;
 
 typedef struct {
-    int queue;  /* of epoll or kqueue; -1 when closed */
-    int wakeup; /* an eventfd, where there is one; else -1 */
+    int queue;  /* the descriptor of epoll or kqueue; -1 when closed */
+    int wakeup; /* an eventfd; -1 with kqueue */
 } Poller;
 
 /* Returns 0, or -1 with errno. */
 int poller_open(Poller *poller);
 void poller_close(Poller *poller);
 
-/* Watch a descriptor for `wanted` instead of `watched` (READABLE and WRITABLE; 0 for not at all).
+/* Watch a descriptor for `wanted` instead of `watched` (READABLE and WRITABLE; 0: do not watch).
  * Returns 0, or -1 with errno. */
 int poller_watch(Poller *poller, int fd, int watched, int wanted);
 
-/* Wait at most `seconds`; a negative number waits for ever. Returns how many are ready, 0 after a
- * wake-up too, -1 after a signal. */
+/* Wait at most `seconds`; negative: for ever. Returns how many descriptors are ready; 0 after a wake-up or
+ * the timeout; -1 after a signal. */
 int poller_wait(Poller *poller, double seconds, Ready *ready);
 
-/* Have `poller_wait` return, now or the next time. Safe in signal handlers. */
+/* Make `poller_wait` return: the present call or the next. Safe in signal handlers. */
 void poller_wake(const Poller *poller);
 
 #endif

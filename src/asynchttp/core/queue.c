@@ -1,13 +1,13 @@
 /* The queue: a ticket's way from the inbox to its slot, and out of the core; scopes.
  *
- *     submitted > delayed > queued > has a slot: transfers, and events in the hands of others > left
+ *     submitted > delayed > queued > has a slot: transfers and events > left
  *
  * Rules:
- * - Only this file gives slots, and takes them back (slots.h).
- * - A plain answer ends here: the ticket becomes FINISHED, unless somebody observes it, and has left.
- *   So does what was cancelled during the transfer, whatever ended that. Whatever else ends a transfer is
- *   an event; then the taker decides, and has the slot.
- * - Work that may begin is looked for once in a turn for each account in which something has changed.
+ * - Only this file gives slots, and takes slots back (slots.h).
+ * - A plain answer ends in this file: the ticket becomes FINISHED, unless observed, and leaves. A ticket that
+ *   was cancelled during the transfer leaves at any end of the transfer. Every other end is an event: the
+ *   ticket keeps its slot, and the taker of the event decides what comes next.
+ * - Each turn looks for work that may begin, once for each changed ("dirty") account.
  */
 #include <stdlib.h>
 
@@ -54,9 +54,9 @@ void queue_leave(Ticket *ticket) {
     leave(ticket);
 }
 
-/* What was submitted before begins before: the others of an origin are to wait for its first, and not
- * for the one after that. But a slot that a cancellation has made free is not taken by what is to be
- * cancelled next. */
+/* Tickets that were submitted before the cancellation begin before the cancellation: other transfers to an
+ * origin have to wait for the first transfer, not for the second. But a slot that a cancellation frees must
+ * not go to the ticket that is cancelled next: the pump runs only after a submission. */
 void queue_cancel(Ticket *ticket) {
     if (ticket->account->core->has_submitted) accounts_pump(ticket->account->core);
     switch (atomic_load(&ticket->stage)) {
@@ -71,7 +71,7 @@ void queue_cancel(Ticket *ticket) {
         ticket->account->engine->abort(ticket);
         queue_leave(ticket);
         break;
-    default: /* whoever has the event has the slot */
+    default: /* IN_EVENT: the taker of the event frees the slot */
         break;
     }
 }
@@ -80,7 +80,7 @@ void queue_cancel(Ticket *ticket) {
 
 static int is_cancelled(const Ticket *ticket) { return ticket_state(ticket) & STATE_DONE; }
 
-/* FINISHED, unless the ticket is observed, or cancelled. */
+/* Make the ticket FINISHED, unless observed or cancelled. */
 static int finish(Ticket *ticket) {
     int was = atomic_load(&ticket->state);
     do {
@@ -95,7 +95,7 @@ void queue_tell_ended(Ticket *ticket) {
         ticket->outcome == OUTCOME_ANSWERED && !plan_observes(ticket->plan, ticket_status(ticket));
     if (is_plain && finish(ticket)) {
         ticket_hold(ticket);
-        queue_leave(ticket); /* first: whoever is woken may drop the user's object at once */
+        queue_leave(ticket); /* first: a woken waiter may drop the user's object at once */
         ticket_wake(ticket);
         ticket_release(ticket);
         return;
@@ -124,7 +124,7 @@ static void pause(Ticket *ticket) {
 void queue_transfer(Ticket *ticket) {
     if (is_cancelled(ticket)) queue_leave(ticket);
     else if (clocks_are_late(ticket)) fail(ticket, OUTCOME_TOTAL_TIMEOUT);
-    else if (ticket->work.stage == WORK_GONE) fail(ticket, OUTCOME_QUEUE_TIMEOUT); /* there is no slot */
+    else if (ticket->work.stage == WORK_GONE) fail(ticket, OUTCOME_QUEUE_TIMEOUT); /* no slot */
     else if (clocks_hold_back(ticket)) pause(ticket);
     else ticket->account->engine->start(ticket);
 }
@@ -146,7 +146,7 @@ static void enqueue(Ticket *ticket) {
     ticket->asked_by = NULL;
     atomic_store(&ticket->stage, STAGE_QUEUED);
     clocks_wait_for_slot(ticket);
-    if (slots_enter(&ticket->work, scope) < 0) { /* no memory: it goes without */
+    if (slots_enter(&ticket->work, scope) < 0) { /* no memory: the ticket begins without a slot */
         begin(ticket);
     } else {
         ticket->account->core->has_submitted = 1;
@@ -162,7 +162,6 @@ void queue_submit(Ticket *ticket) {
     else enqueue(ticket);
 }
 
-/* Again, or for the first time. */
 void queue_go_on(Ticket *ticket) {
     if (ticket->work.stage == WORK_NEW) {
         enqueue(ticket);
@@ -177,10 +176,10 @@ void queue_go_on(Ticket *ticket) {
 
 void queue_expire(Ticket *ticket, OutcomeKind outcome) {
     int stage = atomic_load(&ticket->stage);
-    if (stage == STAGE_IN_EVENT) return; /* the next transfer fails, if there is one */
+    if (stage == STAGE_IN_EVENT) return; /* the next transfer will fail */
     if (stage == STAGE_DELAYED || stage == STAGE_QUEUED) slots_withdraw(&ticket->work);
     else ticket->account->engine->abort(ticket);
-    mark_dirty(ticket->account); /* fewer are queued */
+    mark_dirty(ticket->account); /* the number of queued tickets has changed */
     fail(ticket, outcome);
 }
 
@@ -205,8 +204,8 @@ void account_apply_limit(Account *account) {
 
 /* ---- scopes ---- */
 
-/* A ticket that has failed in the queue, that waits for its time meanwhile, or that went without a slot for
- * lack of memory, has none that the code could lend. */
+/* Without a slot the scope has nothing to lend, and stays NULL: the ticket has failed in the queue, is
+ * delayed, or began without a slot for lack of memory. */
 void queue_open(CallbackScope *scope) {
     WorkStage stage = scope->ticket->work.stage;
     if (stage != WORK_WORKING && stage != WORK_CALLED) return;

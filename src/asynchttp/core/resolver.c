@@ -1,14 +1,15 @@
-/* Names: host names looked up by getaddrinfo(3), each on a thread of its own, or by others (TRANSFER_RESOLVE_BY_EVENT).
+/* Resolver: looks host names up by getaddrinfo(3), each on a thread of its own, or by an event
+ * (TRANSFER_RESOLVE_BY_EVENT).
  *
- * libcurl has a few threads for all lookups: ten that hang delay every other host, and to close the
- * handle waits for them. Here a dead name server stalls only the transfers to the hosts it was asked
- * for; libcurl is handed the addresses (CURLOPT_RESOLVE), and keeps them in the multi handle.
+ * libcurl has a few threads for all lookups: ten lookups that hang delay every other host, and closing the
+ * handle waits for these threads. With this resolver a dead name server stalls only the transfers to its own
+ * hosts. libcurl is given the addresses (CURLOPT_RESOLVE), and keeps the addresses in the multi handle.
  *
  * Rules:
- * - Addresses are good for a minute. For one more they are used while a fresh lookup runs; and they
- *   stay when that lookup fails (RFC 8767).
- * - A lookup's thread owns nothing but a reference to the Lookup. A thread that hangs in the system's
- *   resolver cannot be ended, so nobody waits for it.
+ * - Addresses are fresh for a minute. In the next minute the old addresses are used while a new lookup runs.
+ *   Old addresses stay when the new lookup fails (RFC 8767).
+ * - The thread of a lookup owns only a reference to the Lookup. A thread that hangs in the system's resolver
+ *   cannot be ended, so no thread waits for the lookup's thread.
  */
 #define _GNU_SOURCE
 #include <netdb.h>
@@ -22,20 +23,20 @@
 
 static const double FRESH = 60, STALE = 120; /* seconds */
 
-enum { MOST = 4096 }; /* names that an account remembers */
+enum { MOST = 4096 }; /* hosts that an account remembers */
 
-/* What an account knows of a host. */
+/* A host that an account has looked up, and its addresses. Owned by the account. */
 typedef struct {
     MapEntry entry;
     Host host;       /* owned copies; the entry's key is host.key */
-    char *addresses; /* as CURLOPT_RESOLVE takes them: commas between, IPv6 in brackets; NULL: none */
-    double since;
-    unsigned version; /* counts through all addresses of all hosts */
+    char *addresses; /* owned; for CURLOPT_RESOLVE: separated by commas, IPv6 in brackets; NULL: none */
+    double since;     /* when the last lookup finished */
+    unsigned version; /* Core.versions when the addresses were found */
     int is_looked_up;
     Link waiting; /* Ticket.link */
 } KnownHost;
 
-/* Which of them a multi handle was given. */
+/* The version of a host's addresses that a multi handle was given. Owned by the multi handle. */
 typedef struct {
     MapEntry entry;
     unsigned version;
@@ -84,7 +85,7 @@ void lookup_finish(Lookup *lookup, const char *addresses, int code) {
     core_post(core, &lookup->post, POST_FOUND);
 }
 
-/* "1.2.3.4,[::1]", each address once; NULL when there is no memory, or no address. */
+/* The addresses, as "1.2.3.4,[::1]"; NULL when there is no memory, or no address. */
 static char *addresses_of(const struct addrinfo *found) {
     Buffer text = {0};
     for (const struct addrinfo *info = found; info != NULL; info = info->ai_next) {
@@ -152,7 +153,7 @@ static int start_lookup(KnownHost *known, Ticket *ticket) {
     return error == 0 ? 0 : EAI_AGAIN;
 }
 
-/* ---- what is known ---- */
+/* ---- known hosts ---- */
 
 static void known_host_free(Map *known_hosts, KnownHost *known) {
     map_remove(known_hosts, &known->entry);
@@ -241,7 +242,7 @@ void resolver_free(Account *account) {
     map_free(&account->known_hosts);
 }
 
-/* ---- what libcurl is told ---- */
+/* ---- addresses for libcurl ---- */
 
 static Loaded *loaded_of(MultiHandle *multi, const char *key) {
     MapEntry *entry = map_find(&multi->loaded, key);
@@ -276,7 +277,7 @@ static int load_host(EasyHandle *handle, MultiHandle *multi, KnownHost *known) {
     return code;
 }
 
-/* The address to tell a proxy that looks up no names: SOCKS4 knows those of IPv4 only. */
+/* The address for a proxy that looks up no names: SOCKS4 takes IPv4 addresses only. */
 static const char *first_address(const char *addresses, ProxyTakes takes, size_t *size) {
     const char *address = addresses;
     while (takes == PROXY_IPV4_ADDRESSES && *address == '[') {
@@ -288,7 +289,7 @@ static const char *first_address(const char *addresses, ProxyTakes takes, size_t
     return address;
 }
 
-/* Have the proxy told an address in place of the target's name. */
+/* Make libcurl give the proxy an address in place of the target's name. */
 static int load_address(EasyHandle *handle, const KnownHost *known, ProxyTakes takes) {
     char connect_to[128], resolve[256];
     size_t size;
@@ -307,7 +308,8 @@ int resolver_load(EasyHandle *handle, MultiHandle *multi, Ticket *ticket) {
         KnownHost *known = find_or_make_host(ticket->account, &route->hosts[i]);
         if (known == NULL || known->addresses == NULL) return CURLE_OUT_OF_MEMORY;
         int is_told = route->proxy_takes != PROXY_NAMES && i == route->host_count - 1;
-        int code = is_told ? load_address(handle, known, route->proxy_takes) : load_host(handle, multi, known);
+        int code =
+            is_told ? load_address(handle, known, route->proxy_takes) : load_host(handle, multi, known);
         if (code != CURLE_OK) return code;
     }
     int code = CURLE_OK;

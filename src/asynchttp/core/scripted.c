@@ -1,8 +1,8 @@
-/* The scripted engine: no bytes move. Each transfer is an event, NEEDS_ANSWER, and whoever takes the event
+/* The scripted engine: no bytes move. Each transfer is an event, NEEDS_ANSWER. The taker of the event
  * answers, at any time and from any thread.
  *
- * So all that is above the wire is tested without a wire: the queue, dispatch, policy. An answer ends a
- * transfer exactly as libcurl's engine ends one.
+ * With this engine, tests of the queue, dispatch and policy need no network. An answer ends a transfer
+ * exactly as libcurl's engine ends a transfer.
  *
  * Rules:
  * - An answer waits in Progress.answer, under `lock`, until the core's thread has read the inbox.
@@ -16,7 +16,7 @@
 
 enum { CURLOPT_NOBODY = 44, CURLOPT_CUSTOMREQUEST = 10036 };
 
-/* ---- what goes out ---- */
+/* ---- the request ---- */
 
 static const Option *find_option(const Profile *profile, int option) {
     for (size_t i = 0; i < profile->count; i++)
@@ -40,7 +40,7 @@ int ticket_flags(const Ticket *ticket) { return ticket->flags; }
 
 /* ---- answers ---- */
 
-/* An answer on its way to the core's thread. */
+/* An answer that the core's thread has not taken yet. Owned by Progress.answer. */
 struct ScriptedAnswer {
     OutcomeKind outcome;
     Received *received; /* owned */
@@ -87,7 +87,7 @@ static ScriptedAnswer *copy_answer(const Answer *answer) {
     return NULL;
 }
 
-/* Whether a transfer waits for the answer, which is the transfer's then. */
+/* Give the answer to the waiting transfer, which owns the answer then. Returns 0 when no transfer waits. */
 static int hand_over(Ticket *ticket, ScriptedAnswer *answer) {
     Core *core = ticket->account->core;
     pthread_mutex_lock(&core->lock);
@@ -124,7 +124,6 @@ static void start(Ticket *ticket) {
     core_tell(ticket->account->core, &ticket->event, EVENT_NEEDS_ANSWER);
 }
 
-/* Nothing of the transfer goes on. */
 static void stop(Ticket *ticket) {
     Progress *progress = ticket->progress;
     if (progress == NULL) return;
@@ -133,7 +132,7 @@ static void stop(Ticket *ticket) {
     free(progress);
 }
 
-/* The answer of the transfer that is under way, if there is one; owned by the transfer. */
+/* The answer of the transfer that is under way, which owns the answer; NULL: no transfer, or no answer. */
 static ScriptedAnswer *find_answer(Ticket *ticket) {
     Core *core = ticket->account->core;
     pthread_mutex_lock(&core->lock);
@@ -156,7 +155,6 @@ static void resume(Ticket *ticket, unsigned what) {
     queue_tell_ended(ticket);
 }
 
-/* There are no connections. */
 static void dispose(Account *account) { (void)account; }
 
 const Engine scripted_engine = {

@@ -1,4 +1,4 @@
-/* Slots: see slots.h. Each level has a queue of embedded links, and one counter.
+/* Slots: see slots.h. Each level has a queue of embedded links, and a counter.
  *
  * Rules: memory is allocated before the first change. A scope counts in at most one `lent`; only
  * `lend_from` changes these counters. Slots always have memory for the levels of their work: at the
@@ -10,12 +10,12 @@
 
 enum { FIRST_LEVELS = 8 }; /* enough for most programs; doubled as needed */
 
-/* A scope waits for work without having asked. Freed when the work is gone or the scope is over. */
+/* A scope waits for work that is not its child. Freed when the work is gone or the scope is over. */
 typedef struct {
     Link at_work;
     Link at_scope;
     Scope *scope;
-    int lends_from; /* right until a pause: `pulled` keeps the work from going lower */
+    int lends_from; /* stays right until a pause: `pulled` keeps the level of the work from falling */
 } Wait;
 
 /* Levels. */
@@ -53,8 +53,8 @@ static void enqueue(Work *work) {
 
 static void update_level(Work *work) {
     int level = level_under(work, work->parent, work->pulled);
-    /* No rise after the call: children of the work's scope count from the level of the call, and
-     * scopes that wait for the work lend from there. */
+    /* The level of called work never rises: children of the work's scope count from the level of the call,
+     * and scopes that wait for the work lend from there. */
     if (level == work->level || (work->stage == WORK_CALLED && level > work->level)) return;
     work->level = level;
     if (work->stage == WORK_QUEUED) enqueue(work);
@@ -120,7 +120,7 @@ static void free_wait(Wait *wait) {
     free(wait);
 }
 
-/* The work has another level: what the scopes that wait for the work lend depends on that. */
+/* The level of the work has changed, and scopes that wait for the work lend from this level. */
 static void update_lending(Work *work) {
     for (Link *link = work->waits.next; link != &work->waits; link = link->next) {
         Wait *wait = CONTAINER(link, Wait, at_work);
@@ -272,7 +272,7 @@ Scope *scope_begin(Work *work) {
     return scope;
 }
 
-/* Skip scopes that are over: in an endless chain of callbacks each would keep all before. */
+/* Skip scopes that are over: in an endless chain of callbacks each scope would keep all earlier scopes. */
 static void shorten_around(Scope *scope) {
     Scope *before = scope->around;
     scope->around = innermost_open(before);

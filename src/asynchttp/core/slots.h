@@ -1,9 +1,9 @@
-/* Slots: which work of an account goes on, and which waits.
+/* Slots: which pieces of work of an account have a slot, and which wait.
  *
  * At most `limit` pieces of work have a slot, the deepest nesting level first, then in the order of
- * queueing; work whose level changes is queued anew at the new level. A scope is a callback (or
- * another piece of user code) running on behalf of a piece of work; requests of the callback are
- * children of the scope, one level deeper. When a scope is over, unfinished children go to the
+ * queueing; work whose level changes is queued anew at the new level. A scope is a callback (or other
+ * user code) that runs on behalf of a piece of work; requests of the callback are children of the
+ * scope, one level deeper. When a scope is over, unfinished children go to the
  * innermost scope around it that is not over. Work awaited by a scope is deeper than the scope,
  * until the work is gone. The level of work that has a slot and a scope never rises: children of the
  * scope count from there.
@@ -11,11 +11,11 @@
  * Work at level d may begin if `working - lent - sum(levels[0..d-1].lent) < limit`. A scope with an
  * unfinished child in its own account counts in `lent`, for all levels, since the child uses
  * or gets the slot. Otherwise a scope counts in `levels[L].lent` while the scope has an unfinished
- * child elsewhere, or a paused child, or a wait for other work. L is the scope's own level or, if lower, the level of
- * the other work.
+ * child elsewhere, or a paused child, or a wait for other work. L is the scope's own level or, if lower,
+ * the level of the other work.
  *
- * Rule: bookkeeping only; a single thread (the core's) uses all slots, work and scopes. Several
- * accounts are used together: a scope of one account may have children in another. Call slots_take
+ * Rule: bookkeeping only. Only the core's thread uses slots, work and scopes. Accounts are used
+ * together: a scope of one account may have children in another. Call slots_take
  * after slots_enter and scope_expect (for the account of the work, and for the home of the scope),
  * after scope_end (for the home of the scope around), after slots_leave, slots_pause and slots_resume,
  * and after a higher limit.
@@ -30,7 +30,8 @@ typedef struct Slots Slots;
 typedef struct Work Work;
 typedef struct Scope Scope;
 
-/* CALLED: a scope has begun, and is perhaps over. PAUSED: the slot has been given back for a while. */
+/* CALLED: a scope has begun, and is perhaps over. PAUSED: the work has given its slot back, and will be
+ * queued again. */
 typedef enum { WORK_NEW, WORK_QUEUED, WORK_WORKING, WORK_CALLED, WORK_PAUSED, WORK_GONE } WorkStage;
 
 /* A piece of work; embedded in a larger struct, whose owner keeps the memory, at the same address,
@@ -38,16 +39,16 @@ typedef enum { WORK_NEW, WORK_QUEUED, WORK_WORKING, WORK_CALLED, WORK_PAUSED, WO
 struct Work {
     Link queued;   /* in the queue of its level */
     Link sibling;  /* among the children of `parent` */
-    Link waits;    /* of scopes waiting for this work without having asked; owned */
+    Link waits;    /* Wait.at_work: scopes that wait for the work and are not its parent; owned */
     Slots *slots;
-    Scope *parent; /* the scope that asked or took over, never over itself; NULL for none */
-    int rank;      /* how much deeper than the level alone says; > 0 goes before other work */
-    int pulled;    /* a level deeper than all scopes that have waited for this work */
+    Scope *parent; /* the scope that submitted or adopted the work, never over; NULL: no scope */
+    int rank;      /* added to the level; work of a higher rank goes before other work */
+    int pulled;    /* a level deeper than all scopes that have waited for the work */
     int level;
     WorkStage stage;
 };
 
-/* A queue for one level, and how many scopes lend to deeper levels. */
+/* The queue of a level, and how many scopes of the level lend to deeper levels. */
 typedef struct {
     Link queue;
     int lent;
@@ -59,8 +60,8 @@ struct Slots {
     int working;
     int queued;
     int lent;      /* scopes that lend to all levels */
-    Level *levels; /* owned; grows with the deepest level that was seen */
-    int depth;     /* how many levels there is memory for */
+    Level *levels; /* owned; grows with the deepest level */
+    int depth;     /* the length of `levels` */
     int top;       /* no work is queued above this level */
 };
 
@@ -69,13 +70,13 @@ enum { LENDS_TO_ALL = -1, LENDS_NOTHING = -2 };
 /* User code that runs, or has run; owned by the holders of references. */
 struct Scope {
     Slots *home;    /* of the work that the scope runs for; used while the scope is not over */
-    Scope *around;  /* the scope that asked for that work, NULL for none; holds a reference */
+    Scope *around;  /* held: the parent of the work that the scope runs for; NULL: no scope */
     Link children;
-    Link waits;     /* for work that the scope has not asked for; owned */
-    int references; /* of the user code that has not ended, inner scopes, and scope_retain */
+    Link waits;     /* Wait.at_scope: waits for work that is not a child; owned */
+    int references; /* of the user code until its end, of inner scopes, and of scope_retain */
     int level;
-    int lends_from; /* deeper levels than this one are lent to; or LENDS_TO_ALL, LENDS_NOTHING */
-    int reasons;    /* unfinished children and waits */
+    int lends_from; /* the scope lends to deeper levels; or LENDS_TO_ALL, LENDS_NOTHING */
+    int reasons;    /* unfinished children and waits: the reasons to lend */
     int own;        /* unfinished children in the account of `home` */
     int over;
 };
@@ -83,49 +84,50 @@ struct Scope {
 /* Make a Slots of zeros usable. Returns 0, or -1 when there is no memory. */
 int slots_init(Slots *slots, int limit);
 
-/* Free the levels. No work may be queued or working; all scopes at home here are over. */
+/* Free the levels. No work may be queued or working; all scopes of the account are over. */
 void slots_release(Slots *slots);
 
 /* Make a Work of zeros usable. `rank` is not negative. */
 void work_init(Work *work, Slots *slots, int rank);
 
-/* Queue new work, as a child of `asked_by` (NULL for none; if the scope is over, of the innermost
- * around it that is not). Returns 0, or -1 when there is no memory and nothing has changed. */
+/* Queue new work, as a child of `asked_by` or, if `asked_by` is over, of the innermost scope around
+ * `asked_by` that is not over; NULL: no scope. Returns 0, or -1 when there is no memory and
+ * nothing has changed. */
 int slots_enter(Work *work, Scope *asked_by);
 
-/* Give the next piece of work a slot; NULL when none is free, or nothing is queued. */
+/* Give the next piece of work a slot. NULL when no slot is free, or no work is queued. */
 Work *slots_take(Slots *slots);
 
-/* Whether work that no scope asks for would have to wait. */
+/* Whether new work without a parent would have to wait. */
 int slots_are_full(const Slots *slots);
 
 /* The work is over, after its scopes: the slot is free, and the work is gone. Does nothing for work
  * without a slot. */
 void slots_leave(Work *work);
 
-/* Give the slot back for a while, between two scopes of the work; then queue the work again, before
- * all that has not begun at its level. */
+/* slots_pause gives the slot back, between two scopes of the work; slots_resume queues the work again,
+ * before all new work of its level. */
 void slots_pause(Work *work);
 void slots_resume(Work *work);
 
 /* Take work out of the queue for good: the work is gone. Returns 0 when the work was not queued;
- * new and paused work is gone nevertheless, and no slot is free that was not before. */
+ * new and paused work is gone nevertheless, and no slot becomes free. */
 int slots_withdraw(Work *work);
 
-/* User code begins to run on behalf of `work`, which has a slot; the scope before, if any, is over.
- * NULL when there is no memory and nothing has changed. */
+/* User code begins to run on behalf of `work`, which has a slot; an earlier scope of the work is over. The
+ * caller owns a reference until scope_end. NULL when there is no memory and nothing has changed. */
 Scope *scope_begin(Work *work);
 
-/* The user code has ended; called once. The scope is freed when nothing refers to it any more. */
+/* The user code has ended; call once. The scope is freed with its last reference. */
 void scope_end(Scope *scope);
 
-/* Keep the memory of a scope until scope_release: for code that belongs to the scope and may ask
- * for work after the end of the scope. */
+/* Keep the memory of a scope until scope_release: for code of the scope that may submit work after the end
+ * of the scope. */
 void scope_retain(Scope *scope);
 void scope_release(Scope *scope);
 
-/* The scope waits for work, asked for by any code. Does nothing for work that is gone, for a scope
- * that is over, for a child of the scope, and the second time. Returns 0, or -1 when there is no
+/* The scope waits for any work. Does nothing for work that is gone, for a scope that is over, for a child of
+ * the scope, and in a second call. Returns 0, or -1 when there is no
  * memory and nothing has changed. */
 int scope_expect(Scope *scope, Work *work);
 

@@ -1,7 +1,7 @@
-/* Tickets, and what they are made of: made and released by any thread.
+/* Tickets, and the objects that tickets share: made and released by any thread.
  *
- * Rule: whoever takes the count of references to nothing frees, but for what libcurl's handles belong
- * to: the core's thread frees that.
+ * Rule: the thread that drops the last reference frees the object. Profiles, accounts and scopes belong to
+ * the core's thread too: a post has the core's thread free these.
  */
 #define _GNU_SOURCE
 #include <math.h>
@@ -169,7 +169,7 @@ Plan *plan_new(Profile *profile, Route *route, Headers *headers, double timeout,
 }
 
 int plan_observes(const Plan *plan, int status) {
-    if (status < 0 || status > LAST_STATUS) return 1; /* whatever that is, others have to see it */
+    if (status < 0 || status > LAST_STATUS) return 1; /* an unknown status is an event */
     return plan->statuses[status / 8] >> status % 8 & 1;
 }
 
@@ -302,7 +302,7 @@ Received *received_new(void) {
     return received;
 }
 
-/* The core's thread looks at the clock once in a turn: what is later may seem earlier. */
+/* The core's thread reads the clock once in a turn, so that a later phase may seem earlier. */
 static float not_before(float moment, float before) { return moment < 0 ? moment : fmaxf(moment, before); }
 
 static Phases copy_phases(const LivePhases *live) {
@@ -340,9 +340,9 @@ void received_free(Received *received) {
     free(received);
 }
 
-/* Others may be reading phases, or taking the trace. */
+/* Other threads may be reading phases, or taking the trace: hence the lock in ticket_set_received. */
 void ticket_forget_answer(Ticket *ticket) {
-    Received *received = ticket->received; /* the core's thread changes nothing between two transfers */
+    Received *received = ticket->received; /* not changed between two transfers */
     if (received == NULL) return;
     ticket_set_received(ticket, NULL);
     received_free(received);
@@ -361,7 +361,7 @@ void ticket_set_transfer(Ticket *ticket, Plan *plan, const char *url, int flags,
     ticket->body_size = body_size;
 }
 
-/* The core has a reference until the ticket has left. */
+/* The core holds a reference until the ticket has left. */
 static void enter_core(Ticket *ticket) {
     atomic_fetch_or(&ticket->state, STATE_IN_CORE);
     ticket_hold(ticket);
@@ -474,7 +474,7 @@ int ticket_keep(Ticket *ticket) {
 static pthread_mutex_t waiters_lock = PTHREAD_MUTEX_INITIALIZER;
 static void (*wake_waiter)(void *wakeup);
 
-static unsigned forks; /* that led to this process; under `waiting` */
+static unsigned forks; /* how many forks led to this process; under `waiters_lock` */
 
 void ticket_lock_waiters(void) { pthread_mutex_lock(&waiters_lock); }
 void ticket_unlock_waiters(void) { pthread_mutex_unlock(&waiters_lock); }
@@ -484,7 +484,7 @@ void ticket_forget_waiters(void) {
     ticket_unlock_waiters();
 }
 
-/* Under `waiting`. Those from before a fork are gone, with the stacks of their threads. */
+/* Under `waiters_lock`. A fork loses the waiters, with the stacks of their threads. */
 static Waiter **waiters_of(Ticket *ticket) {
     if (ticket->forks != forks) ticket->waiters = NULL;
     ticket->forks = forks;
@@ -538,7 +538,7 @@ int ticket_is_under_way(const Ticket *ticket) {
     return stage == STAGE_RESOLVING || stage == STAGE_WAITING || stage == STAGE_ACTIVE;
 }
 
-/* ---- what others bring ---- */
+/* ---- answers to events ---- */
 
 void ticket_give_piece(Ticket *ticket, const char *bytes, size_t size) {
     Core *core = ticket->account->core;

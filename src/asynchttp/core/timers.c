@@ -1,4 +1,4 @@
-/* Timers: see timers.h. A binary heap whose timers know their places, so that none is left behind. */
+/* Timers: see timers.h. A binary heap; each timer knows its place, so that any timer can be cleared. */
 #define _GNU_SOURCE
 #include "timers.h"
 

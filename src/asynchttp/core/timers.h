@@ -1,7 +1,7 @@
-/* Timers: what is due when, in one heap.
+/* Timers: functions to call at a time, in one heap.
  *
- * A timer is embedded in what the timer is for, whose owner keeps the memory while the timer is set.
- * Times are seconds of `clock_now`. One thread uses a heap and its timers: the core's.
+ * A timer is embedded in another struct, whose owner keeps the memory while the timer is set. Times are
+ * seconds of `clock_now`. Only the core's thread uses a heap and its timers.
  */
 #ifndef ASYNCHTTP_TIMERS_H
 #define ASYNCHTTP_TIMERS_H
@@ -12,7 +12,7 @@ typedef struct Timer Timer;
 
 struct Timer {
     double due;
-    size_t place; /* in the heap, counted from 1; 0 when the timer is not set */
+    size_t place; /* index in the heap, from 1; 0 when the timer is not set */
     void (*run)(Timer *timer);
 };
 
@@ -23,24 +23,25 @@ typedef struct {
     size_t reserved; /* timers that may be set: `room` is never less */
 } Timers;
 
-/* Seconds on a clock that never goes back, and stands while the machine is suspended. */
+/* Seconds on a clock that never goes back, and stops while the machine is suspended. Any thread. */
 double clock_now(void);
 
-/* Make room for one more timer, so that to set the timer cannot fail. Returns 0, or -1 when there is
- * no memory. `timers_release` takes the room back; the timer may not be set any more. */
+/* Reserve room for one more timer, so that timers_set cannot fail. Returns 0, or -1 when there is no memory.
+ * `timers_release` clears the timer, and gives the room back. */
 int timers_reserve(Timers *timers);
 void timers_release(Timers *timers, Timer *timer);
 
-/* Have the timer run at `due`, instead of the time it is set to, if any. */
+/* Set the timer to `due`, in place of an earlier time. */
 void timers_set(Timers *timers, Timer *timer, double due);
 
-/* The timer does not run, if it has not yet. */
+/* Clear the timer: the timer does not run. */
 void timers_clear(Timers *timers, Timer *timer);
 
-/* When the next is due; INFINITY when none is set. */
+/* When the next timer is due; INFINITY when no timer is set. */
 double timers_next(const Timers *timers);
 
-/* Run what is due at `now`; a timer is not set any more when it runs, and may be set again. */
+/* Run the timers that are due at `now`. A timer is cleared before its function runs, which may set the timer
+ * again. */
 void timers_run(Timers *timers, double now);
 
 #endif

@@ -1,12 +1,12 @@
 /* Transfers by libcurl: a ticket's way from its slot to the end of the transfer. An engine (engine.h).
  *
- *     start > names > first connection of an origin > libcurl > end
+ *     start > host names > first connection of an origin > libcurl > end
  *
  * Rules:
- * - A ticket enters libcurl in `enter` and leaves it in `transfer_end`, or in `send_again`, which is for
- *   what was refused before a byte was written; nowhere else.
- * - httplib2's timeout is for each silence, not for the whole. Time for which the thread could not
- *   listen, or a transfer was paused, is no silence.
+ * - A ticket enters libcurl in `enter`, and leaves libcurl in `stop` or, when the request was refused before
+ *   a byte was written, in `retry`; nowhere else.
+ * - httplib2's timeout limits each silence, not the whole transfer. Time in which the thread could not
+ *   listen, or the transfer was paused, does not count as silence.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,19 +16,21 @@
 
 #include "state.h"
 
-enum { TICKS = 8 }; /* looks within one timeout whether bytes still move */
+enum { TICKS = 8 }; /* checks for silence within a timeout */
 
-/* Seconds. A shorter rest of a timeout is none: added to the time, the rest might change nothing. */
+/* Seconds. A timeout with a shorter rest is over: a tiny rest added to the clock's time may change nothing. */
 static const double MOMENT = 1e-6;
 
 /* ---- the beginning ---- */
 
-/* NULL while a name is being looked up, or when that failed: then the ticket has ended. */
+/* Returns 1 when all addresses are known; 0 while a lookup runs, or when a lookup has failed and the transfer
+ * has ended. */
 static int resolve_hosts(Ticket *ticket) {
     for (int i = 0; i < ticket->plan->route->host_count; i++) {
         int failed;
         atomic_store(&ticket->stage, STAGE_RESOLVING);
-        if (resolver_look_up(ticket->account, &ticket->plan->route->hosts[i], ticket, &failed) != NULL) continue;
+        if (resolver_look_up(ticket->account, &ticket->plan->route->hosts[i], ticket, &failed) != NULL)
+            continue;
         if (failed) transfer_end(ticket, OUTCOME_NOT_FOUND, failed);
         return 0;
     }
@@ -103,8 +105,8 @@ static void start(Ticket *ticket) {
 
 /* ---- silence ---- */
 
-/* Whether bytes may be those of another transfer: so on HTTP/2, which libcurl names only when the
- * answer has begun. */
+/* Whether other transfers may share the connection, so that bytes on the socket prove nothing: on HTTP/2, or
+ * before the answer has begun, when libcurl does not know the version yet. */
 static int may_share(const EasyHandle *handle) {
     if (!handle->ticket->plan->route->is_https) return 0;
     long version = info_long(handle->easy, CURLINFO_HTTP_VERSION);
@@ -138,7 +140,7 @@ static void check_silence(Timer *timer) {
     Ticket *ticket = progress->ticket;
     Core *core = ticket->account->core;
     double timeout = ticket->plan->timeout;
-    double late = fmax(0, core->now - timer->due); /* the thread was kept from listening */
+    double late = fmax(0, core->now - timer->due); /* the thread could not listen for so long */
     progress->moved = fmin(core->now, progress->moved + late);
     if (progress->handle != NULL) note_progress(progress->handle);
     double left = progress->moved + timeout - core->now;
@@ -146,12 +148,12 @@ static void check_silence(Timer *timer) {
     else timers_set(&core->ticket_timers, timer, core->now + fmin(left, timeout / TICKS));
 }
 
-/* ---- from outside ---- */
+/* ---- answers to events ---- */
 
 static void take_memory(Ticket *ticket) {
     Core *core = ticket->account->core;
     pthread_mutex_lock(&core->lock);
-    int has_come = ticket->progress->has_next_memory; /* else the post is of the transfer before */
+    int has_come = ticket->progress->has_next_memory; /* 0: the post is of an earlier transfer */
     ticket->progress->has_next_memory = 0;
     char *memory = ticket->progress->next_memory;
     pthread_mutex_unlock(&core->lock);
@@ -190,13 +192,13 @@ static void leave(Ticket *ticket) {
     EasyHandle *handle = ticket->progress->handle;
     MultiHandle *multi = handle->multi;
     multi_remove(handle);
-    /* What libcurl was to learn about hosts, it may not have come to. */
+    /* Load the addresses again next time: libcurl may not have read CURLOPT_RESOLVE yet. */
     if (handle->resolve != NULL && handle->sendings == 0 && multi != NULL) resolver_unload(multi);
     handle_give_back(handle);
     ticket->progress->handle = NULL;
 }
 
-/* Nothing of the transfer goes on. */
+/* Take the transfer out of libcurl and all lists, and free the Progress. */
 static void stop(Ticket *ticket) {
     Progress *progress = ticket->progress;
     Core *core = ticket->account->core;
@@ -209,7 +211,7 @@ static void stop(Ticket *ticket) {
     free(progress);
 }
 
-/* libcurl itself has read a body in memory. */
+/* libcurl itself reads a body in memory: only libcurl has counted the bytes. */
 static void note_end(Ticket *ticket) {
     Received *received = ticket->received;
     EasyHandle *handle = ticket->progress == NULL ? NULL : ticket->progress->handle;
@@ -232,14 +234,14 @@ void transfer_end(Ticket *ticket, OutcomeKind outcome, int code) {
     queue_tell_ended(ticket);
 }
 
-/* The request was refused before a byte of it was written. */
+/* Begin again a transfer that was refused before a byte of the request was written. */
 static void retry(Ticket *ticket) {
     leave(ticket);
     atomic_store(&ticket->stage, STAGE_WAITING);
     list_append(&ticket->account->core->to_begin, &ticket->link);
 }
 
-/* Whether the head has its end: to libcurl, a connection that closes in the head ends that too. */
+/* Whether the head has its empty line: libcurl also accepts a connection that closes within the head. */
 static int is_whole(const Buffer *head) {
     const char *line = head->bytes, *end = head->bytes + head->size;
     while (line < end) {
@@ -253,7 +255,7 @@ static int is_whole(const Buffer *head) {
 
 static int is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/* Whether the head begins with a status line: HTTP/, a version, a status of three digits (RFC 9112, 4). */
+/* Whether the head begins with a status line: a version, then a status of three digits (RFC 9112, 4). */
 static int is_status_line(const Buffer *head) {
     const char *at = memchr(head->bytes, ' ', head->size), *end = head->bytes + head->size;
     while (at != NULL && at < end && *at == ' ') at++;
