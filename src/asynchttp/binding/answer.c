@@ -1,7 +1,7 @@
-/* From a head as it came to a Response; and which URIs go out as given.
+/* Parses heads of answers into Responses; and finds URIs that need no normalizing.
  *
- * Rule: the last short texts are kept for the answers that follow: names and values of fields repeat from
- * answer to answer, and each such str is made once.
+ * Rule: the last short texts are kept for later answers. Names and values of fields repeat from answer to
+ * answer, so that most strs are made once. All with the GIL.
  */
 #include <string.h>
 
@@ -25,7 +25,7 @@ static KnownText *place_of(const char *bytes, size_t size) {
     return &known_texts[(hash ^ hash >> 16) % TEXTS];
 }
 
-/* A str, from latin-1. */
+/* A str, decoded from latin-1. */
 static PyObject *text_of(const char *bytes, size_t size) {
     if (size > LONGEST_TEXT) return PyUnicode_DecodeLatin1(bytes, (Py_ssize_t)size, NULL);
     KnownText *known = place_of(bytes, size);
@@ -66,7 +66,7 @@ static PyObject *value_of(const char *value, const char *end) {
     return text_of(value, (size_t)(end - value));
 }
 
-/* Note in `*several` that a field comes once more; its first value is in `fields`. */
+/* Add the value of a repeated field to `*several`, which maps a name to all its values. */
 static int note_several(PyObject **several, PyObject *name, PyObject *first, PyObject *value) {
     if (*several == NULL && (*several = PyDict_New()) == NULL) return -1;
     PyObject *values = PyDict_GetItemWithError(*several, name);
@@ -78,7 +78,7 @@ static int note_several(PyObject **several, PyObject *name, PyObject *first, PyO
     return failed;
 }
 
-/* A field that comes several times is one, its values joined (RFC 9110, 5.2). */
+/* Add a field. The values of a repeated field are joined (RFC 9110, 5.2). */
 static int join_field(PyObject *fields, PyObject **several, PyObject *name, PyObject *value) {
     PyObject *before = PyDict_GetItemWithError(fields, name);
     if (before == NULL) return PyErr_Occurred() ? -1 : PyDict_SetItem(fields, name, value);
@@ -103,8 +103,8 @@ static int add_field(PyObject *fields, PyObject **several, const char *line, con
 
 /* ---- heads ---- */
 
-/* The end of a line, without its CR and LF; *next is where the next begins. Lines that end in LF alone
- * count (RFC 9112, 2.2). */
+/* The end of a line, without its CR and LF; `*next` is the beginning of the next line. An LF alone ends a
+ * line too (RFC 9112, 2.2). */
 static const char *end_of_line(const char *line, const char *end, const char **next) {
     const char *feed = memchr(line, '\n', (size_t)(end - line));
     *next = feed == NULL ? end : feed + 1;
@@ -117,8 +117,8 @@ static int is_interim(const char *line, const char *end) {
     return space != NULL && end - space >= 4 && space[1] == '1';
 }
 
-/* Where the response after an interim one (1xx) begins; NULL after the final one. One that no other
- * follows, 101 say, is final (RFC 9110, 15.2). */
+/* The beginning of the response after an interim response (1xx); NULL when `head` is final. An interim
+ * response without a next response, 101 for example, is final (RFC 9110, 15.2). */
 static const char *after_interim(const char *head, const char *end) {
     const char *next;
     if (!is_interim(head, end_of_line(head, end, &next))) return NULL;
@@ -170,7 +170,7 @@ static int is_name(char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
 }
 
-/* The end of `host` or `host:port`, in lower case; NULL where it is neither. */
+/* The end of `host` or `host:port` in lower case; NULL for other text. */
 static const char *end_of_authority(const char *at, const char *end) {
     const char *begin = at;
     while (at < end && is_name(*at)) at++;
@@ -180,8 +180,8 @@ static const char *end_of_authority(const char *at, const char *end) {
     return at == port || at - port > 5 ? NULL : at;
 }
 
-/* The size of the scheme and authority of a URI that goes out as it is; 0 for others, which have to be
- * normalized first (RFC 3986, 6.2.2), or refused. */
+/* The size of the scheme and authority of a URI that needs no change; 0 for a URI that has to be normalized
+ * (RFC 3986, 6.2.2) or refused. */
 size_t origin_size(const char *uri, size_t size) {
     const char *end = uri + size, *at = NULL;
     if (size > 7 && memcmp(uri, "http://", 7) == 0) at = end_of_authority(uri + 7, end);

@@ -1,17 +1,18 @@
-/* The binding: what Python sees of the core, as the module asynchttp._core.
+/* The binding: the module asynchttp._core, which gives Python the core.
  *
- *     plans.c     Profile, Headers, Route, Plan: what many transfers have in common
- *     work.c      Work: the base of promises, and of all that the core works on
- *     answer.c    from a head as it came to a Response
- *     scripted.c  how transfers of a scripted account are read and answered
+ *     plans.c     Profile, Headers, Route, Plan: settings that many transfers share
+ *     work.c      Work: the base class of promises, and of all other tickets in Python
+ *     answer.c    parses heads of answers into Responses
+ *     scripted.c  reads and answers the transfers of a scripted account
  *     module.c    accounts, scopes, lookups; events; the module
  *
  * Rules:
- * - Only these files know Python.h, by the Limited API of 3.11, so that one library serves all versions.
- * - No Python is called while a lock of the core is held, and none on the core's thread.
- * - The core has no references to Python's objects. A Work that is dropped while the core works on it
- *   stays alive until the LEFT event (`work_finalize`), so that its bytes last as long as they are sent.
- * - Whatever looks at a ticket's user holds the GIL, as whoever frees one does.
+ * - Only these files use Python.h, by the Limited API of 3.11, so that a single library serves all versions.
+ * - All functions run on Python's threads, with the GIL, and with no lock of the core. The exception is
+ *   `release_wakeup`, which the core calls.
+ * - The core has no references to Python's objects. A Work without references stays alive until the LEFT
+ *   event (`work_finalize`), so that its bytes last as long as libcurl sends the bytes.
+ * - ticket_user and ticket_forget_user are called with the GIL only.
  */
 #ifndef ASYNCHTTP_BINDING_H
 #define ASYNCHTTP_BINDING_H
@@ -21,6 +22,7 @@
 
 #include "core.h"
 
+/* Each object holds a reference to its core struct, and is used with the GIL. */
 typedef struct {
     PyObject_HEAD
     Account *account;
@@ -36,7 +38,7 @@ typedef struct {
     CallbackScope *scope;
 } ScopeObject;
 
-/* Attributes of the Python classes of works, None until Python sets them: so a new work needs no
+/* Attributes for the Python classes derived from Work. All are None at first, so that a new work needs no
  * __init__. */
 #define WORK_ATTRIBUTES(each)                                                                     \
     each(_result) each(_failure) each(_made_condition) each(_waiters) each(_done_callbacks)       \
@@ -48,15 +50,15 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
-    Ticket *ticket;   /* NULL before `_bind` */
-    unsigned what;    /* EVENT_..., taken from the core and not yet from here */
-    unsigned short readers; /* calls that are reading the answer */
+    Ticket *ticket;   /* held; NULL before `_bind` */
+    unsigned what;    /* EVENT_... for `_take_what` */
+    unsigned short readers; /* calls of `_read` in progress */
     char told;
-    unsigned _transfers; /* counted */
-    unsigned _asking;    /* the transfer that the last NEEDS_PIECE is of */
-    PyObject *url;    /* where the transfer goes */
-    PyObject *sent;   /* what is sent: all, or the piece that Python has read last */
-    PyObject *memory; /* bytes that the content is written into */
+    unsigned _transfers; /* how many transfers have been set */
+    unsigned _asking;    /* the value of `_transfers` at the last NEEDS_PIECE */
+    PyObject *url;    /* of the transfer */
+    PyObject *sent;   /* the bytes that libcurl sends: the body, or the last piece of the body */
+    PyObject *memory; /* the bytes object that libcurl's content is written into */
     double _made;
     unsigned long long number;
     WORK_ATTRIBUTES(WORK_ATTRIBUTE)
@@ -66,7 +68,7 @@ extern PyTypeObject *account_type, *plan_type, *scope_type, *work_type;
 
 #define SLOTS(name, ...) static PyType_Slot name[] = {__VA_ARGS__, {0, NULL}}
 
-/* Make an object of ours, and free one: heap types hold a reference to their type. */
+/* Make and free an object of a type below: objects of heap types hold a reference to their type. */
 PyObject *new_object(PyTypeObject *type);
 void free_object(PyObject *self);
 
@@ -75,7 +77,7 @@ int add_plan_types(PyObject *module); /* 0, or -1 with an exception */
 int add_work_type(PyObject *module);
 
 /* work.c */
-int is_bound(WorkObject *self); /* 0, with an exception: `_bind` has not been called */
+int is_bound(WorkObject *self); /* 0 with an exception: `_bind` has not been called */
 PyObject *ask(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *frames_of_caller(PyObject *module, PyObject *unused);
 
@@ -83,8 +85,8 @@ PyObject *frames_of_caller(PyObject *module, PyObject *unused);
 PyObject *work_sent(WorkObject *self, PyObject *unused);
 PyObject *work_give_answer(WorkObject *self, PyObject *arguments);
 
-/* answer.c. `fill_response`: add the fields of the final response among those of a head to a dict; the
- * status line, a new reference, or NULL with an exception. `origin_size`: see there. */
+/* answer.c. `fill_response` adds the fields of the final response of a head to the dict `response`. Returns
+ * the status line, a new reference; or NULL with an exception. */
 PyObject *fill_response(PyObject *response, const char *head, size_t size);
 size_t origin_size(const char *uri, size_t size);
 PyObject *parse_head(PyObject *module, PyObject *arguments);

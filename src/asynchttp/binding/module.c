@@ -18,7 +18,6 @@ typedef struct {
     int is_finished;
 } LookupObject;
 
-/* Free an object of ours: heap types hold a reference to their type. */
 void free_object(PyObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
@@ -86,7 +85,8 @@ static PyObject *account_get_pending(AccountObject *self, void *unused) {
     return PyLong_FromSize_t(account_pending(self->account));
 }
 
-/* The object of a ticket, a new reference; NULL, without an exception, when it is gone, or about to. */
+/* The object of a ticket, a new reference; NULL without an exception when the object is freed, or about to be
+ * freed. */
 static PyObject *object_of(Ticket *ticket) {
     PyObject *user = ticket_user(ticket);
     return user == NULL || Py_REFCNT(user) == 0 ? NULL : Py_NewRef(user);
@@ -148,7 +148,7 @@ static void scope_free(ScopeObject *self) {
 
 /* ---- lookups ---- */
 
-/* Requests wait for each lookup: one that nobody can see to has failed. */
+/* Requests wait for each lookup: a lookup that Python drops has to fail. */
 static void lookup_fail(Lookup *lookup) {
     lookup_finish(lookup, NULL, EAI_AGAIN);
     lookup_release(lookup);
@@ -188,7 +188,7 @@ static void give_memory(WorkObject *self) {
     Py_ssize_t length = (Py_ssize_t)ticket_content_length(self->ticket);
     Py_XDECREF(self->memory);
     self->memory = PyBytes_FromStringAndSize(NULL, length);
-    if (self->memory == NULL) PyErr_Clear(); /* the content grows in the core, which may fail for its part */
+    if (self->memory == NULL) PyErr_Clear(); /* the core takes memory of its own, or fails */
     ticket_give_memory(self->ticket, self->memory ? PyBytes_AsString(self->memory) : NULL);
 }
 
@@ -198,9 +198,9 @@ static void note_event(WorkObject *work, unsigned what) {
     work->what |= what & ~(unsigned)EVENT_NEEDS_MEMORY;
 }
 
-/* What happened to a work is noted there: `_take_what`. A work that has left has to be let go of by
- * whoever takes that. Where an object without references is still to be finalized (Python puts that off in
- * deeply nested structures), `work_finalize` tells again what is noted. */
+/* The work of an event, a new reference. The event is noted in the work, for `_take_what`, which also drops
+ * the reference of a work that has left. The work may have no references and not be finalized yet (Python
+ * delays finalizers in deeply nested structures): then `work_finalize` puts the event back. */
 static PyObject *work_of_event(const Event *event) {
     WorkObject *work = ticket_user(event->ticket);
     if (work != NULL) note_event(work, event->what);
@@ -211,8 +211,8 @@ static PyObject *work_of_event(const Event *event) {
     return NULL;
 }
 
-/* Rule: no object is made that the garbage collector knows, and none is let go of. Finalizers would come
- * in the middle, and might wait for the very events that nobody else can see yet. */
+/* Rule: this function makes no object that the garbage collector tracks, and drops no last reference.
+ * Finalizers would run in the middle, and might wait for an event that is in `events`. */
 static int append_events(PyObject *list, const Event *events, size_t count) {
     int failed = 0;
     for (size_t i = 0; i < count; i++) {
@@ -271,8 +271,8 @@ static PyObject *count_waiting(PyObject *module, PyObject *unused) {
 
 static _Thread_local int collecting;
 
-/* Called by the collector when it starts and stops. A function of C: Python would run signal handlers in
- * one of Python, and what these raise in a collection, Ctrl-C say, goes nowhere. */
+/* Called by the collector at the start and the end of a collection. In C, because signal handlers run in
+ * functions of Python, and an exception in a collection, such as KeyboardInterrupt, is lost. */
 static PyObject *note_collection(PyObject *module, PyObject *arguments) {
     (void)module;
     const char *phase;
@@ -376,6 +376,6 @@ static struct PyModuleDef definition = {
 PyMODINIT_FUNC PyInit__core(void) {
     PyObject *module = PyModule_Create(&definition);
     if (module != NULL && add_types(module) < 0) Py_CLEAR(module);
-    Py_AtExit(core_park); /* the last exit handlers may make requests yet */
+    Py_AtExit(core_park); /* after Python's exit handlers, which may still make requests */
     return module;
 }

@@ -1,4 +1,4 @@
-/* Profile, Headers, Route, Plan: see core.h. Python makes each once for many transfers. */
+/* Profile, Headers, Route, Plan: see core.h. Python makes each object once for many transfers. */
 #include "binding.h"
 
 static PyTypeObject *profile_type, *route_type, *headers_type;
@@ -21,7 +21,7 @@ typedef struct {
 
 /* ---- profiles ---- */
 
-/* An array of the strings of a tuple of bytes, borrowed from it; freed by the caller. */
+/* An array of the strings of a tuple of bytes. The tuple owns the strings; the caller frees the array. */
 static const char **lines_of(PyObject *tuple, Py_ssize_t *count) {
     *count = PyTuple_Size(tuple);
     if (*count < 0) return NULL;

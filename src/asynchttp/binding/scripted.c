@@ -1,4 +1,4 @@
-/* How transfers of a scripted account are read and answered: see core/scripted.c. */
+/* Reads and answers the transfers of a scripted account: see core/scripted.c. */
 #include "binding.h"
 
 static PyObject *header_lines(const Ticket *ticket) {
@@ -19,7 +19,7 @@ PyObject *work_sent(WorkObject *self, PyObject *unused) {
                          self->sent, ticket_flags(self->ticket));
 }
 
-/* The fields of a TransferError; `message` is the tuple's. Returns 0, or -1 with an exception. */
+/* Read a TransferError from a tuple, which owns `message`. Returns 0, or -1 with an exception. */
 static int read_error(PyObject *fields, TransferError *error) {
     Py_ssize_t consumed, produced;
     long long length;
@@ -33,7 +33,7 @@ static int read_error(PyObject *fields, TransferError *error) {
     return 0;
 }
 
-/* An answer for a transfer that has ended meanwhile is not for the next one. */
+/* An answer names its transfer: an answer to an earlier transfer is dropped. */
 PyObject *work_give_answer(WorkObject *self, PyObject *arguments) {
     unsigned transfer;
     int outcome;

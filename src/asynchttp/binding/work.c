@@ -1,6 +1,4 @@
-/* Work: what a Python class that stands for a ticket is derived from. Making requests, waiting for them, and
- * what they came to.
- */
+/* Work: the base of the Python classes of tickets. Makes requests, waits for requests, reads answers. */
 #define _GNU_SOURCE
 #include "binding.h"
 
@@ -35,7 +33,7 @@ static PyObject *new_work(PyTypeObject *type) {
 }
 
 static PyObject *work_make(PyTypeObject *type, PyObject *arguments, PyObject *keywords) {
-    (void)arguments, (void)keywords; /* those of the derived class's __init__ */
+    (void)arguments, (void)keywords; /* for the __init__ of the derived class */
     return new_work(type);
 }
 
@@ -65,13 +63,13 @@ static PyObject *work_bind(WorkObject *self, PyObject *arguments) {
 static void work_finalize(PyObject *object) {
     WorkObject *self = (WorkObject *)object;
     if (self->ticket == NULL || !ticket_keep(self->ticket)) return;
-    Py_INCREF(object); /* until LEFT */
-    if (self->what) ticket_tell_again(self->ticket, self->what); /* see work_with */
+    Py_INCREF(object); /* until the LEFT event */
+    if (self->what) ticket_tell_again(self->ticket, self->what); /* see work_of_event */
     self->what = 0;
 }
 
-/* Python finalizes an object once. The garbage collector may have done so before the submission, in
- * vain: something else kept the object. */
+/* Python finalizes an object once. The garbage collector may have finalized the work before the submission,
+ * and freed nothing, since another object had a reference to the work. */
 static void keep_if_finalized(PyObject *object) {
     if (PyObject_GC_IsFinalized(object)) work_finalize(object);
 }
@@ -95,7 +93,7 @@ static int work_clear(PyObject *object) {
 static void work_drop(WorkObject *self) {
     PyObject_GC_UnTrack(self);
     if (self->ticket != NULL) ticket_forget_user(self->ticket);
-    ticket_release(self->ticket); /* first: what follows is what the core may have been using */
+    ticket_release(self->ticket); /* first: the core may have used the url, the bytes and the memory */
     Py_XDECREF(self->url);
     Py_XDECREF(self->sent);
     Py_XDECREF(self->memory);
@@ -103,8 +101,8 @@ static void work_drop(WorkObject *self) {
     free_object((PyObject *)self);
 }
 
-/* The garbage collector tracks a work from the first attribute on that Python sets: before that the work is
- * in no cycle. So the collector has less to do while many requests are pending. */
+/* The garbage collector tracks a work once Python has set an attribute: before, the work is in no cycle. This
+ * spares the collector work while many requests are pending. */
 static int work_set_attribute(PyObject *self, PyObject *name, PyObject *value) {
     if (!PyObject_GC_IsTracked(self)) PyObject_GC_Track(self);
     return PyObject_GenericSetAttr(self, name, value);
@@ -112,8 +110,8 @@ static int work_set_attribute(PyObject *self, PyObject *name, PyObject *value) {
 
 /* ---- making requests ---- */
 
-/* Where a call is in the caller's code: code, offset, code, offset..., innermost first. The same tuple as
- * before for another call from the same place, as in a loop. */
+/* The place of a call in the caller's code is a tuple: code, offset, code, offset..., innermost first. Calls
+ * from the same place, as in a loop, share a tuple. */
 enum { FRAMES = 4 };
 
 static PyObject *known_frames; /* the tuple that was made last */
@@ -128,7 +126,7 @@ static int is_known(PyObject *const *noted, Py_ssize_t count) {
     return 1;
 }
 
-/* A tuple of what was noted, whose references are taken over; NULL without memory. */
+/* A tuple of the objects in `noted`, whose references the tuple takes; NULL without memory. */
 static PyObject *tuple_of(PyObject **noted, Py_ssize_t count) {
     if (is_known(noted, count)) {
         for (Py_ssize_t i = 0; i < count; i++) Py_DECREF(noted[i]);
@@ -146,7 +144,7 @@ static PyObject *tuple_of(PyObject **noted, Py_ssize_t count) {
     return frames;
 }
 
-/* From `frame` outwards, a new reference; NULL: C code called. */
+/* The tuple of the frames from `frame` outwards, a new reference. `frame` NULL: C code called. */
 static PyObject *frames_from(PyObject *frame) {
     PyObject *noted[2 * FRAMES];
     Py_ssize_t count = 0;
@@ -161,12 +159,12 @@ static PyObject *frames_from(PyObject *frame) {
         frame = back;
     }
     Py_XDECREF(frame);
-    if (PyErr_Occurred()) PyErr_Clear(); /* no memory: then the rest is not known */
+    if (PyErr_Occurred()) PyErr_Clear(); /* no memory: the tuple lacks the outer frames */
     return tuple_of(noted, count);
 }
 
 static PyObject *frames_of_caller_now(void) {
-    PyObject *frame = (PyObject *)PyEval_GetFrame(); /* of our own function */
+    PyObject *frame = (PyObject *)PyEval_GetFrame(); /* of the calling function of asynchttp */
     PyObject *caller = frame == NULL ? NULL : PyObject_GetAttr(frame, f_back);
     if (caller == NULL) PyErr_Clear();
     return frames_from(caller);
@@ -184,7 +182,7 @@ static void set_reference(PyObject **at, PyObject *value) {
 }
 
 static void describe_request(WorkObject *self, PyObject *const *arguments) {
-    static unsigned long long numbers; /* with the GIL */
+    static unsigned long long numbers; /* under the GIL */
     self->number = ++numbers;
     self->_made = time_by(CLOCK_REALTIME);
     PyObject *frames = frames_of_caller_now();
@@ -204,7 +202,7 @@ PyObject *ask(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
         return PyErr_Format(PyExc_TypeError, "expected a class of works, and six arguments");
     WorkObject *self = (WorkObject *)new_work((PyTypeObject *)arguments[0]);
     if (self == NULL) return NULL;
-    /* A str and an int refer to nothing: no cycle, until work_set_attribute. */
+    /* A str and an int have no references to other objects: no cycle until work_set_attribute. */
     int is_simple = PyUnicode_CheckExact(arguments[4]) && PyUnicode_CheckExact(arguments[5]) &&
                     PyLong_CheckExact(arguments[6]);
     if (is_simple) PyObject_GC_UnTrack(self);
@@ -350,7 +348,7 @@ static PyObject *work_wake(WorkObject *self, PyObject *unused) {
 
 static void release_wakeup(void *lock) { PyThread_release_lock(lock); }
 
-/* Work on the ticket in the place of the core's thread, if that rests. Returns what is left of `seconds`. */
+/* Take the turns in place of the core's thread, if the thread rests. Returns the rest of `seconds`. */
 static double take_turns(Ticket *ticket, double seconds) {
     double before = time_by(CLOCK_MONOTONIC);
     Py_BEGIN_ALLOW_THREADS
@@ -360,9 +358,9 @@ static double take_turns(Ticket *ticket, double seconds) {
     return seconds < 0 ? seconds : left > 0 ? left : 0;
 }
 
-/* Wait in slices of one second at most: a signal that comes just before the system call does not end
- * that, and Python runs handlers in between. A signal ends a slice early, and there may be many. Returns -1
- * when a handler raised. */
+/* Wait in slices of at most a second. A signal that comes just before the system call does not end the call:
+ * Python runs the signal handlers between two slices. Any number of signals may end slices early. Returns
+ * 1 when the ticket is done, 0 after a timeout, -1 when a handler raised. */
 static int wait_for_wakeup(Ticket *ticket, PyThread_type_lock lock, double seconds) {
     double end = time_by(CLOCK_MONOTONIC) + seconds;
     for (double left = seconds; seconds < 0 || left > 0; left = end - time_by(CLOCK_MONOTONIC)) {
@@ -375,7 +373,7 @@ static int wait_for_wakeup(Ticket *ticket, PyThread_type_lock lock, double secon
         Py_END_ALLOW_THREADS
         if (status == PY_LOCK_ACQUIRED) return 1;
         if (!ticket_remove_waiter(ticket, &waiter)) {
-            PyThread_acquire_lock(lock, 1); /* it is being rung */
+            PyThread_acquire_lock(lock, 1); /* the lock is being released */
             return 1;
         }
         if (PyErr_CheckSignals() < 0) return -1;
@@ -398,7 +396,7 @@ static PyObject *work_wait(WorkObject *self, PyObject *timeout) {
     return has_come < 0 ? NULL : PyBool_FromLong(has_come);
 }
 
-/* ---- what a ticket says ---- */
+/* ---- state and answer ---- */
 
 static PyObject *work_get_state(WorkObject *self, void *unused) {
     (void)unused;
@@ -418,8 +416,8 @@ static PyObject *work_get_has_slot(WorkObject *self, void *unused) {
     return PyBool_FromLong(self->ticket != NULL && ticket_has_slot(self->ticket));
 }
 
-/* A piece for a transfer that has ended meanwhile is not for the next one, nor may the piece before go: the
- * next transfer may be sending that. */
+/* A piece for an earlier transfer is dropped, and does not replace `sent`, which the present transfer may be
+ * sending. */
 static PyObject *work_give_piece(WorkObject *self, PyObject *arguments) {
     char *bytes;
     Py_ssize_t size;
@@ -432,7 +430,7 @@ static PyObject *work_give_piece(WorkObject *self, PyObject *arguments) {
         Py_RETURN_NONE;
     }
     if (PyBytes_AsStringAndSize(piece, &bytes, &size) < 0) return NULL;
-    PyObject *before = self->sent; /* all of it has been sent */
+    PyObject *before = self->sent; /* sent completely */
     self->sent = Py_NewRef(piece);
     ticket_give_piece(self->ticket, bytes, (size_t)size);
     Py_XDECREF(before);
@@ -453,8 +451,8 @@ static PyObject *work_head(WorkObject *self, PyObject *unused) {
     return PyBytes_FromStringAndSize(head->bytes, (Py_ssize_t)head->size);
 }
 
-/* Add the fields of the answer to a dict; status line, content, and whether that was decoded. None when the
- * answer has been forgotten. */
+/* Add the fields of the answer to a dict. Returns status line, content, and whether the content was decoded;
+ * or None for a forgotten answer. */
 static PyObject *work_read(WorkObject *self, PyObject *response) {
     const Buffer *head = ticket_head(self->ticket);
     if (!PyDict_Check(response)) return PyErr_Format(PyExc_TypeError, "response: expected a dict");
@@ -469,8 +467,8 @@ static PyObject *work_read(WorkObject *self, PyObject *response) {
     return NULL;
 }
 
-/* Free the bytes of the answer, which Python has now. Not during `_read`: a finalizer may run in its
- * middle. */
+/* Free the bytes of the answer, once Python has a copy. Does nothing during `_read`, in the middle of which a
+ * finalizer may call this. */
 static PyObject *work_forget_answer(WorkObject *self, PyObject *unused) {
     (void)unused;
     if (self->readers == 0 && !ticket_is_under_way(self->ticket)) ticket_forget_answer(self->ticket);
