@@ -87,9 +87,9 @@ enum { /* flags of a plan, or of one ticket */
 enum { LAST_STATUS = 599 };
 
 /* How to make a transfer. The plan takes references of its own, and copies `limits` and `statuses`.
- * `timeout`: seconds of silence; negative for no limit. `statuses`: LAST_STATUS + 1 bytes; a byte that is
- * not 0 makes an answer with this status an event, even if the ticket is not observed; answers with other
- * statuses end in the core. NULL: no memory. */
+ * `timeout`: seconds of silence; negative for no limit. `statuses`: LAST_STATUS + 1 bytes. Where the byte
+ * of a status is 0, an answer with this status ends in the core if the ticket is not observed; all other
+ * answers are events. NULL: no memory. */
 Plan *plan_new(Profile *profile, Route *route, Headers *headers, double timeout, int flags,
                const DecodeLimits *limits, const char *statuses);
 void plan_release(Plan *plan);
@@ -185,7 +185,7 @@ typedef struct {
     char address[64];
     int port;
     int is_new;
-    double seconds; /* that connecting took */
+    double seconds; /* for connecting */
 } Connected;
 
 /* `account`: the account that the ticket will be submitted to; NULL for a ticket that is never submitted.
@@ -296,7 +296,7 @@ typedef struct {
 } Answer;
 int ticket_give_answer(Ticket *ticket, const Answer *answer);
 
-/* The method and header lines of the transfer. The ticket owns the strings until the next
+/* The method and header lines of the transfer. The plan owns the strings, which last until the next
  * ticket_set_transfer. */
 const char *ticket_method(const Ticket *ticket);
 const char *ticket_header_line(const Ticket *ticket, size_t number); /* NULL after the last line */
@@ -307,8 +307,8 @@ void ticket_release(Ticket *ticket);
 
 void *ticket_user(const Ticket *ticket); /* as given to ticket_new */
 
-/* Forget the user's object: `ticket_user` returns NULL afterwards. The two functions take no lock: the user
- * must not call both at the same time. */
+/* Forget the user's object: `ticket_user` returns NULL afterwards. No lock protects the pointer: never call
+ * ticket_user and ticket_forget_user at the same time. */
 void ticket_forget_user(Ticket *ticket);
 
 /* The outcome of the last transfer: after ENDED, or when the ticket is done. The ticket owns what the
@@ -351,7 +351,7 @@ Buffer ticket_take_trace(Ticket *ticket);
 
 /* ---- lookups: host names that the takers of NEEDS_NAME look up ---- */
 
-const char *lookup_name(const Lookup *lookup);
+const char *lookup_name(const Lookup *lookup); /* owned by the lookup */
 int lookup_port(const Lookup *lookup);
 
 /* Answer NEEDS_NAME with the addresses found, separated by commas, which are copied; or with NULL and a code
@@ -374,10 +374,10 @@ enum {
     EVENT_NEEDS_ANSWER = 512, /* a transfer of a scripted account has begun */
 };
 
-/* EVENT_... of a ticket or, for EVENT_NEEDS_NAME, of a lookup. The taker owns a
- * reference to the ticket or lookup. */
+/* Events of a ticket or, for EVENT_NEEDS_NAME, of a lookup. The taker owns a reference to the ticket or
+ * lookup; the other pointer is NULL. */
 typedef struct {
-    unsigned what;
+    unsigned what; /* EVENT_... */
     Ticket *ticket;
     Lookup *lookup;
 } Event;

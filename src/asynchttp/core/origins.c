@@ -4,7 +4,7 @@
  * connection carries all transfers. The other transfers wait until the first transfer has its connection, no
  * longer. Then all transfers share the connection or, on HTTP/1, get connections of their own. libcurl's
  * PIPEWAIT makes transfers wait too but, where the origin speaks HTTP/1, until the first transfer is over.
- * Therefore the core sets PIPEWAIT only where the origin has spoken HTTP/2, in case the connection was closed.
+ * Therefore the core sets PIPEWAIT only where the origin has spoken HTTP/2: the connection may close later.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>

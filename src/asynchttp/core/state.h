@@ -1,4 +1,4 @@
-/* The state of the core's thread; only files of the core include this header.
+/* The state of the core's thread; only the core and its tests include this header.
  *
  * Rule: only the core's thread (or a caller that takes the turns, with the gate) uses the structs and calls
  * the functions below. Exceptions: members "under `lock`" (of the core), and what says "any thread".

@@ -18,7 +18,7 @@
 
 enum { TICKS = 8 }; /* checks for silence within a timeout */
 
-/* Seconds. A timeout with a shorter rest is over: a tiny rest added to the clock's time may change nothing. */
+/* Seconds. A timeout with a shorter rest is over: a tiny rest added to the clock's time may add nothing. */
 static const double MOMENT = 1e-6;
 
 /* ---- the beginning ---- */
