@@ -1,5 +1,5 @@
-/* CHECK, for test programs of the core: plain programs that end with status 1 at the first check
- * that fails.
+/* CHECK, for test programs of the core: plain programs that end with status 1 at the first failed
+ * check.
  */
 #ifndef ASYNCHTTP_CHECK_H
 #define ASYNCHTTP_CHECK_H

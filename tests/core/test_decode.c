@@ -36,7 +36,7 @@ static int (*deflate_end)(Stream *);
 enum { GZIP = 31, ZLIB = 15, RAW = -15 };
 static const int FORMATS[] = {GZIP, ZLIB, RAW};
 
-/* Bytes that a test owns: freed by `drop`. */
+/* Bytes, owned by the test, which calls `drop`. */
 typedef struct {
     char *at;
     size_t size;
@@ -48,7 +48,7 @@ static void find(void *library, const char *name, void *into) {
     memcpy(into, &function, sizeof function);
 }
 
-static Bytes made(const void *bytes, size_t size) {
+static Bytes copy_of(const void *bytes, size_t size) {
     Bytes copy = {malloc(size + 1), size};
     CHECK(copy.at != NULL);
     if (size) memcpy(copy.at, bytes, size);
@@ -74,7 +74,7 @@ static Bytes pack_at(Bytes plain, int format, int level) {
 
 static Bytes pack(Bytes plain, int format) { return pack_at(plain, format, 6); }
 
-/* `first` and `second`, which are dropped. */
+/* The bytes of `first`, then of `second`; drops both. */
 static Bytes joined(Bytes first, Bytes second) {
     Bytes both = {malloc(first.size + second.size + 1), first.size + second.size};
     CHECK(both.at != NULL);
@@ -93,7 +93,7 @@ static Bytes zeros(size_t size) {
 
 static unsigned state = 1;
 
-static unsigned drawn(unsigned below) {
+static unsigned random_below(unsigned below) {
     state = state * 1664525u + 1013904223u;
     return (state >> 8) % below;
 }
@@ -101,7 +101,7 @@ static unsigned drawn(unsigned below) {
 /* Bytes that cannot be packed. */
 static Bytes noise(size_t size) {
     Bytes bytes = zeros(size);
-    for (size_t i = 0; i < size; i++) bytes.at[i] = (char)drawn(256);
+    for (size_t i = 0; i < size; i++) bytes.at[i] = (char)random_below(256);
     return bytes;
 }
 
@@ -110,8 +110,8 @@ static Bytes text(size_t size) {
     Bytes bytes = zeros(size + 64);
     size_t at = 0;
     while (at < size)
-        at += (size_t)sprintf(bytes.at + at, "{\"id\": %u, \"name\": \"stop %u\"}, ", drawn(99999),
-                              drawn(99));
+        at += (size_t)sprintf(bytes.at + at, "{\"id\": %u, \"name\": \"stop %u\"}, ", random_below(99999),
+                              random_below(99));
     bytes.size = size;
     return bytes;
 }
@@ -124,12 +124,12 @@ static const DecodeLimits DEFAULTS = {100, 10 << 20, (size_t)10 << 30};
 enum { WHOLE = 0, RANDOM = -1 };
 
 static size_t piece_of(int sizes, size_t left) {
-    size_t piece = sizes == WHOLE ? left : sizes == RANDOM ? 1 + drawn(3000) : (size_t)sizes;
+    size_t piece = sizes == WHOLE ? left : sizes == RANDOM ? 1 + random_below(3000) : (size_t)sizes;
     return piece < left ? piece : left;
 }
 
-/* Decode in pieces: each of `sizes` bytes, WHOLE or RANDOM; the first of `first` bytes. Each
- * piece is in memory of its own, so that a sanitizer sees what is read past its end. */
+/* Decode in pieces of `sizes` bytes, WHOLE or RANDOM; the first piece of `first` bytes. Each piece is in
+ * memory of its own, so that a sanitizer sees reads past the end of the piece. */
 static DecodeResult decode_in(const char *field, Bytes content, const DecodeLimits *limits,
                               size_t first, int sizes, Buffer *output) {
     Decoder *decoder = decoder_new(field, strlen(field), limits);
@@ -139,7 +139,7 @@ static DecodeResult decode_in(const char *field, Bytes content, const DecodeLimi
     while (at < content.size && result == DECODED) {
         size_t left = content.size - at;
         size_t size = at == 0 && first > 0 && first < left ? first : piece_of(sizes, left);
-        Bytes piece = made(content.at + at, size);
+        Bytes piece = copy_of(content.at + at, size);
         result = decoder_feed(decoder, piece.at, size, output);
         drop(piece);
         at += size;
@@ -173,7 +173,7 @@ static DecodeResult decode(const char *field, Bytes content, const DecodeLimits 
 }
 
 /* CHECK that the content is decoded to `plain`. The content is dropped. */
-static void decodes(const char *field, Bytes content, Bytes plain) {
+static void check_decoded(const char *field, Bytes content, Bytes plain) {
     Buffer output = {0};
     CHECK(decode(field, content, &DEFAULTS, &output) == DECODED);
     CHECK(output.size == plain.size);
@@ -190,7 +190,7 @@ static DecodeResult result_of(const char *field, Bytes content, DecodeLimits lim
 }
 
 /* CHECK that the content is damaged. The content is dropped. */
-static void is_damaged(const char *field, Bytes content) {
+static void check_damaged(const char *field, Bytes content) {
     CHECK(result_of(field, content, DEFAULTS) == DECODE_DAMAGED);
     drop(content);
 }
@@ -199,7 +199,7 @@ static void is_damaged(const char *field, Bytes content) {
 
 static int decodable(const char *field) { return is_decodable(field, strlen(field)); }
 
-static void test_fields_that_are_decodable(void) {
+static void test_decodable_fields(void) {
     const char *const fields[] = {
         "gzip", "x-gzip", "deflate", "zlib", "GZip", "X-GZIP", " gzip\t", "identity, gzip",
         "gzip,identity", ",gzip", "gzip , ", ", ,gzip", "gzip,gzip", "deflate, gzip",
@@ -208,7 +208,7 @@ static void test_fields_that_are_decodable(void) {
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) CHECK(decodable(fields[i]));
 }
 
-static void test_fields_that_are_not_decodable(void) {
+static void test_undecodable_fields(void) {
     const char *const fields[] = {
         "", " ", ",", "identity", "Identity, identity", "br", "gzip, br", "br, gzip", "gzi",
         "gzipp", "x-deflate", "gzip;q=1", "gzip gzip", "g zip", "\xe9", "*", "gzip\n",
@@ -226,7 +226,7 @@ static void test_every_format_under_every_name(void) {
     for (size_t size = 0; size <= 200000; size = size * 7 + 1) {
         Bytes plain = text(size);
         for (size_t i = 0; i < 4; i++)
-            for (size_t j = 0; j < 3; j++) decodes(names[i], pack(plain, FORMATS[j]), plain);
+            for (size_t j = 0; j < 3; j++) check_decoded(names[i], pack(plain, FORMATS[j]), plain);
         drop(plain);
     }
 }
@@ -236,7 +236,7 @@ static void test_every_level_and_kind_of_content(void) {
     for (size_t i = 0; i < 4; i++) {
         for (int level = 0; level < 10; level += 3)
             for (size_t j = 0; j < 3; j++)
-                decodes("gzip", pack_at(plain[i], FORMATS[j], level), plain[i]);
+                check_decoded("gzip", pack_at(plain[i], FORMATS[j], level), plain[i]);
         drop(plain[i]);
     }
 }
@@ -245,17 +245,17 @@ static void test_gzip_header_with_all_fields(void) {
     /* RFC 1952, 2.3.1: FTEXT, FEXTRA, FNAME and FCOMMENT. */
     static const char head[] = "\x1f\x8b\x08\x1d\0\0\0\0\0\xff\4\0abcdname\0comment\0";
     Bytes plain = text(100), packed = pack(plain, GZIP);
-    Bytes content = joined(made(head, sizeof head - 1), made(packed.at + 10, packed.size - 10));
-    decodes("gzip", content, plain);
+    Bytes content = joined(copy_of(head, sizeof head - 1), copy_of(packed.at + 10, packed.size - 10));
+    check_decoded("gzip", content, plain);
     drop(packed);
     drop(plain);
 }
 
 static void test_no_bytes_are_an_empty_content(void) {
-    Bytes none = made("", 0);
-    decodes("gzip", made("", 0), none);
-    decodes("gzip, deflate", made("", 0), none);
-    decodes("gzip, gzip", pack(none, GZIP), none); /* the inner content has no bytes */
+    Bytes none = copy_of("", 0);
+    check_decoded("gzip", copy_of("", 0), none);
+    check_decoded("gzip, deflate", copy_of("", 0), none);
+    check_decoded("gzip, gzip", pack(none, GZIP), none); /* the inner content has no bytes */
     drop(none);
 }
 
@@ -264,30 +264,30 @@ static void test_every_cut_is_damaged(void) {
     for (size_t i = 0; i < 3; i++) {
         Bytes packed = pack(plain, FORMATS[i]);
         for (size_t size = 1; size < packed.size; size++)
-            is_damaged("gzip", made(packed.at, size));
+            check_damaged("gzip", copy_of(packed.at, size));
         drop(packed);
     }
     drop(plain);
     Bytes large = text(300000), packed = pack(large, GZIP);
-    is_damaged("gzip", made(packed.at, packed.size - 1));
-    is_damaged("gzip", made(packed.at, 30000));
+    check_damaged("gzip", copy_of(packed.at, packed.size - 1));
+    check_damaged("gzip", copy_of(packed.at, 30000));
     drop(packed);
     drop(large);
 }
 
 static void test_damaged_content(void) {
-    is_damaged("gzip", made("no gzip", 7));
-    is_damaged("gzip", made("\x1f\x8b\x07 wrong method", 16));
-    is_damaged("gzip", made("\x1f\x8b\x08\xe0 reserved flags", 18));
-    is_damaged("gzip", made("\x1f", 1));
-    is_damaged("gzip", made("\x78\xbb\0\0\0\0 needs a dictionary", 24));
+    check_damaged("gzip", copy_of("no gzip", 7));
+    check_damaged("gzip", copy_of("\x1f\x8b\x07 wrong method", 16));
+    check_damaged("gzip", copy_of("\x1f\x8b\x08\xe0 reserved flags", 18));
+    check_damaged("gzip", copy_of("\x1f", 1));
+    check_damaged("gzip", copy_of("\x78\xbb\0\0\0\0 needs a dictionary", 24));
     Bytes plain = text(150);
     for (size_t i = 0; i < 2; i++) { /* the checksum, and gzip's length */
         Bytes packed = pack(plain, FORMATS[i]);
         for (size_t back = 1; back <= (i == 0 ? 8 : 4); back++) {
-            Bytes damaged = made(packed.at, packed.size);
+            Bytes damaged = copy_of(packed.at, packed.size);
             damaged.at[packed.size - back] ^= 1;
-            is_damaged("gzip", damaged);
+            check_damaged("gzip", damaged);
         }
         drop(packed);
     }
@@ -297,15 +297,15 @@ static void test_damaged_content(void) {
 /* ---- members ---- */
 
 static void test_all_members_are_decoded(void) {
-    Bytes plain = text(90000), twice = joined(made(plain.at, 90000), made(plain.at, 90000));
-    decodes("gzip", joined(pack(plain, GZIP), pack(plain, GZIP)), twice);
+    Bytes plain = text(90000), twice = joined(copy_of(plain.at, 90000), copy_of(plain.at, 90000));
+    check_decoded("gzip", joined(pack(plain, GZIP), pack(plain, GZIP)), twice);
     drop(plain);
     drop(twice);
-    Bytes few = made("few", 3), none = made("", 0), content = made("", 0);
+    Bytes few = copy_of("few", 3), none = copy_of("", 0), content = copy_of("", 0);
     for (int i = 0; i < 3; i++)
         content = joined(content, joined(pack(few, GZIP), pack(none, GZIP)));
-    Bytes all = made("fewfewfew", 9);
-    decodes("gzip", content, all);
+    Bytes all = copy_of("fewfewfew", 9);
+    check_decoded("gzip", content, all);
     drop(all);
     drop(few);
     drop(none);
@@ -318,25 +318,25 @@ static void test_garbage_after_the_end_is_ignored(void) {
     Bytes plain = text(100);
     for (size_t i = 0; i < 3; i++) {
         for (size_t j = 0; j < sizeof sizes / sizeof *sizes; j++)
-            decodes("gzip", joined(pack(plain, FORMATS[i]), made(tails[j], sizes[j])), plain);
-        decodes("gzip", joined(pack(plain, FORMATS[i]), zeros(200000)), plain);
+            check_decoded("gzip", joined(pack(plain, FORMATS[i]), copy_of(tails[j], sizes[j])), plain);
+        check_decoded("gzip", joined(pack(plain, FORMATS[i]), zeros(200000)), plain);
     }
     /* NULs end the members, and only gzip has members. */
-    decodes("gzip", joined(pack(plain, GZIP), joined(zeros(1), pack(plain, GZIP))), plain);
-    decodes("gzip", joined(pack(plain, ZLIB), pack(plain, ZLIB)), plain);
-    decodes("gzip", joined(pack(plain, ZLIB), pack(plain, GZIP)), plain);
-    decodes("gzip", joined(pack(plain, GZIP), pack(plain, ZLIB)), plain);
-    decodes("gzip", joined(pack(plain, RAW), pack(plain, GZIP)), plain);
+    check_decoded("gzip", joined(pack(plain, GZIP), joined(zeros(1), pack(plain, GZIP))), plain);
+    check_decoded("gzip", joined(pack(plain, ZLIB), pack(plain, ZLIB)), plain);
+    check_decoded("gzip", joined(pack(plain, ZLIB), pack(plain, GZIP)), plain);
+    check_decoded("gzip", joined(pack(plain, GZIP), pack(plain, ZLIB)), plain);
+    check_decoded("gzip", joined(pack(plain, RAW), pack(plain, GZIP)), plain);
     drop(plain);
 }
 
 static void test_damaged_further_members(void) {
     Bytes plain = text(100), packed = pack(plain, GZIP);
     for (size_t size = 2; size < packed.size; size++)
-        is_damaged("gzip", joined(pack(plain, GZIP), made(packed.at, size)));
-    is_damaged("gzip", joined(pack(plain, GZIP), made("\x1f\x8b\0\0", 4)));
+        check_damaged("gzip", joined(pack(plain, GZIP), copy_of(packed.at, size)));
+    check_damaged("gzip", joined(pack(plain, GZIP), copy_of("\x1f\x8b\0\0", 4)));
     packed.at[packed.size - 1] ^= 1;
-    is_damaged("gzip", joined(pack(plain, GZIP), packed));
+    check_damaged("gzip", joined(pack(plain, GZIP), packed));
     drop(plain);
 }
 
@@ -347,20 +347,20 @@ static void test_damaged_further_members(void) {
 static Bytes stored_like_zlib(unsigned char second, Bytes plain) {
     char head[5] = {0x78, (char)0x9c, (char)second, (char)(0x9c ^ 255), (char)(second ^ 255)};
     CHECK(plain.size == (size_t)(0x9c | second << 8));
-    return joined(made(head, 5), joined(made(plain.at, plain.size), made("\3\0", 2)));
+    return joined(copy_of(head, 5), joined(copy_of(plain.at, plain.size), copy_of("\3\0", 2)));
 }
 
-static void test_raw_deflate_that_looks_like_zlib(void) {
+static void test_raw_deflate_like_zlib(void) {
     for (int high = 0; high < 256; high += 51) {
         Bytes plain = text((size_t)(0x9c | high << 8));
-        decodes("deflate", stored_like_zlib((unsigned char)high, plain), plain);
-        is_damaged("deflate", made("\x78\x9c\x07\x63\xf8 too short for a stored block", 34));
+        check_decoded("deflate", stored_like_zlib((unsigned char)high, plain), plain);
+        check_damaged("deflate", copy_of("\x78\x9c\x07\x63\xf8 too short for a stored block", 34));
         drop(plain);
     }
 }
 
 /* A zlib stream whose second to fifth bytes are also lengths of a stored block: a stored block of
- * zlib's format, whose own length is drawn so. (0x78 0x01 0x00: the lower byte is 0x01 ^ 255.) */
+ * zlib's format, whose own length is random_below so. (0x78 0x01 0x00: the lower byte is 0x01 ^ 255.) */
 static Bytes zlib_like_stored(Bytes plain) {
     CHECK(plain.size == 0xfffe);
     Bytes packed = pack_at(plain, ZLIB, 0), content = {malloc(65600), 0};
@@ -374,12 +374,12 @@ static Bytes zlib_like_stored(Bytes plain) {
     return content;
 }
 
-static void test_zlib_that_looks_like_raw_deflate(void) {
+static void test_zlib_like_raw_deflate(void) {
     Bytes plain = text(0xfffe), content = zlib_like_stored(plain);
     const size_t cuts[] = {1, 4, 5, 6, 255, 256, 257, 60000, 65546};
     for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++)
-        is_damaged("deflate", made(content.at, cuts[i]));
-    decodes("deflate", joined(content, made("ignored", 7)), plain);
+        check_damaged("deflate", copy_of(content.at, cuts[i]));
+    check_decoded("deflate", joined(content, copy_of("ignored", 7)), plain);
     drop(plain);
 }
 
@@ -395,10 +395,10 @@ static void test_short_zlib_streams_in_doubt(void) {
         "\xaa\x12-", "\xba\x12\x1d", "\xca\x12\x0c", "\xba\x12\x13",
     };
     for (size_t i = 0; i < 4; i++) {
-        Bytes expected = made(plain[i], 3);
-        decodes("deflate", made(packed[i], 11), expected);
-        decodes("deflate", joined(made(packed[i], 11), zeros(400)), expected);
-        for (size_t size = 1; size < 11; size++) is_damaged("deflate", made(packed[i], size));
+        Bytes expected = copy_of(plain[i], 3);
+        check_decoded("deflate", copy_of(packed[i], 11), expected);
+        check_decoded("deflate", joined(copy_of(packed[i], 11), zeros(400)), expected);
+        for (size_t size = 1; size < 11; size++) check_damaged("deflate", copy_of(packed[i], size));
         drop(expected);
     }
 }
@@ -406,7 +406,7 @@ static void test_short_zlib_streams_in_doubt(void) {
 /* ---- lists ---- */
 
 static void test_lists_of_codings(void) {
-    Bytes plain = text(100000), content = made(plain.at, plain.size);
+    Bytes plain = text(100000), content = copy_of(plain.at, plain.size);
     static const char *const fields[] = {"gzip", "deflate,gzip", "gzip, identity, deflate, gzip",
                                          "zlib,gzip,deflate,gzip", "gzip,gzip,gzip,gzip,gzip"};
     static const int formats[] = {GZIP, RAW, ZLIB, GZIP, RAW};
@@ -414,20 +414,20 @@ static void test_lists_of_codings(void) {
         Bytes packed = pack(content, formats[i]);
         drop(content);
         content = packed;
-        decodes(fields[i], made(content.at, content.size), plain);
-        is_damaged(fields[i], made(content.at, content.size - 1));
+        check_decoded(fields[i], copy_of(content.at, content.size), plain);
+        check_damaged(fields[i], copy_of(content.at, content.size - 1));
     }
     drop(content);
     drop(plain);
 }
 
-static void test_inner_coding_that_is_damaged(void) {
+static void test_damaged_inner_coding(void) {
     Bytes plain = text(100), packed = pack(plain, GZIP);
-    Bytes cut = made(packed.at, packed.size - 3);
-    is_damaged("gzip, gzip", pack(cut, GZIP));
-    is_damaged("gzip, gzip", pack(plain, GZIP));
-    Bytes inner = joined(packed, made("garbage", 7));
-    decodes("gzip, gzip", pack(inner, ZLIB), plain);
+    Bytes cut = copy_of(packed.at, packed.size - 3);
+    check_damaged("gzip, gzip", pack(cut, GZIP));
+    check_damaged("gzip, gzip", pack(plain, GZIP));
+    Bytes inner = joined(packed, copy_of("garbage", 7));
+    check_decoded("gzip, gzip", pack(inner, ZLIB), plain);
     drop(inner);
     drop(cut);
     drop(plain);
@@ -472,9 +472,9 @@ static void test_ratio_counts_from_the_safe_size_on(void) {
     drop(plain);
 }
 
-static void test_ratio_that_is_met_exactly(void) {
+static void test_exact_ratio_is_allowed(void) {
     Bytes plain = zeros(100000), packed = pack(plain, GZIP);
-    size_t more = 200 - packed.size % 200; /* so that the input is 200 bytes, or 400, ... */
+    size_t more = 200 - packed.size % 200; /* the input becomes 200 bytes, or 400, ... */
     Bytes content = joined(packed, zeros(more));
     CHECK(100000 % content.size == 0);
     double ratio = (double)(100000 / content.size);
@@ -484,7 +484,7 @@ static void test_ratio_that_is_met_exactly(void) {
     drop(plain);
 }
 
-static void test_input_that_is_ignored_counts(void) {
+static void test_ignored_input_counts(void) {
     Bytes plain = zeros(1000000);
     Bytes content = joined(pack(plain, GZIP), zeros(20000)); /* in all 20,992 bytes or so */
     CHECK(result_of("gzip", content, (DecodeLimits){.ratio = 48}) == DECODED);
@@ -509,7 +509,7 @@ static void test_ratio_is_checked_after_each_chunk(void) {
     CHECK(result_of("gzip", packed, (DecodeLimits){.ratio = 16.3}) == DECODED);
     drop(packed);
     drop(plain);
-    /* The other way round: beyond the ratio only after the first chunk's end. */
+    /* Noise first, then zeros: beyond the ratio only after the first chunk's end. */
     plain = joined(noise(70000), zeros(1000000)), packed = pack(plain, GZIP);
     CHECK(packed.size > 71000 && packed.size < 73000);
     CHECK(result_of("gzip", packed, (DecodeLimits){.ratio = 14.6}) == DECODE_OVER_RATIO);
@@ -551,7 +551,7 @@ static void test_bomb_within_a_list_is_stopped(void) {
     CHECK(result_of("gzip, gzip", twice, (DecodeLimits){.hard = 499999}) == DECODE_OVER_HARD);
     CHECK(result_of("gzip, gzip", twice, (DecodeLimits){.hard = 500000}) == DECODED);
     /* An outer coding that expands too much, while the inner one makes no bytes. */
-    Bytes none = made("", 0), inner = joined(pack(none, GZIP), made(plain.at, plain.size));
+    Bytes none = copy_of("", 0), inner = joined(pack(none, GZIP), copy_of(plain.at, plain.size));
     Bytes outer = pack(inner, GZIP);
     CHECK(result_of("gzip, gzip", outer, NO_LIMITS) == DECODED);
     CHECK(result_of("gzip, gzip", outer, limits) == DECODE_OVER_RATIO);
@@ -585,7 +585,7 @@ static void test_output_is_appended_and_may_be_taken_away(void) {
     drop(plain);
 }
 
-static void test_buffer_that_is_full(void) {
+static void test_full_buffer(void) {
     Bytes plain = text(50000), packed = pack(plain, GZIP);
     char memory[1000];
     Buffer output = {0};
@@ -596,7 +596,7 @@ static void test_buffer_that_is_full(void) {
     drop(plain);
 }
 
-static void test_decoder_that_is_not_used(void) {
+static void test_unused_decoder(void) {
     Decoder *decoder = decoder_new("gzip, gzip", 10, &DEFAULTS);
     CHECK(decoder != NULL);
     decoder_free(decoder);
@@ -612,8 +612,8 @@ int main(int count, char **arguments) {
     find(library, "deflateInit2_", &deflate_init);
     find(library, "deflate", &deflate);
     find(library, "deflateEnd", &deflate_end);
-    test_fields_that_are_decodable();
-    test_fields_that_are_not_decodable();
+    test_decodable_fields();
+    test_undecodable_fields();
     test_every_format_under_every_name();
     test_every_level_and_kind_of_content();
     test_gzip_header_with_all_fields();
@@ -623,22 +623,22 @@ int main(int count, char **arguments) {
     test_all_members_are_decoded();
     test_garbage_after_the_end_is_ignored();
     test_damaged_further_members();
-    test_raw_deflate_that_looks_like_zlib();
-    test_zlib_that_looks_like_raw_deflate();
+    test_raw_deflate_like_zlib();
+    test_zlib_like_raw_deflate();
     test_short_zlib_streams_in_doubt();
     test_lists_of_codings();
-    test_inner_coding_that_is_damaged();
+    test_damaged_inner_coding();
     test_hard_limit();
     test_ratio_counts_from_the_safe_size_on();
-    test_ratio_that_is_met_exactly();
-    test_input_that_is_ignored_counts();
+    test_exact_ratio_is_allowed();
+    test_ignored_input_counts();
     test_ratio_is_checked_after_each_chunk();
     test_cut_off_content_is_held_to_the_limits_first();
     test_bomb_takes_no_more_memory_than_the_limits();
     test_bomb_within_a_list_is_stopped();
     test_output_is_appended_and_may_be_taken_away();
-    test_buffer_that_is_full();
-    test_decoder_that_is_not_used();
+    test_full_buffer();
+    test_unused_decoder();
     puts("decode: all tests passed");
     return 0;
 }

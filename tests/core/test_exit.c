@@ -2,9 +2,9 @@
  *
  *     test_exit LIBCURL AUTHORITY URL [ENDS]
  *
- * exit() runs OpenSSL's clean-up, which frees what every thread in OpenSSL uses: the core's thread has to
- * stay outside from `core_park` on. Each end is that of a forked child; the parent has no other thread and
- * no core.
+ * exit() runs OpenSSL's clean-up, which frees memory that all threads in OpenSSL use: from `core_park` on the
+ * core's thread has to stay outside OpenSSL. Each end is the end of a forked child; the parent has no other
+ * thread and no core.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -24,7 +24,7 @@ enum {
     AT_ONCE = 8,          /* transfers */
     REQUESTS = 2000,      /* more than any server answers before the end */
     LAST_PAUSE = 8000000, /* nanoseconds: some handshakes have ended by then */
-    LINGER = 10000000,    /* nanoseconds: a thread that goes on meets what has been freed */
+    LINGER = 10000000,    /* nanoseconds: a thread that goes on uses freed memory */
 };
 
 enum { PROXY = 10004, AUTHORITY = 10065 }; /* CURLOPT_PROXY, CURLOPT_CAINFO */
@@ -39,7 +39,7 @@ static Plan *make_plan(const char *authority) {
     Headers *headers = headers_new(&line, 1);
     Route *route = route_new("test", 1, PROXY_NAMES);
     CHECK(headers != NULL && route != NULL);
-    /* Handshakes use most of what OpenSSL's clean-up frees. */
+    /* Handshakes use most of the memory that OpenSSL's clean-up frees: hence new connections. */
     int flags = TRANSFER_DECODE | TRANSFER_ON_NEW_CONNECTION;
     Plan *plan = plan_new(profile, route, headers, PATIENCE, flags, &limits, statuses);
     CHECK(plan != NULL);
@@ -66,12 +66,12 @@ static void sleep_for(long nanoseconds) {
     nanosleep(&time, NULL);
 }
 
-/* Exit handlers run in the reverse order: this one after OpenSSL's clean-up. */
+/* Exit handlers run in the reverse order: `linger` runs after OpenSSL's clean-up. */
 static void linger(void) { sleep_for(LINGER); }
 
-/* In a child. The pause decides where in its transfers the core's thread is when the process ends. */
+/* Called in a child. After `pause` the process ends, with the core's thread somewhere in its transfers. */
 _Noreturn static void end(const char *authority, const char *url, long pause) {
-    alarm(PATIENCE); /* a crash in one thread may leave the other waiting */
+    alarm(PATIENCE); /* after a crash in a thread the other thread may wait for ever */
     CHECK(atexit(linger) == 0);
     Plan *plan = make_plan(authority);
     Account *account = account_new(core_get(), AT_ONCE);
@@ -103,6 +103,6 @@ int main(int count, char **arguments) {
     signal(SIGPIPE, SIG_IGN); /* as Python does */
     for (int i = 0; i < ends; i++)
         test_end(arguments[2], arguments[3], rand_r(&seed) % LAST_PAUSE);
-    printf("%d ends with transfers under way; all as it should be\n", ends);
+    printf("%d ends with transfers under way; no fault\n", ends);
     return 0;
 }

@@ -2,9 +2,9 @@
  *
  *     test_loop LIBCURL [REQUESTS]
  *
- * The server answers every path at once, but for /silent (never), and /close, where it reads the request
- * and closes the connection. /large has a content of 2 MB. The server counts requests, and is a process of
- * its own: AddressSanitizer has a lock for the beginning and the end of threads, and a fork while a thread
+ * The server answers every path at once, except /silent (no answer) and /close (the server reads the request
+ * and closes the connection). /large has a content of 2 MB. The server counts requests, and is a separate
+ * process: AddressSanitizer has a lock for the beginning and the end of threads, and a fork while a thread
  * holds the lock stops the child.
  */
 #define _GNU_SOURCE
@@ -35,7 +35,7 @@ enum { PATIENCE = 60 }; /* seconds */
 
 enum { ORDERED = 300 };
 
-/* What the server tells; in memory that both processes share. */
+/* Counters of the server, in memory that both processes share. */
 typedef struct {
     atomic_int requests, closes, ordered;
     char order[ORDERED][16];
@@ -123,7 +123,7 @@ static void start_server(void) {
     close(fd);
 }
 
-/* ---- what the tests ask for ---- */
+/* ---- requests ---- */
 
 static Plan *plan, *observed_plan, *upload_plan;
 
@@ -144,7 +144,7 @@ static Plan *make_plan(int observes, int uploads) {
     return made;
 }
 
-/* The URL of a path, for as long as the process lives. */
+/* The URL of a path; never freed. */
 static const char *url_of(const char *path) {
     static char urls[ORDERED + 4][64];
     char url[64];
@@ -155,21 +155,21 @@ static const char *url_of(const char *path) {
     return urls[i];
 }
 
-static Ticket *ask_by(Plan *how, Account *account, const char *path) {
+static Ticket *ask_with_plan(Plan *how, Account *account, const char *path) {
     Ticket *ticket = ticket_new(account, account, 0);
     ticket_set_transfer(ticket, how, url_of(path), 0, NULL, -1);
     CHECK(ticket_submit(ticket, NULL) == 0);
     return ticket;
 }
 
-static Ticket *ask(Account *account, const char *path) { return ask_by(plan, account, path); }
+static Ticket *ask(Account *account, const char *path) { return ask_with_plan(plan, account, path); }
 
 static void wake(void *wakeup) {
     pthread_mutex_lock(wakeup);
     pthread_mutex_unlock(wakeup);
 }
 
-/* As long as some requests end: a million take minutes on a busy machine. */
+/* Wait as long as some requests end: a million requests take minutes on a busy machine. */
 static int wait_while_requests_end(Account *account) {
     size_t before = SIZE_MAX;
     for (size_t left; (left = account_pending(account)) < before; before = left)
@@ -210,7 +210,7 @@ static void test_plain_requests_end_in_the_core(int count) {
     account_release(account);
 }
 
-/* A new connection, then the same again: the phases follow one another, and anybody may look meanwhile. */
+/* On a new connection, then on the same connection: the phases are in order, also during the transfer. */
 static void test_phases_are_read_at_any_time(void) {
     Account *account = account_new(core_get(), 1);
     Phases phases;
@@ -226,7 +226,7 @@ static void test_phases_are_read_at_any_time(void) {
         CHECK(0 <= phases.named && phases.named <= phases.sent);
         CHECK(is_reused ? phases.connected < 0
                         : phases.named <= phases.connected && phases.connected <= phases.sent);
-        CHECK(phases.secured < 0); /* not by TLS */
+        CHECK(phases.secured < 0); /* no TLS */
         CHECK(phases.sent <= phases.answered && phases.answered <= phases.ended);
         CHECK(phases.uploaded == 0);
         CHECK(phases.downloaded == ticket_head(ticket)->size + ticket_content(ticket)->size);
@@ -237,8 +237,8 @@ static void test_phases_are_read_at_any_time(void) {
     account_release(account);
 }
 
-/* Whoever sees that a request is done may read the answer at once. */
-static void test_a_request_that_is_done_is_not_under_way(void) {
+/* A thread that sees that a request is done may read the answer at once. */
+static void test_done_request_is_not_under_way(void) {
     Account *account = account_new(core_get(), 1);
     for (int i = 0; i < 500; i++) {
         Ticket *ticket = ask(account, "x");
@@ -250,7 +250,7 @@ static void test_a_request_that_is_done_is_not_under_way(void) {
     account_release(account);
 }
 
-static void test_one_at_a_time_in_order(void) {
+static void test_limit_of_one_keeps_order(void) {
     Account *account = account_new(core_get(), 1);
     Ticket *tickets[ORDERED];
     for (int i = 0; i < ORDERED; i++) {
@@ -276,7 +276,7 @@ static void test_observed_requests_are_events(void) {
     Ticket *tickets[COUNT];
     int has_role = 0;
     for (int i = 0; i < COUNT; i++) {
-        tickets[i] = ask_by(i % 2 ? observed_plan : plan, account, "x");
+        tickets[i] = ask_with_plan(i % 2 ? observed_plan : plan, account, "x");
         if (i % 2 == 0) ticket_observe(tickets[i]);
     }
     int finished = 0, plain = 0;
@@ -325,13 +325,13 @@ static void test_close_with_transfers_under_way(void) {
     account_release(account);
 }
 
-static void test_a_request_is_written_once(void) {
+static void test_request_is_written_once(void) {
     Core *core = core_get();
     Account *account = account_new(core, 1);
     int has_role = 0;
     Ticket *first = ask(account, "x");
     WAIT_UNTIL_IDLE(account);
-    Ticket *closed = ask(account, "close"); /* on the connection that was used before */
+    Ticket *closed = ask(account, "close"); /* on the kept connection */
     Event event = next_event(core, &has_role);
     CHECK(event.ticket == closed && event.what == EVENT_ENDED);
     CHECK(ticket_outcome(closed) == OUTCOME_RESENT);
@@ -346,9 +346,10 @@ static void test_a_request_is_written_once(void) {
     account_release(account);
 }
 
-static void test_fork_while_the_core_is_busy(int children) {
+static void test_fork_while_core_is_busy(int children) {
     Account *account = account_new(core_get(), 8);
-    /* The thread has begun: AddressSanitizer holds a lock of its allocator while a thread begins. */
+    /* Have the core's thread begin before the forks: AddressSanitizer holds a lock of its allocator while a
+     * thread begins. */
     ticket_release(ask(account, "x"));
     WAIT_UNTIL_IDLE(account);
     for (int i = 0; i < children; i++) {
@@ -377,7 +378,6 @@ static void test_fork_while_the_core_is_busy(int children) {
     account_release(account);
 }
 
-/* Some turns of the core later. */
 static void let_turns_pass(void) {
     Account *account = account_new(core_get(), 1);
     for (int i = 0; i < 20; i++) {
@@ -388,7 +388,7 @@ static void let_turns_pass(void) {
     account_release(account);
 }
 
-static void test_content_waits_for_its_memory_while_the_body_goes_on(void) {
+static void test_content_waits_for_memory_while_body_is_sent(void) {
     static char memory[LARGE];
     Core *core = core_get();
     Account *account = account_new(core, 1);
@@ -432,7 +432,7 @@ static void *ask_and_wait(void *account) {
     return NULL;
 }
 
-/* Until the core's thread rests, and the next caller may take its place: no event says so. */
+/* Poll, since no event comes, until the core's thread rests and the next caller may take its place. */
 static void wait_until_resting(Core *core) {
     for (int is_resting = 0; !is_resting; sched_yield()) {
         pthread_mutex_lock(&core->lock);
@@ -449,7 +449,7 @@ static int is_driven(Core *core) {
     return is;
 }
 
-static void test_a_caller_alone_needs_no_other_thread(void) {
+static void test_single_caller_takes_turns(void) {
     Core *core = core_get();
     Account *account = account_new(core, 1);
     for (int i = 0; i < 100; i++) {
@@ -457,18 +457,18 @@ static void test_a_caller_alone_needs_no_other_thread(void) {
         ticket_set_transfer(ticket, plan, url_of("x"), 0, NULL, -1);
         wait_until_resting(core);
         CHECK(ticket_submit_and_wait(ticket, PATIENCE) == 0);
-        CHECK(ticket_state(ticket) & STATE_FINISHED); /* and the caller has not waited otherwise */
+        CHECK(ticket_state(ticket) & STATE_FINISHED); /* the call itself has waited */
         ticket_release(ticket);
     }
     account_release(account);
 }
 
 static void *wait_for_observed(void *ticket) {
-    CHECK(ticket_submit_and_wait(ticket, 10 * PATIENCE) == 0); /* the whole test has less */
+    CHECK(ticket_submit_and_wait(ticket, 10 * PATIENCE) == 0); /* longer than the test may take */
     return NULL;
 }
 
-static void test_a_caller_who_takes_turns_hears_what_others_settle(void) {
+static void test_settling_wakes_driving_caller(void) {
     Core *core = core_get();
     Account *account = account_new(core, 1);
     int has_role = 0;
@@ -501,18 +501,18 @@ static void fork_and_wait(void) {
 
 static atomic_int forks_are_over;
 
-static void *ask_while_others_fork(void *account) {
+static void *ask_during_forks(void *account) {
     while (!atomic_load(&forks_are_over)) ask_and_wait(account);
     return NULL;
 }
 
-static void test_callers_take_turns_while_others_fork(int forks) {
+static void test_callers_take_turns_during_forks(int forks) {
     enum { CALLERS = 4 };
     Account *account = account_new(core_get(), 2);
     pthread_t callers[CALLERS];
     ask_and_wait(account); /* alone */
     for (int i = 0; i < CALLERS; i++)
-        CHECK(pthread_create(&callers[i], NULL, ask_while_others_fork, account) == 0);
+        CHECK(pthread_create(&callers[i], NULL, ask_during_forks, account) == 0);
     for (int i = 0; i < forks; i++) fork_and_wait();
     atomic_store(&forks_are_over, 1);
     for (int i = 0; i < CALLERS; i++) CHECK(pthread_join(callers[i], NULL) == 0);
@@ -522,7 +522,7 @@ static void test_callers_take_turns_while_others_fork(int forks) {
 
 /* ---- the end of the process ---- */
 
-static Core *_Atomic core_to_park; /* in the next fork; NULL: none */
+static Core *_Atomic core_to_park; /* in the next fork; NULL: no core */
 static atomic_int has_parked;
 
 static void *park(void *unused) {
@@ -532,7 +532,7 @@ static void *park(void *unused) {
     return NULL;
 }
 
-/* Called after the core's own handler, which was set later: the fork has the gate. */
+/* The core set its own handler later, so that the core's handler has run already: the fork has the gate. */
 static void park_in_fork(void) {
     Core *core = atomic_exchange(&core_to_park, NULL);
     if (core == NULL) return;
@@ -540,19 +540,19 @@ static void park_in_fork(void) {
     while (atomic_load(&core->gate_waiters) == 0) sched_yield();
 }
 
-static void test_the_process_ends_while_a_thread_forks(void) {
+static void test_process_ends_during_fork(void) {
     const struct timespec pause = {0, 10000000};
     atomic_store(&core_to_park, core_get());
     fork_and_wait();
     for (int i = 0; i < 1000 && !atomic_load(&has_parked); i++) nanosleep(&pause, NULL);
     CHECK(atomic_load(&has_parked));
-    fork_and_wait(); /* by a thread that is still there */
+    fork_and_wait(); /* the parked process still forks */
 }
 
-static void test_the_gate_keeps_the_thread_out(void) {
+static void test_parked_core_makes_no_transfer(void) {
     Account *account = account_new(core_get(), 4);
     core_park();
-    core_park(); /* as the end of a process may, twice */
+    core_park(); /* the end of a process may call this twice */
     Ticket *ticket = ask(account, "x");
     CHECK(!account_wait(account, 0.05));
     CHECK(!(ticket_state(ticket) & STATE_DONE));
@@ -565,30 +565,30 @@ int main(int count, char **arguments) {
     CHECK(library != NULL && curl_find(library) == NULL && zlib_find(library) == 0);
     int requests = count > 2 ? atoi(arguments[2]) : 5000;
     waiters_wake_by(wake);
-    signal(SIGPIPE, SIG_IGN); /* as Python does: else no caller takes turns */
+    signal(SIGPIPE, SIG_IGN); /* as Python does: otherwise no caller takes turns */
     CHECK(pthread_atfork(park_in_fork, NULL, NULL) == 0); /* before there is a core */
     start_server();
     plan = make_plan(0, 0);
     observed_plan = make_plan(1, 0);
     upload_plan = make_plan(1, 1);
-    /* Forks come before a million requests: each would take a tenth of a second then, for the memory. But the
-     * core's thread has to run already: a thread that begins has a lock of AddressSanitizer's. */
+    /* Fork before the million requests, whose memory would make each fork take a tenth of a second. But first
+     * have the core's thread begin: AddressSanitizer holds a lock while a thread begins. */
     test_plain_requests_end_in_the_core(20);
-    test_fork_while_the_core_is_busy(requests / 500);
-    test_callers_take_turns_while_others_fork(20 + requests / 500);
+    test_fork_while_core_is_busy(requests / 500);
+    test_callers_take_turns_during_forks(20 + requests / 500);
     test_plain_requests_end_in_the_core(requests);
     test_phases_are_read_at_any_time();
-    test_a_request_that_is_done_is_not_under_way();
-    test_one_at_a_time_in_order();
+    test_done_request_is_not_under_way();
+    test_limit_of_one_keeps_order();
     test_observed_requests_are_events();
     test_cancel_at_every_moment(requests / 50);
     test_close_with_transfers_under_way();
-    test_a_request_is_written_once();
-    test_content_waits_for_its_memory_while_the_body_goes_on();
-    test_a_caller_alone_needs_no_other_thread();
-    test_a_caller_who_takes_turns_hears_what_others_settle();
-    test_the_process_ends_while_a_thread_forks();
-    test_the_gate_keeps_the_thread_out();
+    test_request_is_written_once();
+    test_content_waits_for_memory_while_body_is_sent();
+    test_single_caller_takes_turns();
+    test_settling_wakes_driving_caller();
+    test_process_ends_during_fork();
+    test_parked_core_makes_no_transfer();
     printf("%d requests read by the server; all as it should be\n", atomic_load(&served->requests));
     return 0;
 }

@@ -2,9 +2,9 @@
  *
  *     test_queue [STEPS]
  *
- * First, step by step, the order in which requests begin, against a model: random histories of requests,
+ * First, a model checks step by step the order in which requests begin: in random histories of requests,
  * requests of callbacks, answers, failures, second transfers, cancellations and changes of the limit.
- * Then the same from several threads at once, where only the end is known: each request ends once.
+ * Then several threads do the same at once. Only the end is known there: each request ends once.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -91,7 +91,7 @@ typedef struct Request {
     int level;
     unsigned number;        /* in the order of submission */
     int is_observed;
-    struct Request *parent; /* in whose callback the request was made; NULL: in none */
+    struct Request *parent; /* the callback of `parent` made the request; NULL: no callback */
     CallbackScope *scope;       /* the callback, while it runs */
     int children;           /* requests of the callback that have not left */
 } Request;
@@ -131,7 +131,7 @@ static void leave(Model *model, Request *request) {
     request->where = NONE;
 }
 
-/* The next event is this one. */
+/* Wait for the next event, and CHECK ticket and kind. */
 static void expect(Model *model, const Ticket *ticket, unsigned what) {
     Event event;
     while (core_take_events(model->core, &event, 1) == 0) {
@@ -143,8 +143,8 @@ static void expect(Model *model, const Ticket *ticket, unsigned what) {
     ticket_release(event.ticket);
 }
 
-/* What begins in the model begins in the core, in the same order, and nothing else. The core has done all
- * that was asked before when the transfer of another account begins. */
+/* CHECK that the core begins the same requests as the model, in the same order. Posts are carried out in
+ * order: when the transfer of the fence begins, the core has carried out all earlier posts. */
 static void compare(Model *model) {
     Ticket *fence = new_request(model->fences, 0);
     CHECK(ticket_submit(fence, NULL) == 0);
@@ -155,7 +155,7 @@ static void compare(Model *model) {
     }
     expect(model, fence, EVENT_NEEDS_ANSWER);
     CHECK(answer(fence) == 1);
-    CHECK(account_wait(model->fences, PATIENCE)); /* else its end would be seen to before the next move */
+    CHECK(account_wait(model->fences, PATIENCE)); /* or the next move could overtake the fence's end */
     ticket_release(fence);
 }
 
@@ -172,7 +172,7 @@ static Request *find_any(Model *model, Where where) {
     return NULL;
 }
 
-/* `parent`: in whose callback; NULL for none. */
+/* Submit a request from the callback of `parent`; NULL: from no callback. */
 static void submit(Model *model, Request *parent) {
     Request *request = find_any(model, NONE);
     if (request == NULL || (parent != NULL && parent->level == DEEPEST)) return;
@@ -196,7 +196,7 @@ static void end_transfer(Model *model, Request *request) {
         if (is_failure) check_failure(request->ticket);
         else check_answer(request->ticket);
         request->where = ENDED;
-        request->is_observed = 1; /* whatever comes next, too */
+        request->is_observed = 1; /* also in the next transfers */
     } else leave(model, request); /* a plain answer ends in the core */
 }
 
@@ -262,7 +262,7 @@ static void finish_all(Model *model) {
     }
 }
 
-static void test_requests_begin_in_the_order_of_the_model(int steps, unsigned seed) {
+static void test_requests_begin_in_order_of_model(int steps, unsigned seed) {
     Core *core = core_get();
     Model model = {.core = core, .limit = 2, .seed = seed};
     model.account = account_new_scripted(core, model.limit);
@@ -308,12 +308,12 @@ static Ticket *submit_request(Model *model, double delay, double queue, double t
     return ticket;
 }
 
-static void let_end(Ticket *ticket) {
+static void answer_and_release(Ticket *ticket) {
     CHECK(answer(ticket) == 1);
     ticket_release(ticket);
 }
 
-/* The end of a transfer is the next event, and the taker has nothing more to do with the ticket. */
+/* Wait for the end of a transfer, and finish the ticket. */
 static void expect_end(Model *model, Ticket *ticket, OutcomeKind outcome) {
     expect(model, ticket, EVENT_ENDED);
     CHECK(ticket_outcome(ticket) == outcome);
@@ -322,13 +322,13 @@ static void expect_end(Model *model, Ticket *ticket, OutcomeKind outcome) {
     ticket_release(ticket);
 }
 
-static void test_counts_of_what_waits_and_what_has_a_slot(void) {
+static void test_counts_split_queued_and_working(void) {
     Model model = new_model(2);
     Ticket *tickets[5];
     for (int i = 0; i < 5; i++) tickets[i] = submit_request(&model, i == 4 ? LATER : 0, INFINITY, INFINITY);
     expect(&model, tickets[0], EVENT_NEEDS_ANSWER);
     expect(&model, tickets[1], EVENT_NEEDS_ANSWER);
-    compare(&model); /* the core has seen all that was submitted */
+    compare(&model); /* the core has read the inbox */
     Counts counts = account_counts(model.account);
     CHECK(counts.queued == 2 && counts.working == 2);
     CHECK(account_pending(model.account) == 5);
@@ -341,21 +341,21 @@ static void test_counts_of_what_waits_and_what_has_a_slot(void) {
     end_model(&model);
 }
 
-static void test_a_delayed_request_has_no_slot_and_begins_after_its_time(void) {
+static void test_delayed_request_has_no_slot(void) {
     Model model = new_model(1);
     double before = clock_now();
     Ticket *delayed = submit_request(&model, SOON, INFINITY, INFINITY);
     Ticket *other = submit_request(&model, 0, INFINITY, INFINITY);
     expect(&model, other, EVENT_NEEDS_ANSWER);
     CHECK(!ticket_has_slot(delayed) && ticket_has_slot(other));
-    let_end(other);
+    answer_and_release(other);
     expect(&model, delayed, EVENT_NEEDS_ANSWER);
     CHECK(clock_now() - before >= SOON);
-    let_end(delayed);
+    answer_and_release(delayed);
     end_model(&model);
 }
 
-static void test_a_request_that_is_sent_again_later_goes_before_others(void) {
+static void test_delayed_retry_begins_before_queued_requests(void) {
     Model model = new_model(1);
     Ticket *first = submit_request(&model, 0, INFINITY, INFINITY);
     Ticket *second = submit_request(&model, 0, INFINITY, INFINITY);
@@ -369,16 +369,16 @@ static void test_a_request_that_is_sent_again_later_goes_before_others(void) {
     ticket_transfer(first);
     expect(&model, second, EVENT_NEEDS_ANSWER); /* the slot is free */
     while (clock_now() - before < 2 * SOON) sched_yield(); /* the delay is over, and no slot is free */
-    let_end(second);
+    answer_and_release(second);
     expect(&model, first, EVENT_NEEDS_ANSWER);
     CHECK(answer(first) == 1);
     expect_end(&model, first, OUTCOME_ANSWERED); /* an event: the request is observed since it failed */
     expect(&model, third, EVENT_NEEDS_ANSWER);
-    let_end(third);
+    answer_and_release(third);
     end_model(&model);
 }
 
-static void test_a_request_without_time_limits_is_sent_again_later(void) {
+static void test_retry_is_delayed_without_time_limits(void) {
     Model model = new_model(1);
     Ticket *ticket = new_request(model.account, 0);
     CHECK(ticket_submit(ticket, NULL) == 0);
@@ -396,8 +396,8 @@ static void test_a_request_without_time_limits_is_sent_again_later(void) {
     end_model(&model);
 }
 
-/* The core reads at once what was asked of the ticket and of the scope: the delay, then the scope. */
-static void test_a_scope_that_is_seen_during_a_delay_changes_nothing(void) {
+/* The test holds the gate, so that the core reads both posts in the same turn: the delay, then the scope. */
+static void test_scope_during_delay_takes_no_slot(void) {
     Model model = new_model(1);
     Ticket *ticket = submit_request(&model, 0, INFINITY, INFINITY), *child = new_request(model.account, 0);
     expect(&model, ticket, EVENT_NEEDS_ANSWER);
@@ -413,7 +413,7 @@ static void test_a_scope_that_is_seen_during_a_delay_changes_nothing(void) {
     ticket_transfer(ticket);
     pthread_mutex_unlock(&model.core->gate);
     expect(&model, child, EVENT_NEEDS_ANSWER);
-    let_end(child);
+    answer_and_release(child);
     expect(&model, ticket, EVENT_NEEDS_ANSWER);
     compare(&model); /* the core has counted */
     CHECK(account_counts(model.account).working == 1);
@@ -423,34 +423,34 @@ static void test_a_scope_that_is_seen_during_a_delay_changes_nothing(void) {
     end_model(&model);
 }
 
-static void test_a_request_that_gets_no_slot_in_time_fails(void) {
+static void test_queue_timeout_fails_request(void) {
     Model model = new_model(1);
-    Ticket *first = submit_request(&model, 0, SOON, INFINITY); /* has a slot in time */
+    Ticket *first = submit_request(&model, 0, SOON, INFINITY); /* gets a slot in time */
     Ticket *second = submit_request(&model, 0, SOON, LATER);
     Ticket *third = submit_request(&model, 0, INFINITY, INFINITY);
     expect(&model, first, EVENT_NEEDS_ANSWER);
     expect_end(&model, second, OUTCOME_QUEUE_TIMEOUT);
-    let_end(first);
+    answer_and_release(first);
     expect(&model, third, EVENT_NEEDS_ANSWER);
-    let_end(third);
+    answer_and_release(third);
     end_model(&model);
 }
 
-static void test_a_request_that_has_waited_too_long_is_not_counted_as_queued(void) {
+static void test_queue_timeout_lowers_queued_count(void) {
     Model model = new_model(1);
     Ticket *first = submit_request(&model, 0, INFINITY, INFINITY);
     expect(&model, first, EVENT_NEEDS_ANSWER);
     Ticket *second = submit_request(&model, 0, SOON, INFINITY);
     expect(&model, second, EVENT_ENDED);
-    CHECK(account_counts(model.account).queued == 0); /* before the taker of the event says more */
+    CHECK(account_counts(model.account).queued == 0); /* before ticket_leave */
     CHECK(ticket_settle(second, STATE_FINISHED));
     ticket_leave(second);
     ticket_release(second);
-    let_end(first);
+    answer_and_release(first);
     end_model(&model);
 }
 
-static void test_a_request_that_got_no_slot_is_not_sent_again(void) {
+static void test_queue_timeout_forbids_retry(void) {
     Model model = new_model(1);
     Ticket *first = submit_request(&model, 0, INFINITY, INFINITY);
     expect(&model, first, EVENT_NEEDS_ANSWER);
@@ -459,11 +459,11 @@ static void test_a_request_that_got_no_slot_is_not_sent_again(void) {
     ticket_set_transfer(second, plan, "http://again/", 0, NULL, -1);
     ticket_transfer(second);
     expect_end(&model, second, OUTCOME_QUEUE_TIMEOUT);
-    let_end(first);
+    answer_and_release(first);
     end_model(&model);
 }
 
-static void test_a_request_that_takes_too_long_in_all_fails_wherever_it_is(void) {
+static void test_total_timeout_fails_active_delayed_and_queued_requests(void) {
     Model model = new_model(1);
     Ticket *on_its_way = submit_request(&model, 0, INFINITY, SOON);
     expect(&model, on_its_way, EVENT_NEEDS_ANSWER);
@@ -474,25 +474,25 @@ static void test_a_request_that_takes_too_long_in_all_fails_wherever_it_is(void)
     expect(&model, slow, EVENT_NEEDS_ANSWER);
     Ticket *queued = submit_request(&model, 0, LATER, SOON);
     expect_end(&model, queued, OUTCOME_TOTAL_TIMEOUT);
-    let_end(slow);
+    answer_and_release(slow);
     end_model(&model);
 }
 
-static void test_a_request_that_is_late_is_not_sent_again(void) {
+static void test_total_timeout_forbids_retry(void) {
     Model model = new_model(1);
     double before = clock_now();
     Ticket *ticket = submit_request(&model, 0, INFINITY, SOON);
     expect(&model, ticket, EVENT_NEEDS_ANSWER);
     CHECK(fail(ticket) == 1);
     expect(&model, ticket, EVENT_ENDED);
-    while (clock_now() - before < 2 * SOON) sched_yield(); /* others took their time */
+    while (clock_now() - before < 2 * SOON) sched_yield(); /* the handler takes too long */
     ticket_set_transfer(ticket, plan, "http://again/", 0, NULL, -1);
     ticket_transfer(ticket);
     expect_end(&model, ticket, OUTCOME_TOTAL_TIMEOUT);
     end_model(&model);
 }
 
-static void test_a_delayed_request_is_cancelled_at_once(void) {
+static void test_cancel_ends_delayed_request(void) {
     Model model = new_model(1);
     Ticket *ticket = submit_request(&model, LATER, LATER, LATER);
     CHECK(ticket_settle(ticket, STATE_CANCELLED));
@@ -508,7 +508,7 @@ enum { PLAYERS = 3, EACH = 200 };
 typedef struct {
     Account *account;
     Ticket *tickets[PLAYERS * EACH];
-    atomic_int count; /* of tickets that are there */
+    atomic_int count; /* of submitted tickets */
     atomic_int playing, cancelled, settled;
 } Game;
 
@@ -542,7 +542,7 @@ static void *play(void *argument) {
     return NULL;
 }
 
-static void see_to(Game *game, const Event *event) {
+static void handle_event(Game *game, const Event *event) {
     if (event->what & EVENT_ENDED) {
         if (ticket_settle(event->ticket, STATE_FINISHED)) atomic_fetch_add(&game->settled, 1);
         ticket_leave(event->ticket);
@@ -550,17 +550,17 @@ static void see_to(Game *game, const Event *event) {
     ticket_release(event->ticket);
 }
 
-static void see_to_events(Game *game, Core *core) {
+static void handle_events(Game *game, Core *core) {
     Event event;
     int has_role = 0;
     while (atomic_load(&game->playing) > 0 || account_pending(game->account) > 0) {
         has_role = core_wait(core, 0.001, has_role) == WAIT_ROLE;
-        while (core_take_events(core, &event, 1) == 1) see_to(game, &event);
+        while (core_take_events(core, &event, 1) == 1) handle_event(game, &event);
     }
     if (has_role) core_pass_on(core);
 }
 
-/* Returns how many have ended in the core. */
+/* CHECK that each ticket is done. Returns how many tickets are FINISHED. */
 static int count_ends(Game *game) {
     int finished = 0;
     for (int i = 0; i < PLAYERS * EACH; i++) {
@@ -573,7 +573,7 @@ static int count_ends(Game *game) {
     return finished;
 }
 
-static void test_each_request_ends_once_whoever_answers_or_cancels(unsigned seed) {
+static void test_concurrent_answers_and_cancels_end_each_request_once(unsigned seed) {
     static Game game;
     Player players[PLAYERS];
     pthread_t threads[PLAYERS];
@@ -584,7 +584,7 @@ static void test_each_request_ends_once_whoever_answers_or_cancels(unsigned seed
         players[i] = (Player){&game, seed + (unsigned)i};
         CHECK(pthread_create(&threads[i], NULL, play, &players[i]) == 0);
     }
-    see_to_events(&game, core);
+    handle_events(&game, core);
     for (int i = 0; i < PLAYERS; i++) CHECK(pthread_join(threads[i], NULL) == 0);
     CHECK(count_ends(&game) == PLAYERS * EACH - atomic_load(&game.cancelled));
     CHECK(atomic_load(&game.settled) > 0 && atomic_load(&game.cancelled) > 0);
@@ -600,7 +600,7 @@ static void *look_at_phases(void *ticket) {
     return NULL;
 }
 
-static void test_phases_are_read_while_a_request_is_sent_again(void) {
+static void test_phases_are_read_during_retries(void) {
     Model model = new_model(1);
     pthread_t looker;
     Ticket *ticket = submit_request(&model, 0, INFINITY, INFINITY);
@@ -621,9 +621,9 @@ static void test_phases_are_read_while_a_request_is_sent_again(void) {
     end_model(&model);
 }
 
-/* ---- what is asked at the wrong time, or of the wrong ticket ---- */
+/* ---- calls at the wrong time, or for the wrong ticket ---- */
 
-static void test_an_answer_that_nobody_waits_for_is_dropped(void) {
+static void test_unexpected_answer_is_dropped(void) {
     Core *core = core_get();
     Account *real = account_new(core, 1), *scripted = account_new_scripted(core, 1);
     Ticket *of_libcurl = new_request(real, 0), *not_submitted = new_request(scripted, 0);
@@ -638,13 +638,13 @@ static void test_an_answer_that_nobody_waits_for_is_dropped(void) {
     account_release(scripted);
 }
 
-static void test_accounts_go_while_transfers_wait(void) {
+static void test_account_is_released_before_its_transfer_ends(void) {
     Core *core = core_get();
     Account *account = account_new_scripted(core, 2);
     Ticket *ticket = new_request(account, 0);
     CHECK(ticket_submit(ticket, NULL) == 0);
     account_close(account);
-    CHECK(account_join(account, PATIENCE)); /* there are no connections to wait for */
+    CHECK(account_join(account, PATIENCE)); /* no connections */
     account_release(account);
     CHECK(ticket_settle(ticket, STATE_CANCELLED));
     ticket_cancel(ticket);
@@ -655,24 +655,24 @@ int main(int count, char **arguments) {
     int steps = count > 1 ? atoi(arguments[1]) : 2000;
     waiters_wake_by(ignore_wakeup);
     plan = make_plan();
-    test_an_answer_that_nobody_waits_for_is_dropped();
+    test_unexpected_answer_is_dropped();
     for (int i = 0; i * 200 < steps; i++) {
-        test_requests_begin_in_the_order_of_the_model(200, (unsigned)i);
-        test_each_request_ends_once_whoever_answers_or_cancels((unsigned)i);
+        test_requests_begin_in_order_of_model(200, (unsigned)i);
+        test_concurrent_answers_and_cancels_end_each_request_once((unsigned)i);
     }
-    test_accounts_go_while_transfers_wait();
-    test_counts_of_what_waits_and_what_has_a_slot();
-    test_a_delayed_request_has_no_slot_and_begins_after_its_time();
-    test_a_request_that_is_sent_again_later_goes_before_others();
-    test_a_request_without_time_limits_is_sent_again_later();
-    test_a_scope_that_is_seen_during_a_delay_changes_nothing();
-    test_a_request_that_gets_no_slot_in_time_fails();
-    test_a_request_that_has_waited_too_long_is_not_counted_as_queued();
-    test_a_request_that_got_no_slot_is_not_sent_again();
-    test_a_request_that_takes_too_long_in_all_fails_wherever_it_is();
-    test_a_request_that_is_late_is_not_sent_again();
-    test_a_delayed_request_is_cancelled_at_once();
-    test_phases_are_read_while_a_request_is_sent_again();
+    test_account_is_released_before_its_transfer_ends();
+    test_counts_split_queued_and_working();
+    test_delayed_request_has_no_slot();
+    test_delayed_retry_begins_before_queued_requests();
+    test_retry_is_delayed_without_time_limits();
+    test_scope_during_delay_takes_no_slot();
+    test_queue_timeout_fails_request();
+    test_queue_timeout_lowers_queued_count();
+    test_queue_timeout_forbids_retry();
+    test_total_timeout_fails_active_delayed_and_queued_requests();
+    test_total_timeout_forbids_retry();
+    test_cancel_ends_delayed_request();
+    test_phases_are_read_during_retries();
     plan_release(plan);
     return 0;
 }

@@ -24,16 +24,16 @@
 
 #include "check.h"
 
-/* Memory. */
+/* Allocations of slots.c. */
 
 void *test_malloc(size_t size);
 void *test_calloc(size_t count, size_t size);
 void test_free(void *block);
 
 static int blocks;    /* allocated and not freed by slots.c */
-static int countdown; /* the allocation that fails, counted from 1; 0 for none */
+static int countdown; /* this allocation fails, counted from 1; 0: no allocation fails */
 static int has_failed;
-static long failures; /* in all */
+static long failures; /* failed allocations so far */
 
 static int fails_now(void) {
     if (countdown == 0 || --countdown > 0) return 0;
@@ -59,14 +59,14 @@ void test_free(void *block) {
     free(block);
 }
 
-/* Allocation `number` of the next call fails. */
+/* Let allocation `number` of the next call fail. */
 static void fail_allocation(int number) {
     countdown = number;
     has_failed = 0;
 }
 
-/* Whether the call since made so many allocations. */
-static int met_failure(void) {
+/* Whether an allocation has failed since fail_allocation; no more allocations fail. */
+static int stop_failing(void) {
     countdown = 0;
     return has_failed;
 }
@@ -130,8 +130,8 @@ static Work *take(Slots *slots) {
     return work;
 }
 
-/* Take all that can be taken. Returns the names, in their order. */
-static const char *taken(Slots *slots) {
+/* Take all work that can have a slot. Returns the names, in order. */
+static const char *take_all(Slots *slots) {
     static char names[MOST_PIECES + 1];
     int count = 0;
     for (Work *work; (work = slots_take(slots)) != NULL;)
@@ -140,7 +140,7 @@ static const char *taken(Slots *slots) {
     return names;
 }
 
-static int takes(Slots *slots, const char *names) { return strcmp(taken(slots), names) == 0; }
+static int takes(Slots *slots, const char *names) { return strcmp(take_all(slots), names) == 0; }
 
 /* A scope that finish_case ends and releases. */
 static Scope *begin(Work *work) {
@@ -300,7 +300,7 @@ static void scopes_of_another_account_add_nothing_to_limit(void) {
         start_case(8, limit);
         for (int i = 0; i < 8; i++) ask(&two, 'x', ask_and_begin(&one, NULL));
         CHECK(one.levels[0].lent == 8 && two.levels[0].lent == 0);
-        CHECK((int)strlen(taken(&two)) == limit);
+        CHECK((int)strlen(take_all(&two)) == limit);
         if (limit < 3) finish_case();
     }
 }
@@ -352,7 +352,7 @@ static void awaited_work_stays_deeper_until_gone(void) {
     CHECK(awaited->level == 2);
 }
 
-static void paused_work_gives_its_slot_back_and_goes_before_others(void) {
+static void paused_work_frees_slot_and_goes_before_new_work(void) {
     start_case(1, 1);
     Work *work = ask(&one, 'a', NULL);
     ask(&one, 'b', NULL);
@@ -372,12 +372,12 @@ static void paused_work_is_withdrawn_from_the_scope_that_asked(void) {
     Work *child = ask(&one, 'x', asking);
     CHECK(takes(&one, "x"));
     slots_pause(child);
-    CHECK(one.lent == 0 && one.levels[0].lent == 1); /* others of the level cannot take the slot */
+    CHECK(one.lent == 0 && one.levels[0].lent == 1); /* other work of the level cannot take the slot */
     CHECK(slots_withdraw(child) == 0);
     CHECK(one.levels[0].lent == 0 && one.working == 1 && child->stage == WORK_GONE);
 }
 
-static void called_work_that_pauses_goes_below_the_scopes_that_wait_for_it(void) {
+static void called_work_that_pauses_goes_below_waiting_scopes(void) {
     start_case(1, 2);
     Work *awaited = ask(&one, 'w', NULL);
     Scope *called = begin(take(&one));
@@ -636,7 +636,7 @@ static void scope_may_wait_for_much(void) {
 static void allocation_fails_at_the_beginning(void) {
     Slots slots = {0};
     fail_allocation(1);
-    CHECK(slots_init(&slots, 1) == -1 && met_failure());
+    CHECK(slots_init(&slots, 1) == -1 && stop_failing());
     CHECK(slots.levels == NULL && slots.depth == 0);
     start_case(1, 1);
 }
@@ -658,9 +658,9 @@ static void run_cases(void) {
         awaited_work_goes_first,
         awaited_work_with_rank_is_deeper_still,
         awaited_work_stays_deeper_until_gone,
-        paused_work_gives_its_slot_back_and_goes_before_others,
+        paused_work_frees_slot_and_goes_before_new_work,
         paused_work_is_withdrawn_from_the_scope_that_asked,
-        called_work_that_pauses_goes_below_the_scopes_that_wait_for_it,
+        called_work_that_pauses_goes_below_waiting_scopes,
         wait_for_called_work_lends_from_level_of_the_work,
         called_work_falls_no_lower_than_its_waits,
         lowest_wait_counts_as_long_as_it_lasts,
@@ -685,8 +685,8 @@ static void run_cases(void) {
     }
 }
 
-/* The model: facts, and the rule computed anew from the facts. Work and scopes are numbers; -1
- * stands for none. */
+/* The model: facts, and the rule computed anew from the facts. Work and scopes are numbers; -1: no work, no
+ * scope. */
 
 enum { ACCOUNTS = 3, MOST = 48, LEVELS = 256 };
 
@@ -882,10 +882,10 @@ static void compare(void) {
     for (int account = 0; account < account_count; account++) compare_account(account);
 }
 
-/* Things happen to both. */
+/* Steps, for model and slots. */
 
 static unsigned long long random_state;
-static long counts[10]; /* how often each kind of thing happened in all histories */
+static long counts[10]; /* how often each kind of step count_step in all histories */
 static int deepest;
 
 enum { ENTERED, TAKEN, EXPECTED, ENDED, LEFT, WITHDRAWN, LATE, REOPENED, PAUSED, RESUMED };
@@ -905,7 +905,7 @@ static int pick(int bound, int (*is_right)(int number)) {
     return picked;
 }
 
-static void happened(int kind) {
+static void count_step(int kind) {
     counts[kind]++;
     model_update();
     compare();
@@ -927,7 +927,7 @@ static void do_enter(int work, int asked_by) {
     Scope *scope = asked_by < 0 ? NULL : callbacks[asked_by].real;
     int result, before = blocks;
     for (int n = 1;
-         fail_allocation(n), result = slots_enter(&works[work].real->work, scope), met_failure();
+         fail_allocation(n), result = slots_enter(&works[work].real->work, scope), stop_failing();
          n++) {
         CHECK(result == -1 && blocks == before);
         compare();
@@ -940,7 +940,7 @@ static void do_enter(int work, int asked_by) {
     may_take[works[work].account] = 1;
     if (running_around(asked_by) >= 0) may_take[home_of(running_around(asked_by))] = 1;
     if (asked_by >= 0 && callbacks[asked_by].over) counts[LATE]++;
-    happened(ENTERED);
+    count_step(ENTERED);
     if (works[work].level > deepest) deepest = works[work].level;
 }
 
@@ -954,13 +954,13 @@ static void do_take(int account) {
     }
     CHECK(CONTAINER(work, Real, work)->number == expected);
     works[expected].stage = WORK_WORKING;
-    happened(TAKEN);
+    count_step(TAKEN);
 }
 
 static void do_begin(int work) {
     Scope *scope;
     int before = blocks, number = callback_count;
-    for (int n = 1; fail_allocation(n), scope = scope_begin(&works[work].real->work), met_failure();
+    for (int n = 1; fail_allocation(n), scope = scope_begin(&works[work].real->work), stop_failing();
          n++) {
         CHECK(scope == NULL && blocks == before);
         compare();
@@ -980,7 +980,7 @@ static void do_end(int scope) {
     scope_end(callbacks[scope].real);
     callbacks[scope].over = 1;
     if (running_around(scope) >= 0) may_take[home_of(running_around(scope))] = 1;
-    happened(ENDED);
+    count_step(ENDED);
 }
 
 static void do_release(int scope) {
@@ -994,7 +994,7 @@ static void do_expect(int scope, int work) {
     int does_nothing = !is_pending(work) || callbacks[scope].over || works[work].parent == scope
                        || callbacks[scope].has_expected[work];
     for (int n = 1; fail_allocation(n),
-             result = scope_expect(callbacks[scope].real, &works[work].real->work), met_failure();
+             result = scope_expect(callbacks[scope].real, &works[work].real->work), stop_failing();
          n++) {
         CHECK(result == -1 && blocks == before);
         compare();
@@ -1006,7 +1006,7 @@ static void do_expect(int scope, int work) {
     } else {
         CHECK(blocks == before);
     }
-    happened(EXPECTED);
+    count_step(EXPECTED);
 }
 
 static void do_leave(int work) {
@@ -1015,7 +1015,7 @@ static void do_leave(int work) {
         works[work].stage = WORK_GONE;
         may_take[works[work].account] = 1;
     }
-    happened(LEFT);
+    count_step(LEFT);
 }
 
 static void do_pause(int work) {
@@ -1024,7 +1024,7 @@ static void do_pause(int work) {
     may_take[works[work].account] = 1;
     for (int scope = 0; scope < callback_count; scope++)
         if (callbacks[scope].has_expected[work]) may_take[home_of(scope)] = 1;
-    happened(PAUSED);
+    count_step(PAUSED);
 }
 
 static void do_resume(int work) {
@@ -1032,7 +1032,7 @@ static void do_resume(int work) {
     works[work].stage = WORK_QUEUED;
     works[work].queued_since = -++clock_now; /* before all others */
     may_take[works[work].account] = 1;
-    happened(RESUMED);
+    count_step(RESUMED);
 }
 
 static void do_withdraw(int work) {
@@ -1040,13 +1040,13 @@ static void do_withdraw(int work) {
     CHECK(slots_withdraw(&works[work].real->work) == was_queued);
     if (was_queued || works[work].stage == WORK_NEW || works[work].stage == WORK_PAUSED)
         works[work].stage = WORK_GONE;
-    happened(WITHDRAWN);
+    count_step(WITHDRAWN);
 }
 
 static void do_limit(int account, int limit) {
     if (limit > limits[account]) may_take[account] = 1;
     accounts[account].limit = limits[account] = limit;
-    happened(TAKEN);
+    count_step(TAKEN);
 }
 
 /* An account without work ends, and another begins at the same place. */
@@ -1055,7 +1055,7 @@ static void do_reopen(int account) {
         if (works[work].account == account && is_pending(work)) return;
     slots_release(&accounts[account]);
     CHECK(slots_init(&accounts[account], limits[account]) == 0);
-    happened(REOPENED);
+    count_step(REOPENED);
 }
 
 static void do_free(int work) {
@@ -1267,9 +1267,9 @@ static void finish_orderly(void) {
     }
 }
 
-/* All of a history. */
+/* A whole history. */
 
-static long history; /* the number of the running history; -1 for none */
+static long history; /* the number of the running history; -1: no history runs */
 
 static void begin_history(void) {
     random_state = 88172645463325252ull + 2654435761ull * (unsigned long long)history;
@@ -1309,7 +1309,7 @@ static void run_history(void) {
     end_history();
 }
 
-static void say_history(void) {
+static void print_history(void) {
     if (history >= 0) fprintf(stderr, "in history %ld\n", history);
 }
 
@@ -1317,10 +1317,10 @@ int main(int argc, char **argv) {
     long count = argc > 1 ? atol(argv[1]) : 10000, first = argc > 2 ? atol(argv[2]) : 0;
     history = -1;
     run_cases();
-    atexit(say_history);
+    atexit(print_history);
     for (history = first; history < first + count; history++) run_history();
     history = -1;
-    printf("%ld histories: %ld entered (%ld late, deepest at level %d), %ld taken, %ld waits, "
+    printf("%ld histories: %ld entered (%ld late, deepest at level %d), %ld take_all, %ld waits, "
            "%ld scopes ended, %ld left, %ld withdrawn, %ld paused, %ld resumed, %ld accounts anew, "
            "%ld allocations failed\n",
            count, counts[ENTERED], counts[LATE], deepest, counts[TAKEN], counts[EXPECTED],
