@@ -352,7 +352,7 @@ def test_ratios_compare_trials_of_same_round() -> None:
         ratios([1, 2], [1])
 
 
-def test_ratio_to_a_side_that_got_nothing_done_is_infinite() -> None:
+def test_ratio_to_rate_of_zero_is_infinite() -> None:
     assert ratios([1, 2], [0, 1]) == [math.inf, 2]
 
 

@@ -130,8 +130,8 @@ class RawServer:
     """Runs a script on each connection, on a thread of its own.
 
     `accepted` has the clients' ports; `heads` and `bodies` have the bytes as read; `requests` has
-    pairs of head and body from `tests.reference.record`; `closed` has the ports of the clients whose
-    close `until_closed` has seen.
+    pairs of head and body from `tests.reference.record`; `closed` has the ports of the clients
+    whose close `until_closed` has seen.
     """
 
     def __init__(self, *scripts: list[Step], tls: ssl.SSLContext | None = None) -> None:
