@@ -1,7 +1,7 @@
 """Imports point down only.
 
-A part is a module or a package directly under asynchttp. A part may
-import the parts of the same layer and of the layers below. Imports that only a type checker follows count as any other.
+A part is a module or a package directly under asynchttp. A part may import the parts of the same
+layer and of the layers below. Imports that only a type checker follows count as any other.
 """
 
 import ast
