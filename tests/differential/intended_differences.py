@@ -154,6 +154,14 @@ def _is_cached_redirect(scenario: Scenario, found: Found) -> bool:
     )
 
 
+def _is_lost_method(scenario: Scenario, found: Found) -> bool:
+    """After a cached redirect httplib2 sends GET; asynchttp sends a safe method again."""
+    theirs, ours = _first_different_requests(found)
+    method, _, rest = ours.line.partition(" ")
+    is_safe = method in ("OPTIONS", "TRACE")
+    return scenario.cache and is_safe and theirs == ours._replace(line=f"GET {rest}")
+
+
 def _first_different_requests(found: Found) -> tuple[Wire, Wire]:
     """The first pair of different requests."""
     if "requests" not in found:
@@ -289,6 +297,16 @@ INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
             cache=True,
         ),
         _is_cached_redirect,
+    ),
+    "method and a cached redirect": IntendedDifference(
+        "A safe method is sent again, as after a new redirect; httplib2 sends GET.",
+        _one_answer(
+            Answer(301, TWO_LOCATIONS[:1]),
+            ONCE,
+            Visit("http://one/", "OPTIONS"),
+            cache=True,
+        ),
+        _is_lost_method,
     ),
     "failed decoding as a response": IntendedDifference(
         "Content is always bytes; httplib2 returns ''.",
