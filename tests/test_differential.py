@@ -20,8 +20,10 @@ from hypothesis.errors import NoSuchExample
 import asynchttp
 from tests.differential.broken_clients import BROKEN_CLIENTS, BrokenClient
 from tests.differential.compare import Difference, differences, report
-from tests.differential.intended_differences import INTENDED_DIFFERENCES
-from tests.differential.intended_differences import find_intended_difference as purpose_of
+from tests.differential.intended_differences import (
+    INTENDED_DIFFERENCES,
+    find_intended_difference,
+)
 from tests.differential.play import Client, play
 from tests.differential.scenario import Scenario
 from tests.differential.server import OriginServers
@@ -58,7 +60,7 @@ class ScenarioPlayer:
 
     def check(self, scenario: Scenario) -> None:
         if found := self.compare(scenario):
-            purpose = purpose_of(scenario, found)
+            purpose = find_intended_difference(scenario, found)
             assert purpose, report(scenario, found, self.world)
             event(purpose)
 
@@ -79,7 +81,7 @@ def test_documented_difference_still_exists(name: str, player: ScenarioPlayer) -
     purpose = INTENDED_DIFFERENCES[name]
     found = player.compare(purpose.example)
     assert found, f"{name}: no difference; the entry can go"
-    covers = bool(purpose_of(purpose.example, found))
+    covers = bool(find_intended_difference(purpose.example, found))
     assert covers == purpose.covers_anything, report(purpose.example, found, player.world)
 
 
