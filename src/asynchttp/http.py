@@ -179,6 +179,13 @@ class Http(httplib2.Http):
             partial(fn, *args, **kwargs), f"a call of {name}", frames
         )
 
+    # A new option: an argument and an attribute (`__init__`, before `_set_up`); the docstring of
+    # the class; the tuple in `_current_settings`, else a later change of the attribute has no
+    # effect; `_make_settings`; a field of `Settings`; and `Settings.with_derived`, if requests are
+    # not plain then. An option for libcurl goes on through `Transfer`, `wire.transfer_of`,
+    # `plans.prepare` and `curl_options.profile_options`. `OWN_ATTRIBUTES` has the options that
+    # httplib2 does not know.
+
     def _current_settings(self) -> Settings:
         """The settings by the attributes; made again only when an attribute has changed."""
         attributes = (
@@ -215,27 +222,27 @@ class Http(httplib2.Http):
 
     def _make_settings(self) -> Settings:
         return Settings(
-            self.follow_redirects,
-            self.follow_all_redirects,
-            frozenset(self.redirect_codes),
-            tuple(self.safe_methods),
-            self.forward_authorization_headers,
-            _decode_limits(self.limit_kwargs),
-            socket.getdefaulttimeout() if self.timeout is None else self.timeout,
-            Tls(
-                self.ca_certs or httplib2.CA_CERTS,
-                not self.disable_ssl_certificate_validation,
-                self.tls_minimum_version,
-                self.tls_maximum_version,
+            follow_redirects=self.follow_redirects,
+            follow_all_redirects=self.follow_all_redirects,
+            redirect_codes=frozenset(self.redirect_codes),
+            safe_methods=tuple(self.safe_methods),
+            forward_authorization_headers=self.forward_authorization_headers,
+            decode_limits=_decode_limits(self.limit_kwargs),
+            timeout=socket.getdefaulttimeout() if self.timeout is None else self.timeout,
+            tls=Tls(
+                ca_certs=self.ca_certs or httplib2.CA_CERTS,
+                verify=not self.disable_ssl_certificate_validation,
+                minimum=self.tls_minimum_version,
+                maximum=self.tls_maximum_version,
             ),
-            self.authorizations,
-            tuple(map(_certificate, self.certificates.credentials)),
-            self.proxy_info or None,
-            _safe_cache(self.cache),
-            tuple(self.optimistic_concurrency_methods),
-            self.ignore_etag,
-            tuple(self.credentials.credentials),
-            self.force_exception_to_status_code,
+            authorizations=self.authorizations,
+            certificates=tuple(map(_certificate, self.certificates.credentials)),
+            proxy_info=self.proxy_info or None,
+            cache=_safe_cache(self.cache),
+            optimistic_concurrency_methods=tuple(self.optimistic_concurrency_methods),
+            ignore_etag=self.ignore_etag,
+            credentials=tuple(self.credentials.credentials),
+            force_exception_to_status_code=self.force_exception_to_status_code,
         ).with_derived()
 
     def close(self, cancel_futures: bool = False) -> None:

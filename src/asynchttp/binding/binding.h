@@ -53,7 +53,7 @@ typedef struct {
     Ticket *ticket;   /* held; NULL before `_bind` */
     unsigned what;    /* EVENT_... for `_take_what` */
     unsigned short readers; /* calls of `_read` in progress */
-    char told;
+    char is_logged;
     unsigned _transfers; /* how many transfers have been set */
     unsigned _asking;    /* the value of `_transfers` at the last NEEDS_PIECE */
     PyObject *url;    /* of the transfer */

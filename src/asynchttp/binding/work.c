@@ -590,7 +590,7 @@ static PyMemberDef work_members[] = {
     {"_transfers", T_UINT, offsetof(WorkObject, _transfers), READONLY, NULL},
     {"_asking", T_UINT, offsetof(WorkObject, _asking), READONLY, NULL},
     {"_made", T_DOUBLE, offsetof(WorkObject, _made), READONLY, NULL},
-    {"told", T_BOOL, offsetof(WorkObject, told), 0, NULL},
+    {"is_logged", T_BOOL, offsetof(WorkObject, is_logged), 0, NULL},
     {"number", T_ULONGLONG, offsetof(WorkObject, number), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };

@@ -1,5 +1,5 @@
 /* Clocks: the time limits of a ticket, for the wait for a slot and for the whole ticket; and the delay before
- * a transfer. Few tickets have clocks.
+ * a transfer. Few tickets have clocks: no option of `Http` sets any yet, and only the core's tests do.
  *
  * Rules:
  * - A ticket has one timer, set to the first of its times. Timers of tickets run after libcurl has acted.

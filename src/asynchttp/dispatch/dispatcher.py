@@ -68,7 +68,7 @@ class Dispatcher(AccountOwner):
         if promise.callback is not None:
             promise._observe()
         if log.debug_enabled():  # each step is logged when made: the exchange begins as an event
-            promise.told = True
+            promise.is_logged = True
             log_queued(promise)
         else:
             promise.prepare_transfer()

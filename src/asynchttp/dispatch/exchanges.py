@@ -37,7 +37,7 @@ class Exchanges:
         if promise.done():  # cancelled
             self._leave(promise)
             return
-        if promise.told:
+        if promise.is_logged:
             log_start(promise)
         promise.begin_exchange(has_transfer=False)
         self._step(promise, None)
@@ -51,11 +51,11 @@ class Exchanges:
             self._finish(promise, None, None)
             return
         if promise.exchange is None:
-            if promise.told:
+            if promise.is_logged:
                 log_start(promise)
             promise.begin_exchange(has_transfer=True)
         outcome = promise.outcome()
-        if promise.told:
+        if promise.is_logged:
             log_outcome(promise, outcome)
         self._step(promise, outcome)
 
@@ -102,7 +102,7 @@ class Exchanges:
             self._finish(promise, None, failure)
 
     def _start_transfer(self, promise: Promise, transfer: Transfer, outcome: object) -> None:
-        if promise.told and isinstance(outcome, Reply):
+        if promise.is_logged and isinstance(outcome, Reply):
             log_next_transfer(promise, outcome, transfer)
         try:
             promise.start_transfer(transfer)

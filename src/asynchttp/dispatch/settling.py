@@ -31,7 +31,7 @@ def call_back(promise: Promise, answer: Answer | None, failure: Failure | None) 
     if view is not None:
         began = time.monotonic()
         error = _run_callback(promise, view)
-        if promise.told:
+        if promise.is_logged:
             log_callback(promise, time.monotonic() - began)
         answer, failure = answer or promise.callback_answer(), failure or error
     settle(promise, answer, failure)
@@ -58,7 +58,7 @@ def _run_callback(promise: Promise, view: Promise) -> Failure | None:
 def settle(promise: Promise, answer: Answer | None, failure: Failure | None) -> None:
     """Settle `promise` for all, and give the slot back after the done-callbacks."""
     is_settled = promise.try_settle(FINISHED, answer, failure)
-    if is_settled and promise.told:
+    if is_settled and promise.is_logged:
         log_settled(promise)
     if not is_settled and failure is not None:
         failure.mark_seen()  # the request was cancelled: no code can look at the failure

@@ -23,6 +23,7 @@ from .curl_errors import CurlError, exception_of
 from .curl_options import route_to
 from .resolver import RAISED, lookup_exception
 
+# OutcomeKind of core.h, without the timeouts that no option sets yet.
 ANSWERED, FAILED, NOT_FOUND, SILENT, CUT_HEAD, BAD_HEAD, BAD_CONTENT, RESENT = range(8)
 
 OVER_HARD, OVER_RATIO = 2, 3  # DecodeResult of decode.h

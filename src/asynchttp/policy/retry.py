@@ -1,8 +1,12 @@
 """Retries of transfers that failed, probably without any effect on the server.
 
 Rules:
-- If a connection closes without an answer, or the answer is not HTTP, the request is sent once
-  more, on a new connection, as httplib2 does (RFC 9112, 9.3.1). Never more than twice in all.
+- The method does not matter: a POST is sent again like a GET, as by httplib2. If a connection
+  closes without an answer (a kept connection, or a new one: RemoteDisconnected is a
+  BadStatusLine), or the answer is not HTTP, the request is sent once more, on a new connection
+  (RFC 9112, 9.3.1). A reset of a new connection is not repeated. Never more than twice in all.
+- `engine/outcome.py` and `engine/curl_errors.py` choose the exception; `_may_retry` decides.
+- Not here: sending again after an answer (401 in auth.py; 307 and 308 in redirects.py).
 - The core itself repeats a transfer that the core refused before a byte was written. These repeats
   do not count.
 - While the network is unreachable, or all ports are in use: `httplib2.RETRIES` times in all.

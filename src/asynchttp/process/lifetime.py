@@ -4,7 +4,8 @@
   exceptions: a program that ends by an unhandled exception or Ctrl-C cancels pending requests; and
   requests that daemon threads make after the main thread's end are not waited for, since daemon
   threads might never stop making requests.
-- A forked child starts with nothing pending; the parent notices nothing.
+- In a forked child, pending requests fail with LostInForkError (dispatch/account.py); the parent
+  notices nothing.
 
 This module knows none of the objects concerned. Each registers here: `register`,
 `hold_during_forks`, `at_exit`, `after_fork`, `register_helper`.

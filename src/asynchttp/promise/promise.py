@@ -277,7 +277,8 @@ class CallbackPromise(Promise):
     def __init__(self, original: Promise, answer: Answer | None, failure: Failure | None) -> None:
         LeanFuture.__init__(self)
         self._original = original
-        self.number, self.owner, self.told = original.number, original.owner, original.told
+        self.number, self.owner = original.number, original.owner
+        self.is_logged = original.is_logged
         self.__dict__ = original.__dict__
         self._result, self._failure = answer, failure
         self._finish()

@@ -35,7 +35,7 @@ class RequestWork(Work[tuple[Response, bytes]]):
     __slots__ = ()  # the attributes are members of _core.Work, None until they are set
 
     number: int
-    told: bool
+    is_logged: bool
     """Whether the log gets a line for each step of the request."""
     exchange: Exchange | None
     """The steps of the request: a generator, from the first event to the end of the request."""
