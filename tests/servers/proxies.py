@@ -13,9 +13,10 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Coroutine, Generator
 from itertools import takewhile
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pproxy  # type: ignore[import-untyped]
 from proxy import Proxy
@@ -98,12 +99,31 @@ def run_socks_proxy(kind: str, login: str) -> None:
     asyncio.run(serve_socks(f"{kind}://127.0.0.1:0" + (f"#{login}" if login else "")))
 
 
+tasks: set[asyncio.Task[Any]] = set()  # Any: pproxy's tasks, which have no types
+
+
+def make_referenced_task(
+    loop: asyncio.AbstractEventLoop,
+    coroutine: Coroutine[Any, Any, Any] | Generator[Any, Any, Any],  # Any: as above
+    /,
+    **options: Any,  # Any: as asyncio passes them
+) -> asyncio.Task[Any]:
+    """Keep a reference until the task is done. pproxy keeps none, and asyncio only a weak one: a
+    garbage collection would reset a connection.
+    """
+    task = asyncio.Task(coroutine, loop=loop, **options)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    return task
+
+
 async def serve_socks(uri: str) -> None:
     def print_target(event: str) -> None:
         """Print the target of a pproxy event about a connection."""
         if match := re.fullmatch(r"(\w+) \S+ -> (\S+)", event):
             print_line(" ".join(match.groups()))
 
+    asyncio.get_running_loop().set_task_factory(make_referenced_task)
     # -1: a login is valid for one connection, not for later connections from the same address.
     options = {"rserver": [pproxy.DIRECT], "verbose": print_target, "authtime": -1}
     serving = await pproxy.Server(uri).start_server(options)
