@@ -50,6 +50,14 @@ def response_of(fields: dict[str, str], status: int) -> Response:
     return response
 
 
+def test_usual_entries_are_written_without_email(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httplib2, "_updateCache", None)
+    response, recorder = response_of({"etag": '"a"', "vary": "accept"}, 304), Recorder()
+    store_entry({"accept": "text/html"}, response, b"content", recorder, "key")
+    head = 'status: 200\r\netag: "a"\r\nvary: accept\r\n-varied-accept: text/html\r\n\r\n'
+    assert recorder.calls == [("set", "key", head.encode() + b"content")]
+
+
 @given(REQUEST, FIELDS, st.sampled_from([200, 203, 304]), st.binary(max_size=5))
 @settings(max_examples=400)
 @example({}, {"etag": "a  b"}, 200, b"")

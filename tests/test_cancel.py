@@ -6,23 +6,18 @@ servers see the aborted transfer.
 
 import concurrent.futures as cf
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
 import pytest
 
 from asynchttp import Promise
+from tests.looks import LOOKS, assert_cancelled, until_threads_wait
 from tests.scripted import HOST, REFUSED, ScriptedHttp, ScriptedServer
 from tests.servers.event_log import PATIENCE
 
 LIMIT = 3
-
-LOOKS: list[Callable[[Promise], object]] = [
-    lambda promise: promise.result(),
-    lambda promise: promise.exception(),
-    lambda promise: promise.response.status,
-    lambda promise: len(promise.content),
-]
 
 
 @pytest.fixture
@@ -42,14 +37,6 @@ def assert_all_slots_are_free(http: ScriptedHttp, scripted: ScriptedServer) -> N
     scripted.catch_up()
     assert scripted.paths.count("/slot") == LIMIT
     scripted.answer_rest()
-
-
-def assert_cancelled(promise: Promise) -> None:
-    assert (promise.done(), promise.cancelled(), promise.running()) == (True, True, False)
-    assert promise.cancel()  # a second time
-    for look in LOOKS * 2:
-        with pytest.raises(CancelledError):
-            look(promise)
 
 
 called: list[Promise] = []
@@ -294,13 +281,18 @@ def test_close_may_cancel_all_requests(scripted: ScriptedServer, http: ScriptedH
 
 
 def test_cancel_wakes_waiting_threads(scripted: ScriptedServer, http: ScriptedHttp) -> None:
-    promise = http.request(HOST)
-    scripted.next()
+    """Waiting threads check the state once in a second: so many rounds show that they are woken."""
+    ends = time.monotonic() + PATIENCE
     with ThreadPoolExecutor(len(LOOKS)) as threads:
-        looking = [threads.submit(look, promise) for look in LOOKS]
-        assert promise.cancel()
-        errors = [each.exception(PATIENCE) for each in looking]
-    assert [type(error) for error in errors] == [CancelledError] * len(LOOKS)
+        for _ in range(int(PATIENCE) + 2):
+            promise = http.request(HOST)
+            scripted.next()
+            looking = [threads.submit(look, promise) for look in LOOKS]
+            until_threads_wait(len(LOOKS))
+            assert promise.cancel()
+            errors = [each.exception(PATIENCE) for each in looking]
+            assert [type(error) for error in errors] == [CancelledError] * len(LOOKS)
+    assert time.monotonic() < ends
 
 
 def test_cancel_wakes_waiters_of_concurrent_futures(

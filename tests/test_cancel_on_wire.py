@@ -7,14 +7,14 @@ Rule: the server's record is the proof, and afterwards the Http works as before.
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from asynchttp import Http, Promise
 from tests.conftest import RawServers
+from tests.looks import assert_cancelled
 from tests.reference import record
 from tests.servers.app import pattern
 from tests.servers.event_log import PATIENCE
@@ -29,22 +29,6 @@ LONG = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + bytes(1000)
 def http(authority_file: str) -> Iterator[Http]:
     with Http(timeout=PATIENCE, ca_certs=authority_file) as http:
         yield http
-
-
-LOOKS: list[Callable[[Promise], object]] = [
-    lambda promise: promise.result(),
-    lambda promise: promise.exception(),
-    lambda promise: promise.response.status,
-    lambda promise: len(promise.content),
-]
-
-
-def assert_cancelled(promise: Promise) -> None:
-    assert (promise.done(), promise.cancelled(), promise.running()) == (True, True, False)
-    assert promise.cancel()  # a second time
-    for look in LOOKS * 2:
-        with pytest.raises(CancelledError):
-            look(promise)
 
 
 # Stages on the wire

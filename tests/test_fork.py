@@ -219,6 +219,8 @@ promise.cancel()
 def test_lost_waiting_threads_do_not_disturb_new_threads(server: WebServer) -> None:
     held = server.hold_answers()
     program = """
+        from asynchttp.promise.future import LeanFuture
+
         http = Http()
         first, second = (http.request(sys.argv[1]) for _ in range(2))
         follows = second.then(lambda response, content: None)
@@ -235,7 +237,9 @@ def test_lost_waiting_threads_do_not_disturb_new_threads(server: WebServer) -> N
         first.add_done_callback(call_back)
         for each in (second, follows) * 3:
             threading.Thread(target=each.wait, daemon=True).start()
-        time.sleep(0.2)  # no event says that the threads sleep
+        wait = LeanFuture._wait_once.__code__
+        while sum(frame.f_code is wait for frame in sys._current_frames().values()) < 6:
+            time.sleep(0)  # the beginning of a wait sets no event
 
         def child():
             lost(first)

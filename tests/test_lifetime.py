@@ -20,7 +20,7 @@ from types import FrameType
 import pytest
 
 from asynchttp import Http, Promise
-from asynchttp.promise.future import LeanFuture
+from asynchttp.promise.future import LeanFuture, state_lock
 from tests.conftest import RawServers, until_one_worker_is_left, workers_now
 from tests.interruption import Interruption
 from tests.programs import run
@@ -356,6 +356,18 @@ def test_close_in_finalizer_does_not_wait(server: WebServer) -> None:
     collect()
     assert not promise.done()
     held.open()
+    assert promise.result()[1] == b"late"
+
+
+def test_close_with_lock_of_asynchttp_does_not_wait(scripted: ScriptedServer) -> None:
+    """A finalizer or a signal handler may run while the thread has a lock that workers need."""
+    http = scripted.http()
+    promise = http.request(HOST)
+    transfer = scripted.next()
+    with state_lock:
+        http.close()
+    assert not promise.done()
+    transfer.answer(content=b"late")
     assert promise.result()[1] == b"late"
 
 

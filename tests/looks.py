@@ -1,0 +1,33 @@
+"""Ways to look at a promise, threads that look, and the looks at a cancelled promise."""
+
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+
+import pytest
+
+from asynchttp import Promise
+from asynchttp.promise.future import LeanFuture
+
+LOOKS: list[Callable[[Promise], object]] = [
+    lambda promise: promise.result(),
+    lambda promise: promise.exception(),
+    lambda promise: promise.response.status,
+    lambda promise: len(promise.content),
+]
+
+
+def until_threads_wait(count: int) -> None:
+    """Wait until so many threads wait for promises."""
+    wait = LeanFuture._wait_once.__code__
+    while sum(frame.f_code is wait for frame in sys._current_frames().values()) < count:
+        time.sleep(0)  # the beginning of a wait sets no event
+
+
+def assert_cancelled(promise: Promise) -> None:
+    assert (promise.done(), promise.cancelled(), promise.running()) == (True, True, False)
+    assert promise.cancel()  # a second time
+    for look in LOOKS * 2:
+        with pytest.raises(CancelledError):
+            look(promise)
