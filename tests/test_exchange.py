@@ -22,6 +22,7 @@ from asynchttp.messages.request import Headers, Request
 from asynchttp.messages.response import Answer, Response
 from asynchttp.messages.settings import DecodeLimits, Settings, Tls
 from asynchttp.messages.transfer import Reply, Transfer
+from asynchttp.options import settings_of
 from asynchttp.policy.exchange import exchange
 
 Steps = Generator[Transfer, Reply, Answer]
@@ -29,17 +30,7 @@ Steps = Generator[Transfer, Reply, Answer]
 
 URI = "http://server.test/start"
 TLS = Tls("authorities.pem", verify=True)
-SETTINGS = Settings(
-    follow_redirects=True,
-    follow_all_redirects=False,
-    redirect_codes=httplib2.REDIRECT_CODES,
-    safe_methods=httplib2.SAFE_METHODS,
-    forward_authorization_headers=False,
-    decode_limits=DecodeLimits(),
-    timeout=None,
-    tls=TLS,
-    authorizations=[],
-).with_derived()
+SETTINGS = settings_of(httplib2.Http(proxy_info=None, ca_certs=TLS.ca_certs))
 
 
 def begin(

@@ -17,6 +17,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "asynchttp"
 LAYERS = [
     {"__init__"},
     {"http"},
+    {"options"},
     {"dispatch"},
     {"promise"},
     {"policy", "engine", "filecache"},

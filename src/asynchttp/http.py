@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import copy
-import socket
-import sys
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -14,13 +11,13 @@ from typing import Any, ParamSpec, TypeVar
 
 import httplib2
 
+from . import options
 from .dispatch.dispatcher import Dispatcher
 from .engine.clients import Clients
-from .filecache import as_safe_cache
 from .messages.body import body_from
 from .messages.callsite import frames_of_caller
 from .messages.request import Headers, Request
-from .messages.settings import Cache, Certificate, DecodeLimits, Settings, Tls
+from .messages.settings import Settings
 from .promise.lazy_pair import unwrap
 from .promise.promise import Callback, Promise, new_promise
 
@@ -29,7 +26,7 @@ T = TypeVar("T")
 
 # Taken at import: a program may later replace `httplib2.Http` by the Http of this module.
 HTTPLIB2_HTTP = httplib2.Http
-OWN_ATTRIBUTES = frozenset(("blocking", "connections", "max_workers"))  # not for other clients
+NOT_FOR_OTHER_CLIENTS = options.OWN_NAMES | {"connections"}
 
 
 class Http(httplib2.Http):
@@ -94,10 +91,10 @@ class Http(httplib2.Http):
         self._set_up(max_workers)
 
     def _set_up(self, max_workers: int) -> None:
-        self._dispatcher = Dispatcher(_at_least_one("max_workers", max_workers))
+        self._dispatcher = Dispatcher(options.checked("max_workers", max_workers))
         vars(self)["max_workers"] = max_workers
         # Attributes, and the settings made from the attributes.
-        self._known_settings: tuple[tuple[object, ...], Settings] = (), self._make_settings()
+        self._known_settings: tuple[tuple[object, ...], Settings] = (), options.settings_of(self)
         self._clients = Clients()
         # When the Http is dropped, pending requests are finished, then the connections are closed.
         weakref.finalize(self, self._dispatcher.close_when_idle).atexit = False
@@ -110,7 +107,7 @@ class Http(httplib2.Http):
 
     @max_workers.setter
     def max_workers(self, limit: int) -> None:
-        self._dispatcher.set_limit(_at_least_one("max_workers", limit))
+        self._dispatcher.set_limit(options.checked("max_workers", limit))
         vars(self)["max_workers"] = limit
 
     def request(
@@ -161,7 +158,7 @@ class Http(httplib2.Http):
         attributes = {
             name: value
             for name, value in vars(self).items()
-            if name not in OWN_ATTRIBUTES and not hasattr(type(self), name)
+            if name not in NOT_FOR_OTHER_CLIENTS and not hasattr(type(self), name)
         }
         return partial(self._clients.request, kind, attributes, connection_type)
 
@@ -179,71 +176,16 @@ class Http(httplib2.Http):
             partial(fn, *args, **kwargs), f"a call of {name}", frames
         )
 
-    # A new option: an argument and an attribute (`__init__`, before `_set_up`); the docstring of
-    # the class; the tuple in `_current_settings`, else a later change of the attribute has no
-    # effect; `_make_settings`; a field of `Settings`; and `Settings.with_derived`, if requests are
-    # not plain then. An option for libcurl goes on through `Transfer`, `wire.transfer_of`,
-    # `plans.prepare` and `curl_options.profile_options`. `OWN_ATTRIBUTES` has the options that
-    # httplib2 does not know.
-
     def _current_settings(self) -> Settings:
         """The settings by the attributes; made again only when an attribute has changed."""
-        attributes = (
-            self.follow_redirects,
-            self.follow_all_redirects,
-            self.redirect_codes,
-            self.safe_methods,
-            self.forward_authorization_headers,
-            self.limit_kwargs,
-            self.timeout,
-            self.ca_certs,
-            self.disable_ssl_certificate_validation,
-            socket.getdefaulttimeout(),
-            self.tls_minimum_version,
-            self.tls_maximum_version,
-            id(self.proxy_info),
-            id(self.cache),
-            self.optimistic_concurrency_methods,
-            self.ignore_etag,
-            self.force_exception_to_status_code,
-            self.credentials.credentials,
-            self.certificates.credentials,
-            id(self.authorizations),
-            len(self.authorizations),
-        )
+        state = options.state_of(self)
         known, settings = self._known_settings
-        if attributes != known:
-            settings = self._make_settings()
-            # Copies, since lists and dicts can change in place; and references to the objects whose
-            # ids are compared, so that no other object gets the same id.
-            self._known_settings = tuple(map(_copy_of, attributes)), settings
+        if state != known:
+            settings = options.settings_of(self)
+            self._known_settings = options.copy_of(state), settings
+            # The ids of these are compared: no other object may get the same id.
             self._referenced = self.proxy_info, self.cache, self.authorizations
         return settings
-
-    def _make_settings(self) -> Settings:
-        return Settings(
-            follow_redirects=self.follow_redirects,
-            follow_all_redirects=self.follow_all_redirects,
-            redirect_codes=frozenset(self.redirect_codes),
-            safe_methods=tuple(self.safe_methods),
-            forward_authorization_headers=self.forward_authorization_headers,
-            decode_limits=_decode_limits(self.limit_kwargs),
-            timeout=socket.getdefaulttimeout() if self.timeout is None else self.timeout,
-            tls=Tls(
-                ca_certs=self.ca_certs or httplib2.CA_CERTS,
-                verify=not self.disable_ssl_certificate_validation,
-                minimum=self.tls_minimum_version,
-                maximum=self.tls_maximum_version,
-            ),
-            authorizations=self.authorizations,
-            certificates=tuple(map(_certificate, self.certificates.credentials)),
-            proxy_info=self.proxy_info or None,
-            cache=_safe_cache(self.cache),
-            optimistic_concurrency_methods=tuple(self.optimistic_concurrency_methods),
-            ignore_etag=self.ignore_etag,
-            credentials=tuple(self.credentials.credentials),
-            force_exception_to_status_code=self.force_exception_to_status_code,
-        ).with_derived()
 
     def close(self, cancel_futures: bool = False) -> None:
         """Finish pending requests, or with `cancel_futures` cancel them; then close the
@@ -307,35 +249,3 @@ def _is_expect(name: object) -> bool:
     if isinstance(name, bytes):
         return name.lower() == b"expect"
     return isinstance(name, str) and name.lower() == "expect"
-
-
-def _copy_of(attribute: object) -> object:
-    return copy.copy(attribute) if isinstance(attribute, list | dict | set) else attribute
-
-
-def _decode_limits(given: dict[str, float]) -> DecodeLimits:
-    """The limits in `limit_kwargs`, named as arguments of `httplib2.decode.LimitDecoder`."""
-    usual = DecodeLimits()
-    return DecodeLimits(
-        given.get("ratio", usual.ratio),
-        int(min(sys.maxsize, given.get("safe_limit", usual.safe))),
-        int(min(sys.maxsize, given.get("hard_limit", usual.hard))),
-    )
-
-
-def _certificate(
-    given: tuple[str, str, str, Any],
-) -> Certificate:  # Any: a password, as `ssl` takes it
-    domain, key, cert, password = given
-    hashable = bytes(password) if isinstance(password, bytearray) else password
-    return Certificate(domain, key, cert, hashable)
-
-
-def _safe_cache(cache: Cache | None) -> Cache | None:
-    return as_safe_cache(cache) if cache else None
-
-
-def _at_least_one(name: str, value: object) -> int:
-    if isinstance(value, int) and value >= 1:
-        return value
-    raise ValueError(f"{name}: expected an int of at least 1, not {value!r}")

@@ -68,11 +68,13 @@ class DecodeLimits(NamedTuple):
 
 
 USUAL_LIMITS = DecodeLimits()
+NO_TLS = Tls("", verify=True)
 
 
 class Settings(NamedTuple):
     """The attributes of an Http that decide what its requests mean."""
 
+    # From attributes: see options.py.
     follow_redirects: bool
     follow_all_redirects: bool
     redirect_codes: frozenset[int]
@@ -81,22 +83,27 @@ class Settings(NamedTuple):
     decode_limits: DecodeLimits
     timeout: float | None
     """Seconds for each connect and each silence, or None for no limit."""
-    tls: Tls
+    ca_certs: str
+    disable_ssl_certificate_validation: bool
+    tls_minimum_version: str | ssl.TLSVersion | None
+    tls_maximum_version: str | ssl.TLSVersion | None
     authorizations: list[Any]  # Any: httplib2's Authentication, which has no types
     """Accepted credentials. Shared, not copied: later requests use them too."""
-    certificates: tuple[Certificate, ...] = ()
-    proxy_info: Any = None  # Any: httplib2.ProxyInfo has no types
+    certificates: tuple[Certificate, ...]
+    proxy_info: Any  # Any: httplib2.ProxyInfo has no types
     """A ProxyInfo, a function that returns a ProxyInfo for a scheme, or None."""
-    cache: Cache | None = None
-    optimistic_concurrency_methods: tuple[str, ...] = ()
-    ignore_etag: bool = False
-    credentials: tuple[tuple[str, str, str], ...] = ()
+    cache: Cache | None
+    optimistic_concurrency_methods: tuple[str, ...]
+    ignore_etag: bool
+    credentials: tuple[tuple[str, str, str], ...]
     """Domain, name and password."""
-    force_exception_to_status_code: bool = False
+    force_exception_to_status_code: bool
+
     client: Callable[[Request], tuple[httplib2.Response, bytes]] | None = None
     """A function that makes the whole request on a worker, or None for libcurl and `policy`."""
 
     # Derived from the fields above by `with_derived`:
+    tls: Tls = NO_TLS
     proxies: dict[str, Any] | None = None  # Any: as for proxy_info
     """A cache of the environment's proxies by scheme, or None with other proxy settings."""
     is_plain: bool = False
@@ -117,6 +124,12 @@ class Settings(NamedTuple):
 
     def with_derived(self) -> Settings:
         """The settings with the derived fields, and empty caches."""
+        tls = Tls(
+            self.ca_certs,
+            not self.disable_ssl_certificate_validation,
+            self.tls_minimum_version,
+            self.tls_maximum_version,
+        )
         from_environment = self.proxy_info is httplib2.proxy_info_from_environment
         is_plain = (
             self.cache is None
@@ -124,8 +137,8 @@ class Settings(NamedTuple):
             and not self.authorizations
             and not self.force_exception_to_status_code
             and not self.certificates
-            and not self.tls.needs_check
+            and not tls.needs_check
             and (self.proxy_info is None or from_environment)
         )
         proxies: dict[str, Any] | None = {} if from_environment else None  # Any: as above
-        return self._replace(is_plain=is_plain, proxies=proxies, statuses={}, plans={})
+        return self._replace(tls=tls, is_plain=is_plain, proxies=proxies, statuses={}, plans={})

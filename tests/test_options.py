@@ -1,0 +1,117 @@
+"""The table of options agrees with signatures, attributes, settings and documentation.
+
+For a new option, these tests say what is missing, and where.
+"""
+
+import inspect
+from collections.abc import Callable
+from operator import attrgetter
+from pathlib import Path
+
+import httplib2
+import pytest
+
+from asynchttp import Http
+from asynchttp.messages.settings import Settings
+from asynchttp.options import OPTIONS, Option, Place
+
+PAGE = Path(__file__).parent.parent / "docs" / "options.md"
+NOT_OPTIONS = {"self", "uri", "method", "body", "headers"}
+
+
+def options_of(place: Place) -> list[Option]:
+    return [option for option in OPTIONS if option.place is place]
+
+
+def printed(default: object) -> str:
+    return getattr(default, "__name__", None) or repr(default)
+
+
+def documented(place: Place) -> str:
+    """The table of the page for one place, as the page must have it."""
+    lines = [f"## {place.value}".replace("Http", "`Http`").replace("request", "`request`"), ""]
+    lines += ["| option | type | default | meaning |", "|---|---|---|---|"]
+    for option in options_of(place):
+        kind = option.type.replace("|", "\\|")
+        values = f"`{option.name}` | `{kind}` | `{printed(option.default)}`"
+        lines.append(f"| {values} | {option.meaning} |")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("place", Place, ids=lambda place: place.name)
+def test_page_of_options_is_the_table(place: Place) -> None:
+    heading, *rest = documented(place).splitlines()
+    section = PAGE.read_text().partition(f"{heading}\n")[2].partition("\n## ")[0]
+    assert section.strip().splitlines() == rest[1:]
+
+
+@pytest.mark.parametrize(
+    ("place", "function"), [(Place.HTTP, Http.__init__), (Place.REQUEST, Http.request)]
+)
+def test_signature_agrees_with_the_table(place: Place, function: Callable[..., object]) -> None:
+    arguments = {
+        name: argument
+        for name, argument in inspect.signature(function).parameters.items()
+        if name not in NOT_OPTIONS
+    }
+    assert {name: argument.default for name, argument in arguments.items()} == {
+        option.name: option.default for option in options_of(place)
+    }
+    for option in options_of(place):
+        if option.is_own:
+            assert arguments[option.name].annotation.removesuffix(" | None") in option.type
+
+
+def test_httplib2_knows_all_options_but_the_own() -> None:
+    known = {
+        *inspect.signature(httplib2.Http.__init__).parameters,
+        *inspect.signature(httplib2.Http.request).parameters,
+        *vars(httplib2.Http()),
+    }
+    assert [o.name for o in OPTIONS if o.is_own is (o.name in known)] == []
+
+
+@pytest.mark.parametrize("option", options_of(Place.ATTRIBUTE), ids=lambda option: option.name)
+def test_attribute_has_the_default_of_the_table(option: Option) -> None:
+    assert attrgetter(option.attribute or option.name)(Http()) == option.default
+
+
+def test_settings_have_the_fields_of_the_table() -> None:
+    """Fields with a default are derived, or not made from attributes."""
+    made = {name for name in Settings._fields if name not in Settings._field_defaults}
+    assert made == {option.field for option in OPTIONS if option.field}
+
+
+@pytest.mark.parametrize(
+    "option", [option for option in OPTIONS if option.field], ids=lambda option: option.name
+)
+def test_changed_attribute_changes_the_settings(option: Option) -> None:
+    http = Http()
+    before = http._current_settings()
+    owner, _, name = (option.attribute or option.name).rpartition(".")
+    subject = attrgetter(owner)(http) if owner else http
+    setattr(subject, name, another(getattr(subject, name)))
+    assert http._current_settings() is not before
+    assert getattr(http._current_settings(), option.field) != getattr(before, option.field)
+
+
+def another(value: object) -> object:
+    match value:
+        case bool():
+            return not value
+        case list():
+            return [*value, ("domain", "name", "password", "")]
+        case frozenset():
+            return value | {299}
+        case dict():
+            return {"ratio": 7}
+        case None:
+            return "another"
+    return None
+
+
+def test_wrong_attribute_is_named() -> None:
+    http = Http()
+    http.redirect_codes = 7  # type: ignore[assignment]  # on purpose
+    with pytest.raises(ValueError, match=r"redirect_codes: expected frozenset\[int\], not 7"):
+        http.request("http://127.0.0.1/")
