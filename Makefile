@@ -8,7 +8,13 @@
 VERSIONS := $(shell scripts/pythons | cut -d' ' -f1)
 LOWEST := $(or $(firstword $(VERSIONS)),none)
 
-# It runs on the lowest Python only, and so do its tests.
+# Tests of what depends on the version of Python: the lazy pair, Futures, threads, the end of a
+# process, forks, call sites, the build. All other tests run on the lowest Python only.
+ON_EVERY_PYTHON := $(addprefix tests/test_,pair.py looking.py operations.py promise.py callbacks.py \
+    calls.py workers.py nesting.py cancel.py blocking_callers.py exit.py fork.py lifetime.py leaks.py \
+    errors.py requests.py answers.py examples.py documentation.py engine_parts.py httplib2_suite.py)
+
+# The benchmark's own tests.
 OF_THE_BENCHMARK := tests/test_bench*.py tests/test_instructions.py
 
 # These do not run with sanitizers in the extension:
@@ -55,9 +61,9 @@ lint: .venv/$(LOWEST)/test/ready  ## once, on the lowest Python that is supporte
 	$(<D)/bin/ruff check
 	$(<D)/bin/mypy
 
-test-%: .venv/%/test/ready  ## the tests on one Python: make test-3.12
+test-%: .venv/%/test/ready  ## the tests for one Python: make test-3.12
 	@echo "Tests on Python $$($(<D)/bin/python -c 'import sys; print(sys.version)')"
-	$(<D)/bin/python -m pytest $(if $(filter $*,$(LOWEST)),,$(OF_THE_BENCHMARK:%=--ignore-glob='%'))
+	$(<D)/bin/python -m pytest $(if $(filter $*,$(LOWEST)),,$(ON_EVERY_PYTHON))
 
 quick: .venv/$(LOWEST)/test/ready  ## for daily use: make quick T="tests/test_layers.py -x"
 	$(<D)/bin/python -m pytest $(T)

@@ -41,14 +41,14 @@ class Option(NamedTuple):
 
     name: str
     type: str
-    """What is allowed, as users read it."""
+    """The allowed values, in the words of docs/options.md and of error messages."""
     default: object
     place: Place
     meaning: str
     """A phrase for docs/options.md."""
     field: str = ""
     """The field of Settings, if the option decides what a request means."""
-    convert: Callable[[Any], object] = _unchanged  # Any: whatever the user gives
+    convert: Callable[[Any], object] = _unchanged  # Any: any argument of a user
     """Returns the value for our own use; raises `TypeError` or `ValueError` for a wrong value."""
     attribute: str = ""
     """The attribute of an Http, where the attribute has another name than the option."""
@@ -193,7 +193,7 @@ def checked(name: str, value: object) -> Any:  # Any: as `Option.checked`
 
 
 def state_of(http: httplib2.Http) -> tuple[object, ...]:
-    """What the settings depend on, to be compared with `copy_of` an earlier state."""
+    """The attributes that decide the settings; to be compared with `copy_of` an earlier state."""
     objects: tuple[object, ...] = _objects_of(http)
     return (
         _values_of(http),
