@@ -20,7 +20,7 @@ typedef struct {
     void (*start)(Ticket *ticket);
     /* Stop the transfer of the ticket, if a transfer is under way; no end is reported. */
     void (*abort)(Ticket *ticket);
-    /* Continue a transfer after the taker of an event has answered: POST_PIECE, POST_MEMORY or POST_ANSWER.
+    /* Continue a transfer after the taker of an event has answered: INBOX_PIECE, INBOX_MEMORY or INBOX_ANSWER.
      * The transfer may have ended meanwhile, and the next transfer may have begun. */
     void (*resume)(Ticket *ticket, unsigned what);
     /* Close the connections when no transfer uses them, then call `account_tell_closed`. */

@@ -30,17 +30,17 @@ static pthread_mutex_t core_lock = PTHREAD_MUTEX_INITIALIZER;
 /* ---- the inbox ---- */
 
 static void post_hold(Post *post) {
-    if (post->kind == POST_TICKET) ticket_hold(CONTAINER(post, Ticket, post));
-    if (post->kind == POST_ACCOUNT)
+    if (post->kind == INBOX_TICKET) ticket_hold(CONTAINER(post, Ticket, post));
+    if (post->kind == INBOX_ACCOUNT)
         atomic_fetch_add(&CONTAINER(post, Account, post)->references, 1);
-    if (post->kind == POST_LOOKUP) lookup_hold(CONTAINER(post, Lookup, post));
-    if (post->kind == POST_SCOPE) scope_hold(CONTAINER(post, CallbackScope, post));
+    if (post->kind == INBOX_LOOKUP) lookup_hold(CONTAINER(post, Lookup, post));
+    if (post->kind == INBOX_SCOPE) scope_hold(CONTAINER(post, CallbackScope, post));
 }
 
 /* Under `lock`. */
 static void append_post(Core *core, Post *post, unsigned what) {
     if (post->what == 0) {
-        if (what != POST_DISPOSE) post_hold(post); /* the inbox has a reference of its own */
+        if (what != INBOX_DISPOSE) post_hold(post); /* the inbox has a reference of its own */
         post->next = NULL;
         *core->inbox_end = post;
         core->inbox_end = &post->next;
@@ -83,7 +83,7 @@ static int has_to_wait(Ticket *ticket) {
 static void append_ticket(Core *core, Ticket *ticket) {
     list_append(&ticket->account->tickets, &ticket->pending);
     ticket->account->pending++;
-    append_post(core, &ticket->post, POST_SUBMIT);
+    append_post(core, &ticket->post, INBOX_SUBMIT);
 }
 
 int core_submit(Core *core, Ticket *ticket) {
@@ -97,21 +97,21 @@ int core_submit(Core *core, Ticket *ticket) {
 }
 
 static void carry_out_for_ticket(Ticket *ticket, unsigned what) {
-    if (what & POST_SUBMIT) queue_submit(ticket);
-    if (what & POST_TRANSFER) queue_transfer(ticket);
-    if (what & (POST_PIECE | POST_MEMORY | POST_ANSWER)) ticket->account->engine->resume(ticket, what);
-    if (what & POST_LEAVE) queue_leave(ticket);
-    if (what & POST_CANCEL) queue_cancel(ticket);
+    if (what & INBOX_SUBMIT) queue_submit(ticket);
+    if (what & INBOX_TRANSFER) queue_transfer(ticket);
+    if (what & (INBOX_PIECE | INBOX_MEMORY | INBOX_ANSWER)) ticket->account->engine->resume(ticket, what);
+    if (what & INBOX_LEAVE) queue_leave(ticket);
+    if (what & INBOX_CANCEL) queue_cancel(ticket);
     ticket_release(ticket);
 }
 
 static void carry_out_for_account(Account *account, unsigned what) {
-    if (what & POST_DISPOSE) {
+    if (what & INBOX_DISPOSE) {
         account_dispose(account);
         return;
     }
-    if (what & POST_LIMIT) account_apply_limit(account);
-    if (what & POST_CLOSE) {
+    if (what & INBOX_LIMIT) account_apply_limit(account);
+    if (what & INBOX_CLOSE) {
         pthread_mutex_lock(&account->core->lock);
         account->closings_seen = account->closings_asked;
         pthread_mutex_unlock(&account->core->lock);
@@ -121,34 +121,34 @@ static void carry_out_for_account(Account *account, unsigned what) {
 }
 
 static void carry_out_for_scope(CallbackScope *scope, unsigned what) {
-    if (what & POST_DISPOSE) {
+    if (what & INBOX_DISPOSE) {
         queue_dispose(scope);
         return;
     }
-    if (what & POST_OPEN) queue_open(scope);
-    if (what & POST_SHUT) queue_shut(scope);
+    if (what & INBOX_OPEN) queue_open(scope);
+    if (what & INBOX_SHUT) queue_shut(scope);
     scope_drop(scope);
 }
 
 static void carry_out(Post *post, unsigned what) {
     switch (post->kind) {
-    case POST_TICKET:
+    case INBOX_TICKET:
         carry_out_for_ticket(CONTAINER(post, Ticket, post), what);
         break;
-    case POST_ACCOUNT:
+    case INBOX_ACCOUNT:
         carry_out_for_account(CONTAINER(post, Account, post), what);
         break;
-    case POST_PROFILE:
+    case INBOX_PROFILE:
         profile_dispose(CONTAINER(post, Profile, post));
         break;
-    case POST_LOOKUP:
+    case INBOX_LOOKUP:
         resolver_learn(CONTAINER(post, Lookup, post));
         lookup_release(CONTAINER(post, Lookup, post));
         break;
-    case POST_SCOPE:
+    case INBOX_SCOPE:
         carry_out_for_scope(CONTAINER(post, CallbackScope, post), what);
         break;
-    case POST_WAIT:
+    case INBOX_WAIT:
         queue_await(CONTAINER(post, ScopeWait, post));
         break;
     }
@@ -602,7 +602,7 @@ void core_park(void) {
 
 void account_set_limit(Account *account, int limit) {
     atomic_store(&account->limit, limit);
-    core_post(account->core, &account->post, POST_LIMIT);
+    core_post(account->core, &account->post, INBOX_LIMIT);
 }
 
 Counts account_counts(const Account *account) {
@@ -647,7 +647,7 @@ void account_close(Account *account) {
     pthread_mutex_lock(&core->lock);
     account->closings_asked++;
     pthread_mutex_unlock(&core->lock);
-    core_post(core, &account->post, POST_CLOSE);
+    core_post(core, &account->post, INBOX_CLOSE);
 }
 
 void account_tell_closed(Account *account) {

@@ -82,7 +82,7 @@ void lookup_finish(Lookup *lookup, const char *addresses, int code) {
     lookup->addresses = copy;
     lookup->code = addresses != NULL && copy == NULL ? EAI_MEMORY : code;
     pthread_mutex_unlock(&core->lock);
-    core_post(core, &lookup->post, POST_FOUND);
+    core_post(core, &lookup->post, INBOX_FOUND);
 }
 
 /* The addresses, as "1.2.3.4,[::1]"; NULL when there is no memory, or no address. */
@@ -132,7 +132,7 @@ static Lookup *lookup_new(Account *account, const Host *host) {
         free(lookup);
         return NULL;
     }
-    lookup->post.kind = POST_LOOKUP;
+    lookup->post.kind = INBOX_LOOKUP;
     atomic_init(&lookup->references, 1);
     lookup->account = account;
     atomic_fetch_add(&account->references, 1);

@@ -105,7 +105,7 @@ int ticket_give_answer(Ticket *ticket, const Answer *answer) {
         free_answer(copy);
         return 0;
     }
-    core_post(ticket->account->core, &ticket->post, POST_ANSWER);
+    core_post(ticket->account->core, &ticket->post, INBOX_ANSWER);
     return 1;
 }
 
@@ -148,7 +148,7 @@ static void move_outcome(Ticket *ticket, ScriptedAnswer *answer) {
 }
 
 static void resume(Ticket *ticket, unsigned what) {
-    ScriptedAnswer *answer = what & POST_ANSWER ? find_answer(ticket) : NULL;
+    ScriptedAnswer *answer = what & INBOX_ANSWER ? find_answer(ticket) : NULL;
     if (answer == NULL) return;
     move_outcome(ticket, answer);
     stop(ticket);

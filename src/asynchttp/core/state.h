@@ -37,28 +37,28 @@ typedef struct ScriptedAnswer ScriptedAnswer;
 
 /* ---- the inbox: posts of other threads to the core's thread. Under `lock` ---- */
 
-typedef enum { POST_TICKET, POST_ACCOUNT, POST_PROFILE, POST_LOOKUP, POST_SCOPE, POST_WAIT } PostKind;
+typedef enum { INBOX_TICKET, INBOX_ACCOUNT, INBOX_PROFILE, INBOX_LOOKUP, INBOX_SCOPE, INBOX_WAIT } PostKind;
 
 enum {
-    POST_SUBMIT = 1,    /* ticket: queue */
-    POST_TRANSFER = 2,  /* ticket: begin the next transfer */
-    POST_PIECE = 4,     /* ticket: a piece of the body has been given */
-    POST_MEMORY = 8,    /* ticket: memory for the content has been given */
-    POST_LEAVE = 16,    /* ticket: free the slot */
-    POST_CANCEL = 32,   /* ticket: stop */
-    POST_CLOSE = 64,    /* account: close the connections when no transfer uses them */
-    POST_LIMIT = 128,   /* account: the limit has changed */
-    POST_DISPOSE = 256, /* account, profile: the last reference has gone */
-    POST_FOUND = 512,   /* lookup: finished */
-    POST_OPEN = 1024,   /* scope: the code begins */
-    POST_SHUT = 2048,   /* scope: the code has ended */
-    POST_AWAIT = 4096,  /* wait: the code is about to wait */
-    POST_ANSWER = 8192, /* ticket: the answer of a scripted transfer has been given */
+    INBOX_SUBMIT = 1,    /* ticket: queue */
+    INBOX_TRANSFER = 2,  /* ticket: begin the next transfer */
+    INBOX_PIECE = 4,     /* ticket: a piece of the body has been given */
+    INBOX_MEMORY = 8,    /* ticket: memory for the content has been given */
+    INBOX_LEAVE = 16,    /* ticket: free the slot */
+    INBOX_CANCEL = 32,   /* ticket: stop */
+    INBOX_CLOSE = 64,    /* account: close the connections when no transfer uses them */
+    INBOX_LIMIT = 128,   /* account: the limit has changed */
+    INBOX_DISPOSE = 256, /* account, profile: the last reference has gone */
+    INBOX_FOUND = 512,   /* lookup: finished */
+    INBOX_OPEN = 1024,   /* scope: the code begins */
+    INBOX_SHUT = 2048,   /* scope: the code has ended */
+    INBOX_AWAIT = 4096,  /* wait: the code is about to wait */
+    INBOX_ANSWER = 8192, /* ticket: the answer of a scripted transfer has been given */
 };
 
 typedef struct Post {
     struct Post *next;
-    unsigned what; /* POST_...; 0: not in the inbox */
+    unsigned what; /* INBOX_...; 0: not in the inbox */
     PostKind kind;
 } Post;
 
@@ -145,7 +145,7 @@ struct CallbackScope {
     Post post;
     atomic_int references;
     Ticket *ticket; /* held */
-    Scope *scope;   /* for the core's thread only; NULL before POST_OPEN, and when there is no memory */
+    Scope *scope;   /* for the core's thread only; NULL before INBOX_OPEN, and when there is no memory */
     atomic_int stage; /* SCOPE_NEW, ... */
 };
 

@@ -18,7 +18,7 @@ static int is_last(atomic_int *references) { return atomic_fetch_sub(references,
 Profile *profile_new(void) {
     Profile *profile = calloc(1, sizeof *profile);
     if (profile == NULL) return NULL;
-    profile->post.kind = POST_PROFILE;
+    profile->post.kind = INBOX_PROFILE;
     atomic_init(&profile->references, 1);
     list_init(&profile->idle);
     return profile;
@@ -86,7 +86,7 @@ void profile_dispose(Profile *profile) {
 void profile_release(Profile *profile) {
     if (profile == NULL || !is_last(&profile->references)) return;
     if (profile->core == NULL) profile_free(profile);
-    else core_post(profile->core, &profile->post, POST_DISPOSE);
+    else core_post(profile->core, &profile->post, INBOX_DISPOSE);
 }
 
 /* ---- headers ---- */
@@ -190,7 +190,7 @@ static Account *make_account(Core *core, int limit, const Engine *engine) {
         free(account);
         return NULL;
     }
-    account->post.kind = POST_ACCOUNT;
+    account->post.kind = INBOX_ACCOUNT;
     atomic_init(&account->references, 1);
     atomic_init(&account->limit, limit);
     account->core = core;
@@ -205,7 +205,7 @@ Account *account_new_scripted(Core *core, int limit) { return make_account(core,
 
 void account_release(Account *account) {
     if (account == NULL || !is_last(&account->references)) return;
-    core_post(account->core, &account->post, POST_DISPOSE);
+    core_post(account->core, &account->post, INBOX_DISPOSE);
 }
 
 void account_dispose(Account *account) {
@@ -220,7 +220,7 @@ void account_dispose(Account *account) {
 CallbackScope *scope_open(Ticket *ticket) {
     CallbackScope *scope = calloc(1, sizeof *scope);
     if (scope == NULL) return NULL;
-    scope->post.kind = POST_SCOPE;
+    scope->post.kind = INBOX_SCOPE;
     atomic_init(&scope->references, 1);
     scope->ticket = ticket;
     ticket_hold(ticket);
@@ -230,24 +230,24 @@ CallbackScope *scope_open(Ticket *ticket) {
 void scope_announce(CallbackScope *scope) {
     int stage = SCOPE_NEW;
     if (atomic_compare_exchange_strong(&scope->stage, &stage, SCOPE_OPEN))
-        core_post(scope->ticket->account->core, &scope->post, POST_OPEN);
+        core_post(scope->ticket->account->core, &scope->post, INBOX_OPEN);
 }
 
 void scope_close(CallbackScope *scope) {
     if (atomic_exchange(&scope->stage, SCOPE_SHUT) == SCOPE_OPEN)
-        core_post(scope->ticket->account->core, &scope->post, POST_SHUT);
+        core_post(scope->ticket->account->core, &scope->post, INBOX_SHUT);
 }
 
 int scope_await(CallbackScope *scope, Ticket *ticket) {
     ScopeWait *wait = calloc(1, sizeof *wait);
     if (wait == NULL) return -1;
-    wait->post.kind = POST_WAIT;
+    wait->post.kind = INBOX_WAIT;
     wait->scope = scope;
     wait->ticket = ticket;
     scope_announce(scope);
     scope_hold(scope);
     ticket_hold(ticket);
-    if (core_post(scope->ticket->account->core, &wait->post, POST_AWAIT) == 0) return 0;
+    if (core_post(scope->ticket->account->core, &wait->post, INBOX_AWAIT) == 0) return 0;
     scope_drop(scope);
     ticket_release(ticket);
     free(wait);
@@ -258,7 +258,7 @@ void scope_hold(CallbackScope *scope) { atomic_fetch_add(&scope->references, 1);
 
 void scope_drop(CallbackScope *scope) {
     if (scope == NULL || !is_last(&scope->references)) return;
-    core_post(scope->ticket->account->core, &scope->post, POST_DISPOSE);
+    core_post(scope->ticket->account->core, &scope->post, INBOX_DISPOSE);
 }
 
 /* ---- tickets ---- */
@@ -271,7 +271,7 @@ Ticket *ticket_new(Account *account, void *user, int rank) {
         work_init(&ticket->work, &account->slots, rank);
     }
     ticket->account = account;
-    ticket->post.kind = POST_TICKET;
+    ticket->post.kind = INBOX_TICKET;
     atomic_init(&ticket->references, 1);
     ticket->user = user;
     ticket->body_size = -1;
@@ -427,9 +427,9 @@ static void post(Ticket *ticket, unsigned what) {
     if (ticket->account != NULL) core_post(ticket->account->core, &ticket->post, what);
 }
 
-void ticket_transfer(Ticket *ticket) { post(ticket, POST_TRANSFER); }
-void ticket_leave(Ticket *ticket) { post(ticket, POST_LEAVE); }
-void ticket_cancel(Ticket *ticket) { post(ticket, POST_CANCEL); }
+void ticket_transfer(Ticket *ticket) { post(ticket, INBOX_TRANSFER); }
+void ticket_leave(Ticket *ticket) { post(ticket, INBOX_LEAVE); }
+void ticket_cancel(Ticket *ticket) { post(ticket, INBOX_CANCEL); }
 
 /* ---- the state ---- */
 
@@ -549,7 +549,7 @@ void ticket_give_piece(Ticket *ticket, const char *bytes, size_t size) {
         ticket->progress->has_next_piece = 1;
     }
     pthread_mutex_unlock(&core->lock);
-    post(ticket, POST_PIECE);
+    post(ticket, INBOX_PIECE);
 }
 
 void ticket_refuse_piece(Ticket *ticket) {
@@ -558,7 +558,7 @@ void ticket_refuse_piece(Ticket *ticket) {
     if (ticket->progress != NULL)
         ticket->progress->piece_is_refused = ticket->progress->has_next_piece = 1;
     pthread_mutex_unlock(&core->lock);
-    post(ticket, POST_PIECE);
+    post(ticket, INBOX_PIECE);
 }
 
 void ticket_give_memory(Ticket *ticket, char *memory) {
@@ -569,7 +569,7 @@ void ticket_give_memory(Ticket *ticket, char *memory) {
         ticket->progress->has_next_memory = 1;
     }
     pthread_mutex_unlock(&core->lock);
-    post(ticket, POST_MEMORY);
+    post(ticket, INBOX_MEMORY);
 }
 
 Buffer ticket_take_trace(Ticket *ticket) {

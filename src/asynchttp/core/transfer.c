@@ -166,8 +166,8 @@ static void take_memory(Ticket *ticket) {
 static void resume(Ticket *ticket, unsigned what) {
     if (ticket->progress == NULL || ticket->progress->handle == NULL) return;
     EasyHandle *handle = ticket->progress->handle;
-    if (what & POST_MEMORY) take_memory(ticket);
-    if (what & POST_PIECE) handle_take_piece(handle);
+    if (what & INBOX_MEMORY) take_memory(ticket);
+    if (what & INBOX_PIECE) handle_take_piece(handle);
     handle->is_paused = 0;
     ticket->progress->moved = clock_now();
     curl.easy_pause(handle->easy, CURLPAUSE_CONT);
