@@ -20,7 +20,7 @@ import pytest
 from asynchttp import Http, Promise
 from tests.operations import BODY, Operation, Outcome, Pair
 from tests.servers.event_log import PATIENCE
-from tests.servers.raw import Peer, RawServer, head
+from tests.servers.raw import RawServer, ServerConnection, read_head
 
 T = TypeVar("T")
 
@@ -56,18 +56,18 @@ class PairMaker:
         self._client.close()
         self._server.close()
 
-    def _talk(self, peer: Peer) -> None:
-        peer.socket.settimeout(None)  # a client may be idle for any length of time
+    def _talk(self, connection: ServerConnection) -> None:
+        connection.socket.settimeout(None)  # a client may be idle for any length of time
         while True:
-            line = peer.reader.readline()
-            head(peer)  # the rest of the head; ends this script when the client has gone
+            line = connection.reader.readline()
+            read_head(connection)  # the rest of the head; ends this script when the client has gone
             assert self._answers.acquire(timeout=PATIENCE), "the test never said `answer`"
             path = line.split()[1].decode()
             if path == CUT:
-                peer.socket.sendall(CUT_SHORT)
+                connection.socket.sendall(CUT_SHORT)
                 raise ConnectionAbortedError("as planned")
             body = bytes.fromhex(path[1:])
-            peer.socket.sendall(ANSWER % (len(body), body))
+            connection.socket.sendall(ANSWER % (len(body), body))
 
     def ask(self, path: str, callback: Callable[[Promise], object] | None = None) -> Promise:
         """Make a request that is not answered before `answer` is called."""

@@ -16,7 +16,7 @@ import httplib2
 
 import asynchttp
 from tests.servers.event_log import PATIENCE
-from tests.servers.raw import Peer, RawServer, Step
+from tests.servers.raw import RawServer, ServerConnection, Step
 
 PORT = "PORT"
 
@@ -65,29 +65,29 @@ class Comparison(NamedTuple):
 def answers(*given: bytes) -> Step:
     """Answer each request, on any connection, with the next answer; repeat the last answer."""
 
-    def step(peer: Peer) -> None:
-        while try_record(peer):
-            answer = given[min(len(peer.server.heads), len(given)) - 1]
-            peer.socket.sendall(answer.replace(PORT.encode(), b"%d" % peer.server.port))
+    def step(connection: ServerConnection) -> None:
+        while try_record(connection):
+            answer = given[min(len(connection.server.heads), len(given)) - 1]
+            connection.socket.sendall(answer.replace(PORT.encode(), b"%d" % connection.server.port))
 
     return step
 
 
-def record(peer: Peer) -> None:
+def record(connection: ServerConnection) -> None:
     """Read a request with its body."""
-    try_record(peer)
+    try_record(connection)
 
 
-def try_record(peer: Peer) -> bool:
+def try_record(connection: ServerConnection) -> bool:
     """Read a request with its body; False when the client has closed the connection."""
     head = b""
-    while (line := peer.reader.readline()).strip():
+    while (line := connection.reader.readline()).strip():
         head += line
     if head:
-        body = _body(head, peer.reader)
-        peer.server.bodies.add(body)
-        peer.server.heads.add(head)
-        peer.server.requests.add((head, body))
+        body = _body(head, connection.reader)
+        connection.server.bodies.add(body)
+        connection.server.heads.add(head)
+        connection.server.requests.add((head, body))
     return bool(head)
 
 

@@ -13,7 +13,7 @@ from asynchttp import Http
 from tests.conftest import RawServers
 from tests.reference import Outcome, answers, assert_same, record, run_both
 from tests.servers.app import pattern
-from tests.servers.raw import OK, head, send, until_closed
+from tests.servers.raw import OK, read_head, read_until_closed, send
 from tests.servers.web import WebServer
 
 TWO = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
@@ -146,7 +146,7 @@ HEAD_ANSWERS = {
 
 @pytest.mark.parametrize("kind", HEAD_ANSWERS)
 def test_answer_to_head_has_no_content(raw_server: RawServers, kind: str) -> None:
-    script = [record, send(HEAD_ANSWERS[kind]), until_closed]
+    script = [record, send(HEAD_ANSWERS[kind]), read_until_closed]
     story = assert_same(raw_server, script, lambda http, url: http.request(url("/"), "HEAD"))
     assert story.outcome.content == b""
 
@@ -192,7 +192,7 @@ def test_simultaneous_requests_have_one_connection_each(server: WebServer) -> No
     ids=["Connection: close", "HTTP/1.0", "body until close"],
 )
 def test_ended_connection_is_not_used_again(raw_server: RawServers, last: bytes) -> None:
-    server = raw_server([head, send(last)], [head, send(OK)])
+    server = raw_server([read_head, send(last)], [read_head, send(OK)])
     with Http() as http:
         for _ in range(2):
             assert http.request(server.url())[1] == b"ok"
@@ -233,7 +233,7 @@ def test_concurrent_answers_are_not_mixed_up(server: WebServer) -> None:
 
 def test_unrequested_answer_on_connection_is_discarded(raw_server: RawServers) -> None:
     evil = OK.replace(b"ok", b"NO")
-    server = raw_server([record, send(OK + evil), until_closed], [answers(OK)])
+    server = raw_server([record, send(OK + evil), read_until_closed], [answers(OK)])
     with Http() as http:
         assert http.request(server.url("/"))[1] == b"ok"
         assert http.request(server.url("/"))[1] == b"ok"

@@ -24,7 +24,7 @@ from tests.programs import Program, python, run
 from tests.servers.app import pattern
 from tests.servers.certificates import Authority
 from tests.servers.event_log import PATIENCE, EventLog
-from tests.servers.raw import OK, head, send, until_closed, wait
+from tests.servers.raw import OK, read_head, read_until_closed, send, wait_for_event
 from tests.servers.web import WebServer
 from tests.test_fork import forking
 from tests.test_lifetime import close, collect, signal_main, signal_waiting_main, threads
@@ -245,7 +245,7 @@ def test_close_can_cancel_blocking_caller(server: WebServer) -> None:
 
 @pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "dropped"])
 def test_connection_closes_with_blocking_http(is_closed: bool, raw_server: RawServers) -> None:
-    server = raw_server([head, send(OK), until_closed])
+    server = raw_server([read_head, send(OK), read_until_closed])
     http = Http(blocking=True)
     assert http.request(server.url())[1] == b"ok"
     if is_closed:
@@ -256,7 +256,7 @@ def test_connection_closes_with_blocking_http(is_closed: bool, raw_server: RawSe
 
 def test_close_during_blocking_request_closes_connection(raw_server: RawServers) -> None:
     may_answer = threading.Event()
-    server = raw_server([head, wait(may_answer), send(OK), until_closed])
+    server = raw_server([read_head, wait_for_event(may_answer), send(OK), read_until_closed])
     http = Http(blocking=True)
     with ThreadPoolExecutor(2) as pool:
         waiting = pool.submit(http.request, server.url())
@@ -532,7 +532,7 @@ def test_blocking_request_to_dead_port_is_refused(
 
 
 def test_blocking_request_replaces_closed_connection(http: Http, raw_server: RawServers) -> None:
-    server = raw_server([head, send(OK)])
+    server = raw_server([read_head, send(OK)])
     for _ in range(5):
         assert http.request(server.url())[1] == b"ok"
     assert len(server.heads) == 5
@@ -630,7 +630,7 @@ def test_finalizer_on_dispatcher_may_wait_for_same_batch(
     """The next dispatcher handles the events already fetched by the previous dispatcher."""
     stands, may_go, seen = threading.Event(), threading.Event(), EventLog[int]()
     last = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
-    answering = raw_server([head, send(last), until_closed])
+    answering = raw_server([read_head, send(last), read_until_closed])
     others: list[Promise] = []
 
     def stand_still() -> None:

@@ -34,7 +34,15 @@ from tests.reference import (
 )
 from tests.servers.app import pattern
 from tests.servers.event_log import PATIENCE
-from tests.servers.raw import OK, Peer, head, reset, send, until_closed, wait
+from tests.servers.raw import (
+    OK,
+    ServerConnection,
+    read_head,
+    read_until_closed,
+    reset_connection,
+    send,
+    wait_for_event,
+)
 from tests.servers.web import WebServer
 
 LARGE = 20_000_000
@@ -161,8 +169,8 @@ def test_body_is_not_sent_with_head(raw_server: RawServers, kind: str) -> None:
 
 def test_body_is_never_sent_with_repeated_head(raw_server: RawServers) -> None:
     """The core reuses the settings of the first request for similar requests."""
-    answered = [head, send(OK.removesuffix(b"ok"))]
-    server = raw_server(answered * 3 + [until_closed])
+    answered = [read_head, send(OK.removesuffix(b"ok"))]
+    server = raw_server(answered * 3 + [read_until_closed])
     with Http() as http:
         for body in (b"x" * 100, b"y" * 100, None):
             assert http.request(server.url(), "HEAD", body=body).result(PATIENCE)[1] == b""
@@ -213,7 +221,7 @@ def test_given_length_counts_for_one_request(raw_server: RawServers, path: Path)
 
 def test_file_shorter_than_given_length_fails(raw_server: RawServers, path: Path) -> None:
     """Otherwise, the server would wait for the missing byte for ever."""
-    server = raw_server([head, until_closed])
+    server = raw_server([read_head, read_until_closed])
     with Http() as http, path.open("rb") as file:
         promise = http.request(server.url("/"), "PUT", file, {"Content-Length": "11"})
         assert isinstance(promise.exception(PATIENCE), OSError)
@@ -309,7 +317,7 @@ def test_stuck_upload_does_not_delay_other_requests(
     raw_server: RawServers, server: WebServer, large: Path
 ) -> None:
     may_read = threading.Event()
-    stuck = raw_server([head, wait(may_read), read_chunked(LARGE), send(OK)])
+    stuck = raw_server([read_head, wait_for_event(may_read), read_chunked(LARGE), send(OK)])
     with Http() as http:
         with large.open("rb") as file:
             promise = http.request(stuck.url("/"), "PUT", file)
@@ -320,15 +328,15 @@ def test_stuck_upload_does_not_delay_other_requests(
         assert promise.response.status == 200
 
 
-def read_chunked(count: int) -> Callable[[Peer], None]:
+def read_chunked(count: int) -> Callable[[ServerConnection], None]:
     """Read until the last chunk, and check the total size."""
 
-    def step(peer: Peer) -> None:
+    def step(connection: ServerConnection) -> None:
         found = 0
-        while size := int(peer.reader.readline(), 16):
-            found += len(peer.reader.read(size))
-            peer.reader.readline()
-        peer.reader.readline()
+        while size := int(connection.reader.readline(), 16):
+            found += len(connection.reader.read(size))
+            connection.reader.readline()
+        connection.reader.readline()
         assert found == count
 
     return step
@@ -337,7 +345,7 @@ def read_chunked(count: int) -> Callable[[Peer], None]:
 def test_early_answer_ends_large_upload(raw_server: RawServers, large: Path) -> None:
     """A server may refuse the rest of an upload, and close after the client has closed."""
     no = b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno"
-    server = raw_server([head, send(no), until_closed])
+    server = raw_server([read_head, send(no), read_until_closed])
     with Http(timeout=PATIENCE) as http, large.open("rb") as file:
         response, content = http.request(server.url("/"), "PUT", file)
         assert (response.status, content) == (413, b"no")
@@ -345,7 +353,7 @@ def test_early_answer_ends_large_upload(raw_server: RawServers, large: Path) -> 
 
 def test_upload_is_resent_if_idle_connection_closes(raw_server: RawServers, large: Path) -> None:
     """The second upload begins with the first byte."""
-    server = raw_server([record, send(OK), head], [record, send(OK)])
+    server = raw_server([record, send(OK), read_head], [record, send(OK)])
     with Http(timeout=PATIENCE) as http, large.open("rb") as file:
         assert http.request(server.url("/")).response.status == 200
         assert http.request(server.url("/"), "PUT", file).response.status == 200
@@ -382,7 +390,9 @@ def test_late_piece_of_first_sending_is_discarded(
 
     monkeypatch.setattr(Upload, "read_on_worker", fetch)
     monkeypatch.setattr(Upload, "next_piece", read)
-    server = raw_server([record, send(OK), head, wait(first_is_being_read)], [record, send(OK)])
+    server = raw_server(
+        [record, send(OK), read_head, wait_for_event(first_is_being_read)], [record, send(OK)]
+    )
     with Http(timeout=PATIENCE) as http, large.open("rb") as file:
         assert http.request(server.url("/")).response.status == 200
         assert http.request(server.url("/"), "PUT", file).response.status == 200
@@ -444,7 +454,7 @@ UNREADABLE = Path("/proc/self/mem")  # a regular file with an unreadable first p
 @pytest.mark.skipif(not UNREADABLE.exists(), reason="takes Linux")
 @pytest.mark.parametrize("headers", [{}, {"Content-Length": "10"}])
 def test_read_error_of_file_fails_promise(raw_server: RawServers, headers: dict[str, str]) -> None:
-    server = raw_server([head, until_closed], [answers(OK)])
+    server = raw_server([read_head, read_until_closed], [answers(OK)])
     with Http(timeout=PATIENCE) as http, UNREADABLE.open("rb", buffering=0) as file:
         promise = http.request(server.url("/"), "POST", file, headers)
         with pytest.raises(OSError, match="Input/output error"):
@@ -466,7 +476,7 @@ def count_descriptors(path: Path) -> int:
 
 @pytest.mark.parametrize("fate", ["sent", "refused", "reset", "cancelled"])
 def test_descriptors_of_body_are_closed(raw_server: RawServers, path: Path, fate: str) -> None:
-    scripts = {"reset": [head, reset], "cancelled": [head, until_closed]}
+    scripts = {"reset": [read_head, reset_connection], "cancelled": [read_head, read_until_closed]}
     server = raw_server(scripts.get(fate, [answers(OK)]))
     uri = server.url("/") if fate != "refused" else "nonsense"
     with closing(Http(max_workers=1)) as http:

@@ -17,7 +17,7 @@ from asynchttp.filecache import SafeFileCache
 from tests.conftest import RawServers
 from tests.programs import run
 from tests.servers.event_log import PATIENCE
-from tests.servers.raw import Step, head, send
+from tests.servers.raw import Step, read_head, send
 from tests.servers.web import WebServer
 
 FRESH = "/status/200?Cache-Control=max-age%3D1000"
@@ -95,7 +95,7 @@ def test_nonsense_entry_is_fetched_anew(
 def test_entry_of_head_does_not_answer_get(http: Http, raw_server: RawServers) -> None:
     """httplib2 answers with empty content."""
     fields = "Cache-Control: max-age=1000", "Date: Fri, 01 Jan 2100 00:00:00 GMT"
-    server = raw_server([head, answer(b"", *fields)], [head, answer(b"content", *fields)])
+    server = raw_server([read_head, answer(b"", *fields)], [read_head, answer(b"content", *fields)])
     http.request(server.url(), "HEAD").result()
     assert http.request(server.url()).content == b"content"
 
@@ -105,7 +105,7 @@ def test_httplib2_entry_of_head_does_not_answer_get(
 ) -> None:
     fields = "Cache-Control: max-age=1000", "Date: Fri, 01 Jan 2100 00:00:00 GMT"
     whole = answer(b"content", *fields)
-    server = raw_server([head, whole], [head, whole])
+    server = raw_server([read_head, whole], [read_head, whole])
     with closing(httplib2.Http(str(tmp_path / "cache"))) as theirs:
         theirs.request(server.url(), "HEAD")
     assert http.request(server.url()).content == b"content"
@@ -201,7 +201,10 @@ def test_changed_cache_counts_for_later_requests(
 def test_304_does_not_change_stored_length(http: Http, raw_server: RawServers) -> None:
     """RFC 9111, 3.2."""
     unchanged = send(b'HTTP/1.1 304 N\r\nETag: "a"\r\nContent-Length: 0\r\n\r\n')
-    scripts = [[head, answer(b"content", 'ETag: "a"')], *[[head, unchanged] for _ in range(3)]]
+    scripts = [
+        [read_head, answer(b"content", 'ETag: "a"')],
+        *[[read_head, unchanged] for _ in range(3)],
+    ]
     server = raw_server(*scripts)
     contents = [bytes(http.request(server.url()).content) for _ in range(4)]
     assert contents == [b"content"] * 4

@@ -22,7 +22,7 @@ from tests.conftest import RawServers
 from tests.programs import run
 from tests.servers.app import pattern
 from tests.servers.event_log import PATIENCE
-from tests.servers.raw import OK, head, send
+from tests.servers.raw import OK, read_head, send
 from tests.servers.web import WebServer
 
 
@@ -318,7 +318,7 @@ def test_connection_type_is_used_on_worker(http: Http, raw_server: RawServers) -
             made.append(thread_name())
             super().connect()
 
-    server = raw_server([head, send(OK)])
+    server = raw_server([read_head, send(OK)])
     response, content = http.request(server.url(), connection_type=Connection)
     assert (response.status, content) == (200, b"ok")
     assert made == ["asynchttp worker"]
@@ -328,7 +328,7 @@ def test_connection_type_works_if_httplib2_is_replaced(
     http: Http, raw_server: RawServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(httplib2, "Http", Http)
-    server = raw_server([head, send(OK)])
+    server = raw_server([read_head, send(OK)])
     kind = httplib2.HTTPConnectionWithTimeout
     assert http.request(server.url(), connection_type=kind)[1] == b"ok"
 

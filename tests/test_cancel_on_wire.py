@@ -18,8 +18,8 @@ from tests.looks import assert_cancelled
 from tests.reference import record
 from tests.servers.app import pattern
 from tests.servers.event_log import PATIENCE
-from tests.servers.raw import OK, Step, head, send, until_closed
-from tests.servers.raw import wait as wait_for
+from tests.servers.raw import OK, Step, read_head, read_until_closed, send
+from tests.servers.raw import wait_for_event as wait_for
 from tests.servers.web import WebServer
 
 LONG = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + bytes(1000)
@@ -36,14 +36,14 @@ def http(authority_file: str) -> Iterator[Http]:
 
 @pytest.mark.parametrize(
     "steps",
-    [[], [head], [head, send(b"HTTP/1.1 200 O")], [head, send(LONG)]],
+    [[], [read_head], [read_head, send(b"HTTP/1.1 200 O")], [read_head, send(LONG)]],
     ids=["before the request is read", "before the answer", "in the head", "in the body"],
 )
 def test_cancel_closes_connection_at_any_stage(
     raw_server: RawServers, http: Http, steps: list[Step]
 ) -> None:
     so_far = threading.Event()
-    server = raw_server([*steps, lambda _: so_far.set(), until_closed])
+    server = raw_server([*steps, lambda _: so_far.set(), read_until_closed])
     promise = http.request(server.url())
     assert so_far.wait(PATIENCE)
     assert promise.cancel()
@@ -94,7 +94,7 @@ def wait_until_running(promise: Promise) -> None:
 
 
 def test_cancel_during_handshake_closes_connection(http: Http, raw_server: RawServers) -> None:
-    server = raw_server([until_closed])
+    server = raw_server([read_until_closed])
     promise = http.request(server.url().replace("http:", "https:"))
     server.accepted.wait_for(1)
     assert promise.cancel()
@@ -108,7 +108,7 @@ def test_cancel_during_upload_closes_connection(
 ) -> None:
     """The next upload of the same body begins at the first byte."""
     may_read = threading.Event()
-    server = raw_server([head, wait_for(may_read), until_closed], [record, send(OK)])
+    server = raw_server([read_head, wait_for(may_read), read_until_closed], [record, send(OK)])
     path = tmp_path / "body"
     path.write_bytes(pattern(0, 10_000_000))
     with path.open("rb") as file:
@@ -125,7 +125,7 @@ def test_cancel_during_upload_closes_connection(
 
 def test_cancel_after_redirect_closes_connection(http: Http, raw_server: RawServers) -> None:
     moved = b"HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n"
-    server = raw_server([head, send(moved), head, until_closed])
+    server = raw_server([read_head, send(moved), read_head, read_until_closed])
     promise = http.request(server.url())
     server.heads.wait_for(2)
     assert promise.cancel()

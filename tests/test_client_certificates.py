@@ -28,7 +28,7 @@ from tests.conftest import RawServers
 from tests.servers.certificates import Authority, local, server_context
 from tests.servers.event_log import PATIENCE
 from tests.servers.proxies import tunnel
-from tests.servers.raw import OK, Peer, RawServer, Step, head, send
+from tests.servers.raw import OK, RawServer, ServerConnection, Step, read_head, send
 from tests.servers.unreachable import refused_port
 
 Client: TypeAlias = type[httplib2.Http]
@@ -89,14 +89,14 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Identity:
     return split_identity(Authority(tmp_path_factory.mktemp("stranger")).sign("stranger.test"))
 
 
-def record_identity(peer: Peer) -> None:
+def record_identity(connection: ServerConnection) -> None:
     """Record the name in the client's certificate, or NOBODY."""
-    certificate: Any = peer.socket.getpeercert()  # type: ignore[attr-defined]  # Any: as in ssl
+    certificate: Any = connection.socket.getpeercert()  # type: ignore[attr-defined]  # Any: as in ssl
     names = certificate["subjectAltName"][0][1].encode() if certificate else NOBODY
-    peer.server.bodies.add(names)
+    connection.server.bodies.add(names)
 
 
-ONE_ANSWER: list[Step] = [head, record_identity, send(OK)]
+ONE_ANSWER: list[Step] = [read_head, record_identity, send(OK)]
 
 
 class Servers:
@@ -286,7 +286,7 @@ def test_redirect_does_not_take_certificate_elsewhere(
     client: Client, servers: Servers, settings: dict[str, Any], known: Identity
 ) -> None:
     second = servers()
-    first = servers([head, record_identity, send(moved_to(second))])
+    first = servers([read_head, record_identity, send(moved_to(second))])
     added = known.key, known.certificate, domain(first)
     assert outcome(client, first.url(), added, **settings) == b"ok"
     assert list(first.bodies) == [b"known.test"]
@@ -303,7 +303,7 @@ def test_certificate_is_sent_through_proxy(
     context = server_context(local(authority))
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(authority.pem)
-    proxy = raw_server([*tunnel, lambda peer: peer.secure(context), *ONE_ANSWER])
+    proxy = raw_server([*tunnel, lambda connection: connection.secure(context), *ONE_ANSWER])
     info = httplib2.ProxyInfo(socks.PROXY_TYPE_HTTP, "127.0.0.1", proxy.port)
     added = known.encrypted, known.certificate, "localhost:81", PASSWORD
     settings["proxy_info"] = info
@@ -432,7 +432,7 @@ def test_unusable_files_of_other_domain_are_ignored(
 def test_unusable_files_are_ignored_without_tls(
     client: Client, raw_server: RawServers, settings: dict[str, Any]
 ) -> None:
-    server = raw_server([head, send(OK)])
+    server = raw_server([read_head, send(OK)])
     assert outcome(client, server.url(), ("/missing", "/missing", ""), **settings) == b"ok"
 
 
@@ -477,12 +477,12 @@ def test_password_is_in_no_log_and_no_error(
 # Versions of TLS
 
 
-def record_version(peer: Peer) -> None:
-    version: str = peer.socket.version()  # type: ignore[attr-defined]
-    peer.server.bodies.add(version.encode())
+def record_version(connection: ServerConnection) -> None:
+    version: str = connection.socket.version()  # type: ignore[attr-defined]
+    connection.server.bodies.add(version.encode())
 
 
-VERSIONED: list[Step] = [head, record_version, send(OK)]
+VERSIONED: list[Step] = [read_head, record_version, send(OK)]
 RANGES: list[dict[str, Any]] = [  # Any: as the constructor takes them
     {},
     {"tls_maximum_version": "TLSv1_2"},
@@ -574,7 +574,7 @@ def test_empty_range_of_tls_versions_fails_at_handshake(settings: dict[str, Any]
 def test_unknown_tls_versions_are_ignored_without_tls(
     client: Client, raw_server: RawServers, settings: dict[str, Any], limits: dict[str, Any]
 ) -> None:
-    server = raw_server([head, send(OK)])
+    server = raw_server([read_head, send(OK)])
     assert outcome(client, server.url(), **settings, **limits) == b"ok"
 
 
@@ -601,7 +601,7 @@ def test_tls_limits_hold_for_target_behind_proxy(
     versions = []
     context = server_context(local(authority))
     for client in (httplib2.Http, Http):
-        proxy = raw_server([*tunnel, lambda peer: peer.secure(context), *VERSIONED])
+        proxy = raw_server([*tunnel, lambda connection: connection.secure(context), *VERSIONED])
         info = httplib2.ProxyInfo(socks.PROXY_TYPE_HTTP, "127.0.0.1", proxy.port)
         settings["proxy_info"] = info
         assert outcome(client, "https://localhost:81/", **settings, **limits) == b"ok"

@@ -24,7 +24,7 @@ from asynchttp.messages.settings import DecodeLimits
 from tests.conftest import RawServers
 from tests.reference import Comparison, answers, assert_same, run_both, try_record
 from tests.servers.event_log import PATIENCE
-from tests.servers.raw import OK, Peer, head, send
+from tests.servers.raw import OK, ServerConnection, read_head, send
 from tests.servers.web import WebServer
 
 PLAIN = b"timetable " * 1000
@@ -260,7 +260,7 @@ def test_truncated_content_is_refused(raw_server: RawServers, pack: Pack) -> Non
 def test_content_truncated_by_close_is_refused(raw_server: RawServers, close: bytes) -> None:
     fields = b"HTTP/1.1 200 OK\r\n" + close + b"Content-Encoding: gzip\r\n\r\n"
     for beginning in (gzipped(PLAIN)[:-1], gzipped(PLAIN)[:20]):
-        server = raw_server([head, send(fields + beginning)])
+        server = raw_server([read_head, send(fields + beginning)])
         with Http() as http, pytest.raises(REFUSED):
             http.request(server.url()).result()
 
@@ -274,7 +274,7 @@ def test_truncated_later_gzip_member_is_refused(raw_server: RawServers) -> None:
 def test_partial_content_of_incomplete_read_is_decoded(raw_server: RawServers) -> None:
     """The received part is decoded; missing bytes are counted as sent over the wire."""
     packed = gzipped(PLAIN)
-    server = raw_server([head, send(coded(packed, "gzip")[:-3])])
+    server = raw_server([read_head, send(coded(packed, "gzip")[:-3])])
     with Http() as http:
         error = http.request(server.url()).exception()
     assert isinstance(error, IncompleteRead)
@@ -318,9 +318,9 @@ class BothClients:
         self._theirs.close()
         self._ours.close()
 
-    def _serve(self, peer: Peer) -> None:
-        while try_record(peer):
-            peer.socket.sendall(self.answer)
+    def _serve(self, connection: ServerConnection) -> None:
+        while try_record(connection):
+            connection.socket.sendall(self.answer)
 
     def theirs(self, answer: bytes) -> object:
         return self._made_by(self._theirs, answer)

@@ -15,7 +15,7 @@ import asynchttp
 from tests.conftest import RawServers
 from tests.servers.certificates import Authority, server_context
 from tests.servers.proxies import tunnel
-from tests.servers.raw import Peer, head
+from tests.servers.raw import ServerConnection, read_head
 
 PAGE = (Path(__file__).parents[1] / "docs" / "coming-from-httplib2.md").read_text()
 ANSWER = b"""\
@@ -28,10 +28,10 @@ Set-Cookie: b=2\r
 {"name": "me"}"""
 
 
-def serve_answers(peer: Peer) -> None:
+def serve_answers(connection: ServerConnection) -> None:
     while True:  # until the client closes
-        head(peer)
-        peer.socket.sendall(ANSWER)
+        read_head(connection)
+        connection.socket.sendall(ANSWER)
 
 
 def token() -> Credentials:
@@ -45,7 +45,7 @@ def test_page_coming_from_httplib2_runs_as_printed(
     tmp_path: Path,
 ) -> None:
     context = server_context(authority.sign("example.org", "www.googleapis.com"))
-    internet = raw_server([*tunnel, lambda peer: peer.secure(context), serve_answers])
+    internet = raw_server([*tunnel, lambda connection: connection.secure(context), serve_answers])
     monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{internet.port}")
     monkeypatch.setattr(httplib2, "CA_CERTS", str(authority.pem))
     monkeypatch.chdir(tmp_path)  # the page's code makes a cache

@@ -22,7 +22,15 @@ from asynchttp import Http, Promise
 from tests.conftest import RawServers
 from tests.reference import assert_same, record, run_both
 from tests.servers.event_log import PATIENCE
-from tests.servers.raw import OK, Peer, Step, drip, head, read_head, reset, send
+from tests.servers.raw import (
+    OK,
+    ServerConnection,
+    Step,
+    read_head,
+    reset_connection,
+    send,
+    send_slowly,
+)
 from tests.servers.web import WebServer
 
 TWO = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
@@ -49,14 +57,14 @@ def http() -> Iterator[Http]:
         [record, send(TWO)],
         [record, send(TWO + b"\r\no")],
         [record, send(TWO + b"\r\n")],
-        [record, drip(TWO + b"\r\no", every=0)],
+        [record, send_slowly(TWO + b"\r\no", every=0)],
         [record, send(CHUNKED + b"2\r\nok\r\n")],
         [record, send(CHUNKED + b"2\r\nok\r\nnonsense\r\n\r\n")],
         [record, send(CHUNKED + b"nonsense\r\n")],
         [record, send(CHUNKED)],
-        [record, reset],
-        [record, send(b"HTTP/1.1 200 OK\r\n"), reset],
-        [record, send(TWO + b"\r\no"), reset],
+        [record, reset_connection],
+        [record, send(b"HTTP/1.1 200 OK\r\n"), reset_connection],
+        [record, send(TWO + b"\r\no"), reset_connection],
         [record, send(b"garbage\r\n\r\n")],
         [record, send(b"\x16\x03\x01\x00\x05garbage")],
         [record, send(b"<html>no head</html>\n")],
@@ -106,7 +114,7 @@ def test_broken_answer_accepted_by_httplib2_fails(
 
 
 def test_incomplete_read_has_partial_content(raw_server: RawServers, http: Http) -> None:
-    server = raw_server([head, send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst")])
+    server = raw_server([read_head, send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst")])
     with pytest.raises(IncompleteRead) as raised:
         http.request(server.url("/")).result()
     assert (raised.value.partial, raised.value.expected) == (b"first", 5)
@@ -114,7 +122,9 @@ def test_incomplete_read_has_partial_content(raw_server: RawServers, http: Http)
 
 def test_request_after_broken_answers_succeeds(raw_server: RawServers, http: Http) -> None:
     server = raw_server(
-        [head, send(TWO + b"\r\no")], *[[head, send(b"garbage")]] * 2, [head, send(OK)]
+        [read_head, send(TWO + b"\r\no")],
+        *[[read_head, send(b"garbage")]] * 2,
+        [read_head, send(OK)],
     )
     errors = [http.request(server.url("/")).exception() for _ in range(2)]
     assert [type(error) for error in errors] == [IncompleteRead, BadStatusLine]
@@ -174,9 +184,9 @@ ANSWERS = {
 def url(raw_server: RawServers) -> str:
     """A server whose paths each fail in a different way."""
 
-    def answer(peer: Peer) -> None:
-        target = read_head(peer).split(b" ")[1]
-        send(ANSWERS[target])(peer)
+    def answer(connection: ServerConnection) -> None:
+        target = read_head(connection).split(b" ")[1]
+        send(ANSWERS[target])(connection)
 
     return raw_server([answer]).url("")
 
@@ -251,13 +261,13 @@ def test_call_site_in_callback_omits_worker_frames(
 def test_too_large_head_is_refused(raw_server: RawServers, http: Http) -> None:
     """httplib2 accepts the head; libcurl has a limit."""
     fields = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 5000) for number in range(80))
-    server = raw_server([head, send(OK.replace(b"\r\n\r\n", b"\r\n" + fields + b"\r\n"))])
+    server = raw_server([read_head, send(OK.replace(b"\r\n\r\n", b"\r\n" + fields + b"\r\n"))])
     with pytest.raises(HTTPException, match="Too large response headers"):
         http.request(server.url()).result()
 
 
 def test_connection_lost_twice_is_reported_once(raw_server: RawServers, http: Http) -> None:
-    promise = http.request(raw_server([head], [head]).url())
+    promise = http.request(raw_server([read_head], [read_head]).url())
     with pytest.raises(RemoteDisconnected) as raised:
         promise.result()
     shown = "".join(traceback.format_exception(raised.value))

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import RawServers
 from tests.programs import STRICT, Program, ProgramResult, python, run
 from tests.servers.certificates import Authority
-from tests.servers.raw import OK, head, send, until_closed
+from tests.servers.raw import OK, read_head, read_until_closed, send
 from tests.servers.web import WebServer
 
 FORKING = """
@@ -484,7 +484,7 @@ if not pid:
 def test_parent_closes_connection_despite_living_child(
     server: WebServer, raw_server: RawServers
 ) -> None:
-    scripted = raw_server([head, until_closed])
+    scripted = raw_server([read_head, read_until_closed])
     program = LIVING_CHILD + "promise.cancel(); scripted = sys.stdin.readline()"
     with Program(python(forking(program), server.url(), scripted.url())) as running:
         scripted.heads.wait_for(1)
@@ -497,7 +497,9 @@ def test_parent_closes_connection_despite_living_child(
 def test_late_answer_on_cancelled_connection_keeps_parent_idle(
     server: WebServer, raw_server: RawServers
 ) -> None:
-    scripted = raw_server([head, lambda peer: peer.server.closing.wait(0.2), send(OK)])
+    scripted = raw_server(
+        [read_head, lambda connection: connection.server.closing.wait(0.2), send(OK)]
+    )
     program = LIVING_CHILD + textwrap.dedent("""
         import time
         promise.cancel()

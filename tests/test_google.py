@@ -45,7 +45,7 @@ from tests.servers.google import (
     document,
     problem,
 )
-from tests.servers.raw import head, reset, send
+from tests.servers.raw import read_head, reset_connection, send
 
 THREADS = 20
 SCAN = pattern(0, 1000)
@@ -307,10 +307,10 @@ def _listen_and_answer(bound: socket.socket, server: Executor) -> None:
 
 
 def _answer_once(listening: socket.socket) -> None:
-    with listening.accept()[0] as peer, peer.makefile("rb") as reader:
+    with listening.accept()[0] as connection, connection.makefile("rb") as reader:
         while reader.readline().strip():
             pass
-        peer.sendall(NOTHING)
+        connection.sendall(NOTHING)
 
 
 def test_google_call_to_dead_port_fails_after_retries(refused: str, client: HttpAndCall) -> None:
@@ -324,8 +324,8 @@ def test_google_call_to_dead_port_fails_after_retries(refused: str, client: Http
 def test_google_call_is_retried_after_connection_reset(
     raw_server: RawServers, client: HttpAndCall
 ) -> None:
-    breaks = [[head, reset] for _ in range(httplib2.RETRIES)]
-    server = raw_server(*breaks, [head, send(NOTHING)])
+    breaks = [[read_head, reset_connection] for _ in range(httplib2.RETRIES)]
+    server = raw_server(*breaks, [read_head, send(NOTHING)])
     service = build_from_document(document(server.url()), http=client.http)
     request, slept = _record_sleeps(service.books().list())
     assert client.call(request.execute, num_retries=1) == {}

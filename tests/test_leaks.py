@@ -20,7 +20,7 @@ from tests.conftest import RawServers
 from tests.programs import Program, python, run
 from tests.servers.certificates import Authority
 from tests.servers.event_log import PATIENCE
-from tests.servers.raw import OK, Peer, head, send
+from tests.servers.raw import OK, ServerConnection, read_head, send
 from tests.servers.web import WebServer
 
 COUNTING = """
@@ -226,10 +226,10 @@ def test_dropped_promise_of_resent_request_is_freed(raw_server: RawServers) -> N
     count = 14
     all_connected = threading.Barrier(count)
 
-    def wait(_: Peer) -> None:
+    def wait(_: ServerConnection) -> None:
         all_connected.wait(PATIENCE)
 
-    server = raw_server(*[[head, wait, send(OK), head]] * count, [head, send(OK)])
+    server = raw_server(*[[read_head, wait, send(OK), read_head]] * count, [read_head, send(OK)])
     with Http() as http:
         for each in [http.request(server.url()) for _ in range(count)]:
             each.result()
@@ -312,7 +312,7 @@ def test_dropped_http_is_freed_at_once(server: WebServer) -> None:
 
 def test_closed_http_keeps_no_promise(raw_server: RawServers) -> None:
     http = Http(max_workers=1)
-    server = raw_server([head, send(OK)])
+    server = raw_server([read_head, send(OK)])
     gone = [when_freed(http.request(server.url())) for _ in range(20)]
     http.close()
     assert all(each.wait(PATIENCE) for each in gone)

@@ -26,7 +26,7 @@ from tests.interruption import Interruption
 from tests.programs import run
 from tests.scripted import HOST, ScriptedServer
 from tests.servers.event_log import PATIENCE, EventLog
-from tests.servers.raw import OK, head, send, until_closed, wait
+from tests.servers.raw import OK, read_head, read_until_closed, send, wait_for_event
 from tests.servers.web import WebServer
 
 pytestmark = pytest.mark.usefixtures("core_runs", "idle_workers_end")
@@ -145,7 +145,7 @@ def test_all_https_share_same_workers(server: WebServer) -> None:
 
 
 def test_close_closes_idle_connections(raw_server: RawServers) -> None:
-    server = raw_server([head, send(OK), until_closed])
+    server = raw_server([read_head, send(OK), read_until_closed])
     http = Http()
     assert http.request(server.url()).response.status == 200
     http.close()
@@ -589,7 +589,7 @@ def test_dropped_http_finishes_queued_requests(server: WebServer) -> None:
 
 
 def test_dropped_http_closes_its_connections(raw_server: RawServers) -> None:
-    server = raw_server([head, send(OK), until_closed])
+    server = raw_server([read_head, send(OK), read_until_closed])
     Http().request(server.url()).result()
     server.closed.wait_for(1)
 
@@ -609,7 +609,7 @@ def test_promise_dropped_with_deep_structure_ends(
 
     for depth in range(40, 60):
         go, sent, called = threading.Event(), threading.Event(), EventLog[Promise]()
-        raw = raw_server([head, wait(go), send(OK), lambda _, sent=sent: sent.set()])
+        raw = raw_server([read_head, wait_for_event(go), send(OK), lambda _, sent=sent: sent.set()])
         nested: list[object] = [Http().request(raw.url(), callback=called.add)]
         for _ in range(depth):
             nested = [nested]

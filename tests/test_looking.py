@@ -26,7 +26,7 @@ from tests.conftest import RawServers
 from tests.operations import BODY, Operation, Outcome, Pair, rows
 from tests.pair_states import CUT, STATES, OnFirstWait, PairMaker, path_of, unpacked, unseen
 from tests.servers.event_log import PATIENCE
-from tests.servers.raw import head, send
+from tests.servers.raw import read_head, send
 
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
@@ -83,7 +83,7 @@ def test_text_is_decoded_by_charset_or_utf_8(
     raw_server: RawServers, content_type: str, body: bytes, text: str
 ) -> None:
     answer = f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
-    server = raw_server([head, send(answer.encode() + b"\r\n" + body)])
+    server = raw_server([read_head, send(answer.encode() + b"\r\n" + body)])
     with Http() as http:
         _, content = http.request(server.url())
         assert str(content) == f"{content}" == text

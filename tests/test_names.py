@@ -18,7 +18,7 @@ from tests.conftest import RawServers
 from tests.programs import Program, python
 from tests.servers.certificates import Authority
 from tests.servers.event_log import PATIENCE, EventLog
-from tests.servers.raw import OK, RawServer, head, send
+from tests.servers.raw import OK, RawServer, read_head, send
 from tests.servers.unreachable import DeadNameServer
 from tests.servers.web import WebServer
 
@@ -107,7 +107,7 @@ http.request(dead()).exception()
 def test_certificate_is_checked_for_looked_up_name(
     dead_names: DeadNameServer, raw_tls_server: RawServers, authority: Authority
 ) -> None:
-    secure = raw_tls_server([head, send(OK)], pem=authority.sign("alive.test"))
+    secure = raw_tls_server([read_head, send(OK)], pem=authority.sign("alive.test"))
     source = """
 with Http(ca_certs=ca_certs) as http:
     say(http.request(url.replace("localhost", "alive.test"))[1])
@@ -121,7 +121,7 @@ with Http(ca_certs=ca_certs) as http:
 def test_name_with_two_ports_reaches_both_servers(
     dead_names: DeadNameServer, raw_server: RawServers
 ) -> None:
-    servers: list[RawServer] = [raw_server([head, send(OK)]) for _ in range(2)]
+    servers: list[RawServer] = [raw_server([read_head, send(OK)]) for _ in range(2)]
     source = """
 with Http() as http:
     for each in url.split():

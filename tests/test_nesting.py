@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from asynchttp import Http, Promise
 from tests.conftest import RawServers, until_one_worker_is_left
 from tests.servers.event_log import PATIENCE
-from tests.servers.raw import OK, Peer, head, send
+from tests.servers.raw import OK, ServerConnection, read_head, send
 from tests.servers.web import WebServer
 
 DEPTH = 20
@@ -371,11 +371,11 @@ def counting_server(raw_server: RawServers, idle_workers_end: None) -> CountingS
     until_one_worker_is_left()
     threads: list[int] = []
 
-    def answer_all(peer: Peer) -> None:
+    def answer_all(connection: ServerConnection) -> None:
         while True:
-            head(peer)
+            read_head(connection)
             threads.append(own_threads())
-            send(OK)(peer)
+            send(OK)(connection)
 
     return CountingServer(raw_server([answer_all]).url(), threads)
 

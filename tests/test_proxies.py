@@ -37,7 +37,15 @@ from tests.servers.proxies import (
     connect_socks5,
     tunnel,
 )
-from tests.servers.raw import OK, Peer, RawServer, Step, reset, send, until_closed
+from tests.servers.raw import (
+    OK,
+    RawServer,
+    ServerConnection,
+    Step,
+    read_until_closed,
+    reset_connection,
+    send,
+)
 from tests.servers.unreachable import black_hole_port, refused_port
 from tests.servers.web import WebServer
 
@@ -779,7 +787,7 @@ def test_http_proxy_resolves_target_name(raw_server: RawServers, host: str, rdns
 
 
 def test_tunnel_is_reused_by_next_request(client: Client, raw_server: RawServers) -> None:
-    proxy = raw_server([*TUNNEL_AND_ANSWER, record, send(OK), until_closed])
+    proxy = raw_server([*TUNNEL_AND_ANSWER, record, send(OK), read_until_closed])
     with closing(client(proxy_info=proxy_at(proxy.port))) as http:
         ask_plainly(http, f"http://{PROXY_ONLY}/1")
         ask_plainly(http, f"http://{PROXY_ONLY}/2")
@@ -933,7 +941,9 @@ def test_tls_through_proxy_checks_target_name(
     names: list[str | None] = []
     context = server_context(local(authority))
     context.sni_callback = lambda _, name, __: names.append(name)
-    proxy = raw_server([*ACCEPT[kind], lambda peer: peer.secure(context), record, send(OK)])
+    proxy = raw_server(
+        [*ACCEPT[kind], lambda connection: connection.secure(context), record, send(OK)]
+    )
     info = proxy_at(proxy.port, KINDS[kind])
     with closing(client(proxy_info=info, ca_certs=str(authority.pem))) as http:
         assert ask_plainly(http, "https://localhost:81/") == b"ok"
@@ -1024,14 +1034,14 @@ def test_proxy_challenge_fails_like_httplib2(
     assert len(proxies[1].heads) == len(proxies[0].heads)
 
 
-def resets_at_once(peer: Peer) -> None:
-    peer.reader.read(1)
-    reset(peer)
+def resets_at_once(connection: ServerConnection) -> None:
+    connection.reader.read(1)
+    reset_connection(connection)
 
 
-def closes_at_once(peer: Peer) -> None:
+def closes_at_once(connection: ServerConnection) -> None:
     """Read the client's bytes first, so that the connection closes without a reset."""
-    peer.socket.recv(65_536)
+    connection.socket.recv(65_536)
 
 
 BROKEN_PROXIES: dict[str, tuple[str, dict[str, str], list[Step]]] = {
@@ -1047,7 +1057,7 @@ BROKEN_PROXIES: dict[str, tuple[str, dict[str, str], list[Step]]] = {
     "socks5-speaks socks4": ("socks5", {}, [closes_at_once, send(b"\0\x5b" + bytes(6))]),
     "socks5-no method": ("socks5", {}, [choose_method(0xFF)]),
     "socks5-no method for a login": ("socks5", LOGIN, [choose_method(0xFF)]),
-    "socks5-unknown method": ("socks5", {}, [choose_method(9), until_closed]),
+    "socks5-unknown method": ("socks5", {}, [choose_method(9), read_until_closed]),
     "socks5-wants a login": ("socks5", {}, [choose_method(2), check_login(1)]),
     "socks5-wants a password": ("socks5", {"proxy_user": "me"}, [choose_method(2), check_login(1)]),
     "socks5-wrong login": ("socks5", LOGIN, [choose_method(2), check_login(1)]),
@@ -1080,13 +1090,13 @@ def test_broken_proxy_fails_like_httplib2(raw_server: RawServers, wrong: str, sc
 # Missing below: silence in a SOCKS tunnel before TLS has begun. libcurl does not report the phase,
 # and asynchttp blames the proxy.
 SILENCES: dict[str, tuple[str, list[Step]]] = {
-    "http": ("http", [until_closed]),
-    "http-tunnel": ("http", [record, ESTABLISHED, until_closed]),
-    "socks5": ("socks5", [until_closed]),
-    "socks5-target": ("socks5", [choose_method(0), until_closed]),
-    "socks5-tunnel": ("socks5", [*ACCEPT_SOCKS5, until_closed]),
-    "socks4": ("socks4", [until_closed]),
-    "socks4-tunnel": ("socks4", [*ACCEPT_SOCKS4, until_closed]),
+    "http": ("http", [read_until_closed]),
+    "http-tunnel": ("http", [record, ESTABLISHED, read_until_closed]),
+    "socks5": ("socks5", [read_until_closed]),
+    "socks5-target": ("socks5", [choose_method(0), read_until_closed]),
+    "socks5-tunnel": ("socks5", [*ACCEPT_SOCKS5, read_until_closed]),
+    "socks4": ("socks4", [read_until_closed]),
+    "socks4-tunnel": ("socks4", [*ACCEPT_SOCKS4, read_until_closed]),
 }
 
 

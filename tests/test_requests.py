@@ -19,7 +19,7 @@ from asynchttp.promise import request_work
 from tests.conftest import RawServers
 from tests.reference import PORT, Pair, Url, answers, assert_same, run_both
 from tests.servers.event_log import PATIENCE
-from tests.servers.raw import OK, head, send
+from tests.servers.raw import OK, read_head, send
 from tests.servers.web import WebServer
 
 many = settings(
@@ -158,7 +158,7 @@ def test_number_of_kept_plans_is_bounded(
 ) -> None:
     """A program that visits a million hosts must not keep a million plans."""
     monkeypatch.setattr(request_work, "ORIGINS", 2)
-    servers = [raw_server([head, send(OK)]) for _ in range(5)]
+    servers = [raw_server([read_head, send(OK)]) for _ in range(5)]
     with Http() as http:
         for server in servers:
             assert http.request(server.url()).result(PATIENCE)[1] == b"ok"

@@ -20,14 +20,22 @@ from tests.conftest import RawServers
 from tests.reference import record
 from tests.servers.certificates import Authority, local, server_context
 from tests.servers.event_log import PATIENCE
-from tests.servers.raw import OK, Peer, RawServer, Step, reset, send, until_closed
+from tests.servers.raw import (
+    OK,
+    RawServer,
+    ServerConnection,
+    Step,
+    read_until_closed,
+    reset_connection,
+    send,
+)
 
 KEPT = 6
 
 
-def hang_up(peer: Peer) -> None:
-    peer.close()
-    peer.server.closed.add(peer.port)
+def hang_up(connection: ServerConnection) -> None:
+    connection.close()
+    connection.server.closed.add(connection.client_port)
 
 
 @contextmanager
@@ -50,7 +58,7 @@ def sent_to(server: RawServer, path: bytes) -> int:
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
 @pytest.mark.parametrize(
     "last",
-    [[hang_up], [reset], [send(b"HTTP/1."), reset], [send(b"SSH-2.0\r\n")]],
+    [[hang_up], [reset_connection], [send(b"HTTP/1."), reset_connection], [send(b"SSH-2.0\r\n")]],
     ids=["closes", "resets", "begins to answer", "is no HTTP"],
 )
 def test_request_is_sent_on_at_most_two_ending_connections(
@@ -67,7 +75,7 @@ def test_closed_kept_connections_are_not_reused(raw_server: RawServers) -> None:
     """The next request is sent once, on a new connection."""
     enough = threading.Barrier(KEPT + 1)
 
-    def meet(_: Peer) -> None:
+    def meet(_: ServerConnection) -> None:
         enough.wait(PATIENCE)
 
     closing = [record, meet, send(OK), hang_up]
@@ -84,30 +92,30 @@ def test_closed_kept_connections_are_not_reused(raw_server: RawServers) -> None:
 # HTTP/2
 
 
-def refuse_stream(connection: H2Connection, stream: int) -> None:
+def refuse_stream(http2: H2Connection, stream: int) -> None:
     """RFC 9113, 8.7: the server has not processed the request."""
-    connection.reset_stream(stream, ErrorCodes.REFUSED_STREAM)
+    http2.reset_stream(stream, ErrorCodes.REFUSED_STREAM)
 
 
-def go_away(connection: H2Connection, _: int) -> None:
+def go_away(http2: H2Connection, _: int) -> None:
     """RFC 9113, 6.8: the server has not processed any request."""
-    connection.close_connection(last_stream_id=0)
+    http2.close_connection(last_stream_id=0)
 
 
 def answers_in_http2(answer: Callable[[H2Connection, int], None]) -> Step:
-    def step(peer: Peer) -> None:
-        connection = H2Connection(H2Configuration(client_side=False))
-        connection.initiate_connection()
-        peer.socket.sendall(connection.data_to_send())
-        while data := peer.socket.recv(65536):
-            for event in connection.receive_data(data):
+    def step(connection: ServerConnection) -> None:
+        http2 = H2Connection(H2Configuration(client_side=False))
+        http2.initiate_connection()
+        connection.socket.sendall(http2.data_to_send())
+        while data := connection.socket.recv(65536):
+            for event in http2.receive_data(data):
                 if isinstance(event, RequestReceived):
-                    peer.server.heads.add(dict(event.headers)[b":path"])
-                    answer(connection, event.stream_id)
-            peer.socket.sendall(connection.data_to_send())
-            if connection.state_machine.state is ConnectionState.CLOSED:
+                    connection.server.heads.add(dict(event.headers)[b":path"])
+                    answer(http2, event.stream_id)
+            connection.socket.sendall(http2.data_to_send())
+            if http2.state_machine.state is ConnectionState.CLOSED:
                 break
-        until_closed(peer)
+        read_until_closed(connection)
 
     return step
 

@@ -23,7 +23,17 @@ from tests.conftest import RawServers
 from tests.servers.app import METHODS, pattern
 from tests.servers.certificates import Authority, elsewhere, expired
 from tests.servers.event_log import EventLog
-from tests.servers.raw import OK, RawServer, body, drip, head, reset, send, until_closed, wait
+from tests.servers.raw import (
+    OK,
+    RawServer,
+    read_body,
+    read_head,
+    read_until_closed,
+    reset_connection,
+    send,
+    send_slowly,
+    wait_for_event,
+)
 from tests.servers.unreachable import DeadNameServer
 from tests.servers.web import WebServer
 
@@ -255,7 +265,7 @@ def test_bad_certificate_is_rejected_with_reason(
     sign: Callable[[Authority], Path],
     reason: str,
 ) -> None:
-    bad = raw_tls_server([head, send(OK)], pem=sign(authority))
+    bad = raw_tls_server([read_head, send(OK)], pem=sign(authority))
     with pytest.raises(ssl.SSLCertVerificationError, match=reason):
         client.request(bad.url())
 
@@ -264,7 +274,7 @@ def test_bad_certificate_is_rejected_with_reason(
 
 
 def test_raw_server_plays_script_per_connection(raw_server: RawServers) -> None:
-    raw = raw_server([head, send(OK)], [head, send(OK.replace(b"ok", b"no"))])
+    raw = raw_server([read_head, send(OK)], [read_head, send(OK.replace(b"ok", b"no"))])
     assert [get_alone(raw.url(path)) for path in ("/a", "/b", "/c")] == [b"ok", b"no", b"no"]
     assert [each.split(b" ")[1] for each in raw.heads] == [b"/a", b"/b", b"/c"]
     assert len(raw.accepted) == 3
@@ -273,7 +283,7 @@ def test_raw_server_plays_script_per_connection(raw_server: RawServers) -> None:
 def test_raw_server_plays_script_over_tls(
     raw_tls_server: RawServers, client: httplib2.Http
 ) -> None:
-    raw = raw_tls_server([head, body(4), send(OK), until_closed])
+    raw = raw_tls_server([read_head, read_body(4), send(OK), read_until_closed])
     assert client.request(raw.url(), "POST", b"four")[1] == b"ok"
     client.close()
     assert raw.bodies.wait_for(1) == [b"four"]
@@ -281,7 +291,7 @@ def test_raw_server_plays_script_over_tls(
 
 
 def test_reset_step_resets_connection(raw_server: RawServers) -> None:
-    raw = raw_server([head, send(b"HTTP/1.1 200 OK\r\n"), reset])
+    raw = raw_server([read_head, send(b"HTTP/1.1 200 OK\r\n"), reset_connection])
     with socket.create_connection(("127.0.0.1", raw.port)) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
         with pytest.raises(ConnectionResetError):
@@ -289,7 +299,7 @@ def test_reset_step_resets_connection(raw_server: RawServers) -> None:
 
 
 def test_drip_step_pauses_between_bytes(raw_server: RawServers) -> None:
-    raw = raw_server([drip(b"abc", every=0.05)])
+    raw = raw_server([send_slowly(b"abc", every=0.05)])
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", raw.port)) as connection:
         pieces = list(iter(lambda: connection.recv(100), b""))
@@ -299,7 +309,7 @@ def test_drip_step_pauses_between_bytes(raw_server: RawServers) -> None:
 
 def test_wait_step_waits_for_event(raw_server: RawServers) -> None:
     may_go = threading.Event()
-    raw = raw_server([wait(may_go), send(b"now")])
+    raw = raw_server([wait_for_event(may_go), send(b"now")])
     with socket.create_connection(("127.0.0.1", raw.port)) as connection:
         connection.settimeout(0.1)
         with pytest.raises(TimeoutError):
@@ -310,7 +320,7 @@ def test_wait_step_waits_for_event(raw_server: RawServers) -> None:
 
 
 def test_until_closed_step_records_close(raw_server: RawServers) -> None:
-    raw = raw_server([until_closed])
+    raw = raw_server([read_until_closed])
     with socket.create_connection(("127.0.0.1", raw.port)):
         raw.accepted.wait_for(1)
         assert len(raw.closed) == 0
@@ -320,7 +330,7 @@ def test_until_closed_step_records_close(raw_server: RawServers) -> None:
 def test_closing_raw_server_ends_all_threads() -> None:
     before = scripted()
     with ExitStack() as clients:
-        with RawServer([until_closed], [head], [drip(b"slow", every=60)]) as raw:
+        with RawServer([read_until_closed], [read_head], [send_slowly(b"slow", every=60)]) as raw:
             for _ in range(3):
                 clients.enter_context(socket.create_connection(("127.0.0.1", raw.port)))
             raw.accepted.wait_for(3)

@@ -25,7 +25,7 @@ from tests.programs import Program, python
 from tests.reference import record, run_both
 from tests.servers.app import pattern
 from tests.servers.event_log import PATIENCE
-from tests.servers.raw import OK, Peer, drip, head, send, until_closed
+from tests.servers.raw import OK, ServerConnection, read_head, read_until_closed, send, send_slowly
 from tests.servers.web import WebServer
 
 SHORT = 0.3
@@ -64,7 +64,7 @@ def test_unanswered_connect_for_tls_times_out(http: Http, black_hole: str) -> No
 
 
 def test_unanswered_tls_handshake_times_out(http: Http, raw_server: RawServers) -> None:
-    server = raw_server([until_closed])
+    server = raw_server([read_until_closed])
     with takes(SHORT):
         assert_times_out(http.request(server.url().replace("http:", "https:")))
     server.closed.wait_for(1)
@@ -78,7 +78,7 @@ def test_silent_server_times_out_like_httplib2(raw_server: RawServers, sent: byt
         http.timeout = SHORT
         return http.request(url("/"))
 
-    theirs, ours = run_both(raw_server, [record, send(sent), until_closed], ask)
+    theirs, ours = run_both(raw_server, [record, send(sent), read_until_closed], ask)
     # Requests are not compared: the server may read a request only after the timeout.
     assert ours.outcome == theirs.outcome
     assert ours.outcome.error is TimeoutError
@@ -141,7 +141,7 @@ def test_upload_to_non_reading_server_times_out(
     path = tmp_path / "body"
     path.write_bytes(bytes(20_000_000))
     may_close = threading.Event()
-    server = raw_server([head, lambda peer: hold_until(peer, may_close)])
+    server = raw_server([read_head, lambda connection: hold_until(connection, may_close)])
     with path.open("rb") as file:
         promises = [http.request(server.url(), "PUT", body) for body in (file, path.read_bytes())]
     for promise in promises:
@@ -149,7 +149,7 @@ def test_upload_to_non_reading_server_times_out(
     may_close.set()
 
 
-def hold_until(_: Peer, event: threading.Event) -> None:
+def hold_until(_: ServerConnection, event: threading.Event) -> None:
     assert event.wait(PATIENCE)
 
 
@@ -167,7 +167,7 @@ def connect(http: Http, server: WebServer) -> None:
 
 def test_slow_drip_does_not_time_out(http: Http, raw_server: RawServers) -> None:
     http.timeout = 0.5
-    server = raw_server([head, drip(MINIMAL, every=0.1)])
+    server = raw_server([read_head, send_slowly(MINIMAL, every=0.1)])
     with takes(1.5):
         response, content = http.request(server.url())
         assert (response.status, content) == (200, b"ok")
@@ -189,7 +189,7 @@ def test_upload_to_slow_reader_does_not_time_out(
     path = tmp_path / "body"
     path.write_bytes(bytes(size))
     server = raw_server(
-        [shrink_receive_buffer, head, read_slowly(size, every=0.1, times=10), send(OK)]
+        [shrink_receive_buffer, read_head, read_slowly(size, every=0.1, times=10), send(OK)]
     )
     headers = {"Content-Length": str(size)}
     with path.open("rb") as file, takes(1.0):
@@ -197,16 +197,16 @@ def test_upload_to_slow_reader_does_not_time_out(
         assert http.request(server.url(), "PUT", body, headers)[1] == b"ok"
 
 
-def shrink_receive_buffer(peer: Peer) -> None:
+def shrink_receive_buffer(connection: ServerConnection) -> None:
     """A large buffer would take most of the body at once, and the client would fall silent."""
-    peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
 
 
-def read_slowly(size: int, every: float, times: int) -> Callable[[Peer], None]:
-    def step(peer: Peer) -> None:
+def read_slowly(size: int, every: float, times: int) -> Callable[[ServerConnection], None]:
+    def step(connection: ServerConnection) -> None:
         for _ in range(times):
-            peer.reader.read(size // times)
-            peer.server.closing.wait(every)
+            connection.reader.read(size // times)
+            connection.server.closing.wait(every)
 
     return step
 
@@ -214,7 +214,9 @@ def read_slowly(size: int, every: float, times: int) -> Callable[[Peer], None]:
 def test_each_redirect_starts_new_timeout(http: Http, raw_server: RawServers) -> None:
     http.timeout = 0.5
     moved = b"HTTP/1.1 302 F\r\nLocation: /\r\n\r\n"
-    server = raw_server([head, drip(moved, every=0.02)], [head, drip(MINIMAL, every=0.02)])
+    server = raw_server(
+        [read_head, send_slowly(moved, every=0.02)], [read_head, send_slowly(MINIMAL, every=0.02)]
+    )
     with takes(0.8):
         assert http.request(server.url())[1] == b"ok"
 
@@ -345,7 +347,11 @@ def test_timed_out_request_releases_slot(server: WebServer) -> None:
 
 def test_timed_out_answer_does_not_mix_into_next(raw_server: RawServers) -> None:
     part = b"HTTP/1.1 200 OK\r\nX: stale\r\nContent-Length: 9\r\n\r\nstale"
-    server = raw_server([head, send(part), until_closed], [head, send(OK)], [head, send(OK[:-1])])
+    server = raw_server(
+        [read_head, send(part), read_until_closed],
+        [read_head, send(OK)],
+        [read_head, send(OK[:-1])],
+    )
     with Http(timeout=SHORT) as http:
         assert_times_out(http.request(server.url()))
         http.timeout = PATIENCE

@@ -22,7 +22,16 @@ from asynchttp import Http
 from tests.conftest import RawServers
 from tests.servers.certificates import Authority, elsewhere, expired, local, server_context
 from tests.servers.event_log import PATIENCE
-from tests.servers.raw import OK, RawServer, Step, drip, head, reset, send, until_closed
+from tests.servers.raw import (
+    OK,
+    RawServer,
+    Step,
+    read_head,
+    read_until_closed,
+    reset_connection,
+    send,
+    send_slowly,
+)
 from tests.servers.web import WebServer
 
 HEAD_OF_TWO = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
@@ -83,7 +92,7 @@ def test_bad_certificate_fails_like_httplib2(
     host: str,
     sign: Callable[[Authority], Path],
 ) -> None:
-    server = raw_tls_server([head, send(OK)], pem=sign(authority))
+    server = raw_tls_server([read_head, send(OK)], pem=sign(authority))
     uri = server.url().replace("localhost", host)
     assert_same_error(uri, ca_certs=str(authority.pem))
     assert list(server.heads) == []
@@ -92,7 +101,7 @@ def test_bad_certificate_fails_like_httplib2(
 def test_untrusted_authority_fails_like_httplib2(
     raw_tls_server: RawServers, stranger: Authority, tls_server: WebServer
 ) -> None:
-    server = raw_tls_server([head, send(OK)])
+    server = raw_tls_server([read_head, send(OK)])
     for uri in (server.url(), tls_server.url()):
         assert_same_error(uri, ca_certs=str(stranger.pem))
     assert_same_error(server.url())  # httplib2's default authorities
@@ -115,7 +124,7 @@ def self_signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_self_signed_certificate_is_accepted_if_trusted(
     raw_tls_server: RawServers, self_signed: Path
 ) -> None:
-    server = raw_tls_server([head, send(OK)], pem=self_signed)
+    server = raw_tls_server([read_head, send(OK)], pem=self_signed)
     error = assert_same_error(server.url())
     assert error.verify_message == "self-signed certificate"
     with Http(ca_certs=str(self_signed)) as http:
@@ -125,7 +134,7 @@ def test_self_signed_certificate_is_accepted_if_trusted(
 def test_signed_server_certificate_is_no_trust_anchor(
     raw_tls_server: RawServers, tls_server: WebServer, authority: Authority
 ) -> None:
-    server = raw_tls_server([head, send(OK)])
+    server = raw_tls_server([read_head, send(OK)])
     for uri in (server.url(), tls_server.url()):
         assert_same_error(uri, ca_certs=str(local(authority)))
 
@@ -134,7 +143,7 @@ def test_signed_server_certificate_is_no_trust_anchor(
 def test_disabled_validation_accepts_any_certificate(
     raw_tls_server: RawServers, stranger: Authority, sign: Callable[[Authority], Path]
 ) -> None:
-    server = raw_tls_server([head, send(OK)], pem=sign(stranger))
+    server = raw_tls_server([read_head, send(OK)], pem=sign(stranger))
     with Http(disable_ssl_certificate_validation=True) as http:
         assert http.request(server.url())[1] == b"ok"
 
@@ -143,7 +152,7 @@ def test_unchecked_connection_is_not_reused_for_checked_request(
     tls_server: WebServer, raw_tls_server: RawServers
 ) -> None:
     """A checked request uses no unchecked connection and no unchecked TLS session."""
-    raw = raw_tls_server([head, send(OK)])
+    raw = raw_tls_server([read_head, send(OK)])
     with Http(timeout=PATIENCE, disable_ssl_certificate_validation=True) as http:
         for uri in (tls_server.url("/status/200"), raw.url()):
             assert http.request(uri).response.status == 200
@@ -155,7 +164,7 @@ def test_unchecked_connection_is_not_reused_for_checked_request(
 def test_ca_certs_can_change_between_requests(
     raw_tls_server: RawServers, authority: Authority, stranger: Authority
 ) -> None:
-    server = raw_tls_server([head, send(OK)])
+    server = raw_tls_server([read_head, send(OK)])
     with Http(ca_certs=str(stranger.pem)) as http:
         refused = http.request(server.url())
         http.ca_certs = str(authority.pem)
@@ -199,7 +208,7 @@ def test_disabled_validation_ignores_missing_ca_certs(tls_server: WebServer) -> 
 
 
 def test_https_to_http_port_fails_like_httplib2(raw_server: RawServers) -> None:
-    server = raw_server([send(b"HTTP/1.1 400 Bad Request\r\n\r\n"), until_closed])
+    server = raw_server([send(b"HTTP/1.1 400 Bad Request\r\n\r\n"), read_until_closed])
     theirs, ours = raised_by_both(server.url().replace("http:", "https:"))
     assert (type(ours), ours.reason) == (type(theirs), theirs.reason)
     assert ours.reason == "WRONG_VERSION_NUMBER"
@@ -211,9 +220,9 @@ def test_http_to_tls_port_raises_connection_error(tls_server: WebServer) -> None
         assert isinstance(error, ConnectionError)
 
 
-def close_after_reading(peer: Any) -> None:  # Any: a Peer, as in every step
+def close_after_reading(connection: Any) -> None:  # Any: a ServerConnection, as in every step
     """Read the client's bytes first, so that the connection closes without a reset."""
-    peer.socket.recv(65_536)
+    connection.socket.recv(65_536)
 
 
 def test_close_during_handshake_raises_ssl_eof_error(raw_server: RawServers) -> None:
@@ -227,7 +236,7 @@ def test_handshake_without_common_cipher_fails(authority: Authority) -> None:
     context = server_context(local(authority))
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("AES128-SHA")
-    with RawServer([head], tls=context) as server:
+    with RawServer([read_head], tls=context) as server:
         theirs, ours = raised_by_both(server.url(), ca_certs=str(authority.pem))
     assert type(ours) is type(theirs) is ssl.SSLError
     assert "ALERT_HANDSHAKE_FAILURE" in ours.reason
@@ -242,7 +251,7 @@ def test_missing_client_certificate_fails_request(
     context.maximum_version = version
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(authority.pem)
-    with RawServer([head], tls=context) as server:
+    with RawServer([read_head], tls=context) as server:
         ours = raised_by(Http, server.url(), ca_certs=str(authority.pem))
     if version is ssl.TLSVersion.TLSv1_3:
         assert isinstance(ours, ssl.SSLError | ConnectionResetError | BrokenPipeError)
@@ -257,14 +266,14 @@ def test_missing_client_certificate_fails_request(
 @pytest.mark.parametrize(
     ("script", "error", "partial"),
     [
-        ([head], RemoteDisconnected, None),
-        ([head, send(b"HTTP/1.1 200 OK\r\nX: 1\r\n")], IncompleteRead, b""),
-        ([head, send(HEAD_OF_TWO + b"\r\n")], IncompleteRead, b""),
-        ([head, send(HEAD_OF_TWO + b"\r\no")], IncompleteRead, b"o"),
-        ([head, drip(HEAD_OF_TWO + b"\r\no", every=0)], IncompleteRead, b"o"),
-        ([head, send(HEAD_OF_TWO + b"\r\no"), reset], ConnectionResetError, None),
+        ([read_head], RemoteDisconnected, None),
+        ([read_head, send(b"HTTP/1.1 200 OK\r\nX: 1\r\n")], IncompleteRead, b""),
+        ([read_head, send(HEAD_OF_TWO + b"\r\n")], IncompleteRead, b""),
+        ([read_head, send(HEAD_OF_TWO + b"\r\no")], IncompleteRead, b"o"),
+        ([read_head, send_slowly(HEAD_OF_TWO + b"\r\no", every=0)], IncompleteRead, b"o"),
+        ([read_head, send(HEAD_OF_TWO + b"\r\no"), reset_connection], ConnectionResetError, None),
         # Content without a length may be truncated. httplib2 takes the content for whole.
-        ([head, send(b"HTTP/1.1 200 OK\r\n\r\nok")], IncompleteRead, b"ok"),
+        ([read_head, send(b"HTTP/1.1 200 OK\r\n\r\nok")], IncompleteRead, b"ok"),
     ],
     ids=["no answer", "part of head", "no content", "part", "part by bytes", "reset", "no length"],
 )
@@ -283,12 +292,12 @@ def test_close_without_close_notify_raises(
 
 
 def test_close_with_close_notify_ends_content(raw_tls_server: RawServers, http: Http) -> None:
-    server = raw_tls_server([head, send(b"HTTP/1.1 200 OK\r\n\r\nok"), end_tls])
+    server = raw_tls_server([read_head, send(b"HTTP/1.1 200 OK\r\n\r\nok"), end_tls])
     assert http.request(server.url())[1] == b"ok"
 
 
-def end_tls(peer: Any) -> None:  # Any: a Peer, as in every step
-    peer.socket.unwrap()
+def end_tls(connection: Any) -> None:  # Any: a ServerConnection, as in every step
+    connection.socket.unwrap()
 
 
 # HTTP/2
@@ -384,7 +393,7 @@ def test_requests_during_first_request_succeed(
 def test_requests_do_not_hang_when_first_connection_fails(
     authority_file: str, raw_server: RawServers, tls_server: WebServer, refused: str, failure: str
 ) -> None:
-    silent = raw_server([until_closed])
+    silent = raw_server([read_until_closed])
     uri = (refused if failure == "refused" else silent.url()).replace("http:", "https:")
     timeout = 0.3 if failure == "timed out" else PATIENCE
     with Http(ca_certs=authority_file, timeout=timeout) as http:

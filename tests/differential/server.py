@@ -20,7 +20,7 @@ from tests.differential.clock import Clock
 from tests.differential.scenario import Answer, Fields, Guard, Resource, Scenario
 from tests.reference import Wire, try_record
 from tests.servers.certificates import server_context
-from tests.servers.raw import Peer, RawServer, Step
+from tests.servers.raw import RawServer, ServerConnection, Step
 
 
 def _gzip(content: bytes) -> bytes:
@@ -107,14 +107,14 @@ def wire_of(head: bytes, body: bytes) -> Wire:
     return Wire(line, sorted((name.lower(), value.strip()) for name, _, value in split), body)
 
 
-def _send_last(peer: Peer, answer: Framed) -> None:
+def _send_last(connection: ServerConnection, answer: Framed) -> None:
     """Send the payload together with the end of the connection: a client sees both or none."""
-    peer.socket.setsockopt(socket.IPPROTO_TCP, CORK, 1)
-    peer.socket.sendall(answer.payload)
-    if answer.ends_tls and isinstance(peer.socket, ssl.SSLSocket):
-        peer.socket.settimeout(0)  # do not wait for the client's close_notify
+    connection.socket.setsockopt(socket.IPPROTO_TCP, CORK, 1)
+    connection.socket.sendall(answer.payload)
+    if answer.ends_tls and isinstance(connection.socket, ssl.SSLSocket):
+        connection.socket.settimeout(0)  # do not wait for the client's close_notify
         with suppress(ssl.SSLWantReadError):
-            peer.socket.unwrap()
+            connection.socket.unwrap()
 
 
 class ScenarioRun:
@@ -124,7 +124,7 @@ class ScenarioRun:
         self, scenario: Scenario, clock: Clock, with_addresses: Callable[[str], str]
     ) -> None:
         self.requests: list[Wire] = []
-        self._peers: list[Peer] = []
+        self._connections: list[ServerConnection] = []
         self._resources = {
             with_addresses(each.url).partition("#")[0]: each for each in scenario.resources
         }
@@ -133,21 +133,21 @@ class ScenarioRun:
         self._answer_counts: Counter[str] = Counter()
         self._let_in: Counter[str] = Counter()
 
-    def serve(self, origin: str, peer: Peer) -> None:
+    def serve(self, origin: str, connection: ServerConnection) -> None:
         """Answer all requests of a connection."""
-        self._peers.append(peer)
-        while try_record(peer):
-            wire = wire_of(peer.server.heads[-1], peer.server.bodies[-1])
+        self._connections.append(connection)
+        while try_record(connection):
+            wire = wire_of(connection.server.heads[-1], connection.server.bodies[-1])
             self.requests.append(wire)
             answer = self._answer(origin, wire)
             if answer.closes:
-                _send_last(peer, answer)
+                _send_last(connection, answer)
                 break
-            peer.socket.sendall(answer.payload)
+            connection.socket.sendall(answer.payload)
 
     def close(self) -> None:
-        for peer in self._peers:
-            peer.wake()
+        for connection in self._connections:
+            connection.shut_down()
 
     def _answer(self, origin: str, wire: Wire) -> Framed:
         method, target, _ = wire.line.split(" ", 2)
@@ -272,9 +272,9 @@ class OriginServers:
         return self._servers.enter_context(RawServer([self._serving(origin)], tls=tls))
 
     def _serving(self, origin: str) -> Step:
-        def step(peer: Peer) -> None:
+        def step(connection: ServerConnection) -> None:
             if (run := self._run) is not None:
-                run.serve(self.with_addresses(origin), peer)
+                run.serve(self.with_addresses(origin), connection)
 
         return step
 

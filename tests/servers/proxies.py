@@ -24,7 +24,7 @@ from proxy.http.parser import HttpParser
 from proxy.http.proxy import HttpProxyBasePlugin
 from proxy.plugin import FilterByUpstreamHostPlugin
 
-from tests.servers.raw import Peer, Step, head, send
+from tests.servers.raw import ServerConnection, Step, read_head, send
 
 ROOT = Path(__file__).parents[2]
 FORBIDDEN = "forbidden.test"
@@ -142,13 +142,13 @@ def main(kind: str, login: str) -> None:
 # Steps of scripted proxies, which record the client's messages in the server's `bodies`.
 
 ESTABLISHED = send(b"HTTP/1.1 200 Connection established\r\n\r\n")
-tunnel: list[Step] = [head, ESTABLISHED]
+tunnel: list[Step] = [read_head, ESTABLISHED]
 """An HTTP proxy that establishes the tunnel."""
 
 
-def read_exactly(peer: Peer, count: int) -> bytes:
+def read_exactly(connection: ServerConnection, count: int) -> bytes:
     """The next `count` bytes from the client."""
-    received = peer.reader.read(count)
+    received = connection.reader.read(count)
     if len(received) < count:
         raise ConnectionAbortedError("closed in the middle of SOCKS")
     return received
@@ -157,9 +157,9 @@ def read_exactly(peer: Peer, count: int) -> bytes:
 def choose_method(choice: int) -> Step:
     """SOCKS5: read the list of authentication methods, and choose a method."""
 
-    def step(peer: Peer) -> None:
-        peer.server.bodies.add(read_exactly(peer, read_exactly(peer, 2)[1]))
-        peer.socket.sendall(bytes([5, choice]))
+    def step(connection: ServerConnection) -> None:
+        connection.server.bodies.add(read_exactly(connection, read_exactly(connection, 2)[1]))
+        connection.socket.sendall(bytes([5, choice]))
 
     return step
 
@@ -167,10 +167,12 @@ def choose_method(choice: int) -> Step:
 def check_login(status: int) -> Step:
     """SOCKS5: read user and password, and answer with the status."""
 
-    def step(peer: Peer) -> None:
-        user = read_exactly(peer, read_exactly(peer, 2)[1])
-        peer.server.bodies.add(user + b":" + read_exactly(peer, read_exactly(peer, 1)[0]))
-        peer.socket.sendall(bytes([1, status]))
+    def step(connection: ServerConnection) -> None:
+        user = read_exactly(connection, read_exactly(connection, 2)[1])
+        connection.server.bodies.add(
+            user + b":" + read_exactly(connection, read_exactly(connection, 1)[0])
+        )
+        connection.socket.sendall(bytes([1, status]))
 
     return step
 
@@ -178,11 +180,11 @@ def check_login(status: int) -> Step:
 def connect_socks5(status: int) -> Step:
     """SOCKS5: read the target (kind of address, address and port), and answer with the status."""
 
-    def step(peer: Peer) -> None:
-        kind = read_exactly(peer, 4)[3:]
-        length = {b"\1": b"\4", b"\4": b"\20"}.get(kind) or read_exactly(peer, 1)
-        peer.server.bodies.add(kind + read_exactly(peer, length[0] + 2))
-        peer.socket.sendall(bytes([5, status, 0, 1, 0, 0, 0, 0, 0, 0]))
+    def step(connection: ServerConnection) -> None:
+        kind = read_exactly(connection, 4)[3:]
+        length = {b"\1": b"\4", b"\4": b"\20"}.get(kind) or read_exactly(connection, 1)
+        connection.server.bodies.add(kind + read_exactly(connection, length[0] + 2))
+        connection.socket.sendall(bytes([5, status, 0, 1, 0, 0, 0, 0, 0, 0]))
 
     return step
 
@@ -190,17 +192,17 @@ def connect_socks5(status: int) -> Step:
 def connect_socks4(status: int) -> Step:
     """SOCKS4: read the target (port, address, user, maybe a name), and answer with the status."""
 
-    def step(peer: Peer) -> None:
-        target = read_exactly(peer, 8)[2:] + _until_zero(peer)
+    def step(connection: ServerConnection) -> None:
+        target = read_exactly(connection, 8)[2:] + _until_zero(connection)
         by_name = target[2:5] == b"\0\0\0"
-        peer.server.bodies.add(target + (_until_zero(peer) if by_name else b""))
-        peer.socket.sendall(bytes([0, status, 0, 0, 0, 0, 0, 0]))
+        connection.server.bodies.add(target + (_until_zero(connection) if by_name else b""))
+        connection.socket.sendall(bytes([0, status, 0, 0, 0, 0, 0, 0]))
 
     return step
 
 
-def _until_zero(peer: Peer) -> bytes:
-    return b"".join(iter(lambda: read_exactly(peer, 1), b"\0")) + b"\0"
+def _until_zero(connection: ServerConnection) -> bytes:
+    return b"".join(iter(lambda: read_exactly(connection, 1), b"\0")) + b"\0"
 
 
 ACCEPT_SOCKS5: list[Step] = [choose_method(0), connect_socks5(0)]

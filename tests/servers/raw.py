@@ -1,7 +1,7 @@
 r"""Scripted sockets: a test lists the server's steps for each connection.
 
-    raw_server([head, send(OK), until_closed])
-    raw_server([head, send(b"HTTP/1.1 200 OK\r\n"), reset], [head, send(OK)])
+    raw_server([read_head, send(OK), read_until_closed])
+    raw_server([read_head, send(b"HTTP/1.1 200 OK\r\n"), reset_connection], [read_head, send(OK)])
 
 The first connection gets the first script, and so on; further connections get the last script.
 The end of a script closes the connection.
@@ -25,15 +25,15 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 """A small good answer that keeps the connection open."""
 
 
-class Peer:
+class ServerConnection:
     """The server's end of a connection."""
 
-    def __init__(self, server: "RawServer", connection: socket.socket, port: int) -> None:
-        connection.settimeout(PATIENCE)
+    def __init__(self, server: "RawServer", accepted: socket.socket, client_port: int) -> None:
+        accepted.settimeout(PATIENCE)
         self.server = server
-        self.port = port
-        self.socket = connection
-        self.reader = connection.makefile("rb")
+        self.client_port = client_port
+        self.socket = accepted
+        self.reader = accepted.makefile("rb")
 
     def secure(self, context: ssl.SSLContext) -> None:
         """Do the TLS handshake, and continue over TLS."""
@@ -44,7 +44,7 @@ class Peer:
         secured.do_handshake()
         self.reader = self.socket.makefile("rb")
 
-    def wake(self) -> None:
+    def shut_down(self) -> None:
         """End the connection, and so wake a step that waits for bytes on another thread."""
         with suppress(OSError):
             socket.socket.shutdown(
@@ -56,74 +56,69 @@ class Peer:
         self.socket.close()
 
 
-Step: TypeAlias = Callable[[Peer], None]
+Step: TypeAlias = Callable[[ServerConnection], object]
 
 
-def head(peer: Peer) -> None:
-    """Read a request up to the empty line, and record the head."""
-    read_head(peer)
-
-
-def read_head(peer: Peer) -> bytes:
-    """As `head`, and return the head."""
-    lines = iter(peer.reader.readline, b"")
+def read_head(connection: ServerConnection) -> bytes:
+    """Read a request up to the empty line, record the head, and return the head."""
+    lines = iter(connection.reader.readline, b"")
     received = b""
     for line in lines:
         received += line
         if line == b"\r\n":
-            peer.server.heads.add(received)
+            connection.server.heads.add(received)
             return received
     raise ConnectionAbortedError("closed before the end of the request's head")
 
 
-def body(count: int) -> Step:
+def read_body(count: int) -> Step:
     """Read `count` bytes after the head, and record the bytes."""
 
-    def step(peer: Peer) -> None:
-        peer.server.bodies.add(peer.reader.read(count))
+    def step(connection: ServerConnection) -> None:
+        connection.server.bodies.add(connection.reader.read(count))
 
     return step
 
 
 def send(payload: bytes) -> Step:
-    def step(peer: Peer) -> None:
-        peer.socket.sendall(payload)
+    def step(connection: ServerConnection) -> None:
+        connection.socket.sendall(payload)
 
     return step
 
 
-def drip(payload: bytes, every: float) -> Step:
+def send_slowly(payload: bytes, every: float) -> Step:
     """Send one byte at a time, with a pause of `every` seconds after each."""
 
-    def step(peer: Peer) -> None:
+    def step(connection: ServerConnection) -> None:
         for value in payload:
-            peer.socket.sendall(bytes([value]))
-            peer.server.closing.wait(every)
+            connection.socket.sendall(bytes([value]))
+            connection.server.closing.wait(every)
 
     return step
 
 
-def wait(event: threading.Event) -> Step:
+def wait_for_event(event: threading.Event) -> Step:
     """Wait until the test sets the event."""
 
-    def step(_: Peer) -> None:
+    def step(_: ServerConnection) -> None:
         assert event.wait(PATIENCE), "the test never set the event that the server waits for"
 
     return step
 
 
-def until_closed(peer: Peer) -> None:
+def read_until_closed(connection: ServerConnection) -> None:
     """Send nothing, read until the client has closed the connection, and record the close."""
     with suppress(ConnectionError, ssl.SSLError):  # a close with unread bytes is a reset
-        while peer.reader.read1(65536):
+        while connection.reader.read1(65536):
             pass
-    peer.server.closed.add(peer.port)
+    connection.server.closed.add(connection.client_port)
 
 
-def reset(peer: Peer) -> None:
+def reset_connection(connection: ServerConnection) -> None:
     """Reset the connection in place of an orderly close."""
-    peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    peer.close()
+    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
 
 
 class RawServer:
@@ -131,14 +126,14 @@ class RawServer:
 
     `accepted` has the clients' ports; `heads` and `bodies` have the bytes as read; `requests` has
     pairs of head and body from `tests.reference.record`; `closed` has the ports of the clients
-    whose close `until_closed` has seen.
+    whose close `read_until_closed` has seen.
     """
 
     def __init__(self, *scripts: list[Step], tls: ssl.SSLContext | None = None) -> None:
         self._scripts = scripts
         self._tls = tls
         self._listening = socket.create_server(("127.0.0.1", 0))
-        self._peers: list[Peer] = []
+        self._connections: list[ServerConnection] = []
         self._running: list[threading.Thread] = []
         self._errors: list[Exception] = []
         self.port: int = self._listening.getsockname()[1]
@@ -167,8 +162,8 @@ class RawServer:
         socket.create_connection(self._listening.getsockname()).close()  # wakes `accept`
         self._accepting.join()
         self._listening.close()
-        for peer in self._peers:
-            peer.wake()
+        for connection in self._connections:
+            connection.shut_down()
         for thread in self._running:
             thread.join()
         if self._errors:
@@ -176,25 +171,27 @@ class RawServer:
 
     def _accept(self) -> None:
         for script in chain(self._scripts, repeat(self._scripts[-1])):
-            connection, address = self._listening.accept()
+            accepted, address = self._listening.accept()
             if self.closing.is_set():
-                connection.close()
+                accepted.close()
                 return
-            self._start(script, Peer(self, connection, port=address[1]))
+            self._start(script, ServerConnection(self, accepted, client_port=address[1]))
 
-    def _start(self, script: list[Step], peer: Peer) -> None:
-        thread = threading.Thread(target=self._run, args=[script, peer], name=f"raw-{peer.port}")
-        self.accepted.add(peer.port)
-        self._peers.append(peer)
+    def _start(self, script: list[Step], connection: ServerConnection) -> None:
+        thread = threading.Thread(
+            target=self._run, args=[script, connection], name=f"raw-{connection.client_port}"
+        )
+        self.accepted.add(connection.client_port)
+        self._connections.append(connection)
         self._running.append(thread)
         thread.start()
 
-    def _run(self, script: list[Step], peer: Peer) -> None:
+    def _run(self, script: list[Step], connection: ServerConnection) -> None:
         try:
             if self._tls:
-                peer.secure(self._tls)
+                connection.secure(self._tls)
             for step in script:
-                step(peer)
+                step(connection)
         except (ConnectionError, ssl.SSLError):
             pass  # the client has disconnected, as some tests intend
         except OSError as error:
@@ -203,4 +200,4 @@ class RawServer:
         except Exception as error:  # noqa: BLE001 - `close` raises it in the test's thread
             self._errors.append(error)
         finally:
-            peer.close()
+            connection.close()
