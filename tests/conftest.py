@@ -21,11 +21,11 @@ from asynchttp.dispatch import workers as workers_module
 from asynchttp.dispatch.workers import workers
 from tests.pair_states import PairMaker
 from tests.scripted import ScriptedServer
-from tests.servers.certificates import Authority, local, server_context
+from tests.servers.certificates import Authority, sign_for_this_machine, tls_server_context
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import RawServer, Step
 from tests.servers.unreachable import (
-    DeadNameServer,
+    SilentNameServer,
     black_hole_port,
     can_replace_name_server,
     refused_port,
@@ -64,13 +64,13 @@ def _plain_server() -> Iterator[WebServer]:
 
 @pytest.fixture(scope="session")
 def _tls_server(authority: Authority) -> Iterator[WebServer]:
-    with WebServer(local(authority)) as server:
+    with WebServer(sign_for_this_machine(authority)) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def _tls_h1_server(authority: Authority) -> Iterator[WebServer]:
-    with WebServer(local(authority), alpn=("http/1.1",)) as server:
+    with WebServer(sign_for_this_machine(authority), alpn=("http/1.1",)) as server:
         yield server
 
 
@@ -133,32 +133,32 @@ def raw_tls_server(authority: Authority) -> Iterator[RawServers]:
     with ExitStack() as servers:
 
         def start(*scripts: list[Step], pem: Path | None = None) -> RawServer:
-            tls = server_context(pem or local(authority))
+            tls = tls_server_context(pem or sign_for_this_machine(authority))
             return servers.enter_context(RawServer(*scripts, tls=tls))
 
         yield start
 
 
 @pytest.fixture
-def refused() -> Iterator[str]:
+def refused_url() -> Iterator[str]:
     """A URL whose server refuses connections."""
     with refused_port() as port:
         yield f"http://127.0.0.1:{port}/"
 
 
 @pytest.fixture
-def black_hole() -> Iterator[str]:
+def black_hole_url() -> Iterator[str]:
     """A URL whose connection is never made."""
     with black_hole_port() as port:
         yield f"http://127.0.0.1:{port}/"
 
 
 @pytest.fixture
-def dead_names(tmp_path: Path) -> Iterator[DeadNameServer]:
+def silent_name_server(tmp_path: Path) -> Iterator[SilentNameServer]:
     """Runs a program in which name lookups hang. CI never skips such tests."""
     if not can_replace_name_server() and "CI" not in os.environ:
         pytest.skip("a name server that never answers needs Linux, root and unshare")
-    with DeadNameServer(tmp_path) as names:
+    with SilentNameServer(tmp_path) as names:
         yield names
 
 

@@ -363,8 +363,8 @@ def test_race_measures_busy_time_of_server(server: WebServer) -> None:
     assert len(server.received) == 2 * (10 + 2 * 10)
 
 
-def test_race_names_failed_client(refused: str) -> None:
-    running = Server(refused, psutil.Process(), CORES)
+def test_race_names_failed_client(refused_url: str) -> None:
+    running = Server(refused_url, psutil.Process(), CORES)
     with pytest.raises(MeasurementError, match=r"(?s)bench.trial bare .*onnect"):
         race({"floor": Entry("bare", 1, 1)}, running, rounds=1)
 

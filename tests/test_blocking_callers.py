@@ -315,11 +315,14 @@ def test_blocking_https_leave_no_descriptor(
     at_last: str,
     server: WebServer,
     tls_server: WebServer,
-    refused: str,
+    refused_url: str,
     authority: Authority,
 ) -> None:
     program = COUNTS + COUNTING.replace("END", end).replace("AT_LAST", at_last)
-    assert run(program, server.url(), tls_server.url(), refused, authority.pem).assert_clean() == []
+    assert (
+        run(program, server.url(), tls_server.url(), refused_url, authority.pem).assert_clean()
+        == []
+    )
 
 
 # Forking
@@ -517,17 +520,17 @@ def test_blocking_request_times_out_during_answer(sent: int | None, server: WebS
         check_usable(http, server)
 
 
-def test_blocking_request_times_out_while_connecting(black_hole: str) -> None:
+def test_blocking_request_times_out_while_connecting(black_hole_url: str) -> None:
     with Http(timeout=0.2, blocking=True) as http, pytest.raises(TimeoutError):
-        http.request(black_hole)
+        http.request(black_hole_url)
 
 
 def test_blocking_request_to_dead_port_is_refused(
-    http: Http, server: WebServer, refused: str
+    http: Http, server: WebServer, refused_url: str
 ) -> None:
     for _ in range(3):
         with pytest.raises(ConnectionRefusedError):
-            http.request(refused)
+            http.request(refused_url)
         check_usable(http, server)
 
 

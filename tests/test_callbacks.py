@@ -110,7 +110,7 @@ def test_promises_of_caller_and_callback_answer_later(http: Http, url: str, whic
 
 @any_look
 def test_promise_of_caller_raises_in_callback(
-    http: Http, refused: str, look: Callable[[Promise], object]
+    http: Http, refused_url: str, look: Callable[[Promise], object]
 ) -> None:
     made = threading.Event()
     seen: list[object] = []
@@ -119,7 +119,7 @@ def test_promise_of_caller_raises_in_callback(
         made.wait(PATIENCE)
         seen.append(outcome(lambda: look(promise)))
 
-    promise = http.request(refused, callback=call_back)
+    promise = http.request(refused_url, callback=call_back)
     made.set()
     failure = promise.exception(PATIENCE)
     assert isinstance(failure, ConnectionRefusedError)
@@ -149,7 +149,7 @@ def look_in_asyncio_thread(look: Callable[[], object]) -> object:
 @pytest.mark.parametrize(
     "elsewhere", [look_in_thread, look_in_many_threads, look_in_asyncio_thread]
 )
-@pytest.mark.parametrize("where", ["url", "refused"])
+@pytest.mark.parametrize("where", ["url", "refused_url"])
 def test_callback_may_wait_for_looks_in_other_threads(
     request: pytest.FixtureRequest,
     look: Callable[[Promise], object],
@@ -293,7 +293,7 @@ def test_every_look_raises_error_of_callback(
 @any_error
 @any_look
 def test_failure_of_request_outlasts_error_of_callback(
-    http: Http, refused: str, error: BaseException, look: Callable[[Promise], object]
+    http: Http, refused_url: str, error: BaseException, look: Callable[[Promise], object]
 ) -> None:
     seen: list[object] = []
 
@@ -301,7 +301,7 @@ def test_failure_of_request_outlasts_error_of_callback(
         seen.append(outcome(lambda: look(promise)))
         raise error
 
-    promise = http.request(refused, callback=call_back)
+    promise = http.request(refused_url, callback=call_back)
     failure = promise.exception(PATIENCE)
     assert isinstance(failure, ConnectionRefusedError)
     assert seen == [failure]
@@ -310,9 +310,9 @@ def test_failure_of_request_outlasts_error_of_callback(
 
 @any_look
 def test_callback_may_raise_failure_of_request(
-    http: Http, refused: str, look: Callable[[Promise], object]
+    http: Http, refused_url: str, look: Callable[[Promise], object]
 ) -> None:
-    promise = http.request(refused, callback=look)
+    promise = http.request(refused_url, callback=look)
     assert isinstance(promise.exception(PATIENCE), ConnectionRefusedError)
 
 

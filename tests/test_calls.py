@@ -136,9 +136,9 @@ def test_blocking_request_returns_response_and_bytes(server: WebServer) -> None:
     assert (response.status, content) == (200, bytes(range(5)))
 
 
-def test_blocking_request_raises_at_the_call(refused: str) -> None:
+def test_blocking_request_raises_at_the_call(refused_url: str) -> None:
     with Http(blocking=True) as http, pytest.raises(ConnectionRefusedError):
-        http.request(refused)
+        http.request(refused_url)
 
 
 def test_blocking_http_serves_many_threads(server: WebServer) -> None:
@@ -250,13 +250,13 @@ def test_replaced_client_gets_attributes_of_http(
 
 
 def test_look_raises_error_of_replaced_client(
-    http: Http, refused: str, client: type[RecordingClient]
+    http: Http, refused_url: str, client: type[RecordingClient]
 ) -> None:
     http.Client = client
-    promise = http.request(refused)
+    promise = http.request(refused_url)
     with pytest.raises(ConnectionRefusedError) as raised:
         len(promise.content)
-    assert refused in raised.value.__notes__[0]
+    assert refused_url in raised.value.__notes__[0]
 
 
 def test_replaced_client_supports_body_and_callback(

@@ -77,9 +77,9 @@ def test_cancel_resets_only_its_http2_stream(http: Http, tls_server: WebServer) 
     assert len({each.port for each in tls_server.received}) == 1
 
 
-def test_cancel_while_connecting_ends_request(http: Http, black_hole: str) -> None:
+def test_cancel_while_connecting_ends_request(http: Http, black_hole_url: str) -> None:
     for scheme in ("http:", "https:"):
-        promise = http.request(black_hole.replace("http:", scheme))
+        promise = http.request(black_hole_url.replace("http:", scheme))
         wait_until_running(promise)
         assert promise.cancel()
         assert_cancelled(promise)

@@ -25,9 +25,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
 from asynchttp import Http
 from tests.conftest import RawServers
-from tests.servers.certificates import Authority, local, server_context
+from tests.servers.certificates import Authority, sign_for_this_machine, tls_server_context
 from tests.servers.event_log import PATIENCE
-from tests.servers.proxies import tunnel
+from tests.servers.proxies import ACCEPT_TUNNEL
 from tests.servers.raw import OK, RawServer, ServerConnection, Step, read_head, send
 from tests.servers.unreachable import refused_port
 
@@ -112,7 +112,7 @@ class Servers:
         verify: ssl.VerifyMode = ssl.CERT_OPTIONAL,
         version: TLSVersion | None = None,
     ) -> RawServer:
-        context = server_context(local(self._authority))
+        context = tls_server_context(sign_for_this_machine(self._authority))
         context.verify_mode = verify
         context.load_verify_locations(self._authority.pem)
         if version:
@@ -300,10 +300,10 @@ def test_certificate_is_sent_through_proxy(
     settings: dict[str, Any],
     known: Identity,
 ) -> None:
-    context = server_context(local(authority))
+    context = tls_server_context(sign_for_this_machine(authority))
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(authority.pem)
-    proxy = raw_server([*tunnel, lambda connection: connection.secure(context), *ONE_ANSWER])
+    proxy = raw_server([*ACCEPT_TUNNEL, lambda connection: connection.secure(context), *ONE_ANSWER])
     info = httplib2.ProxyInfo(socks.PROXY_TYPE_HTTP, "127.0.0.1", proxy.port)
     added = known.encrypted, known.certificate, "localhost:81", PASSWORD
     settings["proxy_info"] = info
@@ -599,9 +599,11 @@ def test_tls_limits_hold_for_target_behind_proxy(
     limits: dict[str, Any],
 ) -> None:
     versions = []
-    context = server_context(local(authority))
+    context = tls_server_context(sign_for_this_machine(authority))
     for client in (httplib2.Http, Http):
-        proxy = raw_server([*tunnel, lambda connection: connection.secure(context), *VERSIONED])
+        proxy = raw_server(
+            [*ACCEPT_TUNNEL, lambda connection: connection.secure(context), *VERSIONED]
+        )
         info = httplib2.ProxyInfo(socks.PROXY_TYPE_HTTP, "127.0.0.1", proxy.port)
         settings["proxy_info"] = info
         assert outcome(client, "https://localhost:81/", **settings, **limits) == b"ok"

@@ -13,8 +13,8 @@ from google.oauth2.credentials import Credentials
 
 import asynchttp
 from tests.conftest import RawServers
-from tests.servers.certificates import Authority, server_context
-from tests.servers.proxies import tunnel
+from tests.servers.certificates import Authority, tls_server_context
+from tests.servers.proxies import ACCEPT_TUNNEL
 from tests.servers.raw import ServerConnection, read_head
 
 PAGE = (Path(__file__).parents[1] / "docs" / "coming-from-httplib2.md").read_text()
@@ -44,8 +44,10 @@ def test_page_coming_from_httplib2_runs_as_printed(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    context = server_context(authority.sign("example.org", "www.googleapis.com"))
-    internet = raw_server([*tunnel, lambda connection: connection.secure(context), serve_answers])
+    context = tls_server_context(authority.sign("example.org", "www.googleapis.com"))
+    internet = raw_server(
+        [*ACCEPT_TUNNEL, lambda connection: connection.secure(context), serve_answers]
+    )
     monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{internet.port}")
     monkeypatch.setattr(httplib2, "CA_CERTS", str(authority.pem))
     monkeypatch.chdir(tmp_path)  # the page's code makes a cache

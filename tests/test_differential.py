@@ -29,7 +29,7 @@ from tests.differential.scenario import Scenario
 from tests.differential.server import OriginServers
 from tests.differential.strategies import scenarios
 from tests.differential.value_tables import VALUE_TABLES
-from tests.servers.certificates import Authority, local
+from tests.servers.certificates import Authority, sign_for_this_machine
 
 SCENARIOS = int(os.environ.get("SCENARIOS", "480"))
 """The number of scenarios in all. The scenarios are the same each time, unless SCENARIOS is set."""
@@ -67,7 +67,7 @@ class ScenarioPlayer:
 
 @pytest.fixture(scope="module")
 def player(authority: Authority) -> Iterator[ScenarioPlayer]:
-    with OriginServers(local(authority)) as world:
+    with OriginServers(sign_for_this_machine(authority)) as world:
         yield ScenarioPlayer(world, authority.pem)
 
 

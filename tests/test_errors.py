@@ -134,8 +134,8 @@ def test_request_after_broken_answers_succeeds(raw_server: RawServers, http: Htt
 # No connection
 
 
-def test_refused_connection_fails_like_httplib2(refused: str) -> None:
-    assert_same_error(refused, ConnectionRefusedError, errno.ECONNREFUSED)
+def test_refused_connection_fails_like_httplib2(refused_url: str) -> None:
+    assert_same_error(refused_url, ConnectionRefusedError, errno.ECONNREFUSED)
 
 
 def test_unreachable_address_fails_like_httplib2() -> None:
@@ -234,22 +234,22 @@ def test_error_can_be_pickled_with_notes(failed: Failed) -> None:
 
 
 def test_error_of_file_upload_is_pickled_without_file(
-    tmp_path: Path, refused: str, http: Http
+    tmp_path: Path, refused_url: str, http: Http
 ) -> None:
     path = tmp_path / "body"
     path.write_bytes(b"to be sent")
     with path.open("rb") as file:
-        error = http.request(refused, "POST", file).exception()
+        error = http.request(refused_url, "POST", file).exception()
     assert pickle.loads(pickle.dumps(error)).request.body.whole() == b""
 
 
 def test_call_site_in_callback_omits_worker_frames(
-    http: Http, refused: str, server: WebServer
+    http: Http, refused_url: str, server: WebServer
 ) -> None:
     """The worker called the callback that made the request."""
 
     def call_back(promise: Promise) -> None:
-        made.append(http.request(refused))
+        made.append(http.request(refused_url))
 
     made: list[Promise] = []
     http.request(server.url(), callback=call_back).result()

@@ -137,9 +137,11 @@ def test_progress_example_fetches_all_documents() -> None:
     assert f"{sum(map(len, transit.BODIES.values())):,} bytes in all" in text
 
 
-def test_progress_example_counts_given_urls(refused: str) -> None:
+def test_progress_example_counts_given_urls(refused_url: str) -> None:
     with transit.serving() as url:
-        text = quiet_output("progress.py", f"{url}/agencies", f"{url}/", f"{url}/nothing", refused)
+        text = quiet_output(
+            "progress.py", f"{url}/agencies", f"{url}/", f"{url}/nothing", refused_url
+        )
     assert "2 x status 200" in text
     assert "1 x status 404" in text
     assert "1 x ConnectionRefusedError: " in text

@@ -572,11 +572,11 @@ LOOKS = {
 
 
 @pytest.mark.parametrize(("look", "times"), LOOKS.values(), ids=LOOKS)
-def test_unseen_failures_are_reported_at_exit(look: str, times: int, refused: str) -> None:
+def test_unseen_failures_are_reported_at_exit(look: str, times: int, refused_url: str) -> None:
     program = "promise = Http().request(sys.argv[1])\n" + look
-    code, _, err = run(program, refused)
+    code, _, err = run(program, refused_url)
     assert code == 0
-    assert err.count("nobody looked") == err.count(f"GET {refused}, made here") == times
+    assert err.count("nobody looked") == err.count(f"GET {refused_url}, made here") == times
 
 
 def test_log_records_are_written_before_exit(server: WebServer) -> None:

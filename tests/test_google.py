@@ -33,7 +33,7 @@ from asynchttp import Http
 from tests.conftest import RawServers
 from tests.reference import record
 from tests.servers.app import pattern
-from tests.servers.certificates import Authority, local
+from tests.servers.certificates import Authority, sign_for_this_machine
 from tests.servers.event_log import PATIENCE
 from tests.servers.google import (
     BOOKS,
@@ -100,7 +100,7 @@ every_form = pytest.mark.parametrize(
 def google(request: pytest.FixtureRequest, authority: Authority) -> Iterator[GoogleServer]:
     """A server over plain TCP, unless parametrized as "https"."""
     secured = getattr(request, "param", "http") == "https"
-    with GoogleServer(local(authority) if secured else None) as server:
+    with GoogleServer(sign_for_this_machine(authority) if secured else None) as server:
         yield server
 
 
@@ -313,8 +313,10 @@ def _answer_once(listening: socket.socket) -> None:
         connection.sendall(NOTHING)
 
 
-def test_google_call_to_dead_port_fails_after_retries(refused: str, client: HttpAndCall) -> None:
-    service = build_from_document(document(refused), http=client.http)
+def test_google_call_to_dead_port_fails_after_retries(
+    refused_url: str, client: HttpAndCall
+) -> None:
+    service = build_from_document(document(refused_url), http=client.http)
     request, slept = _record_sleeps(service.books().list())
     with pytest.raises(ConnectionRefusedError):
         client.call(request.execute, num_retries=2)

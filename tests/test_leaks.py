@@ -93,9 +93,9 @@ USES = {
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts what /proc shows")
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
 def test_hundred_https_leave_no_thread_or_descriptor(
-    use: str, server: WebServer, tls_server: WebServer, refused: str, authority: Authority
+    use: str, server: WebServer, tls_server: WebServer, refused_url: str, authority: Authority
 ) -> None:
-    urls = (server.url(), server.hold_answers().url(), tls_server.url(), refused)
+    urls = (server.url(), server.hold_answers().url(), tls_server.url(), refused_url)
     assert run(COUNTING.replace("USE", use), *urls, authority.pem).assert_clean() == []
 
 
@@ -264,10 +264,10 @@ def test_dropped_cancelled_promise_is_freed(server: WebServer) -> None:
 
 
 def test_dropped_failed_promise_is_freed_and_reported(
-    refused: str, caplog: pytest.LogCaptureFixture
+    refused_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Http() as http:
-        promise = http.request(refused)
+        promise = http.request(refused_url)
         promise.wait()
         gone = when_freed(promise)
         del promise

@@ -19,7 +19,7 @@ from tests.programs import Program, python
 from tests.servers.certificates import Authority
 from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.raw import OK, RawServer, read_head, send
-from tests.servers.unreachable import DeadNameServer
+from tests.servers.unreachable import SilentNameServer
 from tests.servers.web import WebServer
 
 UNKNOWN = "a." * 130 + "invalid"
@@ -38,15 +38,17 @@ def dead(number=0):
 """
 
 
-def run_where_names_hang(dead_names: DeadNameServer, source: str, *arguments: object) -> list[str]:
+def run_where_names_hang(
+    silent_name_server: SilentNameServer, source: str, *arguments: object
+) -> list[str]:
     """The lines printed by the program; the last line is the time taken, in seconds."""
     timed = PROGRAM + source + "\nsay(time.monotonic() - began)\n"
-    with Program(dead_names.command(*python(timed, *arguments))) as program:
+    with Program(silent_name_server.command(*python(timed, *arguments))) as program:
         return program.wait_for_end().assert_clean()
 
 
 def test_hanging_lookups_do_not_delay_other_hosts(
-    dead_names: DeadNameServer, server: WebServer
+    silent_name_server: SilentNameServer, server: WebServer
 ) -> None:
     source = """
 http = Http(ca_certs=ca_certs)
@@ -58,24 +60,26 @@ say(sum(promise.done() for promise in hanging))
 http.close(cancel_futures=True)
 say({type(promise.exception()) if not promise.cancelled() else None for promise in hanging})
 """
-    *said, seconds = run_where_names_hang(dead_names, source, server.url("/status/200"), "")
+    *said, seconds = run_where_names_hang(silent_name_server, source, server.url("/status/200"), "")
     assert said == ["200", "200", "200", "0", "{None}"]
     assert float(seconds) < SOON
 
 
-def test_hanging_lookup_obeys_timeout(dead_names: DeadNameServer) -> None:
+def test_hanging_lookup_obeys_timeout(silent_name_server: SilentNameServer) -> None:
     source = """
 with Http(timeout=0.3) as http:
     promises = [http.request(dead(number // 2)) for number in range(10)]
     say({type(promise.exception()) for promise in promises})
     say(len({id(promise.exception()) for promise in promises}))
 """
-    *said, seconds = run_where_names_hang(dead_names, source, "", "")
+    *said, seconds = run_where_names_hang(silent_name_server, source, "", "")
     assert said == ["{<class 'TimeoutError'>}", "10"]
     assert 0.3 <= float(seconds) < SOON
 
 
-def test_cancel_during_lookup_releases_slot(dead_names: DeadNameServer, server: WebServer) -> None:
+def test_cancel_during_lookup_releases_slot(
+    silent_name_server: SilentNameServer, server: WebServer
+) -> None:
     source = """
 with Http(max_workers=1) as http:
     hanging, waiting = http.request(dead()), http.request(url)
@@ -88,24 +92,24 @@ with Http(max_workers=1) as http:
     except CancelledError:
         say("cancelled")
 """
-    *said, seconds = run_where_names_hang(dead_names, source, server.url("/status/200"), "")
+    *said, seconds = run_where_names_hang(silent_name_server, source, server.url("/status/200"), "")
     assert said == ["True", "200", "cancelled"]
     assert float(seconds) < SOON
 
 
 def test_program_exits_despite_hanging_lookup(
-    dead_names: DeadNameServer,
+    silent_name_server: SilentNameServer,
 ) -> None:
     source = """
 http = Http(timeout=0.2)
 http.request(dead()).exception()
 """
-    with Program(dead_names.command(*python(PROGRAM + source, "", ""))) as program:
+    with Program(silent_name_server.command(*python(PROGRAM + source, "", ""))) as program:
         assert program.wait_for_end().assert_clean() == []
 
 
 def test_certificate_is_checked_for_looked_up_name(
-    dead_names: DeadNameServer, raw_tls_server: RawServers, authority: Authority
+    silent_name_server: SilentNameServer, raw_tls_server: RawServers, authority: Authority
 ) -> None:
     secure = raw_tls_server([read_head, send(OK)], pem=authority.sign("alive.test"))
     source = """
@@ -113,13 +117,13 @@ with Http(ca_certs=ca_certs) as http:
     say(http.request(url.replace("localhost", "alive.test"))[1])
     say(type(http.request(url).exception()))
 """
-    *said, _ = run_where_names_hang(dead_names, source, secure.url(), authority.pem)
+    *said, _ = run_where_names_hang(silent_name_server, source, secure.url(), authority.pem)
     assert said == ["ok", "<class 'ssl.SSLCertVerificationError'>"]
     assert b"Host: alive.test" in secure.heads[0]
 
 
 def test_name_with_two_ports_reaches_both_servers(
-    dead_names: DeadNameServer, raw_server: RawServers
+    silent_name_server: SilentNameServer, raw_server: RawServers
 ) -> None:
     servers: list[RawServer] = [raw_server([read_head, send(OK)]) for _ in range(2)]
     source = """
@@ -128,7 +132,7 @@ with Http() as http:
         say(http.request(each.replace("127.0.0.1", "alive.test"))[1])
 """
     urls = " ".join(server.url() for server in servers)
-    assert run_where_names_hang(dead_names, source, urls, "")[:-1] == ["ok", "ok"]
+    assert run_where_names_hang(silent_name_server, source, urls, "")[:-1] == ["ok", "ok"]
     assert [len(server.heads) for server in servers] == [1, 1]
 
 

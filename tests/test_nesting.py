@@ -315,15 +315,15 @@ def test_long_callback_chain_frees_earlier_promises(http: Http, server: WebServe
 
 
 def test_inner_failure_has_notes_of_both_requests(
-    http: Http, server: WebServer, refused: str
+    http: Http, server: WebServer, refused_url: str
 ) -> None:
-    promise = http.request(server.url(), callback=lambda _: http.request(refused).result())
+    promise = http.request(server.url(), callback=lambda _: http.request(refused_url).result())
     error = promise.exception(PATIENCE)
     assert isinstance(error, ConnectionRefusedError)
     [inner, outer] = error.__notes__
-    assert refused in inner
+    assert refused_url in inner
     assert f"callback of GET {server.url()}" in outer
-    assert error.request.uri == refused  # type: ignore[attr-defined]  # set by asynchttp
+    assert error.request.uri == refused_url  # type: ignore[attr-defined]  # set by asynchttp
 
 
 # Threads

@@ -358,11 +358,11 @@ class RandomCaller:
         return promise
 
 
-def test_threads_share_http_for_mixed_operations(server: WebServer, refused: str) -> None:
+def test_threads_share_http_for_mixed_operations(server: WebServer, refused_url: str) -> None:
     """All requests end, each with the right answer, and no slot is lost."""
     urls = [server.url(f"/bytes/{size}") for size in (1, 2, 3)]
     with Http(max_workers=4) as http:
-        callers = [RandomCaller(http, urls, refused, number) for number in range(8)]
+        callers = [RandomCaller(http, urls, refused_url, number) for number in range(8)]
         with ThreadPoolExecutor(8) as threads:
             results = list(threads.map(RandomCaller.run, callers))
         promises = [promise for promises in results for promise in promises]

@@ -39,7 +39,7 @@ def url_of_any_behaviour(request: pytest.FixtureRequest) -> str:
     if request.param in ("silent", "prompt"):
         server: WebServer = request.getfixturevalue("server")
         return server.hold_answers().url() if request.param == "silent" else server.url()
-    url: str = request.getfixturevalue(request.param.replace(" ", "_"))
+    url: str = request.getfixturevalue(request.param.replace(" ", "_") + "_url")
     return url
 
 
@@ -286,8 +286,8 @@ def test_then_runs_after_callback(http: Http, server: WebServer) -> None:
     assert seen.result(PATIENCE) == ""
 
 
-def test_then_of_failed_request_raises_failure(http: Http, refused: str) -> None:
-    promise = http.request(refused)
+def test_then_of_failed_request_raises_failure(http: Http, refused_url: str) -> None:
+    promise = http.request(refused_url)
     called: list[object] = []
     following = promise.then(lambda response, content: called.append(response))
     with pytest.raises(ConnectionRefusedError) as caught:

@@ -23,19 +23,24 @@ import socks  # type: ignore[import-untyped]
 from asynchttp import Http
 from tests.conftest import RawServers
 from tests.reference import Wire, record, requests_of
-from tests.servers.certificates import Authority, elsewhere, local, server_context
+from tests.servers.certificates import (
+    Authority,
+    sign_for_other_host,
+    sign_for_this_machine,
+    tls_server_context,
+)
 from tests.servers.event_log import PATIENCE
 from tests.servers.proxies import (
     ACCEPT_SOCKS4,
     ACCEPT_SOCKS5,
-    ESTABLISHED,
-    FORBIDDEN,
+    ACCEPT_TUNNEL,
+    FORBIDDEN_HOST,
+    SEND_ESTABLISHED,
     RealProxy,
-    check_login,
-    choose_method,
-    connect_socks4,
-    connect_socks5,
-    tunnel,
+    answer_socks4_connect,
+    answer_socks5_connect,
+    answer_socks5_login,
+    choose_socks5_method,
 )
 from tests.servers.raw import (
     OK,
@@ -254,7 +259,7 @@ def test_scheme_socks_means_socks5(
 def test_certificate_is_checked_for_target_behind_proxy(
     raw_tls_server: RawServers, real_proxy: ConfiguredProxy, authority: Authority
 ) -> None:
-    target = raw_tls_server([record, send(OK)], pem=elsewhere(authority))
+    target = raw_tls_server([record, send(OK)], pem=sign_for_other_host(authority))
     uri = at_ip(target.url())
     settings = {"ca_certs": str(authority.pem)}
     theirs = failure(httplib2.Http, uri, proxy_info=real_proxy.info, **settings)
@@ -290,7 +295,7 @@ def test_target_refusing_proxy_fails_like_httplib2(
 def test_target_forbidden_by_proxy_fails_like_httplib2(
     open_proxy: ConfiguredProxy, scheme: str
 ) -> None:
-    error = assert_fails_alike(f"{scheme}://{FORBIDDEN}/", proxy_info=open_proxy.info)
+    error = assert_fails_alike(f"{scheme}://{FORBIDDEN_HOST}/", proxy_info=open_proxy.info)
     assert issubclass(error.kind, socks.ProxyError)
     assert open_proxy.proxy.take_targets() == []
 
@@ -602,7 +607,7 @@ MOVED = b"HTTP/1.1 302 Found\r\nLocation: https://%s/next\r\nContent-Length: 0\r
 def test_redirect_uses_proxy_of_new_scheme(
     raw_server: RawServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moved = [record, ESTABLISHED, record, send(MOVED % PROXY_ONLY.encode())]
+    moved = [record, SEND_ESTABLISHED, record, send(MOVED % PROXY_ONLY.encode())]
     routes = []
     for client in (httplib2.Http, Http):
         proxies = [raw_server(moved), refusing(raw_server)]
@@ -660,7 +665,7 @@ def test_tunnel_is_not_reused_with_other_credentials(
 # Bytes sent to an HTTP proxy
 
 
-TUNNEL_AND_ANSWER: list[Step] = [record, ESTABLISHED, record, send(OK)]
+TUNNEL_AND_ANSWER: list[Step] = [record, SEND_ESTABLISHED, record, send(OK)]
 Ask: TypeAlias = Callable[[httplib2.Http, str], Any]
 """Makes a request. Any: the result is ignored."""
 
@@ -896,7 +901,7 @@ def test_socks4_without_rdns_sends_address(client: Client, raw_server: RawServer
     assert proxy.bodies[0] == b"\0Q\x7f\0\0\1\0"
 
 
-LOGIN5: list[Step] = [choose_method(2), check_login(0), connect_socks5(0)]
+LOGIN5: list[Step] = [choose_socks5_method(2), answer_socks5_login(0), answer_socks5_connect(0)]
 
 
 @pytest.mark.parametrize(
@@ -930,7 +935,11 @@ def test_socks4_user_matches_httplib2(raw_server: RawServers, login: dict[str, A
     assert ours == theirs
 
 
-ACCEPT: dict[str, list[Step]] = {"http": tunnel, "socks5": ACCEPT_SOCKS5, "socks4": ACCEPT_SOCKS4}
+ACCEPT: dict[str, list[Step]] = {
+    "http": ACCEPT_TUNNEL,
+    "socks5": ACCEPT_SOCKS5,
+    "socks4": ACCEPT_SOCKS4,
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -939,7 +948,7 @@ def test_tls_through_proxy_checks_target_name(
 ) -> None:
     """Certificate and SNI have the target's name, not the proxy's."""
     names: list[str | None] = []
-    context = server_context(local(authority))
+    context = tls_server_context(sign_for_this_machine(authority))
     context.sni_callback = lambda _, name, __: names.append(name)
     proxy = raw_server(
         [*ACCEPT[kind], lambda connection: connection.secure(context), record, send(OK)]
@@ -1055,24 +1064,31 @@ BROKEN_PROXIES: dict[str, tuple[str, dict[str, str], list[Step]]] = {
     "socks5-closes": ("socks5", {}, [closes_at_once]),
     "socks5-speaks http": ("socks5", {}, [closes_at_once, send(b"HTTP/1.1 400 Bad\r\n\r\n")]),
     "socks5-speaks socks4": ("socks5", {}, [closes_at_once, send(b"\0\x5b" + bytes(6))]),
-    "socks5-no method": ("socks5", {}, [choose_method(0xFF)]),
-    "socks5-no method for a login": ("socks5", LOGIN, [choose_method(0xFF)]),
-    "socks5-unknown method": ("socks5", {}, [choose_method(9), read_until_closed]),
-    "socks5-wants a login": ("socks5", {}, [choose_method(2), check_login(1)]),
-    "socks5-wants a password": ("socks5", {"proxy_user": "me"}, [choose_method(2), check_login(1)]),
-    "socks5-wrong login": ("socks5", LOGIN, [choose_method(2), check_login(1)]),
-    "socks5-closes at the login": ("socks5", LOGIN, [choose_method(2), closes_at_once]),
-    "socks5-closes at the target": ("socks5", {}, [choose_method(0), closes_at_once]),
+    "socks5-no method": ("socks5", {}, [choose_socks5_method(0xFF)]),
+    "socks5-no method for a login": ("socks5", LOGIN, [choose_socks5_method(0xFF)]),
+    "socks5-unknown method": ("socks5", {}, [choose_socks5_method(9), read_until_closed]),
+    "socks5-wants a login": ("socks5", {}, [choose_socks5_method(2), answer_socks5_login(1)]),
+    "socks5-wants a password": (
+        "socks5",
+        {"proxy_user": "me"},
+        [choose_socks5_method(2), answer_socks5_login(1)],
+    ),
+    "socks5-wrong login": ("socks5", LOGIN, [choose_socks5_method(2), answer_socks5_login(1)]),
+    "socks5-closes at the login": ("socks5", LOGIN, [choose_socks5_method(2), closes_at_once]),
+    "socks5-closes at the target": ("socks5", {}, [choose_socks5_method(0), closes_at_once]),
     **{
-        f"socks5-{code}": ("socks5", {}, [choose_method(0), connect_socks5(code)])
+        f"socks5-{code}": ("socks5", {}, [choose_socks5_method(0), answer_socks5_connect(code)])
         for code in (*range(1, 10), 255)
     },
     "socks4-closes": ("socks4", {}, [closes_at_once]),
     "socks4-speaks socks5": ("socks4", {}, [closes_at_once, send(b"\5\xff" + bytes(6))]),
     "socks4-half an answer": ("socks4", {}, [closes_at_once, send(b"\0\x5a")]),
-    **{f"socks4-{code}": ("socks4", {}, [connect_socks4(code)]) for code in range(0x5B, 0x5F)},
-    "http-closes the tunnel": ("http", {}, [record, ESTABLISHED, closes_at_once]),
-    "http-resets the tunnel": ("http", {}, [record, ESTABLISHED, resets_at_once]),
+    **{
+        f"socks4-{code}": ("socks4", {}, [answer_socks4_connect(code)])
+        for code in range(0x5B, 0x5F)
+    },
+    "http-closes the tunnel": ("http", {}, [record, SEND_ESTABLISHED, closes_at_once]),
+    "http-resets the tunnel": ("http", {}, [record, SEND_ESTABLISHED, resets_at_once]),
     "socks5-closes the tunnel": ("socks5", {}, [*ACCEPT_SOCKS5, closes_at_once]),
     "socks4-closes the tunnel": ("socks4", {}, [*ACCEPT_SOCKS4, closes_at_once]),
 }
@@ -1091,9 +1107,9 @@ def test_broken_proxy_fails_like_httplib2(raw_server: RawServers, wrong: str, sc
 # and asynchttp blames the proxy.
 SILENCES: dict[str, tuple[str, list[Step]]] = {
     "http": ("http", [read_until_closed]),
-    "http-tunnel": ("http", [record, ESTABLISHED, read_until_closed]),
+    "http-tunnel": ("http", [record, SEND_ESTABLISHED, read_until_closed]),
     "socks5": ("socks5", [read_until_closed]),
-    "socks5-target": ("socks5", [choose_method(0), read_until_closed]),
+    "socks5-target": ("socks5", [choose_socks5_method(0), read_until_closed]),
     "socks5-tunnel": ("socks5", [*ACCEPT_SOCKS5, read_until_closed]),
     "socks4": ("socks4", [read_until_closed]),
     "socks4-tunnel": ("socks4", [*ACCEPT_SOCKS4, read_until_closed]),

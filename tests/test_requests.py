@@ -346,9 +346,11 @@ def test_content_can_be_sent_as_header_and_body(raw_server: RawServers) -> None:
     assert isinstance(asked.exception(), TypeError)
 
 
-def test_sending_failed_content_raises_failure_of_content(refused: str, server: WebServer) -> None:
+def test_sending_failed_content_raises_failure_of_content(
+    refused_url: str, server: WebServer
+) -> None:
     with Http() as http:
-        _, content = failed = http.request(refused)
+        _, content = failed = http.request(refused_url)
         for given in ({"headers": {"x": content}}, {"body": content}, {"body": [content]}):
             promise = http.request(server.url(), "PUT", **given)
             assert promise.exception() is failed.exception()

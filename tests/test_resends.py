@@ -18,7 +18,7 @@ from h2.events import RequestReceived
 from asynchttp import Http
 from tests.conftest import RawServers
 from tests.reference import record
-from tests.servers.certificates import Authority, local, server_context
+from tests.servers.certificates import Authority, sign_for_this_machine, tls_server_context
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import (
     OK,
@@ -122,7 +122,7 @@ def answers_in_http2(answer: Callable[[H2Connection, int], None]) -> Step:
 
 @pytest.fixture
 def http2_context(authority: Authority) -> ssl.SSLContext:
-    context = server_context(local(authority))
+    context = tls_server_context(sign_for_this_machine(authority))
     context.set_alpn_protocols(["h2"])
     return context
 

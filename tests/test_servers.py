@@ -21,7 +21,7 @@ import pytest
 
 from tests.conftest import RawServers
 from tests.servers.app import METHODS, pattern
-from tests.servers.certificates import Authority, elsewhere, expired
+from tests.servers.certificates import Authority, sign_expired, sign_for_other_host
 from tests.servers.event_log import EventLog
 from tests.servers.raw import (
     OK,
@@ -34,7 +34,7 @@ from tests.servers.raw import (
     send_slowly,
     wait_for_event,
 )
-from tests.servers.unreachable import DeadNameServer
+from tests.servers.unreachable import SilentNameServer
 from tests.servers.web import WebServer
 
 
@@ -256,7 +256,7 @@ def test_authority_is_not_trusted_by_default(tls_server: WebServer, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("sign", "reason"), [(expired, "expired"), (elsewhere, "Hostname mismatch")]
+    ("sign", "reason"), [(sign_expired, "expired"), (sign_for_other_host, "Hostname mismatch")]
 )
 def test_bad_certificate_is_rejected_with_reason(
     raw_tls_server: RawServers,
@@ -361,14 +361,14 @@ def first_byte(port: int) -> bytes:
 # Unreachable addresses and names
 
 
-def test_refused_port_refuses_connection(refused: str) -> None:
+def test_refused_port_refuses_connection(refused_url: str) -> None:
     with pytest.raises(ConnectionRefusedError):
-        get_alone(refused)
+        get_alone(refused_url)
 
 
-def test_black_hole_port_lets_connect_hang(black_hole: str) -> None:
+def test_black_hole_port_lets_connect_hang(black_hole_url: str) -> None:
     with closing(httplib2.Http(timeout=0.3)) as impatient, pytest.raises(TimeoutError):
-        impatient.request(black_hole)
+        impatient.request(black_hole_url)
 
 
 LOOKS_UP = """
@@ -378,10 +378,10 @@ socket.getaddrinfo("dead.test", 80)
 """
 
 
-def test_dead_name_server_lets_lookup_hang(dead_names: DeadNameServer) -> None:
-    asking = subprocess.Popen(dead_names.command(sys.executable, "-c", LOOKS_UP))
+def test_dead_name_server_lets_lookup_hang(silent_name_server: SilentNameServer) -> None:
+    asking = subprocess.Popen(silent_name_server.command(sys.executable, "-c", LOOKS_UP))
     try:
-        assert b"\x04dead\x04test" in dead_names.wait_for_question()
+        assert b"\x04dead\x04test" in silent_name_server.wait_for_question()
         assert asking.poll() is None
     finally:
         asking.kill()

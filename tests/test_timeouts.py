@@ -53,14 +53,14 @@ def assert_times_out(promise: Promise) -> None:
 # Silence
 
 
-def test_unanswered_connect_times_out(http: Http, black_hole: str) -> None:
+def test_unanswered_connect_times_out(http: Http, black_hole_url: str) -> None:
     with takes(SHORT):
-        assert_times_out(http.request(black_hole))
+        assert_times_out(http.request(black_hole_url))
 
 
-def test_unanswered_connect_for_tls_times_out(http: Http, black_hole: str) -> None:
+def test_unanswered_connect_for_tls_times_out(http: Http, black_hole_url: str) -> None:
     with takes(SHORT):
-        assert_times_out(http.request(black_hole.replace("http:", "https:")))
+        assert_times_out(http.request(black_hole_url.replace("http:", "https:")))
 
 
 def test_unanswered_tls_handshake_times_out(http: Http, raw_server: RawServers) -> None:
@@ -302,10 +302,12 @@ def test_odd_timeout_fails_only_own_request(
 
 
 @pytest.mark.parametrize("timeout", [3_000_000, 1e9], ids=repr)
-def test_very_long_timeout_is_accepted(server: WebServer, black_hole: str, timeout: float) -> None:
+def test_very_long_timeout_is_accepted(
+    server: WebServer, black_hole_url: str, timeout: float
+) -> None:
     """The timeouts exceed the range of system calls."""
     with Http(timeout=timeout) as http:
-        hanging = http.request(black_hole)
+        hanging = http.request(black_hole_url)
         assert http.request(server.url("/slow?head=0.1")).response.status == 200
         assert not hanging.done()
         assert hanging.cancel()

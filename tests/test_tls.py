@@ -20,7 +20,13 @@ import pytest
 
 from asynchttp import Http
 from tests.conftest import RawServers
-from tests.servers.certificates import Authority, elsewhere, expired, local, server_context
+from tests.servers.certificates import (
+    Authority,
+    sign_expired,
+    sign_for_other_host,
+    sign_for_this_machine,
+    tls_server_context,
+)
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import (
     OK,
@@ -84,7 +90,7 @@ def assert_same_error(uri: str, **settings: object) -> ssl.SSLCertVerificationEr
     return ours
 
 
-@pytest.mark.parametrize("sign", [expired, elsewhere])
+@pytest.mark.parametrize("sign", [sign_expired, sign_for_other_host])
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_bad_certificate_fails_like_httplib2(
     raw_tls_server: RawServers,
@@ -136,10 +142,10 @@ def test_signed_server_certificate_is_no_trust_anchor(
 ) -> None:
     server = raw_tls_server([read_head, send(OK)])
     for uri in (server.url(), tls_server.url()):
-        assert_same_error(uri, ca_certs=str(local(authority)))
+        assert_same_error(uri, ca_certs=str(sign_for_this_machine(authority)))
 
 
-@pytest.mark.parametrize("sign", [local, expired, elsewhere])
+@pytest.mark.parametrize("sign", [sign_for_this_machine, sign_expired, sign_for_other_host])
 def test_disabled_validation_accepts_any_certificate(
     raw_tls_server: RawServers, stranger: Authority, sign: Callable[[Authority], Path]
 ) -> None:
@@ -233,7 +239,7 @@ def test_close_during_handshake_raises_ssl_eof_error(raw_server: RawServers) -> 
 
 
 def test_handshake_without_common_cipher_fails(authority: Authority) -> None:
-    context = server_context(local(authority))
+    context = tls_server_context(sign_for_this_machine(authority))
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("AES128-SHA")
     with RawServer([read_head], tls=context) as server:
@@ -247,7 +253,7 @@ def test_missing_client_certificate_fails_request(
     authority: Authority, version: ssl.TLSVersion
 ) -> None:
     """A TLS 1.3 server refuses after the client's handshake: the client may see only the close."""
-    context = server_context(local(authority))
+    context = tls_server_context(sign_for_this_machine(authority))
     context.maximum_version = version
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(authority.pem)
@@ -391,10 +397,14 @@ def test_requests_during_first_request_succeed(
 
 @pytest.mark.parametrize("failure", ["cancelled", "timed out", "refused"])
 def test_requests_do_not_hang_when_first_connection_fails(
-    authority_file: str, raw_server: RawServers, tls_server: WebServer, refused: str, failure: str
+    authority_file: str,
+    raw_server: RawServers,
+    tls_server: WebServer,
+    refused_url: str,
+    failure: str,
 ) -> None:
     silent = raw_server([read_until_closed])
-    uri = (refused if failure == "refused" else silent.url()).replace("http:", "https:")
+    uri = (refused_url if failure == "refused" else silent.url()).replace("http:", "https:")
     timeout = 0.3 if failure == "timed out" else PATIENCE
     with Http(ca_certs=authority_file, timeout=timeout) as http:
         promises = [http.request(uri) for _ in range(5)]

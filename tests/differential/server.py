@@ -19,7 +19,7 @@ from typing import NamedTuple, Self
 from tests.differential.clock import Clock
 from tests.differential.scenario import Answer, Fields, Guard, Resource, Scenario
 from tests.reference import Wire, try_record
-from tests.servers.certificates import server_context
+from tests.servers.certificates import tls_server_context
 from tests.servers.raw import RawServer, ServerConnection, Step
 
 
@@ -268,7 +268,7 @@ class OriginServers:
         self._servers.close()
 
     def _start(self, origin: str, pem: Path) -> RawServer:
-        tls = server_context(pem) if origin.startswith("https:") else None
+        tls = tls_server_context(pem) if origin.startswith("https:") else None
         return self._servers.enter_context(RawServer([self._serving(origin)], tls=tls))
 
     def _serving(self, origin: str) -> Step:

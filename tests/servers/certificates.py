@@ -29,22 +29,22 @@ class Authority:
         return pem
 
 
-def local(authority: Authority) -> Path:
+def sign_for_this_machine(authority: Authority) -> Path:
     """A good certificate for the names under which a test reaches this machine."""
     return authority.sign("localhost", "127.0.0.1", "::1")
 
 
-def expired(authority: Authority) -> Path:
+def sign_expired(authority: Authority) -> Path:
     """A certificate for this machine that expired long ago."""
     return authority.sign("localhost", "127.0.0.1", expires=datetime(2011, 1, 1, tzinfo=UTC))
 
 
-def elsewhere(authority: Authority) -> Path:
+def sign_for_other_host(authority: Authority) -> Path:
     """A certificate for a host other than this machine."""
     return authority.sign("elsewhere.test")
 
 
-def server_context(pem: Path) -> ssl.SSLContext:
+def tls_server_context(pem: Path) -> ssl.SSLContext:
     """The server's side of TLS, with the key and certificate of `pem`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)

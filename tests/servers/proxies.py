@@ -1,7 +1,7 @@
 """Real proxies, each a program of its own, and steps for scripted proxies.
 
     with RealProxy("http", "me:secret") as proxy: ...
-    raw_server([*tunnel, head, send(OK)])  # a scripted proxy that plays the target, too
+    raw_server([*ACCEPT_TUNNEL, read_head, send(OK)])  # a scripted proxy that plays the target, too
 
 Rules: a real proxy prints its port, then each target before connecting to the target; after an
 answer the target has been printed. A proxy ends at the end of its standard input, and so never
@@ -27,7 +27,7 @@ from proxy.plugin import FilterByUpstreamHostPlugin
 from tests.servers.raw import ServerConnection, Step, read_head, send
 
 ROOT = Path(__file__).parents[2]
-FORBIDDEN = "forbidden.test"
+FORBIDDEN_HOST = "forbidden.test"
 """The host that a real HTTP proxy refuses to connect to."""
 END_OF_TARGETS = "end of targets"
 
@@ -88,7 +88,7 @@ class PrintTargets(HttpProxyBasePlugin):
 
 def run_http_proxy(login: str) -> None:
     options = ["--port", "0", "--num-acceptors", "1", "--log-level", "CRITICAL"]
-    options += ["--filtered-upstream-hosts", FORBIDDEN]
+    options += ["--filtered-upstream-hosts", FORBIDDEN_HOST]
     options += ["--basic-auth", login] if login else []
     with Proxy(options, plugins=[FilterByUpstreamHostPlugin, PrintTargets]) as proxy:
         print_line(proxy.flags.port)
@@ -99,7 +99,7 @@ def run_socks_proxy(kind: str, login: str) -> None:
     asyncio.run(serve_socks(f"{kind}://127.0.0.1:0" + (f"#{login}" if login else "")))
 
 
-tasks: set[asyncio.Task[Any]] = set()  # Any: pproxy's tasks, which have no types
+referenced_tasks: set[asyncio.Task[Any]] = set()  # Any: pproxy's tasks, which have no types
 
 
 def make_referenced_task(
@@ -112,8 +112,8 @@ def make_referenced_task(
     garbage collection would reset a connection.
     """
     task = asyncio.Task(coroutine, loop=loop, **options)
-    tasks.add(task)
-    task.add_done_callback(tasks.discard)
+    referenced_tasks.add(task)
+    task.add_done_callback(referenced_tasks.discard)
     return task
 
 
@@ -141,8 +141,8 @@ def main(kind: str, login: str) -> None:
 
 # Steps of scripted proxies, which record the client's messages in the server's `bodies`.
 
-ESTABLISHED = send(b"HTTP/1.1 200 Connection established\r\n\r\n")
-tunnel: list[Step] = [read_head, ESTABLISHED]
+SEND_ESTABLISHED = send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+ACCEPT_TUNNEL: list[Step] = [read_head, SEND_ESTABLISHED]
 """An HTTP proxy that establishes the tunnel."""
 
 
@@ -154,7 +154,7 @@ def read_exactly(connection: ServerConnection, count: int) -> bytes:
     return received
 
 
-def choose_method(choice: int) -> Step:
+def choose_socks5_method(choice: int) -> Step:
     """SOCKS5: read the list of authentication methods, and choose a method."""
 
     def step(connection: ServerConnection) -> None:
@@ -164,7 +164,7 @@ def choose_method(choice: int) -> Step:
     return step
 
 
-def check_login(status: int) -> Step:
+def answer_socks5_login(status: int) -> Step:
     """SOCKS5: read user and password, and answer with the status."""
 
     def step(connection: ServerConnection) -> None:
@@ -177,7 +177,7 @@ def check_login(status: int) -> Step:
     return step
 
 
-def connect_socks5(status: int) -> Step:
+def answer_socks5_connect(status: int) -> Step:
     """SOCKS5: read the target (kind of address, address and port), and answer with the status."""
 
     def step(connection: ServerConnection) -> None:
@@ -189,7 +189,7 @@ def connect_socks5(status: int) -> Step:
     return step
 
 
-def connect_socks4(status: int) -> Step:
+def answer_socks4_connect(status: int) -> Step:
     """SOCKS4: read the target (port, address, user, maybe a name), and answer with the status."""
 
     def step(connection: ServerConnection) -> None:
@@ -205,8 +205,8 @@ def _until_zero(connection: ServerConnection) -> bytes:
     return b"".join(iter(lambda: read_exactly(connection, 1), b"\0")) + b"\0"
 
 
-ACCEPT_SOCKS5: list[Step] = [choose_method(0), connect_socks5(0)]
-ACCEPT_SOCKS4: list[Step] = [connect_socks4(0x5A)]
+ACCEPT_SOCKS5: list[Step] = [choose_socks5_method(0), answer_socks5_connect(0)]
+ACCEPT_SOCKS4: list[Step] = [answer_socks4_connect(0x5A)]
 """SOCKS proxies that establish the tunnel."""
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def can_replace_name_server() -> bool:
     return shutil.which("unshare") is not None and os.geteuid() == 0
 
 
-class DeadNameServer:
+class SilentNameServer:
     """A name server that takes every question and answers none: a lookup takes 30 seconds.
 
     A program run by `command` has no other name server; `localhost` and `alive.test` are in the
