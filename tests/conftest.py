@@ -1,7 +1,7 @@
 """The servers as fixtures.
 
 The web servers live as long as the test run and are reset for each test; a scripted server belongs
-to one test. Each server records what arrives: `received`, `gate()`, `closed`.
+to one test. Each server records what arrives: `received`, `arrived`, `closed`.
 """
 
 import os
@@ -77,21 +77,21 @@ def _tls_h1_server(authority: Authority) -> Iterator[WebServer]:
 @pytest.fixture
 def server(_plain_server: WebServer) -> Iterator[WebServer]:
     """HTTP/1.1 over plain TCP."""
-    with _plain_server.borrowed():
+    with _plain_server.used_by_one_test():
         yield _plain_server
 
 
 @pytest.fixture
 def tls_server(_tls_server: WebServer) -> Iterator[WebServer]:
     """HTTP/2 over TLS, or HTTP/1.1 for a client that prefers HTTP/1.1."""
-    with _tls_server.borrowed():
+    with _tls_server.used_by_one_test():
         yield _tls_server
 
 
 @pytest.fixture
 def tls_h1_server(_tls_h1_server: WebServer) -> Iterator[WebServer]:
     """HTTP/1.1 over TLS."""
-    with _tls_h1_server.borrowed():
+    with _tls_h1_server.used_by_one_test():
         yield _tls_h1_server
 
 
@@ -121,7 +121,7 @@ def scripted() -> ScriptedServer:
 
 @pytest.fixture(scope="module")
 def pair_maker() -> Iterator[PairMaker]:
-    """Make pairs in every state; see `tests.states`."""
+    """Make pairs in every state; see `tests.pair_states`."""
     pair_maker = PairMaker()
     yield pair_maker
     pair_maker.close()

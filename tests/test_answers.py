@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from asynchttp import Http
 from tests.conftest import RawServers
 from tests.reference import Outcome, answers, assert_same, record, run_both
-from tests.servers.app import pattern
+from tests.servers.app import patterned_bytes
 from tests.servers.raw import OK, read_head, read_until_closed, send
 from tests.servers.web import WebServer
 
@@ -156,7 +156,7 @@ def test_answer_to_head_has_no_content(raw_server: RawServers, kind: str) -> Non
 def test_content_has_exactly_the_sent_bytes(server: WebServer, count: int, chunked: str) -> None:
     with Http() as http:
         content = http.request(server.url(f"/bytes/{count}{chunked}"))[1]
-        assert bytes(content) == pattern(0, count)
+        assert bytes(content) == patterned_bytes(0, count)
 
 
 # Connections
@@ -177,7 +177,7 @@ def test_simultaneous_requests_have_one_connection_each(server: WebServer) -> No
             held = server.hold_answers()
             promises = [http.request(held.url()) for _ in range(4)]
             held.arrived.wait_for(4)
-            held.open()
+            held.answer_all()
             assert [promise.response.status for promise in promises] == [200] * 4
     assert len({each.port for each in server.received}) == 4
 

@@ -21,7 +21,7 @@ from asynchttp.dispatch.workers import Worker
 from tests.conftest import RawServers, until_one_worker_is_left
 from tests.interruption import Interruption
 from tests.programs import Program, python, run
-from tests.servers.app import pattern
+from tests.servers.app import patterned_bytes
 from tests.servers.certificates import Authority
 from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.raw import OK, read_head, read_until_closed, send, wait_for_event
@@ -54,7 +54,7 @@ def check_usable(http: Http, server: WebServer) -> None:
     """Two requests are answered, without more workers."""
     before = threads()
     for size in (5, 6):
-        assert http.request(server.url(f"/bytes/{size}"))[1] == pattern(0, size)
+        assert http.request(server.url(f"/bytes/{size}"))[1] == patterned_bytes(0, size)
     assert threads() <= before
 
 
@@ -74,7 +74,7 @@ def test_sequential_blocking_requests_use_one_connection(
     before = lasting_threads()
     with Http(blocking=True, ca_certs=authority_file) as http:
         for size in range(20):
-            assert http.request(server.url(f"/bytes/{size}"))[1] == pattern(0, size)
+            assert http.request(server.url(f"/bytes/{size}"))[1] == patterned_bytes(0, size)
             assert lasting_threads() == before
     assert len(used_ports(server)) == 1
 
@@ -82,7 +82,9 @@ def test_sequential_blocking_requests_use_one_connection(
 def test_blocking_caller_reuses_connection_of_ended_thread(http: Http, server: WebServer) -> None:
     for _ in range(3):
         with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(http.request, server.url("/bytes/5")).result()[1] == pattern(0, 5)
+            assert pool.submit(http.request, server.url("/bytes/5")).result()[1] == patterned_bytes(
+                0, 5
+            )
     assert len(used_ports(server)) == 1
     assert len(threads()) == 1
 
@@ -90,7 +92,7 @@ def test_blocking_caller_reuses_connection_of_ended_thread(http: Http, server: W
 def test_concurrent_blocking_callers_get_own_answers(http: Http, server: WebServer) -> None:
     def ask(number: int) -> bool:
         response, content = http.request(server.url(f"/bytes/{number}"))
-        return (response.status, content) == (200, pattern(0, number))
+        return (response.status, content) == (200, patterned_bytes(0, number))
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(ask, range(300)))
@@ -103,8 +105,8 @@ def test_blocking_caller_does_not_delay_later_callers(http: Http, server: WebSer
         waiting = pool.submit(http.request, held.url("first"))
         held.arrived.wait_for(1)
         for size in range(10):
-            assert http.request(server.url(f"/bytes/{size}"))[1] == pattern(0, size)
-        held.open()
+            assert http.request(server.url(f"/bytes/{size}"))[1] == patterned_bytes(0, size)
+        held.answer_all()
         assert waiting.result()[1] == b"first"
     check_usable(http, server)
 
@@ -115,7 +117,7 @@ def test_queued_blocking_callers_run_after_first(server: WebServer) -> None:
         first = pool.submit(http.request, held.url("first"))
         held.arrived.wait_for(1)
         queued = [pool.submit(http.request, server.url(f"/bytes/{n}")) for n in range(20)]
-        held.open()
+        held.answer_all()
         assert first.result()[1] == b"first"
         assert [len(each.result()[1]) for each in queued] == list(range(20))
 
@@ -130,11 +132,11 @@ def only_one_worker():
 # Signals
 
 CTRL_C = """
-url, gate, authority = sys.argv[1:]
+url, held_url, authority = sys.argv[1:]
 http = Http(blocking=True, ca_certs=authority)
 http.request(url)
 try:
-    http.request(gate)
+    http.request(held_url)
 except KeyboardInterrupt:
     say("interrupted")
 for size in range(5):
@@ -175,7 +177,7 @@ def test_signal_handler_may_request_during_blocking_request(http: Http, server: 
 
     def ask_too() -> None:
         seen.extend(http.request(server.url(f"/bytes/{size}"))[1] for size in range(3))
-        held.open()
+        held.answer_all()
 
     def strike() -> None:
         held.arrived.wait_for(1)
@@ -185,7 +187,7 @@ def test_signal_handler_may_request_during_blocking_request(http: Http, server: 
         striking = pool.submit(strike)
         assert http.request(held.url("outer"))[1] == b"outer"
         striking.result()
-    assert seen == [pattern(0, size) for size in range(3)]
+    assert seen == [patterned_bytes(0, size) for size in range(3)]
     check_usable(http, server)
 
 
@@ -197,7 +199,7 @@ def test_signal_handler_may_request_same_cached_url(server: WebServer, tmp_path:
     def strike() -> None:
         held.arrived.wait_for(1)
         signal_waiting_main()
-        held.open()
+        held.answer_all()
 
     with (
         Http(str(tmp_path), blocking=True) as http,
@@ -221,7 +223,7 @@ def test_close_waits_for_blocking_caller(server: WebServer) -> None:
         held.arrived.wait_for(1)
         closing = pool.submit(http.close)
         assert not closing.done()
-        held.open()
+        held.answer_all()
         assert waiting.result()[1] == b"answer"
         closing.result()
     http.close()
@@ -397,7 +399,7 @@ def test_idle_connection_of_parent_survives_child(
 
 
 FORK_IN_HANDLER = """
-url, gate, authority = sys.argv[1:]
+url, held_url, authority = sys.argv[1:]
 http = Http(blocking=True, ca_certs=authority)
 
 def handle(*_):
@@ -405,7 +407,7 @@ def handle(*_):
     say("child ended")
 
 signal.signal(signal.SIGUSR1, handle)
-assert http.request(gate)[1] == b"outer"
+assert http.request(held_url)[1] == b"outer"
 http.request(url)
 """
 
@@ -421,7 +423,7 @@ def test_signal_handler_may_fork_during_blocking_request(
         held.arrived.wait_for(1)
         program.signal(signal.SIGUSR1)
         assert program.line() == "child ended"
-        held.open()
+        held.answer_all()
         program.wait_for_end().assert_clean()
     assert not held.aborted
 
@@ -433,7 +435,7 @@ def test_blocking_request_returns_after_its_callback(http: Http, server: WebServ
     called: list[bytes] = []
     for size in range(5):
         http.request(server.url(f"/bytes/{size}"), callback=lambda p: called.append(p.result()[1]))
-        assert called[-1] == pattern(0, size)
+        assert called[-1] == patterned_bytes(0, size)
     assert len(called) == 5
     assert len(used_ports(server)) == 1
 
@@ -483,7 +485,7 @@ def test_blocking_request_uses_replaced_client(http: Http, server: WebServer) ->
 
     http.Client = Other
     for size in range(3):
-        assert http.request(server.url(f"/bytes/{size}"))[1] == pattern(0, size)
+        assert http.request(server.url(f"/bytes/{size}"))[1] == patterned_bytes(0, size)
     assert len(used_ports(server)) == len(workers)
 
 
@@ -497,7 +499,7 @@ def test_redirected_blocking_request_uses_one_connection(http: Http, server: Web
 def test_blocking_request_resolves_host_name(http: Http, server: WebServer) -> None:
     url = server.url("/bytes/5").replace("127.0.0.1", "127.1")
     for _ in range(3):
-        assert http.request(url)[1] == pattern(0, 5)
+        assert http.request(url)[1] == patterned_bytes(0, 5)
     assert len(used_ports(server)) == 1
 
 
@@ -562,7 +564,7 @@ def test_finalizer_may_make_blocking_request(limit: int, server: WebServer) -> N
         for _ in range(3):
             RequestingGarbage(http, server.url("/bytes/5"), seen)
         collect()
-        assert seen == [pattern(0, 5)] * 3
+        assert seen == [patterned_bytes(0, 5)] * 3
         check_usable(http, server)
 
 
@@ -588,14 +590,14 @@ def finalize_on_dispatcher(server: WebServer, function: Callable[[], object]) ->
     held = server.hold_answers()
     vars(Http().request(held.url()))["late"] = CallOnDispatcher(function)
     held.arrived.wait_for(1)
-    held.open()
+    held.answer_all()
 
 
 def test_finalizer_on_dispatcher_may_make_blocking_requests(http: Http, server: WebServer) -> None:
     seen = EventLog[bytes]()
     for number in range(1, 4):
         finalize_on_dispatcher(server, lambda: seen.add(http.request(server.url("/bytes/5"))[1]))
-        assert seen.wait_for(number) == [pattern(0, 5)] * number
+        assert seen.wait_for(number) == [patterned_bytes(0, 5)] * number
         check_usable(http, server)
 
 
@@ -621,9 +623,9 @@ def test_waiting_finalizer_on_dispatcher_delays_no_request(http: Http, server: W
     finalize_on_dispatcher(server, lambda: seen.add(http.request(held.url("late"))[1]))
     held.arrived.wait_for(1)
     for size in range(5):
-        assert http.request(server.url(f"/bytes/{size}"))[1] == pattern(0, size)
+        assert http.request(server.url(f"/bytes/{size}"))[1] == patterned_bytes(0, size)
     assert not seen
-    held.open()
+    held.answer_all()
     assert seen.wait_for(1) == [b"late"]
 
 
@@ -809,7 +811,7 @@ def test_ctrl_c_at_every_moment_spares_queued_request(server: WebServer) -> None
         held.arrived.wait_for(1)
         http.blocking = False
         promise = http.request(server.url("/bytes/5"))
-        held.open()
+        held.answer_all()
         return promise
 
     for number in itertools.count(1):
@@ -819,7 +821,7 @@ def test_ctrl_c_at_every_moment_spares_queued_request(server: WebServer) -> None
             with (interruption := Interruption(number)):
                 http.request(held.url())
             held.arrived.add("or will never arrive")
-            assert other.result().result(PATIENCE)[1] == pattern(0, 5), number
+            assert other.result().result(PATIENCE)[1] == patterned_bytes(0, 5), number
         close(http)
         if not interruption.came:
             break
@@ -832,7 +834,7 @@ def test_signal_handler_may_request_with_single_slot(server: WebServer) -> None:
     def strike() -> None:
         held.arrived.wait_for(1)
         signal_main()
-        held.open()
+        held.answer_all()
 
     seen: list[bytes] = []
     with (
@@ -843,4 +845,4 @@ def test_signal_handler_may_request_with_single_slot(server: WebServer) -> None:
         striking = pool.submit(strike)
         assert http.request(held.url("outer"))[1] == b"outer"
         striking.result()
-    assert seen == [pattern(0, 5)]
+    assert seen == [patterned_bytes(0, 5)]

@@ -32,7 +32,7 @@ from tests.reference import (
     requests_of,
     run_both,
 )
-from tests.servers.app import pattern
+from tests.servers.app import patterned_bytes
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import (
     OK,
@@ -252,7 +252,7 @@ def test_changes_after_call_do_not_change_body(server: WebServer, path: Path) ->
             assert file.tell() == 5
         path.unlink()
         body[:] = b"later"
-        held.open()
+        held.answer_all()
         assert [each.response.status for each in (first, from_memory, from_file)] == [200] * 3
     assert [each.body for each in server.received] == [b"", b"then", b"56789"]
 
@@ -279,7 +279,7 @@ def test_file_serves_many_requests(server: WebServer, path: Path) -> None:
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("large") / "large"
-    path.write_bytes(pattern(0, LARGE))
+    path.write_bytes(patterned_bytes(0, LARGE))
     return path
 
 
@@ -303,7 +303,7 @@ def test_large_file_is_sent_whole(
 
 
 def test_large_bytes_are_sent_whole(server: WebServer) -> None:
-    body = pattern(0, LARGE)
+    body = patterned_bytes(0, LARGE)
     with Http(timeout=PATIENCE) as http:
         assert http.request(server.url("/status/200"), "PUT", body).response.status == 200
     assert digest(server.received[0].body) == digest(body)

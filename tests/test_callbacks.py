@@ -91,7 +91,7 @@ def test_promise_of_caller_answers_in_callback(
     held = server.hold_answers()
     seen: list[object] = []
     promise = http.request(held.url("label"), callback=lambda _: seen.append(look(promise)))
-    held.open()
+    held.answer_all()
     promise.result(PATIENCE)
     assert seen == [look(promise)]
 
@@ -192,7 +192,7 @@ def test_callback_sees_attributes_set_by_caller(server: WebServer) -> None:
             callback=lambda promise: seen.extend([promise.name, promise.response.name]),  # type: ignore[attr-defined]
         )
         promise.name = promise.response.name = "of the caller"  # type: ignore[attr-defined]
-        held.open()
+        held.answer_all()
     assert seen == ["of the caller"] * 2
 
 
@@ -359,7 +359,7 @@ def test_failing_done_callback_stops_nothing(server: WebServer, error: BaseExcep
         promise = http.request(held.url())
         promise.add_done_callback(fail)
         promise.add_done_callback(lambda _: called.add(None))
-        held.open()
+        held.answer_all()
         promise.result(PATIENCE)
         called.wait_for(1)
         assert http.request(server.url()).result(PATIENCE)[0].status == 200

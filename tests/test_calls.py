@@ -20,7 +20,7 @@ from asynchttp.messages.body import PIECE
 from asynchttp.messages.response import Response
 from tests.conftest import RawServers
 from tests.programs import run
-from tests.servers.app import pattern
+from tests.servers.app import patterned_bytes
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, read_head, send
 from tests.servers.web import WebServer
@@ -192,7 +192,7 @@ def test_replaced_client_makes_requests_on_workers(
         first = http.request(held.url())
         held.arrived.wait_for(1)  # the only slot is occupied from here on
         promises = [http.request(server.url(f"/bytes/{size}")) for size in range(20)]
-        held.open()
+        held.answer_all()
         assert first.response.status == 200
         assert [len(promise.content) for promise in promises] == list(range(20))
     assert client.threads == {"asynchttp worker"}
@@ -205,12 +205,16 @@ def test_replaced_client_sends_all_kinds_of_bodies(
 ) -> None:
     http.Client = client
     path = tmp_path / "body"
-    path.write_bytes(pattern(0, size))
+    path.write_bytes(patterned_bytes(0, size))
     with path.open("rb") as file:
-        bodies: list[object] = [pattern(0, size), file, io.BytesIO(pattern(0, size))]
+        bodies: list[object] = [
+            patterned_bytes(0, size),
+            file,
+            io.BytesIO(patterned_bytes(0, size)),
+        ]
         promises = [http.request(server.url("/echo"), "POST", body) for body in bodies]
     assert [promise.result()[0].status for promise in promises] == [200] * 3
-    assert [each.body for each in server.received] == [pattern(0, size)] * 3
+    assert [each.body for each in server.received] == [patterned_bytes(0, size)] * 3
 
 
 def test_request_in_callback_returns_at_once(
@@ -226,7 +230,7 @@ def test_request_in_callback_returns_at_once(
         more: list[Promise] = []
         http.request(server.url(), callback=ask_for_more).result(PATIENCE)
         held.arrived.wait_for(3)
-        held.open()
+        held.answer_all()
         assert [promise.exception(PATIENCE) for promise in more] == [None] * 3
 
 

@@ -16,7 +16,7 @@ from asynchttp import Http, Promise
 from tests.conftest import RawServers
 from tests.looks import assert_cancelled
 from tests.reference import record
-from tests.servers.app import pattern
+from tests.servers.app import patterned_bytes
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, Step, read_head, read_until_closed, send
 from tests.servers.raw import wait_for_event as wait_for
@@ -71,7 +71,7 @@ def test_cancel_resets_only_its_http2_stream(http: Http, tls_server: WebServer) 
     held.arrived.wait_for(10)
     assert all(promise.cancel() for promise in promises[::2])
     assert sorted(held.aborted.wait_for(5)) == ["0", "2", "4", "6", "8"]
-    held.open()
+    held.answer_all()
     assert [bytes(promise.content) for promise in promises[1::2]] == [b"1", b"3", b"5", b"7", b"9"]
     assert http.request(tls_server.url("/status/200")).response.status == 200
     assert len({each.port for each in tls_server.received}) == 1
@@ -110,7 +110,7 @@ def test_cancel_during_upload_closes_connection(
     may_read = threading.Event()
     server = raw_server([read_head, wait_for(may_read), read_until_closed], [record, send(OK)])
     path = tmp_path / "body"
-    path.write_bytes(pattern(0, 10_000_000))
+    path.write_bytes(patterned_bytes(0, 10_000_000))
     with path.open("rb") as file:
         body = file if as_file else path.read_bytes()
         promise = http.request(server.url(), "PUT", body)
@@ -120,7 +120,7 @@ def test_cancel_during_upload_closes_connection(
         server.closed.wait_for(1)
         assert_cancelled(promise)
         assert http.request(server.url(), "PUT", body)[1] == b"ok"
-    assert server.bodies[0] == pattern(0, 10_000_000)
+    assert server.bodies[0] == patterned_bytes(0, 10_000_000)
 
 
 def test_cancel_after_redirect_closes_connection(http: Http, raw_server: RawServers) -> None:
@@ -162,9 +162,9 @@ def assert_all_slots_are_free(http: Http, server: WebServer, count: int) -> None
     held = server.hold_answers()
     promises = [http.request(held.url()) for _ in range(count + 1)]
     held.arrived.wait_for(count)
-    held.open()
+    held.answer_all()
     assert [promise.response.status for promise in promises] == [200] * (count + 1)
-    assert held.most_inside == count
+    assert held.most_waiting == count
 
 
 def test_cancel_racing_callback_loses_no_slot(server: WebServer) -> None:

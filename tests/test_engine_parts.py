@@ -50,7 +50,7 @@ from asynchttp.messages.transfer import Proxy, Reply, Transfer
 from tests.conftest import RawServers
 from tests.programs import run
 from tests.reference import answers
-from tests.servers.app import pattern
+from tests.servers.app import patterned_bytes
 from tests.servers.event_log import PATIENCE, EventLog
 
 TLS = Tls("authorities.pem", verify=True)
@@ -578,7 +578,7 @@ def test_curl_error_becomes_expected_exception(
 # Uploads
 
 
-CONTENT = pattern(0, 2 * PIECE + 1000)
+CONTENT = patterned_bytes(0, 2 * PIECE + 1000)
 
 
 @pytest.mark.parametrize("length", [0, 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE + 1000])

@@ -205,7 +205,7 @@ def test_queued_requests_are_finished_before_exit(
     held = server.hold_answers()
     source = "origin, url = sys.argv[1:]\n" + textwrap.dedent(queue)
     with run_to_end_of_main(source, server.url(""), held.url()) as program:
-        held.open()
+        held.answer_all()
         assert program.wait_for_end().assert_clean() == ["called"] * called
     assert sorted(held.arrived) == list("012345")
 

@@ -102,9 +102,9 @@ def test_idle_connection_of_parent_survives_end_of_child(
 def test_fork_loses_transfer_in_child_only(any_server: WebServer, authority: Authority) -> None:
     held = any_server.hold_answers()
     program = """
-        url, gate, authority = sys.argv[1:]
+        url, held_url, authority = sys.argv[1:]
         http = Http(ca_certs=authority)
-        promise = http.request(gate)
+        promise = http.request(held_url)
         sys.stdin.readline()
         join(forked(lambda: (lost(promise), check(url), http.close())))
         say("child ended")
@@ -115,7 +115,7 @@ def test_fork_loses_transfer_in_child_only(any_server: WebServer, authority: Aut
         held.arrived.wait_for(1)
         running.tell("go on\n")
         assert running.line() == "child ended"
-        held.open()
+        held.answer_all()
         running.wait_for_end().assert_clean()
     assert not held.aborted
     assert len(any_server.received) == 2
@@ -124,9 +124,9 @@ def test_fork_loses_transfer_in_child_only(any_server: WebServer, authority: Aut
 def test_fork_loses_queue_in_child_only(server: WebServer) -> None:
     held = server.hold_answers()
     program = """
-        url, gate = sys.argv[1:]
+        url, held_url = sys.argv[1:]
         http = Http(max_workers=2)
-        queue = [http.request(gate, callback=lambda promise: say("called")) for _ in range(10)]
+        queue = [http.request(held_url, callback=lambda promise: say("called")) for _ in range(10)]
 
         def child():
             for promise in queue:
@@ -138,7 +138,7 @@ def test_fork_loses_queue_in_child_only(server: WebServer) -> None:
     """
     with Program(python(forking(program), server.url(), held.url())) as running:
         assert running.line() == "child ended"
-        held.open()
+        held.answer_all()
         assert running.wait_for_end().assert_clean() == ["called"] * 10
     assert len(held.arrived) == 10
 
@@ -200,9 +200,9 @@ def test_waiters_of_lost_promise_are_woken(waiting: str, server: WebServer) -> N
     held = server.hold_answers()
     before, _, after = textwrap.dedent(waiting).rpartition("FORK")
     program = f"""
-url, gate = sys.argv[1:]
+url, held_url = sys.argv[1:]
 http = Http()
-promise = http.request(gate)
+promise = http.request(held_url)
 {before}
 pid = os.fork()
 if not pid:
@@ -256,7 +256,7 @@ def test_lost_waiting_threads_do_not_disturb_new_threads(server: WebServer) -> N
 def test_done_callback_of_lost_promise_may_use_http(server: WebServer) -> None:
     held = server.hold_answers()
     program = """
-        url, gate = sys.argv[1:]
+        url, held_url = sys.argv[1:]
         parent, called = os.getpid(), []
 
         def call_back(promise):
@@ -266,7 +266,7 @@ def test_done_callback_of_lost_promise_may_use_http(server: WebServer) -> None:
                 called.append(promise)
 
         http = Http()
-        promise = http.request(gate)
+        promise = http.request(held_url)
         promise.add_done_callback(call_back)
         pid = os.fork()
         if not pid:
@@ -406,7 +406,7 @@ def test_fork_in_signal_handler_loses_awaited_promise(server: WebServer) -> None
     """
     with Program(python(forking(program), held.url())) as running:
         assert running.line() == "lost"
-        held.open()
+        held.answer_all()
         assert running.wait_for_end().assert_clean() == ["200"]
 
 

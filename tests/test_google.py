@@ -32,7 +32,7 @@ from googleapiclient.http import (
 from asynchttp import Http
 from tests.conftest import RawServers
 from tests.reference import record
-from tests.servers.app import pattern
+from tests.servers.app import patterned_bytes
 from tests.servers.certificates import Authority, sign_for_this_machine
 from tests.servers.event_log import PATIENCE
 from tests.servers.google import (
@@ -48,7 +48,7 @@ from tests.servers.google import (
 from tests.servers.raw import read_head, reset_connection, send
 
 THREADS = 20
-SCAN = pattern(0, 1000)
+SCAN = patterned_bytes(0, 1000)
 NOTHING = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 Made: TypeAlias = Any
@@ -407,7 +407,7 @@ def test_google_upload_in_chunks_reports_progress(
 def test_google_upload_of_large_file_works(
     library: Library, service: Made, client: HttpAndCall, tmp_path: Path
 ) -> None:
-    scan = pattern(0, 2_500_000)
+    scan = patterned_bytes(0, 2_500_000)
     (tmp_path / "scan.png").write_bytes(scan)
     media = MediaFileUpload(str(tmp_path / "scan.png"), chunksize=1_000_000, resumable=True)
     book = client.call(_insert(service, media).execute)
@@ -618,12 +618,12 @@ def test_google_upload_refreshes_its_token(google: GoogleServer, client: HttpAnd
 @contextmanager
 def _answer_all_at_once(library: Library) -> Iterator[None]:
     """Answer no call before THREADS calls have arrived."""
-    held = library.hold_answers = library.new_gate()
+    held = library.held = library.hold_answers()
     try:
         yield
         held.arrived.wait_for(THREADS)
     finally:
-        held.open()
+        held.answer_all()
 
 
 def _reads_own_writes(service: Made, thread: int) -> bool:
@@ -658,7 +658,7 @@ def test_twenty_threads_share_google_uploads_and_downloads(
     http.redirect_codes = http.redirect_codes - {308}
 
     def upload_and_download(thread: int) -> bool:
-        scan = pattern(thread, thread + 1000)
+        scan = patterned_bytes(thread, thread + 1000)
         book = _insert(service, _chunks(scan)).execute()
         client = HttpAndCall(http, _call_directly)
         return _download(client, service.books().get_media(id=book["id"])) == scan

@@ -25,7 +25,7 @@ from tests.servers.web import WebServer
 
 COUNTING = """
 import contextlib, gc
-plain, gate, tls, refused, authority = sys.argv[1:]
+plain, held_url, tls, refused, authority = sys.argv[1:]
 asynchttp.dispatch.workers.IDLE = 0.05
 
 def descriptors():
@@ -78,7 +78,7 @@ USES = {
     "failures": "http.request(refused).exception(); http.request('nothing').exception()",
     "names": "http.request(plain.replace('127.0.0.1', '127.1')).result()",
     "cancelled transfers": """
-    promises = [http.request(gate) for _ in range(5)]
+    promises = [http.request(held_url) for _ in range(5)]
     promises[number % 5].cancel()
     http.close(cancel_futures=True)
     """,
@@ -125,7 +125,7 @@ def test_single_idle_worker_stays_beside_blocked_worker(
     with Program(python(BLOCKED, server.url(), held.url())) as running:
         held.arrived.wait_for(1)
         assert running.line() == "4"
-        held.open()
+        held.answer_all()
         running.tell("go on\n")
         assert running.wait_for_end().assert_clean() == ["called", "200"]
 
@@ -247,7 +247,7 @@ def test_promise_dropped_before_answer_is_freed(server: WebServer) -> None:
         gone = when_freed(http.request(held.url()))
         held.arrived.wait_for(1)
         assert not gone.is_set()
-        held.open()
+        held.answer_all()
         assert gone.wait(PATIENCE)
 
 

@@ -355,7 +355,7 @@ def test_close_in_finalizer_does_not_wait(server: WebServer) -> None:
     ClosingGarbage(http)
     collect()
     assert not promise.done()
-    held.open()
+    held.answer_all()
     assert promise.result()[1] == b"late"
 
 
@@ -398,7 +398,7 @@ def test_close_in_signal_handler_during_wait_finishes_request(server: WebServer)
     seen: list[bool] = []
 
     def close(*_: object) -> None:
-        held.open()
+        held.answer_all()
         http.close()
         seen.append(waiting.done())
 
@@ -419,7 +419,7 @@ def test_close_in_signal_handler_before_wait_finishes_request(server: WebServer)
 
     def close(*_: object) -> None:
         sys.setprofile(None)
-        held.open()
+        held.answer_all()
         http.close()
         seen.append(waiting.done())
 
@@ -584,7 +584,7 @@ def test_dropped_http_finishes_queued_requests(server: WebServer) -> None:
     promises = [http.request(held.url()) for _ in range(10)]
     held.arrived.wait_for(2)
     del http
-    held.open()
+    held.answer_all()
     assert not concurrent.futures.wait(promises, PATIENCE).not_done
 
 
@@ -667,7 +667,7 @@ def test_failed_worker_start_fails_no_request(server: WebServer) -> None:
         assert looked_up.response.status == 200
     finally:
         threading.stack_size(0)
-    held.open()
+    held.answer_all()
     assert str(waiting.content) == "waits"
     http.close()
 

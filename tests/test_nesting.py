@@ -155,7 +155,7 @@ def test_then_and_done_callback_wait_for_requests(http: Http, server: WebServer)
     promise = http.request(held.url())
     promise.add_done_callback(lambda _: results.append(ask()))
     following = promise.then(lambda response, content: ask())
-    held.open()
+    held.answer_all()
     assert following.result(PATIENCE) == 2
     assert results == [2]
 

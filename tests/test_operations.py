@@ -1,8 +1,8 @@
 """Every operation on a response or content has the same outcome as on httplib2's, in every state.
 
-Every row of the table (`tests.operations`) is run in every state of a pair (`tests.states`), and
-once on httplib2's pair for the same URL: value, type, error and the response afterwards have to be
-equal. On a failed request every row raises the failure, every time.
+Every row of the table (`tests.operations`) is run in every state of a pair (`tests.pair_states`),
+and once on httplib2's pair for the same URL: value, type, error and the response afterwards have to
+be equal. On a failed request every row raises the failure, every time.
 """
 
 import sys

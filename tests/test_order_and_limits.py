@@ -377,4 +377,4 @@ def assert_all_slots_are_there(http: Http, held: HeldAnswers) -> None:
     for _ in range(2 * http.max_workers):
         http.request(held.url())
     held.arrived.wait_for(http.max_workers)
-    held.open()
+    held.answer_all()

@@ -60,7 +60,7 @@ def test_request_returns_before_answer_for_every_method(
     held = server.hold_answers()
     promises = [http.request(held.url(), method, **arguments) for _ in range(10)]
     assert not any(promise.done() for promise in promises)
-    held.open()
+    held.answer_all()
     assert {promise.response.status for promise in promises} == {200}
 
 
@@ -69,7 +69,7 @@ def test_request_returns_while_all_workers_are_busy(server: WebServer) -> None:
     with Http(max_workers=1) as http:
         promises = [http.request(held.url(), callback=lambda _: None) for _ in range(50)]
         assert not any(promise.done() for promise in promises)
-        held.open()
+        held.answer_all()
     assert {promise.response.status for promise in promises} == {200}
 
 
@@ -108,7 +108,7 @@ def test_every_look_waits_for_answer(
 ) -> None:
     held = server.hold_answers()
     promise = http.request(held.url())
-    with OnFirstWait(held.open) as sleep:
+    with OnFirstWait(held.answer_all) as sleep:
         look(promise)
     assert sleep.slept
     assert promise.done()
@@ -126,7 +126,7 @@ def test_many_threads_wait_for_same_promise(http: Http, server: WebServer) -> No
     with ThreadPoolExecutor(50) as threads:
         looks = [threads.submit(look) for _ in range(50)]
         about_to_look.wait_for(50)
-        held.open()
+        held.answer_all()
         assert {look.result(PATIENCE) for look in looks} == {(200, b"label", id(promise.response))}
 
 
@@ -140,7 +140,7 @@ def test_timeout_of_wait_leaves_promise_usable(
     for look in (promise.result, promise.exception):
         with pytest.raises(TimeoutError):
             look(seconds)
-    held.open()
+    held.answer_all()
     assert promise.wait(PATIENCE) is True
     assert promise.result(0)[1] == b"label"
 
@@ -200,7 +200,7 @@ def test_ctrl_c_during_wait_leaves_promise_usable(server: WebServer, look: str) 
         assert program.line() == "interrupted"
         program.tell("go on\n")
         assert program.line() == "False"
-        held.open()
+        held.answer_all()
         assert program.wait_for_end().assert_clean() == ["200 label"]
 
 
@@ -227,7 +227,7 @@ def test_signal_missed_by_system_call_is_handled(
         held.arrived.wait_for(1)
         signal.raise_signal(signal.SIGUSR1)
 
-    before = signal.signal(signal.SIGUSR1, lambda *_: held.open())
+    before = signal.signal(signal.SIGUSR1, lambda *_: held.answer_all())
     try:
         with ThreadPoolExecutor(1) as pool:
             sending = pool.submit(send_signal)
@@ -331,7 +331,7 @@ def test_cancel_of_then_leaves_promise_running(http: Http, server: WebServer) ->
     following = promise.then(lambda response, content: called.append(response))
     other = promise.then(value_of)
     assert following.cancel()
-    held.open()
+    held.answer_all()
     assert other.result(PATIENCE) == (200, "")
     assert following.cancelled()
     assert called == []
@@ -364,10 +364,10 @@ def test_then_runs_in_slot_before_queued_requests(server: WebServer) -> None:
         promises = [http.request(held.url(label)) for label in "abc"]
         following = promises[0].then(lambda response, content: go_on.wait(PATIENCE))
         held.arrived.wait_for(1)
-        held.let_pass()
+        held.answer()
         promises[0].result(PATIENCE)
         assert not promises[1].wait(0.05)
         assert list(held.arrived) == ["a"]
         go_on.set()
         assert following.result(PATIENCE)
-        held.open()
+        held.answer_all()

@@ -324,10 +324,10 @@ def test_pending_content_as_header_delays_only_caller(server: WebServer) -> None
         busy.arrived.wait_for(2)
         _, token = http.request(held.url("token"))
         asked = pool.submit(http.request, server.url("/echo"), headers={"x-token": token})
-        busy.open()
+        busy.answer_all()
         held.arrived.wait_for(1)
         assert http.request(server.url()).result(PATIENCE)[0].status == 200
-        held.open()
+        held.answer_all()
         promise = asked.result(PATIENCE)
         assert promise.result(PATIENCE)[0].status == 200
         assert [type(value) for value in (promise.request.headers or {}).values()] == [bytes]

@@ -20,7 +20,7 @@ import pycurl
 import pytest
 
 from tests.conftest import RawServers
-from tests.servers.app import METHODS, pattern
+from tests.servers.app import METHODS, patterned_bytes
 from tests.servers.certificates import Authority, sign_expired, sign_for_other_host
 from tests.servers.event_log import EventLog
 from tests.servers.raw import (
@@ -50,10 +50,10 @@ def get(client: httplib2.Http, url: str) -> bytes:
     return content
 
 
-# Seen
+# The event log
 
 
-def test_seen_wait_returns_when_count_is_reached() -> None:
+def test_event_log_wait_returns_when_count_is_reached() -> None:
     seen: EventLog[str] = EventLog()
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(seen.wait_for, 2)
@@ -62,7 +62,7 @@ def test_seen_wait_returns_when_count_is_reached() -> None:
         assert waiting.result() == ["a", "b"]
 
 
-def test_seen_wait_in_vain_fails_and_shows_items() -> None:
+def test_event_log_wait_in_vain_fails_and_shows_items() -> None:
     seen: EventLog[str] = EventLog()
     seen.add("only this")
     with pytest.raises(AssertionError, match=r"waited for 2, but saw .*only this"):
@@ -131,7 +131,7 @@ def test_bytes_path_sends_requested_count(
     server: WebServer, client: httplib2.Http, count: int, chunked: str
 ) -> None:
     response, content = client.request(server.url(f"/bytes/{count}{chunked}"))
-    assert content == pattern(0, count)
+    assert content == patterned_bytes(0, count)
     assert len(content) == count
     assert ("transfer-encoding" in response) == bool(chunked)
 
@@ -168,32 +168,32 @@ def test_slow_path_delays_head_or_body(server: WebServer, where: str) -> None:
 
 def test_drip_path_pauses_between_bytes(server: WebServer, client: httplib2.Http) -> None:
     began = time.monotonic()
-    assert get(client, server.url("/drip/4?every=0.05")) == pattern(0, 4)
+    assert get(client, server.url("/drip/4?every=0.05")) == patterned_bytes(0, 4)
     assert time.monotonic() - began > 0.15
 
 
-# Gates
+# Held answers
 
 
-def test_gate_holds_request_until_let_pass(server: WebServer, client: httplib2.Http) -> None:
+def test_held_request_waits_until_answered(server: WebServer, client: httplib2.Http) -> None:
     held = server.hold_answers()
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(get, client, held.url("first"))
         assert held.arrived.wait_for(1) == ["first"]
-        assert (held.inside, asked.done()) == (1, False)
-        held.let_pass()
+        assert (held.waiting, asked.done()) == (1, False)
+        held.answer()
         assert asked.result() == b"first"
-    assert (held.inside, held.most_inside, len(held.aborted)) == (0, 1, 0)
+    assert (held.waiting, held.most_waiting, len(held.aborted)) == (0, 1, 0)
 
 
-def test_gate_counts_requests_inside(server: WebServer) -> None:
+def test_held_answers_count_waiting_requests(server: WebServer) -> None:
     held = server.hold_answers()
     with ThreadPoolExecutor(3) as threads:
         asked = [threads.submit(get_alone, held.url(str(number))) for number in range(3)]
         assert sorted(held.arrived.wait_for(3)) == ["0", "1", "2"]
-        held.open()
+        held.answer_all()
         assert [each.result() for each in asked] == [b"0", b"1", b"2"]
-    assert (held.inside, held.most_inside) == (0, 3)
+    assert (held.waiting, held.most_waiting) == (0, 3)
     assert get_alone(held.url("late")) == b"late"
 
 
@@ -203,17 +203,19 @@ def get_alone(url: str) -> bytes:
 
 
 @pytest.mark.parametrize("sent", ["", "&sent=2"])
-def test_gate_notes_disconnected_client(server: WebServer, sent: str) -> None:
+def test_held_answers_record_disconnected_client(server: WebServer, sent: str) -> None:
     held = server.hold_answers()
     with socket.create_connection(("127.0.0.1", server.port)) as raw:
         path = held.url("gone" + sent).removeprefix(server.url(""))
         raw.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         held.arrived.wait_for(1)
     assert held.aborted.wait_for(1) == ["gone"]
-    assert held.inside == 0
+    assert held.waiting == 0
 
 
-def test_gate_notes_reset_http_2_stream(tls_server: WebServer, authority: Authority) -> None:
+def test_held_answers_record_reset_http_2_stream(
+    tls_server: WebServer, authority: Authority
+) -> None:
     held = tls_server.hold_answers()
     with closing(libcurl(held.url("reset", sent=2), authority)) as curl:
         curl.setopt(pycurl.WRITEFUNCTION, lambda _: 0)  # 0 bytes taken: libcurl aborts

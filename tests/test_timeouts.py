@@ -23,7 +23,7 @@ from asynchttp import Http, Promise
 from tests.conftest import RawServers
 from tests.programs import Program, python
 from tests.reference import record, run_both
-from tests.servers.app import pattern
+from tests.servers.app import patterned_bytes
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, ServerConnection, read_head, read_until_closed, send, send_slowly
 from tests.servers.web import WebServer
@@ -113,7 +113,7 @@ def test_stopped_process_does_not_count_as_silence(
         program.signal(signal.SIGSTOP)
         time.sleep(1.5 * timeout)
         program.signal(signal.SIGCONT)
-        held.open()
+        held.answer_all()
         assert program.wait_for_end().assert_clean() == ["label"]
 
 
@@ -131,7 +131,7 @@ def test_silent_request_times_out_beside_busy_requests(
     with takes(SHORT):
         assert_times_out(http.request(any_server.url(f"/slow?{where}=60")))
     assert not long.done()
-    assert [bytes(promise.content) for promise in short] == [pattern(0, 40)] * 2
+    assert [bytes(promise.content) for promise in short] == [patterned_bytes(0, 40)] * 2
     assert long.cancel()
 
 
@@ -177,7 +177,7 @@ def test_slow_drip_over_every_protocol_does_not_time_out(http: Http, any_server:
     connect(http, any_server)
     http.timeout = 0.5
     with takes(1.0):
-        assert http.request(any_server.url("/drip/12?every=0.1"))[1] == pattern(0, 12)
+        assert http.request(any_server.url("/drip/12?every=0.1"))[1] == patterned_bytes(0, 12)
 
 
 @pytest.mark.parametrize("as_file", [True, False])
@@ -233,7 +233,7 @@ def test_idle_time_of_connection_does_not_count_as_silence(http: Http, server: W
     http.timeout = SHORT
     with Http(timeout=SHORT * 2) as other:  # meanwhile the connection of `http` idles
         assert_times_out(other.request(server.url("/slow?head=60")))
-    assert http.request(server.url("/drip/3?every=0.1"))[1] == pattern(0, 3)
+    assert http.request(server.url("/drip/3?every=0.1"))[1] == patterned_bytes(0, 3)
     assert len({each.port for each in server.received}) == 2
 
 

@@ -362,7 +362,7 @@ def test_concurrent_http_2_requests_share_connection(
         held = tls_server.hold_answers()
         promises = [http.request(held.url(str(number))) for number in range(100)]
         assert len(held.arrived.wait_for(100)) == 100
-        held.open()
+        held.answer_all()
         assert [promise.content for promise in promises] == [b"%d" % n for n in range(100)]
     assert len({each.port for each in tls_server.received}) == 1
 
@@ -375,7 +375,7 @@ def test_concurrent_http_1_requests_use_own_connections(
         held = tls_h1_server.hold_answers()
         promises = [http.request(held.url(str(number))) for number in range(20)]
         assert len(held.arrived.wait_for(20)) == 20
-        held.open()
+        held.answer_all()
         assert [promise.content for promise in promises] == [b"%d" % n for n in range(20)]
     assert len({each.port for each in tls_h1_server.received}) == 20
 
@@ -391,7 +391,7 @@ def test_requests_during_first_request_succeed(
     others = [http.request(server.url("/status/200")) for _ in range(5)]
     assert [other.response.status for other in others] == [200] * 5
     assert not first.done()
-    held.open()
+    held.answer_all()
     assert first.content == b"first"
 
 

@@ -6,7 +6,7 @@
     raw             scripted sockets, for everything that a server should never do
     unreachable     addresses and names that never answer
     certificates    a certificate authority of the tests' own
-    seen            a server's record of events, which a test can wait for
+    event_log       a server's record of events, which a test can wait for
 
 Rules: every server keeps a port picked by the system; a test waits for an event at a server, never
 for a time; closing a server ends and joins the server's threads.

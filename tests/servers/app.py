@@ -11,11 +11,11 @@
     /not-gzip                    claims to be gzip, but is plain text
     /slow?head=S&body=S          S seconds before the head, or in the middle of the body
     /drip/COUNT?every=S          one byte at a time
-    /gate/NAME?label=TEXT        waits until the test opens the gate, then sends the label;
+    /held/NAME?label=TEXT        the label, once the test lets the server answer;
                                  &sent=COUNT: waits after COUNT bytes of the label
 
-Rules: every request is recorded before the answer; each gate has a name of its own, so that a
-request left by one test cannot pass through the gate of another test.
+Rules: every request is recorded before the answer; each `HeldAnswers` has a name of its own, so
+that no test answers a request left by another test.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedRequest:
     """A request as received. Names and values of headers are latin-1, in order."""
 
     method: str
@@ -57,44 +57,44 @@ class Received:
 
 
 class HeldAnswers:
-    """Requests wait at a gate until the test lets the requests pass.
+    """Requests to `url` wait until the test lets the server answer.
 
     `arrived` has the labels of all requests in order; `aborted` the labels of requests whose client
-    disconnected while waiting. `inside` counts the waiting requests, `most_inside` is the maximum
-    of `inside`: a request is counted out before the answer, so that a client's next request is
+    disconnected while waiting. `waiting` counts the waiting requests, `most_waiting` is the maximum
+    of `waiting`: a request is counted out before the answer, so that a client's next request is
     never counted beside the answered request.
     """
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._waiting: deque[Future[None]] = deque()
-        self._is_open = False
+        self._unanswered: deque[Future[None]] = deque()
+        self._is_answering = False
         self._lock = threading.Lock()
         self.arrived: EventLog[str] = EventLog()
         self.aborted: EventLog[str] = EventLog()
-        self.inside = 0
-        self.most_inside = 0
+        self.waiting = 0
+        self.most_waiting = 0
 
     def url(self, label: str = "", sent: int | None = None) -> str:
         """A URL whose request waits; with `sent`, after the head and `sent` bytes of the body."""
         return f"{self._url}?label={label}" + ("" if sent is None else f"&sent={sent}")
 
-    def let_pass(self, count: int = 1) -> None:
-        """Let the `count` longest waiting requests pass."""
+    def answer(self, count: int = 1) -> None:
+        """Answer the `count` longest waiting requests."""
         with self._lock:
-            leaving = [self._waiting.popleft() for _ in range(count)]
-        _release(leaving)
+            answered = [self._unanswered.popleft() for _ in range(count)]
+        _release(answered)
 
-    def open(self) -> None:
-        """Let all requests pass, now and later."""
+    def answer_all(self) -> None:
+        """Answer all requests, now and later."""
         with self._lock:
-            self._is_open = True
-            leaving = list(self._waiting)
-            self._waiting.clear()
-        _release(leaving)
+            self._is_answering = True
+            answered = list(self._unanswered)
+            self._unanswered.clear()
+        _release(answered)
 
     async def wait(self, label: str, request: Request) -> None:
-        """On the server: return when the request may pass or the client has disconnected."""
+        """On the server: return when the test answers or the client has disconnected."""
         waiter = self._enter(label)
         try:
             await _wait_while_connected(request, asyncio.shield(asyncio.wrap_future(waiter)))
@@ -104,21 +104,21 @@ class HeldAnswers:
     def _enter(self, label: str) -> Future[None]:
         waiter: Future[None] = Future()
         with self._lock:
-            self.inside += 1
-            self.most_inside = max(self.most_inside, self.inside)
-            if self._is_open:
+            self.waiting += 1
+            self.most_waiting = max(self.most_waiting, self.waiting)
+            if self._is_answering:
                 waiter.set_result(None)
             else:
-                self._waiting.append(waiter)
+                self._unanswered.append(waiter)
         self.arrived.add(label)
         return waiter
 
     def _leave(self, label: str, waiter: Future[None]) -> None:
         with self._lock:
-            self.inside -= 1
-            aborted = waiter in self._waiting
+            self.waiting -= 1
+            aborted = waiter in self._unanswered
             if aborted:
-                self._waiting.remove(waiter)
+                self._unanswered.remove(waiter)
         if aborted:
             self.aborted.add(label)
 
@@ -129,27 +129,27 @@ def _release(waiters: list[Future[None]]) -> None:
 
 
 class App:
-    """The application with its received requests and its gates."""
+    """The application with its received requests and its held answers."""
 
     def __init__(self, origin: str) -> None:
         self._origin = origin
         self._names = itertools.count(1)
-        self._gates: dict[str, HeldAnswers] = {}
+        self._held: dict[str, HeldAnswers] = {}
         self._routes = Starlette(routes=_routes())
-        self._routes.state.gates = self._gates
-        self.received: EventLog[Received] = EventLog()
+        self._routes.state.held = self._held
+        self.received: EventLog[ReceivedRequest] = EventLog()
 
-    def new_gate(self) -> HeldAnswers:
-        name = f"gate-{next(self._names)}"
-        held = self._gates[name] = HeldAnswers(f"{self._origin}/gate/{name}")
+    def hold_answers(self) -> HeldAnswers:
+        name = f"test-{next(self._names)}"
+        held = self._held[name] = HeldAnswers(f"{self._origin}/held/{name}")
         return held
 
-    def forget(self) -> None:
+    def clear_received(self) -> None:
         self.received = EventLog()
 
-    def open_gates(self) -> None:
-        for held in self._gates.values():
-            held.open()
+    def answer_all_held(self) -> None:
+        for held in self._held.values():
+            held.answer_all()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -179,9 +179,9 @@ def _starting_with(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-def _received(scope: Scope, body: bytes) -> Received:
+def _received(scope: Scope, body: bytes) -> ReceivedRequest:
     query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
-    return Received(
+    return ReceivedRequest(
         method=scope["method"],
         target=scope["raw_path"].decode("latin-1") + query,
         version=scope["http_version"],
@@ -238,7 +238,7 @@ async def loop(_: Request) -> Response:
     return Response("round and round", 302, headers={"Location": "/loop"})
 
 
-def pattern(start: int, stop: int) -> bytes:
+def patterned_bytes(start: int, stop: int) -> bytes:
     """A part of the body of /bytes: 251 values in turn, so that no two blocks are alike."""
     turns = bytes(range(251)) * ((stop - start) // 251 + 2)
     return turns[start % 251 :][: stop - start]
@@ -249,7 +249,7 @@ async def some_bytes(request: Request) -> Response:
 
     async def pieces() -> AsyncIterator[bytes]:
         for start in range(0, count, piece):
-            yield pattern(start, min(start + piece, count))
+            yield patterned_bytes(start, min(start + piece, count))
 
     headers = {} if "chunked" in request.query_params else {"Content-Length": str(count)}
     return StreamingResponse(pieces(), headers=headers, media_type="application/octet-stream")
@@ -301,23 +301,23 @@ async def drip(request: Request) -> Response:
 
     async def drops() -> AsyncIterator[bytes]:
         for start in range(count):
-            yield pattern(start, start + 1)
+            yield patterned_bytes(start, start + 1)
             await asyncio.sleep(every)
 
     return StreamingResponse(drops(), headers={"Content-Length": str(count)})
 
 
-async def hold_answers(request: Request) -> Response:
+async def held(request: Request) -> Response:
     label = request.query_params["label"]
-    keeper: HeldAnswers = request.app.state.gates[request.path_params["name"]]
+    answers: HeldAnswers = request.app.state.held[request.path_params["name"]]
     if "sent" not in request.query_params:
-        await keeper.wait(label, request)
+        await answers.wait(label, request)
         return Response(label)
 
     async def halves() -> AsyncIterator[str]:
         sent = int(_number(request, "sent"))
         yield label[:sent]
-        await keeper.wait(label, request)
+        await answers.wait(label, request)
         yield label[sent:]
 
     return StreamingResponse(halves(), headers={"Content-Length": str(len(label))})
@@ -335,6 +335,6 @@ def _routes() -> list[Route]:
         "/not-gzip": not_gzip,
         "/slow": slow,
         "/drip/{count:int}": drip,
-        "/gate/{name}": hold_answers,
+        "/held/{name}": held,
     }
     return [Route(path, endpoint, methods=METHODS) for path, endpoint in paths.items()]

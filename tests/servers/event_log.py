@@ -1,4 +1,4 @@
-"""Seen: a list that a server's threads append to, and that a test can wait on.
+"""EventLog: a list that a server's threads append to, and that a test can wait on.
 
 Rule: a wait in vain fails the test, and shows the list.
 """
@@ -30,7 +30,7 @@ class EventLog(Generic[T]):
         return self._items[index]
 
     def __repr__(self) -> str:
-        return f"Seen({self._items!r})"
+        return f"EventLog({self._items!r})"
 
     def add(self, item: T) -> None:
         with self._added:

@@ -33,7 +33,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.servers.app import App, HeldAnswers, Received
+from tests.servers.app import App, HeldAnswers, ReceivedRequest
 from tests.servers.event_log import EventLog
 from tests.servers.web import WebServer
 
@@ -83,7 +83,7 @@ class Library(App):
     """The application with its books, scans, tokens and planned answers."""
 
     def __init__(self) -> None:
-        super().__init__(origin="")  # no gate of this application has a URL of its own
+        super().__init__(origin="")  # no held answer of this application has a URL of its own
         self._routes = Starlette(routes=self._all_routes())
         self._planned: deque[Answer] = deque()
         self._ids = itertools.count(1)
@@ -91,8 +91,8 @@ class Library(App):
         self.books: dict[str, Book] = {}
         self.scans: dict[str, bytes] = {}
         self.tokens: set[str] | None = None
-        self.hold_answers: HeldAnswers | None = None
-        """Calls outside of batches wait at this gate, if set."""
+        self.held: HeldAnswers | None = None
+        """Calls outside of batches wait for these answers, if set."""
 
     def answer_next(self, *answers: Answer) -> None:
         """Give the next requests of any kind these answers."""
@@ -125,8 +125,8 @@ class Library(App):
 
     async def _call(self, request: Request) -> Response:
         call = await _call_of(request)
-        if self.hold_answers:
-            await self.hold_answers.wait(call.path, request)  # consumes the rest of the request
+        if self.held:
+            await self.held.wait(call.path, request)  # consumes the rest of the request
         answer = self._answer(call)
         if answer.status == 200 and request.query_params.get("alt") == "media":
             scan = self.scans[request.url.path.removeprefix(f"{BOOKS}/")]
@@ -287,7 +287,7 @@ class GoogleServer(WebServer):
         super().__init__(pem)
 
     @property
-    def received(self) -> EventLog[Received]:
+    def received(self) -> EventLog[ReceivedRequest]:
         return self.library.received
 
     def document(self) -> dict[str, Any]:
@@ -295,7 +295,7 @@ class GoogleServer(WebServer):
         return document(self.url("/"))
 
     def close(self) -> None:
-        self.library.open_gates()
+        self.library.answer_all_held()
         super().close()
 
     def _serve(self, config: Config) -> None:

@@ -1,7 +1,7 @@
 """The application on hypercorn, on a thread with an event loop of its own.
 
 Rules: the socket listens from the first moment, so that no test waits for the server's start;
-`close` opens every gate, since hypercorn waits for unanswered requests.
+`close` sends all held answers, since hypercorn waits for unanswered requests.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from hypercorn.typing import ASGIFramework
 
-from tests.servers.app import App, HeldAnswers, Received
+from tests.servers.app import App, HeldAnswers, ReceivedRequest
 from tests.servers.event_log import PATIENCE, EventLog
 
 log = logging.getLogger("tests.servers")
@@ -47,7 +47,7 @@ class WebServer:
         self.close()
 
     @property
-    def received(self) -> EventLog[Received]:
+    def received(self) -> EventLog[ReceivedRequest]:
         """The requests that came since the test began."""
         return self._app.received
 
@@ -55,20 +55,20 @@ class WebServer:
         return self._origin + path
 
     def hold_answers(self) -> HeldAnswers:
-        """A new gate, for the requests of one test."""
-        return self._app.new_gate()
+        """New held answers, for the requests of one test."""
+        return self._app.hold_answers()
 
     @contextmanager
-    def borrowed(self) -> Iterator[None]:
-        """For one test: forget requests at the beginning, open all gates at the end."""
-        self._app.forget()
+    def used_by_one_test(self) -> Iterator[None]:
+        """For one test: forget requests at the beginning, send all held answers at the end."""
+        self._app.clear_received()
         try:
             yield
         finally:
-            self._app.open_gates()
+            self._app.answer_all_held()
 
     def close(self) -> None:
-        self._app.open_gates()
+        self._app.answer_all_held()
         self._stop.set_result(None)
         self._thread.join()
 
