@@ -25,22 +25,22 @@ asynchttp.dispatch.workers.IDLE = 3600.0
 faulthandler.register(signal.SIGALRM, chain=True)
 signal.alarm({PATIENCE})
 
-def say(what):  # one write, so that lines of several threads do not mix
+def print_line(what):  # one write, so that lines of several threads do not mix
     os.write(1, (str(what) + os.linesep).encode())
 
-def nudge():  # repeat a signal: a signal just before a system call does not end the call
-    def again():
+def signal_main_thread_repeatedly():  # a signal just before a system call does not end the call
+    def send_signals():
         while True:
             time.sleep(0.1)
             signal.pthread_kill(threading.main_thread().ident, signal.SIGURG)
 
     signal.signal(signal.SIGURG, lambda *_: None)
-    threading.Thread(target=again, daemon=True).start()
+    threading.Thread(target=send_signals, daemon=True).start()
 """
 
 # asynchttp has threads, and programs fork nevertheless: the fork tests are about this.
 FORK_WITH_THREADS = "ignore:This process:DeprecationWarning"
-STRICT = ("-X", "dev", "-W", "error", "-W", FORK_WITH_THREADS)
+STRICT_OPTIONS = ("-X", "dev", "-W", "error", "-W", FORK_WITH_THREADS)
 
 
 class ProgramResult(NamedTuple):
@@ -56,10 +56,10 @@ class ProgramResult(NamedTuple):
         return self.out
 
 
-def python(source: str, *arguments: object, options: tuple[str, ...] = ()) -> list[str]:
+def python_command(source: str, *arguments: object, options: tuple[str, ...] = ()) -> list[str]:
     """The command line that runs the program `source`."""
     text = PRELUDE + textwrap.dedent(source)
-    return [sys.executable, *STRICT, *options, "-c", text, *map(str, arguments)]
+    return [sys.executable, *STRICT_OPTIONS, *options, "-c", text, *map(str, arguments)]
 
 
 class Program:
@@ -85,12 +85,12 @@ class Program:
         with self._process, self._errors:
             pass
 
-    def line(self) -> str:
+    def read_line(self) -> str:
         """Wait for the next printed line."""
         assert self._process.stdout is not None
         return self._process.stdout.readline().rstrip("\n")
 
-    def tell(self, text: str) -> None:
+    def write_stdin(self, text: str) -> None:
         """Write to the program's standard input."""
         assert self._process.stdin is not None
         self._process.stdin.write(text)
@@ -101,7 +101,7 @@ class Program:
         assert self._process.stdin is not None
         self._process.stdin.close()
 
-    def signal(self, number: int) -> None:
+    def send_signal(self, number: int) -> None:
         self._process.send_signal(number)
 
     def wait_for_end(self) -> ProgramResult:
@@ -113,7 +113,7 @@ class Program:
         return ProgramResult(code, out, self._errors.read())
 
 
-def run(source: str, *arguments: object, options: tuple[str, ...] = ()) -> ProgramResult:
+def run_python(source: str, *arguments: object, options: tuple[str, ...] = ()) -> ProgramResult:
     """Run the program `source` to its end."""
-    with Program(python(source, *arguments, options=options)) as program:
+    with Program(python_command(source, *arguments, options=options)) as program:
         return program.wait_for_end()

@@ -20,7 +20,7 @@ from asynchttp import Http, Promise
 from asynchttp.dispatch.workers import Worker
 from tests.conftest import RawServers, until_one_worker_is_left
 from tests.interruption import Interruption
-from tests.programs import Program, python, run
+from tests.programs import Program, python_command, run_python
 from tests.servers.app import patterned_bytes
 from tests.servers.certificates import Authority
 from tests.servers.event_log import PATIENCE, EventLog
@@ -138,7 +138,7 @@ http.request(url)
 try:
     http.request(held_url)
 except KeyboardInterrupt:
-    say("interrupted")
+    print_line("interrupted")
 for size in range(5):
     assert len(http.request(f"{url}{size}")[1]) == size
 only_one_worker()
@@ -153,10 +153,10 @@ def test_ctrl_c_interrupts_waiting_blocking_request(
     server: WebServer = request.getfixturevalue(kind)
     held = server.hold_answers()
     arguments = server.url("/bytes/"), held.url("slow", sent), authority.pem
-    with Program(python(COUNTS + CTRL_C, *arguments)) as program:
+    with Program(python_command(COUNTS + CTRL_C, *arguments)) as program:
         held.arrived.wait_for(1)
-        program.signal(signal.SIGINT)
-        assert program.line() == "interrupted"
+        program.send_signal(signal.SIGINT)
+        assert program.read_line() == "interrupted"
         held.aborted.wait_for(1)
         program.wait_for_end().assert_clean()
 
@@ -322,7 +322,9 @@ def test_blocking_https_leave_no_descriptor(
 ) -> None:
     program = COUNTS + COUNTING.replace("END", end).replace("AT_LAST", at_last)
     assert (
-        run(program, server.url(), tls_server.url(), refused_url, authority.pem).assert_clean()
+        run_python(
+            program, server.url(), tls_server.url(), refused_url, authority.pem
+        ).assert_clean()
         == []
     )
 
@@ -371,7 +373,7 @@ def test_fork_during_blocking_requests_works(
     kind: str, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(kind)
-    assert run(forking(FORKS), server.url("/bytes/"), authority.pem).assert_clean() == []
+    assert run_python(forking(FORKS), server.url("/bytes/"), authority.pem).assert_clean() == []
 
 
 IDLE_FORK = """
@@ -390,7 +392,7 @@ def test_idle_connection_of_parent_survives_child(
     kind: str, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(kind)
-    assert run(forking(IDLE_FORK), server.url(), authority.pem).assert_clean() == []
+    assert run_python(forking(IDLE_FORK), server.url(), authority.pem).assert_clean() == []
     parent, *children, last = [received.port for received in server.received]
     assert last == parent
     assert len(children) == 3
@@ -404,7 +406,7 @@ http = Http(blocking=True, ca_certs=authority)
 
 def handle(*_):
     join(forked_for_good(lambda: http.request(url)))
-    say("child ended")
+    print_line("child ended")
 
 signal.signal(signal.SIGUSR1, handle)
 assert http.request(held_url)[1] == b"outer"
@@ -419,10 +421,10 @@ def test_signal_handler_may_fork_during_blocking_request(
     server: WebServer = request.getfixturevalue(kind)
     held = server.hold_answers()
     arguments = server.url(), held.url("outer", sent=2), authority.pem
-    with Program(python(forking(FORK_IN_HANDLER), *arguments)) as program:
+    with Program(python_command(forking(FORK_IN_HANDLER), *arguments)) as program:
         held.arrived.wait_for(1)
-        program.signal(signal.SIGUSR1)
-        assert program.line() == "child ended"
+        program.send_signal(signal.SIGUSR1)
+        assert program.read_line() == "child ended"
         held.answer_all()
         program.wait_for_end().assert_clean()
     assert not held.aborted
@@ -691,7 +693,7 @@ http.request(url + "1")
 
 
 def test_finalizers_may_interrupt_blocking_requests_anywhere(server: WebServer) -> None:
-    assert run(FINALIZERS, server.url("/bytes/")).assert_clean() == []
+    assert run_python(FINALIZERS, server.url("/bytes/")).assert_clean() == []
 
 
 # Interruptions at certain moments, and a request during a request with the only slot
@@ -751,7 +753,9 @@ def test_handler_raising_at_random_moments_loses_nothing(
     protocol: str, kind: str, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(protocol)
-    assert run(COUNTS + STRUCK, server.url("/bytes/"), authority.pem, kind).assert_clean() == []
+    assert (
+        run_python(COUNTS + STRUCK, server.url("/bytes/"), authority.pem, kind).assert_clean() == []
+    )
 
 
 EVERY_MOMENT = """
@@ -801,7 +805,9 @@ def test_ctrl_c_at_every_moment_loses_nothing(
     kind: str, first: bool, blocking: bool, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     url = request.getfixturevalue(kind).url("/bytes/5")
-    assert run(COUNTS + EVERY_MOMENT, url, authority.pem, first, blocking).assert_clean() == []
+    assert (
+        run_python(COUNTS + EVERY_MOMENT, url, authority.pem, first, blocking).assert_clean() == []
+    )
 
 
 def test_ctrl_c_at_every_moment_spares_queued_request(server: WebServer) -> None:

@@ -15,7 +15,7 @@ import pytest
 from asynchttp import Http
 from asynchttp.filecache import SafeFileCache
 from tests.conftest import RawServers
-from tests.programs import run
+from tests.programs import run_python
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import Step, read_head, send
 from tests.servers.web import WebServer
@@ -161,7 +161,7 @@ def test_concurrent_writers_leave_whole_entry(
     """
     directory = str(tmp_path / "cache")
     with cf.ThreadPoolExecutor(3) as threads:
-        processes = [threads.submit(run, program, url, directory) for _ in range(2)]
+        processes = [threads.submit(run_python, program, url, directory) for _ in range(2)]
         for _ in range(30):
             promises = [http.request(url, headers={"x": str(number)}) for number in range(5)]
             assert [len(promise.content) for promise in promises] == [200000] * 5
@@ -182,7 +182,7 @@ def test_killed_writer_leaves_whole_entry(server: WebServer, tmp_path: Path) -> 
             cache.set("key", b"again" + content)
     """
     for number in range(5):
-        run(program, str(tmp_path), str(0.01 + number / 200))
+        run_python(program, str(tmp_path), str(0.01 + number / 200))
         kept = SafeFileCache(str(tmp_path)).get("key")
         assert kept is not None
         assert len(kept) == 5_000_005

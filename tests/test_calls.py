@@ -19,7 +19,7 @@ from asynchttp import Http, Promise
 from asynchttp.messages.body import PIECE
 from asynchttp.messages.response import Response
 from tests.conftest import RawServers
-from tests.programs import run
+from tests.programs import run_python
 from tests.servers.app import patterned_bytes
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, read_head, send
@@ -120,9 +120,9 @@ def test_submit_and_request_work_without_python_caller(http: Http, server: WebSe
 def test_submit_works_in_exit_handler() -> None:
     program = """
         import atexit
-        atexit.register(Http().submit, say, "submitted")
+        atexit.register(Http().submit, print_line, "submitted")
     """
-    assert run(program).assert_clean() == ["submitted"]
+    assert run_python(program).assert_clean() == ["submitted"]
 
 
 # Blocking on purpose

@@ -48,7 +48,7 @@ from asynchttp.messages.errors import MalformedAnswerError, StaleConnectionError
 from asynchttp.messages.settings import Tls
 from asynchttp.messages.transfer import Proxy, Reply, Transfer
 from tests.conftest import RawServers
-from tests.programs import run
+from tests.programs import run_python
 from tests.reference import answers
 from tests.servers.app import patterned_bytes
 from tests.servers.event_log import PATIENCE, EventLog
@@ -779,9 +779,9 @@ def test_import_error_names_both_libcurls() -> None:
         try:
             import asynchttp
         except ImportError as error:
-            say(error)
+            print_line(error)
     """
-    (said,) = run(program).assert_clean()
+    (said,) = run_python(program).assert_clean()
     assert re.match(f"{SOUGHT}, and found libcurl/.*, but pycurl uses .*libcurl/8.999.0", said)
 
 
@@ -803,5 +803,5 @@ def test_freed_memory_is_reused_for_bodies() -> None:
             bodies()
         print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     """
-    (faults,) = run(program).assert_clean()
+    (faults,) = run_python(program).assert_clean()
     assert int(faults) < 1000  # of about 9,800 written pages

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import STRICT, Program, ProgramResult, python, run
+from tests.programs import STRICT_OPTIONS, Program, ProgramResult, python_command, run_python
 from tests.servers.certificates import Authority
 from tests.servers.web import WebServer
 
@@ -20,9 +20,9 @@ NO_THREAD = "can't create new thread at interpreter shutdown"
 
 def run_to_end_of_main(source: str, *arguments: object) -> Program:
     """Run `source` until the main thread has nothing left to do."""
-    last = 'say("main ends")'
-    program = Program(python(textwrap.dedent(source) + last, *arguments))
-    assert program.line() == "main ends"
+    last = 'print_line("main ends")'
+    program = Program(python_command(textwrap.dedent(source) + last, *arguments))
+    assert program.read_line() == "main ends"
     return program
 
 
@@ -33,13 +33,13 @@ def test_idle_http_keeps_no_process_alive(server: WebServer) -> None:
     program = """
         http = Http()
         http.request(sys.argv[1]).result()
-        http.request(sys.argv[1], callback=lambda promise: say("called")).result()
+        http.request(sys.argv[1], callback=lambda promise: print_line("called")).result()
     """
-    assert run(program, server.url()).assert_clean() == ["called"]
+    assert run_python(program, server.url()).assert_clean() == ["called"]
 
 
 def test_unused_http_keeps_no_process_alive() -> None:
-    assert run("http = Http()").assert_clean() == []
+    assert run_python("http = Http()").assert_clean() == []
 
 
 # Queued requests are finished first
@@ -98,7 +98,7 @@ QUEUES = [
         """
         http = Http(max_workers=2)
         for number in range(6):
-            http.request(f"{url}{number}", callback=lambda promise: say("called"))
+            http.request(f"{url}{number}", callback=lambda promise: print_line("called"))
         """,
         id="with callbacks",
     ),
@@ -108,7 +108,7 @@ QUEUES = [
         http = Http(max_workers=2)
         for number in range(3):
             http.request(f"{url}{number}", callback=lambda promise, number=number:
-                http.request(f"{url}{number + 3}", callback=lambda promise: say("called")))
+                http.request(f"{url}{number + 3}", callback=lambda promise: print_line("called")))
         """,
         id="by callbacks",
     ),
@@ -118,7 +118,7 @@ QUEUES = [
         http = Http(max_workers=2)
         def call_back(promise, number):
             http.request(f"{url}{number + 3}").result()
-            say("called")
+            print_line("called")
         for number in range(3):
             http.request(f"{url}{number}", callback=lambda p, n=number: call_back(p, n))
         """,
@@ -132,7 +132,7 @@ QUEUES = [
             if number < 5:
                 following = lambda promise: call_back(promise, number + 1)
                 http.request(f"{url}{number + 1}", callback=following).result()
-            say("called")
+            print_line("called")
         http.request(f"{url}0", callback=lambda promise: call_back(promise, 0))
         """,
         id="by callbacks waiting for callbacks",
@@ -145,7 +145,7 @@ QUEUES = [
             if number < 5:
                 following = lambda promise: call_back(promise, number + 1)
                 http.request(f"{url}{number + 1}", callback=following)
-            say("called")
+            print_line("called")
         http.request(f"{url}0", callback=lambda promise: call_back(promise, 0))
         """,
         id="by callbacks of callbacks",
@@ -158,7 +158,7 @@ QUEUES = [
         def ask(mine, its, number):
             mine.request(f"{url}{number}", callback=lambda promise: call_back(mine, its, number))
         def call_back(mine, its, number):
-            say("called")
+            print_line("called")
             if number < 5:
                 ask(its, mine, number + 1)
         ask(one, other, 0)
@@ -189,7 +189,7 @@ QUEUES = [
         1,
         """
         http = Http(max_workers=2)
-        http.request(f"{url}0", callback=lambda promise: (say("called"), http.close()))
+        http.request(f"{url}0", callback=lambda promise: (print_line("called"), http.close()))
         for number in range(1, 6):
             http.request(f"{url}{number}")
         """,
@@ -216,25 +216,25 @@ def test_queued_tls_requests_are_finished_before_exit(
     program = """
         http = Http(ca_certs=sys.argv[2], max_workers=2)
         for number in range(6):
-            http.request(f"{sys.argv[1]}?{number}", callback=lambda promise: say("called"))
+            http.request(f"{sys.argv[1]}?{number}", callback=lambda promise: print_line("called"))
     """
-    assert run(program, tls_server.url(), authority.pem).assert_clean() == ["called"] * 6
+    assert run_python(program, tls_server.url(), authority.pem).assert_clean() == ["called"] * 6
     assert len(tls_server.received) == 6
 
 
 AFTER_MAIN = """
     def ask():
         threading.main_thread().join()
-        http.request(sys.argv[1], callback=lambda promise: say("called"))
+        http.request(sys.argv[1], callback=lambda promise: print_line("called"))
 
     http = Http()
-    http.request(sys.argv[1], callback=lambda promise: say("called")).result()
+    http.request(sys.argv[1], callback=lambda promise: print_line("called")).result()
     threading.Thread(target=ask).start()
 """
 
 
 def test_requests_after_end_of_main_thread_are_finished(server: WebServer) -> None:
-    assert run(AFTER_MAIN, server.url()).assert_clean() == ["called"] * 2
+    assert run_python(AFTER_MAIN, server.url()).assert_clean() == ["called"] * 2
 
 
 def test_request_in_exit_handler_succeeds_or_raises(server: WebServer) -> None:
@@ -248,11 +248,11 @@ def test_request_in_exit_handler_succeeds_or_raises(server: WebServer) -> None:
         def leave():
             for _ in range(2):
                 try:
-                    say(http.request(sys.argv[1]).response.status)
+                    print_line(http.request(sys.argv[1]).response.status)
                 except RuntimeError as error:
-                    say(error)
+                    print_line(error)
     """
-    code, out, _ = run(program, server.url())
+    code, out, _ = run_python(program, server.url())
     assert code == 0
     assert out in (["200"] * 2, [NO_THREAD] * 2)
 
@@ -284,7 +284,12 @@ def test_exit_handler_after_ours_may_request_and_close(
     """Exit handlers run in reverse order, so a handler from before the import runs last."""
     server: WebServer = request.getfixturevalue(kind)
     used = "http.request(sys.argv[1]).result()\n" if is_used else ""
-    command = [sys.executable, *STRICT, "-c", textwrap.dedent(FROM_BEFORE_THE_IMPORT) + used]
+    command = [
+        sys.executable,
+        *STRICT_OPTIONS,
+        "-c",
+        textwrap.dedent(FROM_BEFORE_THE_IMPORT) + used,
+    ]
     with Program([*command, server.url(), str(authority.pem)]) as program:
         out = program.wait_for_end().assert_clean()
     answered = ["200", "200", "closed"]
@@ -300,9 +305,9 @@ def test_running_exit_handlers_early_finishes_queue(
         http = Http(max_workers=1)
         queued = [http.request(sys.argv[1]) for _ in range(20)]
         atexit._run_exitfuncs()
-        say({promise.response.status for promise in queued})
+        print_line({promise.response.status for promise in queued})
     """
-    assert run(program, server.url()).assert_clean() == ["{200}"]
+    assert run_python(program, server.url()).assert_clean() == ["{200}"]
 
 
 @pytest.mark.xfail(
@@ -324,7 +329,7 @@ def test_requesting_daemon_thread_keeps_no_process_alive() -> None:
             asked.acquire()
     """
     with WebServer() as own_server:  # a separate server, since the last requests may arrive late
-        assert run(program, own_server.url()).assert_clean() == []
+        assert run_python(program, own_server.url()).assert_clean() == []
 
 
 # Ways to end
@@ -337,7 +342,7 @@ def test_sys_exit_finishes_queue_and_keeps_code(server: WebServer) -> None:
             http.request(sys.argv[1])
         sys.exit(3)
     """
-    assert run(program, server.url()) == ProgramResult(3, [], "")
+    assert run_python(program, server.url()) == ProgramResult(3, [], "")
     assert len(server.received) == 5
 
 
@@ -354,7 +359,7 @@ def test_exception_in_other_thread_keeps_the_queue(server: WebServer) -> None:
         for _ in range(4):
             http.request(sys.argv[1])
     """
-    code, _, err = run(program, server.url())
+    code, _, err = run_python(program, server.url())
     assert (code, err.count("LookupError: in a thread")) == (0, 1)
     assert len(server.received) == 5
 
@@ -369,7 +374,7 @@ def test_caught_exception_keeps_the_queue(server: WebServer) -> None:
         except KeyboardInterrupt:
             pass
     """
-    assert run(program, server.url()).assert_clean() == []
+    assert run_python(program, server.url()).assert_clean() == []
     assert len(server.received) == 5
 
 
@@ -377,7 +382,7 @@ FAILING = {
     "of main": "raise LookupError('unhandled')",
     "of a request": "Http().request('http://127.0.0.1:1/').response.status",
     "of Ctrl-C": "import signal; signal.raise_signal(signal.SIGINT)",
-    "with a hook": "sys.excepthook = lambda *_: say('hook'); raise LookupError('unhandled')",
+    "with a hook": "sys.excepthook = lambda *_: print_line('hook'); raise LookupError('unhandled')",
 }
 
 
@@ -387,12 +392,12 @@ def test_unhandled_exception_drops_the_queue(failing: str, server: WebServer) ->
     program = f"""
         http = Http(max_workers=2)
         queued = [http.request(sys.argv[1]) for _ in range(100)]
-        callback = lambda promise: say("called")
+        callback = lambda promise: print_line("called")
         queued += [http.request(sys.argv[1], callback=callback) for _ in range(100)]
         sys.stdin.read()
         {failing}
     """
-    with Program(python(program, held.url())) as running:
+    with Program(python_command(program, held.url())) as running:
         held.arrived.wait_for(2)
         running.close_stdin()
         code, out, err = running.wait_for_end()
@@ -411,7 +416,7 @@ def test_unhandled_exception_drops_the_queue(failing: str, server: WebServer) ->
         "promise.result()",
         "promise.wait()",
         "http.close()",
-        "import concurrent.futures as cf; nudge(); cf.wait([promise])",
+        "import concurrent.futures as cf; signal_main_thread_repeatedly(); cf.wait([promise])",
     ],
 )
 def test_ctrl_c_ends_waiting_program(waiting: str, server: WebServer) -> None:
@@ -421,9 +426,9 @@ def test_ctrl_c_ends_waiting_program(waiting: str, server: WebServer) -> None:
         promise = http.request(sys.argv[1])
         {waiting}
     """
-    with Program(python(program, held.url())) as running:
+    with Program(python_command(program, held.url())) as running:
         held.arrived.wait_for(1)
-        running.signal(signal.SIGINT)
+        running.send_signal(signal.SIGINT)
         code, _, err = running.wait_for_end()
     assert code == -signal.SIGINT
     assert err.rstrip().endswith("KeyboardInterrupt")
@@ -438,7 +443,7 @@ def test_ctrl_c_at_exit_drops_the_queue(server: WebServer) -> None:
     """
     with run_to_end_of_main(program, held.url()) as running:
         held.arrived.wait_for(2)
-        running.signal(signal.SIGINT)
+        running.send_signal(signal.SIGINT)
         code, _, err = running.wait_for_end()
     assert code != -signal.SIGALRM
     assert "KeyboardInterrupt" in err
@@ -471,7 +476,7 @@ def test_ctrl_c_before_waiting_at_exit_drops_the_queue(server: WebServer, sooner
         sys.stdin.read()
     """
     program = textwrap.dedent(sooner) + textwrap.dedent(queue)
-    with Program(python(program, held.url())) as running:
+    with Program(python_command(program, held.url())) as running:
         held.arrived.wait_for(2)
         running.close_stdin()
         code, _, err = running.wait_for_end()
@@ -495,7 +500,7 @@ def test_unhandled_exception_does_not_wait_for_callback(
         called.wait()
         raise LookupError("unhandled")
     """
-    assert run(program, server.url()).code == 1
+    assert run_python(program, server.url()).code == 1
 
 
 def test_unhandled_exception_during_tls_does_not_crash(
@@ -508,7 +513,7 @@ def test_unhandled_exception_during_tls_does_not_crash(
         raise LookupError("unhandled")
     """
     for size in (10, 1_000, 100_000, 1_000_000):
-        code, _, err = run(program, tls_server.url(f"/bytes/{size}"), authority.pem)
+        code, _, err = run_python(program, tls_server.url(f"/bytes/{size}"), authority.pem)
         assert (code, err.count("Traceback")) == (1, 1)
 
 
@@ -526,7 +531,7 @@ for _ in range(5):
 def test_script_finishes_its_queue(server: WebServer, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(QUEUE)
-    with Program([sys.executable, *STRICT, str(script), server.url()]) as program:
+    with Program([sys.executable, *STRICT_OPTIONS, str(script), server.url()]) as program:
         assert program.wait_for_end().assert_clean() == ["called"] * 5
 
 
@@ -535,13 +540,13 @@ def test_module_finishes_its_queue(
 ) -> None:
     (tmp_path / "queueing.py").write_text(QUEUE)
     monkeypatch.chdir(tmp_path)
-    with Program([sys.executable, *STRICT, "-m", "queueing", server.url()]) as program:
+    with Program([sys.executable, *STRICT_OPTIONS, "-m", "queueing", server.url()]) as program:
         assert program.wait_for_end().assert_clean() == ["called"] * 5
 
 
 def test_program_on_standard_input_finishes_its_queue(server: WebServer) -> None:
-    with Program([sys.executable, *STRICT, "-", server.url()]) as program:
-        program.tell(QUEUE)
+    with Program([sys.executable, *STRICT_OPTIONS, "-", server.url()]) as program:
+        program.write_stdin(QUEUE)
         program.close_stdin()
         assert program.wait_for_end().assert_clean() == ["called"] * 5
 
@@ -549,8 +554,8 @@ def test_program_on_standard_input_finishes_its_queue(server: WebServer) -> None
 def test_interactive_session_finishes_queue_after_exception(
     server: WebServer,
 ) -> None:
-    with Program([sys.executable, *STRICT, "-i", "-c", QUEUE, server.url()]) as program:
-        program.tell("raise LookupError\n" + f"http.request({server.url()!r})\n")
+    with Program([sys.executable, *STRICT_OPTIONS, "-i", "-c", QUEUE, server.url()]) as program:
+        program.write_stdin("raise LookupError\n" + f"http.request({server.url()!r})\n")
         program.close_stdin()
         code, out, err = program.wait_for_end()
     # Joined, since a prompt may stand before a line.
@@ -574,7 +579,7 @@ LOOKS = {
 @pytest.mark.parametrize(("look", "times"), LOOKS.values(), ids=LOOKS)
 def test_unseen_failures_are_reported_at_exit(look: str, times: int, refused_url: str) -> None:
     program = "promise = Http().request(sys.argv[1])\n" + look
-    code, _, err = run(program, refused_url)
+    code, _, err = run_python(program, refused_url)
     assert code == 0
     assert err.count("nobody looked") == err.count(f"GET {refused_url}, made here") == times
 
@@ -592,7 +597,7 @@ def test_log_records_are_written_before_exit(server: WebServer) -> None:
         for _ in range(10):
             http.request(sys.argv[1])
     """
-    lines = run(program, server.url()).assert_clean()
+    lines = run_python(program, server.url()).assert_clean()
     assert sum("settled" in line for line in lines) == 10
 
 
@@ -625,7 +630,7 @@ LAST_WORDS = """
 def test_request_in_finalizer_after_exit_raises_error(
     blocking: bool, before: str, server: WebServer
 ) -> None:
-    command = [sys.executable, *STRICT, "-c", textwrap.dedent(LAST_WORDS)]
+    command = [sys.executable, *STRICT_OPTIONS, "-c", textwrap.dedent(LAST_WORDS)]
     with Program([*command, server.url(), str(blocking), before]) as running:
         code, out, err = running.wait_for_end()
     assert (code, err) == (0, "")
@@ -645,7 +650,7 @@ def test_import_in_exit_handler_works(server: WebServer) -> None:
             except RuntimeError as error:
                 print(error)
     """
-    command = [sys.executable, *STRICT, "-c", textwrap.dedent(program), server.url()]
+    command = [sys.executable, *STRICT_OPTIONS, "-c", textwrap.dedent(program), server.url()]
     with Program(command) as running:
         code, out, err = running.wait_for_end()
     assert (code, err) == (0, "")

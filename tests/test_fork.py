@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RawServers
-from tests.programs import STRICT, Program, ProgramResult, python, run
+from tests.programs import STRICT_OPTIONS, Program, ProgramResult, python_command, run_python
 from tests.servers.certificates import Authority
 from tests.servers.raw import OK, read_head, read_until_closed, send
 from tests.servers.web import WebServer
@@ -91,7 +91,7 @@ def test_idle_connection_of_parent_survives_end_of_child(
         join(forked(lambda: None))
         check(url)
     """
-    assert run(forking(program), any_server.url(), authority.pem).assert_clean() == []
+    assert run_python(forking(program), any_server.url(), authority.pem).assert_clean() == []
     ports = [received.port for received in any_server.received]
     parent, child = ports[0], ports[1]
     assert ports == [parent, child, child, child, parent]
@@ -107,14 +107,14 @@ def test_fork_loses_transfer_in_child_only(any_server: WebServer, authority: Aut
         promise = http.request(held_url)
         sys.stdin.readline()
         join(forked(lambda: (lost(promise), check(url), http.close())))
-        say("child ended")
+        print_line("child ended")
         assert promise.content == b"label"
     """
     url = held.url("label", sent=2)
-    with Program(python(forking(program), any_server.url(), url, authority.pem)) as running:
+    with Program(python_command(forking(program), any_server.url(), url, authority.pem)) as running:
         held.arrived.wait_for(1)
-        running.tell("go on\n")
-        assert running.line() == "child ended"
+        running.write_stdin("go on\n")
+        assert running.read_line() == "child ended"
         held.answer_all()
         running.wait_for_end().assert_clean()
     assert not held.aborted
@@ -126,7 +126,8 @@ def test_fork_loses_queue_in_child_only(server: WebServer) -> None:
     program = """
         url, held_url = sys.argv[1:]
         http = Http(max_workers=2)
-        queue = [http.request(held_url, callback=lambda promise: say("called")) for _ in range(10)]
+        call_back = lambda promise: print_line("called")
+        queue = [http.request(held_url, callback=call_back) for _ in range(10)]
 
         def child():
             for promise in queue:
@@ -134,10 +135,10 @@ def test_fork_loses_queue_in_child_only(server: WebServer) -> None:
             check(url)
 
         join(forked(child))
-        say("child ended")
+        print_line("child ended")
     """
-    with Program(python(forking(program), server.url(), held.url())) as running:
-        assert running.line() == "child ended"
+    with Program(python_command(forking(program), server.url(), held.url())) as running:
+        assert running.read_line() == "child ended"
         held.answer_all()
         assert running.wait_for_end().assert_clean() == ["called"] * 10
     assert len(held.arrived) == 10
@@ -213,7 +214,7 @@ if not pid:
 join(pid)
 promise.cancel()
 """
-    assert run(forking(program), server.url(), held.url()).assert_clean() == []
+    assert run_python(forking(program), server.url(), held.url()).assert_clean() == []
 
 
 def test_lost_waiting_threads_do_not_disturb_new_threads(server: WebServer) -> None:
@@ -250,7 +251,7 @@ def test_lost_waiting_threads_do_not_disturb_new_threads(server: WebServer) -> N
         join(forked(child))
         http.close(cancel_futures=True)
     """
-    assert run(forking(program), held.url()).assert_clean() == []
+    assert run_python(forking(program), held.url()).assert_clean() == []
 
 
 def test_done_callback_of_lost_promise_may_use_http(server: WebServer) -> None:
@@ -276,7 +277,7 @@ def test_done_callback_of_lost_promise_may_use_http(server: WebServer) -> None:
         join(pid)
         promise.cancel()
     """
-    assert run(forking(program), server.url(), held.url()).assert_clean() == []
+    assert run_python(forking(program), server.url(), held.url()).assert_clean() == []
 
 
 def test_child_does_not_close_reused_descriptors(server: WebServer) -> None:
@@ -296,7 +297,7 @@ def test_child_does_not_close_reused_descriptors(server: WebServer) -> None:
         for file in files:
             file.close()
     """
-    assert run(forking(program), server.url()).assert_clean() == []
+    assert run_python(forking(program), server.url()).assert_clean() == []
 
 
 def test_child_of_fork_may_fork_again(tls_h1_server: WebServer, authority: Authority) -> None:
@@ -312,7 +313,7 @@ def test_child_of_fork_may_fork_again(tls_h1_server: WebServer, authority: Autho
 
         generation(3)
     """
-    assert run(forking(program), tls_h1_server.url(), authority.pem).assert_clean() == []
+    assert run_python(forking(program), tls_h1_server.url(), authority.pem).assert_clean() == []
     ports = [received.port for received in tls_h1_server.received]
     assert len(ports) == 8
     assert ports[:4] == ports[:3:-1]
@@ -338,7 +339,7 @@ def test_fork_while_callback_runs_loses_its_promise(server: WebServer) -> None:
         goes_on.set()
         assert promise.response.seen
     """
-    assert run(forking(program), server.url()).assert_clean() == []
+    assert run_python(forking(program), server.url()).assert_clean() == []
 
 
 def test_fork_in_callback_works_on_both_sides(server: WebServer) -> None:
@@ -365,7 +366,7 @@ def test_fork_in_callback_works_on_both_sides(server: WebServer) -> None:
         assert outer.response.status == 200
         check(url)
     """
-    assert run(forking(program), server.url()).assert_clean() == []
+    assert run_python(forking(program), server.url()).assert_clean() == []
 
 
 def test_fork_in_done_callback_works_on_both_sides(server: WebServer) -> None:
@@ -380,7 +381,7 @@ def test_fork_in_done_callback_works_on_both_sides(server: WebServer) -> None:
         over.wait()
         check(url)
     """
-    assert run(forking(program), server.url()).assert_clean() == []
+    assert run_python(forking(program), server.url()).assert_clean() == []
 
 
 def test_fork_in_signal_handler_loses_awaited_promise(server: WebServer) -> None:
@@ -398,14 +399,14 @@ def test_fork_in_signal_handler_loses_awaited_promise(server: WebServer) -> None
         strike = lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
         threading.Timer(0.2, strike).start()
         try:
-            say(promise.response.status)
+            print_line(promise.response.status)
         except LostInForkError:
-            say("lost")
+            print_line("lost")
         if pids[0]:
             join(pids[0])
     """
-    with Program(python(forking(program), held.url())) as running:
-        assert running.line() == "lost"
+    with Program(python_command(forking(program), held.url())) as running:
+        assert running.read_line() == "lost"
         held.answer_all()
         assert running.wait_for_end().assert_clean() == ["200"]
 
@@ -444,7 +445,7 @@ def test_forks_in_many_threads_during_requests_work(
             assert all(each.result() > 0 for each in asking)
     """
     urls = server.url(), tls_h1_server.url()
-    assert run(forking(program), *urls, authority.pem).assert_clean() == []
+    assert run_python(forking(program), *urls, authority.pem).assert_clean() == []
 
 
 # After a fork
@@ -463,7 +464,7 @@ def test_forks_leave_no_descriptor_in_parent(
             join(forked(lambda: check(url)))
         assert sorted(os.listdir("/proc/self/fd")) == before
     """
-    assert run(forking(program), tls_h1_server.url(), authority.pem).assert_clean() == []
+    assert run_python(forking(program), tls_h1_server.url(), authority.pem).assert_clean() == []
 
 
 LIVING_CHILD = """
@@ -486,11 +487,11 @@ def test_parent_closes_connection_despite_living_child(
 ) -> None:
     scripted = raw_server([read_head, read_until_closed])
     program = LIVING_CHILD + "promise.cancel(); scripted = sys.stdin.readline()"
-    with Program(python(forking(program), server.url(), scripted.url())) as running:
+    with Program(python_command(forking(program), server.url(), scripted.url())) as running:
         scripted.heads.wait_for(1)
-        running.tell("go on\n")
+        running.write_stdin("go on\n")
         scripted.closed.wait_for(1)
-        running.tell("end\n")
+        running.write_stdin("end\n")
         running.wait_for_end().assert_clean()
 
 
@@ -509,9 +510,9 @@ def test_late_answer_on_cancelled_connection_keeps_parent_idle(
         busy = time.process_time() - began
         assert busy < 0.5, busy
     """)
-    with Program(python(forking(program), server.url(), scripted.url())) as running:
+    with Program(python_command(forking(program), server.url(), scripted.url())) as running:
         scripted.heads.wait_for(1)
-        running.tell("go on\n")
+        running.write_stdin("go on\n")
         running.wait_for_end().assert_clean()
 
 
@@ -549,7 +550,12 @@ def test_requests_work_in_multiprocessing_pools(
 ) -> None:
     script = tmp_path / "pool.py"
     script.write_text(POOL)
-    command = [*python("")[: 1 + len(STRICT)], str(script), method, server.url("/bytes/")]
+    command = [
+        *python_command("")[: 1 + len(STRICT_OPTIONS)],
+        str(script),
+        method,
+        server.url("/bytes/"),
+    ]
     with Program(command) as program:
         assert program.wait_for_end() == ProgramResult(0, [], "")
 
@@ -560,9 +566,9 @@ def test_multiprocessing_process_finishes_its_queue(server: WebServer) -> None:
         http = Http(max_workers=1)
         def queue():
             for _ in range(5):
-                http.request(sys.argv[1], callback=lambda promise: say("called"))
+                http.request(sys.argv[1], callback=lambda promise: print_line("called"))
         process = multiprocessing.get_context("fork").Process(target=queue)
         process.start()
         process.join()
     """
-    assert run(program, server.url()).assert_clean() == ["called"] * 5
+    assert run_python(program, server.url()).assert_clean() == ["called"] * 5

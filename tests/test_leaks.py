@@ -17,7 +17,7 @@ import pytest
 
 from asynchttp import Http, Promise
 from tests.conftest import RawServers
-from tests.programs import Program, python, run
+from tests.programs import Program, python_command, run_python
 from tests.servers.certificates import Authority
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, ServerConnection, read_head, send
@@ -96,7 +96,7 @@ def test_hundred_https_leave_no_thread_or_descriptor(
     use: str, server: WebServer, tls_server: WebServer, refused_url: str, authority: Authority
 ) -> None:
     urls = (server.url(), server.hold_answers().url(), tls_server.url(), refused_url)
-    assert run(COUNTING.replace("USE", use), *urls, authority.pem).assert_clean() == []
+    assert run_python(COUNTING.replace("USE", use), *urls, authority.pem).assert_clean() == []
 
 
 BLOCKED = """
@@ -104,14 +104,15 @@ asynchttp.dispatch.workers.IDLE = 0.05
 http = Http()
 
 def call_back(promise):
-    say(http.request(sys.argv[2], callback=lambda promise: say("called")).response.status)
+    inner = http.request(sys.argv[2], callback=lambda promise: print_line("called"))
+    print_line(inner.response.status)
 
 promise = http.request(sys.argv[1], callback=call_back)
 patience = time.monotonic() + 10
 while len(os.listdir("/proc/self/task")) != 4 and time.monotonic() < patience:
     time.sleep(0.01)
 time.sleep(5 * asynchttp.dispatch.workers.IDLE)  # nothing happens meanwhile
-say(len(os.listdir("/proc/self/task")))  # main thread, core, callback's worker, idle worker
+print_line(len(os.listdir("/proc/self/task")))  # main thread, core, callback's worker, idle worker
 sys.stdin.readline()
 promise.result()
 """
@@ -122,11 +123,11 @@ def test_single_idle_worker_stays_beside_blocked_worker(
     server: WebServer,
 ) -> None:
     held = server.hold_answers()
-    with Program(python(BLOCKED, server.url(), held.url())) as running:
+    with Program(python_command(BLOCKED, server.url(), held.url())) as running:
         held.arrived.wait_for(1)
-        assert running.line() == "4"
+        assert running.read_line() == "4"
         held.answer_all()
-        running.tell("go on\n")
+        running.write_stdin("go on\n")
         assert running.wait_for_end().assert_clean() == ["called", "200"]
 
 

@@ -23,7 +23,7 @@ from asynchttp import Http, Promise
 from asynchttp.promise.future import LeanFuture, state_lock
 from tests.conftest import RawServers, until_one_worker_is_left, workers_now
 from tests.interruption import Interruption
-from tests.programs import run
+from tests.programs import run_python
 from tests.scripted import HOST, ScriptedServer
 from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.raw import OK, read_head, read_until_closed, send, wait_for_event
@@ -452,14 +452,14 @@ IN_A_COLLECTION = """
 
     try:
         collect()
-        say("not interrupted")
+        print_line("not interrupted")
     except KeyboardInterrupt:
-        say("interrupted")
+        print_line("interrupted")
 """
 
 
 def test_ctrl_c_during_garbage_collection_is_raised() -> None:
-    assert run(IN_A_COLLECTION).assert_clean() == ["interrupted"]
+    assert run_python(IN_A_COLLECTION).assert_clean() == ["interrupted"]
 
 
 def signal_waiting_main() -> None:
@@ -532,7 +532,7 @@ assert number > 50
 
 def test_ctrl_c_during_first_request_is_harmless(server: WebServer) -> None:
     """The first request starts the first worker."""
-    assert run(FIRST_REQUEST, server.url()).assert_clean() == []
+    assert run_python(FIRST_REQUEST, server.url()).assert_clean() == []
 
 
 def close(http: Http) -> None:
@@ -651,7 +651,7 @@ http.close()
 
 
 def test_requests_work_again_after_failed_thread_start(server: WebServer) -> None:
-    assert run(NO_THREAD, server.url()).assert_clean() == []
+    assert run_python(NO_THREAD, server.url()).assert_clean() == []
 
 
 def test_failed_worker_start_fails_no_request(server: WebServer) -> None:
@@ -749,7 +749,7 @@ http.close()
 
 @pytest.mark.parametrize("purpose", ["submit", "request", "log"])
 def test_finalizer_in_starting_thread_may_make_requests(purpose: str, server: WebServer) -> None:
-    ended = run(FINALIZER_IN_NEW_THREAD, purpose, server.url())
+    ended = run_python(FINALIZER_IN_NEW_THREAD, purpose, server.url())
     assert (ended.code, ended.err) == (0, "asked\nasked\n" if purpose == "log" else "")
 
 
@@ -777,7 +777,7 @@ http.close()
 
 @pytest.mark.parametrize("purpose", ["submit", "request"])
 def test_signal_handler_before_thread_start_may_request(purpose: str, server: WebServer) -> None:
-    run(HANDLER_BEFORE_START, purpose, server.url()).assert_clean()
+    run_python(HANDLER_BEFORE_START, purpose, server.url()).assert_clean()
 
 
 EVERYWHERE = """
@@ -834,4 +834,4 @@ for each in late:
 
 
 def test_finalizers_anywhere_may_make_requests(server: WebServer) -> None:
-    run(EVERYWHERE, server.url()).assert_clean()
+    run_python(EVERYWHERE, server.url()).assert_clean()

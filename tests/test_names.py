@@ -15,7 +15,7 @@ import pytest
 
 from asynchttp import Http
 from tests.conftest import RawServers
-from tests.programs import Program, python
+from tests.programs import Program, python_command
 from tests.servers.certificates import Authority
 from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.raw import OK, RawServer, read_head, send
@@ -43,7 +43,7 @@ def run_where_names_hang(
 ) -> list[str]:
     """The lines printed by the program; the last line is the time taken, in seconds."""
     timed = PROGRAM + source + "\nsay(time.monotonic() - began)\n"
-    with Program(silent_name_server.command(*python(timed, *arguments))) as program:
+    with Program(silent_name_server.command(*python_command(timed, *arguments))) as program:
         return program.wait_for_end().assert_clean()
 
 
@@ -53,12 +53,12 @@ def test_hanging_lookups_do_not_delay_other_hosts(
     source = """
 http = Http(ca_certs=ca_certs)
 hanging = [http.request(dead(number)) for number in range(20)]
-say(http.request(url).response.status)
-say(http.request(url.replace("127.0.0.1", "localhost")).response.status)
-say(http.request(url.replace("127.0.0.1", "alive.test")).response.status)
-say(sum(promise.done() for promise in hanging))
+print_line(http.request(url).response.status)
+print_line(http.request(url.replace("127.0.0.1", "localhost")).response.status)
+print_line(http.request(url.replace("127.0.0.1", "alive.test")).response.status)
+print_line(sum(promise.done() for promise in hanging))
 http.close(cancel_futures=True)
-say({type(promise.exception()) if not promise.cancelled() else None for promise in hanging})
+print_line({type(promise.exception()) if not promise.cancelled() else None for promise in hanging})
 """
     *said, seconds = run_where_names_hang(silent_name_server, source, server.url("/status/200"), "")
     assert said == ["200", "200", "200", "0", "{None}"]
@@ -69,8 +69,8 @@ def test_hanging_lookup_obeys_timeout(silent_name_server: SilentNameServer) -> N
     source = """
 with Http(timeout=0.3) as http:
     promises = [http.request(dead(number // 2)) for number in range(10)]
-    say({type(promise.exception()) for promise in promises})
-    say(len({id(promise.exception()) for promise in promises}))
+    print_line({type(promise.exception()) for promise in promises})
+    print_line(len({id(promise.exception()) for promise in promises}))
 """
     *said, seconds = run_where_names_hang(silent_name_server, source, "", "")
     assert said == ["{<class 'TimeoutError'>}", "10"]
@@ -85,12 +85,12 @@ with Http(max_workers=1) as http:
     hanging, waiting = http.request(dead()), http.request(url)
     while not hanging.running():
         time.sleep(0)
-    say(hanging.cancel())
-    say(waiting.response.status)
+    print_line(hanging.cancel())
+    print_line(waiting.response.status)
     try:
         hanging.result()
     except CancelledError:
-        say("cancelled")
+        print_line("cancelled")
 """
     *said, seconds = run_where_names_hang(silent_name_server, source, server.url("/status/200"), "")
     assert said == ["True", "200", "cancelled"]
@@ -104,7 +104,7 @@ def test_program_exits_despite_hanging_lookup(
 http = Http(timeout=0.2)
 http.request(dead()).exception()
 """
-    with Program(silent_name_server.command(*python(PROGRAM + source, "", ""))) as program:
+    with Program(silent_name_server.command(*python_command(PROGRAM + source, "", ""))) as program:
         assert program.wait_for_end().assert_clean() == []
 
 
@@ -114,8 +114,8 @@ def test_certificate_is_checked_for_looked_up_name(
     secure = raw_tls_server([read_head, send(OK)], pem=authority.sign("alive.test"))
     source = """
 with Http(ca_certs=ca_certs) as http:
-    say(http.request(url.replace("localhost", "alive.test"))[1])
-    say(type(http.request(url).exception()))
+    print_line(http.request(url.replace("localhost", "alive.test"))[1])
+    print_line(type(http.request(url).exception()))
 """
     *said, _ = run_where_names_hang(silent_name_server, source, secure.url(), authority.pem)
     assert said == ["ok", "<class 'ssl.SSLCertVerificationError'>"]
@@ -129,7 +129,7 @@ def test_name_with_two_ports_reaches_both_servers(
     source = """
 with Http() as http:
     for each in url.split():
-        say(http.request(each.replace("127.0.0.1", "alive.test"))[1])
+        print_line(http.request(each.replace("127.0.0.1", "alive.test"))[1])
 """
     urls = " ".join(server.url() for server in servers)
     assert run_where_names_hang(silent_name_server, source, urls, "")[:-1] == ["ok", "ok"]

@@ -16,7 +16,7 @@ import pytest
 from asynchttp import Content, Http, Promise, Response
 from asynchttp.promise.future import LeanFuture
 from tests.pair_states import OnFirstWait
-from tests.programs import Program, python, run
+from tests.programs import Program, python_command, run_python
 from tests.servers.app import METHODS
 from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.web import WebServer
@@ -147,12 +147,12 @@ def test_timeout_of_wait_leaves_promise_usable(
 
 def test_wait_ends_with_timeout_amid_signals(server: WebServer) -> None:
     source = """
-        nudge()
+        signal_main_thread_repeatedly()
         promise = Http().request(sys.argv[1])
-        say(promise.wait(1.0))
+        print_line(promise.wait(1.0))
         promise.cancel()
     """
-    assert run(source, server.hold_answers().url("label")).assert_clean() == ["False"]
+    assert run_python(source, server.hold_answers().url("label")).assert_clean() == ["False"]
 
 
 INTERRUPTED_PROGRAM = """
@@ -161,18 +161,18 @@ INTERRUPTED_PROGRAM = """
 
     async def wait(promise):
         asyncio.get_running_loop().slow_callback_duration = 60  # the machine may be busy
-        say("asyncio is looking")  # from now on asyncio handles Ctrl-C
+        print_line("asyncio is looking")  # from now on asyncio handles Ctrl-C
         await asyncio.shield(asyncio.wrap_future(promise))
 
     promise = Http().request(sys.argv[1])
     response, content = promise
     try:
-        say("looking")
+        print_line("looking")
         {look}
     except KeyboardInterrupt:
-        say("interrupted")
-    say(promise.cancelled() if sys.stdin.readline() else "")
-    say(f"{{response.status}} {{content}}")
+        print_line("interrupted")
+    print_line(promise.cancelled() if sys.stdin.readline() else "")
+    print_line(f"{{response.status}} {{content}}")
 """
 WAITS = """
     response.status
@@ -181,8 +181,8 @@ WAITS = """
     promise.result(60)
     promise.exception()
     promise.wait()
-    nudge(); cf.wait([promise])
-    nudge(); list(cf.as_completed([promise]))
+    signal_main_thread_repeatedly(); cf.wait([promise])
+    signal_main_thread_repeatedly(); list(cf.as_completed([promise]))
     asyncio.run(wait(promise))
 """
 
@@ -191,15 +191,15 @@ WAITS = """
 def test_ctrl_c_during_wait_leaves_promise_usable(server: WebServer, look: str) -> None:
     held = server.hold_answers()
     source = INTERRUPTED_PROGRAM.format(look=look.strip())
-    with Program(python(source, held.url("label"))) as program:
-        assert program.line() == "looking"
+    with Program(python_command(source, held.url("label"))) as program:
+        assert program.read_line() == "looking"
         if "asyncio" in look:
-            assert program.line() == "asyncio is looking"
+            assert program.read_line() == "asyncio is looking"
         held.arrived.wait_for(1)
-        program.signal(signal.SIGINT)
-        assert program.line() == "interrupted"
-        program.tell("go on\n")
-        assert program.line() == "False"
+        program.send_signal(signal.SIGINT)
+        assert program.read_line() == "interrupted"
+        program.write_stdin("go on\n")
+        assert program.read_line() == "False"
         held.answer_all()
         assert program.wait_for_end().assert_clean() == ["200 label"]
 

@@ -21,7 +21,7 @@ import pytest
 
 from asynchttp import Http, Promise
 from tests.conftest import RawServers
-from tests.programs import Program, python
+from tests.programs import Program, python_command
 from tests.reference import record, run_both
 from tests.servers.app import patterned_bytes
 from tests.servers.event_log import PATIENCE
@@ -95,7 +95,7 @@ def test_silent_server_times_out_over_every_protocol(
 STOPPED_PROGRAM = """
 url, ca_certs, timeout = sys.argv[1:]
 with Http(timeout=float(timeout), ca_certs=ca_certs) as http:
-    say(http.request(url)[1])
+    print_line(http.request(url)[1])
 """
 
 
@@ -107,12 +107,12 @@ def test_stopped_process_does_not_count_as_silence(
     """On an overloaded machine a process may stand still just as long."""
     server: WebServer = request.getfixturevalue(which)
     timeout, held = 1.0, server.hold_answers()
-    command = python(STOPPED_PROGRAM, held.url("label", sent), authority_file, timeout)
+    command = python_command(STOPPED_PROGRAM, held.url("label", sent), authority_file, timeout)
     with Program(command) as program:
         held.arrived.wait_for(1)
-        program.signal(signal.SIGSTOP)
+        program.send_signal(signal.SIGSTOP)
         time.sleep(1.5 * timeout)
-        program.signal(signal.SIGCONT)
+        program.send_signal(signal.SIGCONT)
         held.answer_all()
         assert program.wait_for_end().assert_clean() == ["label"]
 

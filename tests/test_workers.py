@@ -12,7 +12,7 @@ from asynchttp.dispatch import workers as workers_module
 from asynchttp.dispatch.workers import workers
 from tests.conftest import until_one_worker_is_left, workers_now
 from tests.interruption import Interruption
-from tests.programs import run
+from tests.programs import run_python
 from tests.servers.event_log import PATIENCE
 from tests.servers.web import WebServer
 
@@ -65,7 +65,7 @@ assert number > 10
 
 
 def test_ctrl_c_during_first_worker_start_loses_no_task() -> None:
-    assert run(FIRST_TASK).assert_clean() == []
+    assert run_python(FIRST_TASK).assert_clean() == []
 
 
 def test_events_are_handled_while_worker_is_busy(server: WebServer) -> None:
