@@ -6,8 +6,6 @@ to one test. Each server records what arrives: `received`, `arrived`, `closed`.
 
 import os
 import signal
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,13 +14,11 @@ from typing import TypeAlias
 import pytest
 from hypothesis import HealthCheck, settings
 
-from asynchttp import Http, _core
+from asynchttp import Http
 from asynchttp.dispatch import workers as workers_module
-from asynchttp.dispatch.workers import workers
 from tests.pair_states import PairMaker
 from tests.scripted import ScriptedServer
 from tests.servers.certificates import Authority, sign_for_this_machine, tls_server_context
-from tests.servers.event_log import PATIENCE
 from tests.servers.raw import RawServer, Step
 from tests.servers.unreachable import (
     SilentNameServer,
@@ -31,6 +27,7 @@ from tests.servers.unreachable import (
     refused_port,
 )
 from tests.servers.web import WebServer
+from tests.threads import wake_idle_workers, worker_threads
 
 # A busy machine is no failure.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -162,39 +159,15 @@ def silent_name_server(tmp_path: Path) -> Iterator[SilentNameServer]:
         yield names
 
 
-def workers_now() -> set[threading.Thread]:
-    """The process's present workers, which serve all Https."""
-    return set(workers._threads)
-
-
 @pytest.fixture(scope="session")
-def core_runs() -> None:
+def started_core() -> None:
     """Start what all Https share: the core's thread, and a worker."""
     Http().request("http://127.0.0.1:1/").wait()
-    assert workers_now()
+    assert worker_threads()
 
 
 @pytest.fixture
-def idle_workers_end(core_runs: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def idle_workers_end_soon(started_core: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """All idle workers but the last end soon."""
     monkeypatch.setattr(workers_module, "IDLE", 0.05)
     wake_idle_workers()
-
-
-def wake_idle_workers() -> None:
-    """Let every idle worker read the present value of IDLE."""
-    while _core.call_waiting():
-        pass
-
-
-def until_one_worker_is_left() -> None:
-    """Wait for the end of the other workers; needs the fixture `idle_workers_end`."""
-    ends = time.monotonic() + PATIENCE
-    while len(workers_now()) > 1:
-        assert time.monotonic() < ends, workers_now()
-        time.sleep(0.01)  # the end of a worker sets no event
-    [last] = workers_now()
-    for thread in threading.enumerate():
-        if thread.name == last.name and thread is not last:
-            thread.join(PATIENCE)
-            assert not thread.is_alive()

@@ -18,25 +18,27 @@ import pytest
 
 from asynchttp import Http, Promise
 from asynchttp.dispatch.workers import Worker
-from tests.conftest import RawServers, until_one_worker_is_left
-from tests.interruption import Interruption
+from tests.conftest import RawServers
+from tests.forking import with_fork_functions
+from tests.garbage import collect_garbage
+from tests.interruption import Interruption, assert_close_returns
 from tests.programs import Program, python_command, run_python
 from tests.servers.app import patterned_bytes
 from tests.servers.certificates import Authority
 from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.raw import OK, read_head, read_until_closed, send, wait_for_event
 from tests.servers.web import WebServer
-from tests.test_fork import forking
-from tests.test_lifetime import close, collect, signal_main, signal_waiting_main, threads
-from tests.test_nesting import any_way
+from tests.signals import signal_main_thread, signal_waiting_main_thread
+from tests.threads import asynchttp_threads, threads_except_log, wait_until_one_worker_is_left
+from tests.ways_of_waiting import each_way_of_waiting
 
-pytestmark = pytest.mark.usefixtures("core_runs", "idle_workers_end")
+pytestmark = pytest.mark.usefixtures("started_core", "idle_workers_end_soon")
 
 
 @pytest.fixture(autouse=True)
-def only_one_worker_is_left(idle_workers_end: None) -> None:
+def only_one_worker_is_left(idle_workers_end_soon: None) -> None:
     """Every thread started from now on belongs to the test."""
-    until_one_worker_is_left()
+    wait_until_one_worker_is_left()
 
 
 @pytest.fixture
@@ -52,18 +54,13 @@ def used_ports(server: WebServer) -> set[int]:
 
 def check_usable(http: Http, server: WebServer) -> None:
     """Two requests are answered, without more workers."""
-    before = threads()
+    before = asynchttp_threads()
     for size in (5, 6):
         assert http.request(server.url(f"/bytes/{size}"))[1] == patterned_bytes(0, size)
-    assert threads() <= before
+    assert asynchttp_threads() <= before
 
 
 # A single caller, and several
-
-
-def lasting_threads() -> list[threading.Thread]:
-    """All threads except the log's, which ends once the records of earlier tests are written."""
-    return [each for each in threading.enumerate() if each.name != "asynchttp log"]
 
 
 @pytest.mark.parametrize("kind", ["server", "tls_h1_server", "tls_server"])
@@ -71,11 +68,11 @@ def test_sequential_blocking_requests_use_one_connection(
     kind: str, authority_file: str, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(kind)
-    before = lasting_threads()
+    before = threads_except_log()
     with Http(blocking=True, ca_certs=authority_file) as http:
         for size in range(20):
             assert http.request(server.url(f"/bytes/{size}"))[1] == patterned_bytes(0, size)
-            assert lasting_threads() == before
+            assert threads_except_log() == before
     assert len(used_ports(server)) == 1
 
 
@@ -86,7 +83,7 @@ def test_blocking_caller_reuses_connection_of_ended_thread(http: Http, server: W
                 0, 5
             )
     assert len(used_ports(server)) == 1
-    assert len(threads()) == 1
+    assert len(asynchttp_threads()) == 1
 
 
 def test_concurrent_blocking_callers_get_own_answers(http: Http, server: WebServer) -> None:
@@ -181,7 +178,7 @@ def test_signal_handler_may_request_during_blocking_request(http: Http, server: 
 
     def strike() -> None:
         held.arrived.wait_for(1)
-        signal_main()
+        signal_main_thread()
 
     with handling(ask_too), ThreadPoolExecutor(1) as pool:
         striking = pool.submit(strike)
@@ -198,7 +195,7 @@ def test_signal_handler_may_request_same_cached_url(server: WebServer, tmp_path:
 
     def strike() -> None:
         held.arrived.wait_for(1)
-        signal_waiting_main()
+        signal_waiting_main_thread()
         held.answer_all()
 
     with (
@@ -337,7 +334,7 @@ shared = Http(blocking=True, ca_certs=authority)
 own = [Http(blocking=True, ca_certs=authority) for _ in range(2)]
 over = threading.Event()
 
-def check(http):
+def check_http(http):
     for size in (10, 100_000):
         response, content = http.request(f"{url}{size}")
         assert (response.status, len(content)) == (200, size)
@@ -345,26 +342,26 @@ def check(http):
 def ask(http):
     done = 0
     while not over.is_set():
-        check(http)
+        check_http(http)
         done += 1
     return done
 
 def in_child():
     for http in (shared, *own):
-        check(http)
-        check(http)
+        check_http(http)
+        check_http(http)
     shared.close()
 
 with concurrent.futures.ThreadPoolExecutor(4) as pool:
     asking = [pool.submit(ask, http) for http in (shared, shared, *own)]
     try:
         for _ in range(20):
-            join(forked_for_good(in_child))
+            join_child(fork_child_from_thread(in_child))
     finally:
         over.set()
     assert all(each.result() > 0 for each in asking)
 for http in (shared, *own):
-    check(http)
+    check_http(http)
 """
 
 
@@ -373,16 +370,17 @@ def test_fork_during_blocking_requests_works(
     kind: str, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(kind)
-    assert run_python(forking(FORKS), server.url("/bytes/"), authority.pem).assert_clean() == []
+    program = with_fork_functions(FORKS)
+    assert run_python(program, server.url("/bytes/"), authority.pem).assert_clean() == []
 
 
 IDLE_FORK = """
 url, authority = sys.argv[1:]
 http = Http(blocking=True, ca_certs=authority)
 http.request(url)
-join(forked(lambda: [http.request(url) for _ in range(3)]))
-join(forked(http.close))
-join(forked(lambda: None))
+join_child(fork_child(lambda: [http.request(url) for _ in range(3)]))
+join_child(fork_child(http.close))
+join_child(fork_child(lambda: None))
 http.request(url)
 """
 
@@ -392,7 +390,8 @@ def test_idle_connection_of_parent_survives_child(
     kind: str, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(kind)
-    assert run_python(forking(IDLE_FORK), server.url(), authority.pem).assert_clean() == []
+    program = with_fork_functions(IDLE_FORK)
+    assert run_python(program, server.url(), authority.pem).assert_clean() == []
     parent, *children, last = [received.port for received in server.received]
     assert last == parent
     assert len(children) == 3
@@ -405,7 +404,7 @@ url, held_url, authority = sys.argv[1:]
 http = Http(blocking=True, ca_certs=authority)
 
 def handle(*_):
-    join(forked_for_good(lambda: http.request(url)))
+    join_child(fork_child_from_thread(lambda: http.request(url)))
     print_line("child ended")
 
 signal.signal(signal.SIGUSR1, handle)
@@ -421,7 +420,7 @@ def test_signal_handler_may_fork_during_blocking_request(
     server: WebServer = request.getfixturevalue(kind)
     held = server.hold_answers()
     arguments = server.url(), held.url("outer", sent=2), authority.pem
-    with Program(python_command(forking(FORK_IN_HANDLER), *arguments)) as program:
+    with Program(python_command(with_fork_functions(FORK_IN_HANDLER), *arguments)) as program:
         held.arrived.wait_for(1)
         program.send_signal(signal.SIGUSR1)
         assert program.read_line() == "child ended"
@@ -495,7 +494,7 @@ def test_redirected_blocking_request_uses_one_connection(http: Http, server: Web
     response, _ = http.request(server.url("/hops/3"))
     assert (response.status, len(server.received)) == (200, 4)
     assert len(used_ports(server)) == 1
-    assert len(threads()) == 1
+    assert len(asynchttp_threads()) == 1
 
 
 def test_blocking_request_resolves_host_name(http: Http, server: WebServer) -> None:
@@ -565,7 +564,7 @@ def test_finalizer_may_make_blocking_request(limit: int, server: WebServer) -> N
     with Http(max_workers=limit, blocking=True) as http:
         for _ in range(3):
             RequestingGarbage(http, server.url("/bytes/5"), seen)
-        collect()
+        collect_garbage()
         assert seen == [patterned_bytes(0, 5)] * 3
         check_usable(http, server)
 
@@ -603,7 +602,7 @@ def test_finalizer_on_dispatcher_may_make_blocking_requests(http: Http, server: 
         check_usable(http, server)
 
 
-@any_way
+@each_way_of_waiting
 def test_finalizer_on_dispatcher_may_wait_for_promise(
     server: WebServer, wait: Callable[[Promise], object]
 ) -> None:
@@ -778,7 +777,7 @@ def use(number):
     ask()
     http.close()
     only_one_worker()
-    return interruption.came
+    return interruption.was_raised
 
 def count():
     return len(os.listdir("/proc/self/fd"))
@@ -828,8 +827,8 @@ def test_ctrl_c_at_every_moment_spares_queued_request(server: WebServer) -> None
                 http.request(held.url())
             held.arrived.add("or will never arrive")
             assert other.result().result(PATIENCE)[1] == patterned_bytes(0, 5), number
-        close(http)
-        if not interruption.came:
+        assert_close_returns(http)
+        if not interruption.was_raised:
             break
     assert number > 50
 
@@ -839,7 +838,7 @@ def test_signal_handler_may_request_with_single_slot(server: WebServer) -> None:
 
     def strike() -> None:
         held.arrived.wait_for(1)
-        signal_main()
+        signal_main_thread()
         held.answer_all()
 
     seen: list[bytes] = []

@@ -15,9 +15,9 @@ import pytest
 
 from asynchttp import Http, Promise
 from asynchttp.dispatch.workers import workers
-from tests.conftest import until_one_worker_is_left
 from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.web import WebServer
+from tests.threads import wait_until_one_worker_is_left
 
 
 @pytest.fixture
@@ -365,7 +365,7 @@ def test_failing_done_callback_stops_nothing(server: WebServer, error: BaseExcep
         assert http.request(server.url()).result(PATIENCE)[0].status == 200
 
 
-@pytest.mark.usefixtures("idle_workers_end")
+@pytest.mark.usefixtures("idle_workers_end_soon")
 def test_callback_is_finalized_on_worker_without_role(
     server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -388,7 +388,7 @@ def test_callback_is_finalized_on_worker_without_role(
             thread = threading.current_thread()
             gone.add((thread.name, getattr(thread, "has_role", True)))
 
-    until_one_worker_is_left()
+    wait_until_one_worker_is_left()
     monkeypatch.setattr(workers, "handle", handle_slowly)
     with Http() as http:
         http.request(server.url(), callback=Callback())

@@ -8,97 +8,37 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RawServers
+from tests.forking import with_fork_functions
 from tests.programs import STRICT_OPTIONS, Program, ProgramResult, python_command, run_python
 from tests.servers.certificates import Authority
 from tests.servers.raw import OK, read_head, read_until_closed, send
 from tests.servers.web import WebServer
 
-FORKING = """
-import concurrent.futures, traceback
-from asynchttp import LostInForkError
-
-CHILD_PATIENCE = 10  # a child does not inherit the alarm
-
-def forked(work):
-    '''Run `work` in a child that ends like a program.'''
-    pid = os.fork()
-    if not pid:
-        signal.alarm(CHILD_PATIENCE)
-        work()
-        sys.exit()
-    return pid
-
-def forked_for_good(work):
-    '''Like forked(), for threads other than the main thread.'''
-    pid = os.fork()
-    if not pid:
-        signal.alarm(CHILD_PATIENCE)
-        try:
-            work()
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    return pid
-
-def join(pid):
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    assert code == 0, code
-    signal.alarm(2 * CHILD_PATIENCE)  # for each child anew
-
-def check(url, client=None):
-    assert (client or http).request(url).response.status == 200
-
-def lost(promise):
-    assert promise.done()
-    for look in (promise.result, lambda: promise.response.status, lambda: len(promise.content)):
-        try:
-            look()
-        except LostInForkError as error:
-            assert str(promise.request) in str(error)
-        else:
-            raise AssertionError("not lost")
-"""
-
-
-def forking(source: str) -> str:
-    return FORKING + textwrap.dedent(source)
-
-
-PROTOCOLS = pytest.mark.parametrize("protocol", ["server", "tls_h1_server", "tls_server"])
-
-
-@pytest.fixture
-def any_server(protocol: str, request: pytest.FixtureRequest) -> WebServer:
-    chosen = request.getfixturevalue(protocol)
-    assert isinstance(chosen, WebServer)
-    return chosen
-
-
 # Parent and child go on
 
 
-@PROTOCOLS
 def test_idle_connection_of_parent_survives_end_of_child(
     any_server: WebServer, authority: Authority
 ) -> None:
     program = """
         url, authority = sys.argv[1:]
         http = Http(ca_certs=authority)
-        check(url)
-        join(forked(lambda: [check(url) for _ in range(3)]))
-        join(forked(lambda: http.close()))
-        join(forked(lambda: None))
-        check(url)
+        check_request(url)
+        join_child(fork_child(lambda: [check_request(url) for _ in range(3)]))
+        join_child(fork_child(lambda: http.close()))
+        join_child(fork_child(lambda: None))
+        check_request(url)
     """
-    assert run_python(forking(program), any_server.url(), authority.pem).assert_clean() == []
+    assert (
+        run_python(with_fork_functions(program), any_server.url(), authority.pem).assert_clean()
+        == []
+    )
     ports = [received.port for received in any_server.received]
     parent, child = ports[0], ports[1]
     assert ports == [parent, child, child, child, parent]
     assert child != parent
 
 
-@PROTOCOLS
 def test_fork_loses_transfer_in_child_only(any_server: WebServer, authority: Authority) -> None:
     held = any_server.hold_answers()
     program = """
@@ -106,12 +46,14 @@ def test_fork_loses_transfer_in_child_only(any_server: WebServer, authority: Aut
         http = Http(ca_certs=authority)
         promise = http.request(held_url)
         sys.stdin.readline()
-        join(forked(lambda: (lost(promise), check(url), http.close())))
+        join_child(fork_child(lambda: (assert_lost(promise), check_request(url), http.close())))
         print_line("child ended")
         assert promise.content == b"label"
     """
     url = held.url("label", sent=2)
-    with Program(python_command(forking(program), any_server.url(), url, authority.pem)) as running:
+    with Program(
+        python_command(with_fork_functions(program), any_server.url(), url, authority.pem)
+    ) as running:
         held.arrived.wait_for(1)
         running.write_stdin("go on\n")
         assert running.read_line() == "child ended"
@@ -131,13 +73,13 @@ def test_fork_loses_queue_in_child_only(server: WebServer) -> None:
 
         def child():
             for promise in queue:
-                lost(promise)
-            check(url)
+                assert_lost(promise)
+            check_request(url)
 
-        join(forked(child))
+        join_child(fork_child(child))
         print_line("child ended")
     """
-    with Program(python_command(forking(program), server.url(), held.url())) as running:
+    with Program(python_command(with_fork_functions(program), server.url(), held.url())) as running:
         assert running.read_line() == "child ended"
         held.answer_all()
         assert running.wait_for_end().assert_clean() == ["called"] * 10
@@ -209,12 +151,12 @@ pid = os.fork()
 if not pid:
     signal.alarm(CHILD_PATIENCE)
 {textwrap.indent(after, "    ")}
-    lost(promise)
+    assert_lost(promise)
     sys.exit()
-join(pid)
+join_child(pid)
 promise.cancel()
 """
-    assert run_python(forking(program), server.url(), held.url()).assert_clean() == []
+    assert run_python(with_fork_functions(program), server.url(), held.url()).assert_clean() == []
 
 
 def test_lost_waiting_threads_do_not_disturb_new_threads(server: WebServer) -> None:
@@ -243,15 +185,15 @@ def test_lost_waiting_threads_do_not_disturb_new_threads(server: WebServer) -> N
             time.sleep(0)  # the beginning of a wait sets no event
 
         def child():
-            lost(first)
-            lost(second)
+            assert_lost(first)
+            assert_lost(second)
             assert isinstance(follows.exception(5), LostInForkError)
             goes_on.set()
 
-        join(forked(child))
+        join_child(fork_child(child))
         http.close(cancel_futures=True)
     """
-    assert run_python(forking(program), held.url()).assert_clean() == []
+    assert run_python(with_fork_functions(program), held.url()).assert_clean() == []
 
 
 def test_done_callback_of_lost_promise_may_use_http(server: WebServer) -> None:
@@ -262,7 +204,7 @@ def test_done_callback_of_lost_promise_may_use_http(server: WebServer) -> None:
 
         def call_back(promise):
             if os.getpid() != parent:
-                check(url)
+                check_request(url)
                 http.close()
                 called.append(promise)
 
@@ -274,16 +216,16 @@ def test_done_callback_of_lost_promise_may_use_http(server: WebServer) -> None:
             signal.alarm(CHILD_PATIENCE)
             assert called == [promise]
             sys.exit()
-        join(pid)
+        join_child(pid)
         promise.cancel()
     """
-    assert run_python(forking(program), server.url(), held.url()).assert_clean() == []
+    assert run_python(with_fork_functions(program), server.url(), held.url()).assert_clean() == []
 
 
 def test_child_does_not_close_reused_descriptors(server: WebServer) -> None:
     program = """
         http = Http()
-        check(sys.argv[1])
+        check_request(sys.argv[1])
         http.close()
         files = [open(os.devnull) for _ in range(20)]  # with the numbers of closed descriptors
 
@@ -291,13 +233,13 @@ def test_child_does_not_close_reused_descriptors(server: WebServer) -> None:
             for file in files:
                 os.fstat(file.fileno())
                 file.close()
-            check(sys.argv[1])
+            check_request(sys.argv[1])
 
-        join(forked(child))
+        join_child(fork_child(child))
         for file in files:
             file.close()
     """
-    assert run_python(forking(program), server.url()).assert_clean() == []
+    assert run_python(with_fork_functions(program), server.url()).assert_clean() == []
 
 
 def test_child_of_fork_may_fork_again(tls_h1_server: WebServer, authority: Authority) -> None:
@@ -306,14 +248,17 @@ def test_child_of_fork_may_fork_again(tls_h1_server: WebServer, authority: Autho
         http = Http(ca_certs=authority)
 
         def generation(left):
-            check(url)
+            check_request(url)
             if left:
-                join(forked(lambda: generation(left - 1)))
-            check(url)
+                join_child(fork_child(lambda: generation(left - 1)))
+            check_request(url)
 
         generation(3)
     """
-    assert run_python(forking(program), tls_h1_server.url(), authority.pem).assert_clean() == []
+    assert (
+        run_python(with_fork_functions(program), tls_h1_server.url(), authority.pem).assert_clean()
+        == []
+    )
     ports = [received.port for received in tls_h1_server.received]
     assert len(ports) == 8
     assert ports[:4] == ports[:3:-1]
@@ -335,11 +280,11 @@ def test_fork_while_callback_runs_loses_its_promise(server: WebServer) -> None:
 
         promise = http.request(sys.argv[1], callback=call_back)
         runs.wait()
-        join(forked(lambda: (lost(promise), check(sys.argv[1]))))
+        join_child(fork_child(lambda: (assert_lost(promise), check_request(sys.argv[1]))))
         goes_on.set()
         assert promise.response.seen
     """
-    assert run_python(forking(program), server.url()).assert_clean() == []
+    assert run_python(with_fork_functions(program), server.url()).assert_clean() == []
 
 
 def test_fork_in_callback_works_on_both_sides(server: WebServer) -> None:
@@ -349,7 +294,7 @@ def test_fork_in_callback_works_on_both_sides(server: WebServer) -> None:
 
         def child(promise):
             assert promise.response.status == outer.response.status == 200
-            check(url)
+            check_request(url)
             called = []
             http.request(url, callback=called.append).result()
             assert called
@@ -357,16 +302,16 @@ def test_fork_in_callback_works_on_both_sides(server: WebServer) -> None:
 
         def call_back(promise):
             there.wait()
-            join(forked_for_good(lambda: child(promise)))
-            check(url)
+            join_child(fork_child_from_thread(lambda: child(promise)))
+            check_request(url)
 
         there = threading.Event()
         outer = http.request(url, callback=call_back)
         there.set()
         assert outer.response.status == 200
-        check(url)
+        check_request(url)
     """
-    assert run_python(forking(program), server.url()).assert_clean() == []
+    assert run_python(with_fork_functions(program), server.url()).assert_clean() == []
 
 
 def test_fork_in_done_callback_works_on_both_sides(server: WebServer) -> None:
@@ -375,13 +320,13 @@ def test_fork_in_done_callback_works_on_both_sides(server: WebServer) -> None:
         http = Http(max_workers=1)
         over = threading.Event()
         def call_back(promise):
-            join(forked_for_good(lambda: check(url)))
+            join_child(fork_child_from_thread(lambda: check_request(url)))
             over.set()
         http.request(url).add_done_callback(call_back)
         over.wait()
-        check(url)
+        check_request(url)
     """
-    assert run_python(forking(program), server.url()).assert_clean() == []
+    assert run_python(with_fork_functions(program), server.url()).assert_clean() == []
 
 
 def test_fork_in_signal_handler_loses_awaited_promise(server: WebServer) -> None:
@@ -403,9 +348,9 @@ def test_fork_in_signal_handler_loses_awaited_promise(server: WebServer) -> None
         except LostInForkError:
             print_line("lost")
         if pids[0]:
-            join(pids[0])
+            join_child(pids[0])
     """
-    with Program(python_command(forking(program), held.url())) as running:
+    with Program(python_command(with_fork_functions(program), held.url())) as running:
         assert running.read_line() == "lost"
         held.answer_all()
         assert running.wait_for_end().assert_clean() == ["200"]
@@ -425,14 +370,15 @@ def test_forks_in_many_threads_during_requests_work(
             while not over.is_set():
                 promise = mine.request(url, callback=lambda promise: promise.response)
                 assert promise.response.status == 200
-                check(url, Http(ca_certs=authority))
+                check_request(url, Http(ca_certs=authority))
                 done += 1
             return done
 
         def fork_some(count):
             for number in range(count):
                 mine = (http, other)[number % 2]
-                join(forked_for_good(lambda: [check(url, mine) for url in urls]))
+                work = lambda: [check_request(url, mine) for url in urls]
+                join_child(fork_child_from_thread(work))
 
         with concurrent.futures.ThreadPoolExecutor(12) as pool:
             asking = [pool.submit(ask, number) for number in range(8)]
@@ -445,7 +391,7 @@ def test_forks_in_many_threads_during_requests_work(
             assert all(each.result() > 0 for each in asking)
     """
     urls = server.url(), tls_h1_server.url()
-    assert run_python(forking(program), *urls, authority.pem).assert_clean() == []
+    assert run_python(with_fork_functions(program), *urls, authority.pem).assert_clean() == []
 
 
 # After a fork
@@ -457,14 +403,17 @@ def test_forks_leave_no_descriptor_in_parent(
     program = """
         url, authority = sys.argv[1:]
         http = Http(ca_certs=authority)
-        check(url)
-        join(forked(lambda: check(url)))
+        check_request(url)
+        join_child(fork_child(lambda: check_request(url)))
         before = sorted(os.listdir("/proc/self/fd"))
         for _ in range(10):
-            join(forked(lambda: check(url)))
+            join_child(fork_child(lambda: check_request(url)))
         assert sorted(os.listdir("/proc/self/fd")) == before
     """
-    assert run_python(forking(program), tls_h1_server.url(), authority.pem).assert_clean() == []
+    assert (
+        run_python(with_fork_functions(program), tls_h1_server.url(), authority.pem).assert_clean()
+        == []
+    )
 
 
 LIVING_CHILD = """
@@ -487,7 +436,9 @@ def test_parent_closes_connection_despite_living_child(
 ) -> None:
     scripted = raw_server([read_head, read_until_closed])
     program = LIVING_CHILD + "promise.cancel(); scripted = sys.stdin.readline()"
-    with Program(python_command(forking(program), server.url(), scripted.url())) as running:
+    with Program(
+        python_command(with_fork_functions(program), server.url(), scripted.url())
+    ) as running:
         scripted.heads.wait_for(1)
         running.write_stdin("go on\n")
         scripted.closed.wait_for(1)
@@ -504,13 +455,15 @@ def test_late_answer_on_cancelled_connection_keeps_parent_idle(
     program = LIVING_CHILD + textwrap.dedent("""
         import time
         promise.cancel()
-        check(url)
+        check_request(url)
         began = time.process_time()
-        check(url.replace("echo", "slow?head=1"))
+        check_request(url.replace("echo", "slow?head=1"))
         busy = time.process_time() - began
         assert busy < 0.5, busy
     """)
-    with Program(python_command(forking(program), server.url(), scripted.url())) as running:
+    with Program(
+        python_command(with_fork_functions(program), server.url(), scripted.url())
+    ) as running:
         scripted.heads.wait_for(1)
         running.write_stdin("go on\n")
         running.wait_for_end().assert_clean()

@@ -12,7 +12,6 @@ import pickle
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from types import FrameType
@@ -21,31 +20,34 @@ import pytest
 
 from asynchttp import Http, Promise
 from asynchttp.promise.future import LeanFuture, state_lock
-from tests.conftest import RawServers, until_one_worker_is_left, workers_now
-from tests.interruption import Interruption
+from tests.conftest import RawServers
+from tests.garbage import collect_garbage
+from tests.interruption import Interruption, assert_close_returns
 from tests.programs import run_python
 from tests.scripted import HOST, ScriptedServer
 from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.raw import OK, read_head, read_until_closed, send, wait_for_event
 from tests.servers.web import WebServer
+from tests.signals import signal_waiting_main_thread
+from tests.threads import (
+    asynchttp_threads,
+    threads_except_log,
+    wait_until_one_worker_is_left,
+    worker_threads,
+)
 
-pytestmark = pytest.mark.usefixtures("core_runs", "idle_workers_end")
+pytestmark = pytest.mark.usefixtures("started_core", "idle_workers_end_soon")
 
 ROUNDS = 200
 
 
-def threads() -> set[threading.Thread]:
-    """The threads of asynchttp; the servers have other threads."""
-    return {each for each in threading.enumerate() if each.name.startswith("asynchttp")}
-
-
 @pytest.fixture(autouse=True)
-def only_one_worker_is_left(idle_workers_end: None) -> Iterator[None]:
+def only_one_worker_is_left(idle_workers_end_soon: None) -> Iterator[None]:
     """After every test, all threads end, except a single worker."""
-    others = threads() - workers_now()
+    others = asynchttp_threads() - worker_threads()
     yield
-    until_one_worker_is_left()
-    for thread in threads() - workers_now() - others:
+    wait_until_one_worker_is_left()
+    for thread in asynchttp_threads() - worker_threads() - others:
         thread.join(PATIENCE)
         assert not thread.is_alive(), thread.name
 
@@ -121,27 +123,22 @@ def test_idle_workers_end_except_last_worker(server: WebServer, tls_server: WebS
     http.close()
     assert len(ran) == 48
     assert {each.name for each in ran} == {"asynchttp worker"}
-    until_one_worker_is_left()
-    [last] = workers_now()
+    wait_until_one_worker_is_left()
+    [last] = worker_threads()
     assert last.is_alive()
     assert [each for each in threading.enumerate() if each.name == last.name] == [last]
 
 
-def lasting_threads() -> list[threading.Thread]:
-    """All threads except the log's, which ends once the records of earlier tests are written."""
-    return [each for each in threading.enumerate() if each.name != "asynchttp log"]
-
-
 def test_all_https_share_same_workers(server: WebServer) -> None:
-    until_one_worker_is_left()
-    before = lasting_threads()
+    wait_until_one_worker_is_left()
+    before = threads_except_log()
     https = [Http() for _ in range(10)]
     for http in https:
         assert http.request(server.url()).response.status == 200
-        assert lasting_threads() == before
+        assert threads_except_log() == before
     for http in https:
         http.close()
-    assert lasting_threads() == before
+    assert threads_except_log() == before
 
 
 def test_close_closes_idle_connections(raw_server: RawServers) -> None:
@@ -322,20 +319,6 @@ class ClosingGarbage:
         self._http.close()
 
 
-def collect() -> None:
-    """Collect all garbage; `gc.collect` does nothing while another thread collects."""
-    here, collected = threading.get_ident(), threading.Event()
-
-    def note(phase: str, info: dict[str, int]) -> None:
-        if (phase, info["generation"], threading.get_ident()) == ("stop", 2, here):
-            collected.set()
-
-    gc.callbacks.append(note)
-    while not collected.is_set():
-        gc.collect()
-    gc.callbacks.remove(note)
-
-
 @pytest.fixture
 def frequent_collections() -> Iterator[None]:
     """The garbage collector runs all the time, in every thread."""
@@ -343,7 +326,7 @@ def frequent_collections() -> Iterator[None]:
     gc.set_threshold(3, 1, 1)
     yield
     gc.set_threshold(*before)
-    collect()
+    collect_garbage()
 
 
 def test_close_in_finalizer_does_not_wait(server: WebServer) -> None:
@@ -353,7 +336,7 @@ def test_close_in_finalizer_does_not_wait(server: WebServer) -> None:
     promise = http.request(held.url("late"))
     held.arrived.wait_for(1)
     ClosingGarbage(http)
-    collect()
+    collect_garbage()
     assert not promise.done()
     held.answer_all()
     assert promise.result()[1] == b"late"
@@ -405,7 +388,7 @@ def test_close_in_signal_handler_during_wait_finishes_request(server: WebServer)
     before = signal.signal(signal.SIGUSR1, close)
     try:
         waiting = http.request(held.url())
-        threading.Thread(target=signal_waiting_main).start()
+        threading.Thread(target=signal_waiting_main_thread).start()
         assert waiting.response.status == 200
     finally:
         signal.signal(signal.SIGUSR1, before)
@@ -444,14 +427,14 @@ IN_A_COLLECTION = """
     class Strikes:  # in C, since Python code would run the handler at once
         __del__ = staticmethod(functools.partial(ctypes.CDLL(None)["raise"], signal.SIGINT))
 
-    def collect():
+    def collect_signalling_garbage():
         strikes = Strikes()
         strikes.itself = strikes
         del strikes
         gc.collect()
 
     try:
-        collect()
+        collect_signalling_garbage()
         print_line("not interrupted")
     except KeyboardInterrupt:
         print_line("interrupted")
@@ -460,18 +443,6 @@ IN_A_COLLECTION = """
 
 def test_ctrl_c_during_garbage_collection_is_raised() -> None:
     assert run_python(IN_A_COLLECTION).assert_clean() == ["interrupted"]
-
-
-def signal_waiting_main() -> None:
-    """Signal the main thread while waiting for a promise, in no other code of asynchttp."""
-    main = threading.main_thread().ident or 0
-    while sys._current_frames()[main].f_code is not LeanFuture._wait_once.__code__:
-        time.sleep(0)  # no event says when the main thread waits
-    signal_main()
-
-
-def signal_main() -> None:
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
 
 def test_with_statement_of_subclass_waits(server: WebServer) -> None:
@@ -497,8 +468,8 @@ def test_ctrl_c_at_any_moment_harms_no_other_request(
         with (interruption := Interruption(number)):
             http.request(server.url(), callback=callback)
         assert http.request(server.url()).wait(PATIENCE), number
-        close(http)
-        if not interruption.came:
+        assert_close_returns(http)
+        if not interruption.was_raised:
             break
     assert number > 30
 
@@ -514,7 +485,7 @@ def use(number):
     assert http.request(sys.argv[1]).wait(10), number
     http.close()
     assert {each.name for each in threading.enumerate()} == {"MainThread", "asynchttp worker"}
-    return interruption.came
+    return interruption.was_raised
 
 Http().request(sys.argv[1]).wait()  # slow one-time work
 for number in itertools.count(1):
@@ -533,14 +504,6 @@ assert number > 50
 def test_ctrl_c_during_first_request_is_harmless(server: WebServer) -> None:
     """The first request starts the first worker."""
     assert run_python(FIRST_REQUEST, server.url()).assert_clean() == []
-
-
-def close(http: Http) -> None:
-    """Close `http`, which must not hang."""
-    closing = threading.Thread(target=http.close, daemon=True)
-    closing.start()
-    closing.join(PATIENCE)
-    assert not closing.is_alive()
 
 
 # Dropping
@@ -574,7 +537,7 @@ def test_dropped_http_leaves_no_thread(
 def test_then_on_promise_of_dropped_http_works(server: WebServer) -> None:
     promise = Http().request(server.url())
     promise.result()
-    until_one_worker_is_left()
+    wait_until_one_worker_is_left()
     assert promise.then(lambda response, content: response.status).result() == 200
 
 
@@ -713,8 +676,8 @@ def test_ctrl_c_during_worker_start_loses_no_worker() -> None:
         with (interruption := Interruption(number)):
             http.submit(pow, 2, 3)
         assert http.submit(pow, 2, 10).result(PATIENCE) == 1024, number
-        close(http)
-        if not interruption.came:
+        assert_close_returns(http)
+        if not interruption.was_raised:
             break
     assert number > 20
 

@@ -5,7 +5,6 @@ single worker, across several Https. The number of threads stays bounded.
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures as cf
 import gc
 import threading
 import weakref
@@ -19,10 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asynchttp import Http, Promise
-from tests.conftest import RawServers, until_one_worker_is_left
+from tests.conftest import RawServers
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, ServerConnection, read_head, send
 from tests.servers.web import WebServer
+from tests.threads import asynchttp_threads, wait_until_one_worker_is_left
+from tests.ways_of_waiting import WAYS_OF_WAITING, each_way_of_waiting
 
 DEPTH = 20
 
@@ -32,43 +33,6 @@ def http() -> Iterator[Http]:
     """An Http with a single worker: a waiting callback occupies the only slot."""
     with Http(max_workers=1) as http:
         yield http
-
-
-def in_a_thread(promise: Promise) -> None:
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(promise.result).result()
-
-
-async def gather(promise: Promise) -> None:
-    await asyncio.gather(promise, promise)
-
-
-async def wait_for(promise: Promise) -> None:
-    await asyncio.wait_for(promise, PATIENCE)
-
-
-def when_done(promise: Promise) -> None:
-    done = threading.Event()
-    promise.add_done_callback(lambda _: done.set())
-    done.wait()
-
-
-WAYS: dict[str, Callable[[Promise], object]] = {
-    "the response": lambda promise: promise.response.status,
-    "the content": lambda promise: len(promise.content),
-    "result": lambda promise: promise.result(),
-    "exception": lambda promise: promise.exception(),
-    "wait": lambda promise: promise.wait(),
-    "wait at most": lambda promise: promise.wait(PATIENCE),
-    "cf.wait": lambda promise: cf.wait([promise]),
-    "as_completed": lambda promise: list(cf.as_completed([promise])),
-    "then": lambda promise: promise.then(lambda response, content: len(content)).result(),
-    "asyncio.gather": lambda promise: asyncio.run(gather(promise)),
-    "asyncio.wait_for": lambda promise: asyncio.run(wait_for(promise)),
-    "a thread": in_a_thread,
-    "an event": when_done,
-}
-any_way = pytest.mark.parametrize("wait", WAYS.values(), ids=WAYS)
 
 
 def nest(depth: int, https: list[Http], url: str, wait: Callable[[Promise], object]) -> Promise:
@@ -88,7 +52,7 @@ def nest(depth: int, https: list[Http], url: str, wait: Callable[[Promise], obje
 # Depth
 
 
-@any_way
+@each_way_of_waiting
 def test_nested_callbacks_wait_at_any_depth(
     http: Http, server: WebServer, wait: Callable[[Promise], object]
 ) -> None:
@@ -96,7 +60,7 @@ def test_nested_callbacks_wait_at_any_depth(
     assert promise.result(PATIENCE)[0].depth == DEPTH - 1
 
 
-@any_way
+@each_way_of_waiting
 @pytest.mark.parametrize("count", [2, 3])
 def test_callbacks_nest_across_several_https(
     server: WebServer, count: int, wait: Callable[[Promise], object]
@@ -108,7 +72,7 @@ def test_callbacks_nest_across_several_https(
         http.close()
 
 
-@any_way
+@each_way_of_waiting
 def test_callbacks_of_two_https_wait_for_each_other(
     server: WebServer, wait: Callable[[Promise], object]
 ) -> None:
@@ -131,7 +95,7 @@ def test_callbacks_of_two_https_wait_for_each_other(
         assert [promise.exception(PATIENCE) for promise in promises] == [None, None]
 
 
-@any_way
+@each_way_of_waiting
 def test_callback_waits_for_several_requests(
     http: Http, server: WebServer, wait: Callable[[Promise], object]
 ) -> None:
@@ -175,7 +139,7 @@ def test_callback_waits_for_requests_of_inner_callback(http: Http, server: WebSe
     assert http.request(server.url(), callback=call_back).exception(PATIENCE) is None
 
 
-@pytest.mark.parametrize("way", [way for way in WAYS if way != "a thread"])
+@pytest.mark.parametrize("way", [way for way in WAYS_OF_WAITING if way != "a thread"])
 def test_callback_waits_for_request_made_later(http: Http, server: WebServer, way: str) -> None:
     """The later request is queued for the slot of the callback that waits for the request."""
     made = threading.Event()
@@ -183,7 +147,7 @@ def test_callback_waits_for_request_made_later(http: Http, server: WebServer, wa
 
     def call_back(_: Promise) -> None:
         made.wait(PATIENCE)
-        WAYS[way](later[-1])
+        WAYS_OF_WAITING[way](later[-1])
 
     promise = http.request(server.url(), callback=call_back)
     later += [http.request(server.url()) for _ in range(5)]
@@ -242,13 +206,13 @@ class Tree(NamedTuple):
         def call_back(_: Promise) -> None:
             others = [*https[1:], https[0]]
             for promise, way in [(b.grow(others, url), way) for b, way in self.branches]:
-                if way in WAYS:
-                    WAYS[way](promise)
+                if way in WAYS_OF_WAITING:
+                    WAYS_OF_WAITING[way](promise)
 
         return https[0].request(url, callback=call_back)
 
 
-ways = st.sampled_from(["not at all", *WAYS])
+ways = st.sampled_from(["not at all", *WAYS_OF_WAITING])
 trees = st.recursive(
     st.just(Tree([])),
     lambda tree: st.lists(st.tuples(tree, ways), max_size=4).map(Tree),
@@ -355,10 +319,6 @@ def test_threads_of_callback_make_requests_and_wait(
     assert [promise.exception(PATIENCE) for promise in promises] == [None] * 5
 
 
-def own_threads() -> int:
-    return sum(thread.name.startswith("asynchttp") for thread in threading.enumerate())
-
-
 class CountingServer(NamedTuple):
     """A server's URL, and the number of asynchttp's threads at each request."""
 
@@ -367,14 +327,14 @@ class CountingServer(NamedTuple):
 
 
 @pytest.fixture
-def counting_server(raw_server: RawServers, idle_workers_end: None) -> CountingServer:
-    until_one_worker_is_left()
+def counting_server(raw_server: RawServers, idle_workers_end_soon: None) -> CountingServer:
+    wait_until_one_worker_is_left()
     threads: list[int] = []
 
     def answer_all(connection: ServerConnection) -> None:
         while True:
             read_head(connection)
-            threads.append(own_threads())
+            threads.append(len(asynchttp_threads()))
             send(OK)(connection)
 
     return CountingServer(raw_server([answer_all]).url(), threads)

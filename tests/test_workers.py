@@ -10,13 +10,13 @@ import pytest
 from asynchttp import Http, _core
 from asynchttp.dispatch import workers as workers_module
 from asynchttp.dispatch.workers import workers
-from tests.conftest import until_one_worker_is_left, workers_now
 from tests.interruption import Interruption
 from tests.programs import run_python
 from tests.servers.event_log import PATIENCE
 from tests.servers.web import WebServer
+from tests.threads import wait_until_one_worker_is_left, worker_threads
 
-pytestmark = pytest.mark.usefixtures("core_runs", "idle_workers_end")
+pytestmark = pytest.mark.usefixtures("started_core", "idle_workers_end_soon")
 
 
 def wait_until_one_waits() -> None:
@@ -34,7 +34,7 @@ def test_ctrl_c_during_run_loses_no_later_task() -> None:
         later = threading.Event()
         workers.run(later.set)
         assert later.wait(PATIENCE), number
-        if not interruption.came:
+        if not interruption.was_raised:
             break
     assert number > 5
 
@@ -50,7 +50,7 @@ def use(number):
     later = threading.Event()
     workers.run(later.set)
     assert later.wait(10), number
-    return interruption.came
+    return interruption.was_raised
 
 for number in itertools.count(1):
     if not (pid := os.fork()):  # a child has no worker yet
@@ -76,7 +76,7 @@ def test_events_are_handled_while_worker_is_busy(server: WebServer) -> None:
         begun.set()
         assert may_end.wait(PATIENCE)
 
-    until_one_worker_is_left()
+    wait_until_one_worker_is_left()
     workers.run(hold)
     assert begun.wait(PATIENCE)
     time.sleep(6 * workers_module.IDLE)
@@ -96,8 +96,8 @@ def test_last_idle_worker_stays() -> None:
         all_run = threading.Barrier(8)
         for _ in range(8):
             workers.run(partial(meet, all_run))
-        until_one_worker_is_left()
-        [last] = workers_now()
+        wait_until_one_worker_is_left()
+        [last] = worker_threads()
         assert last.is_alive()
         done = threading.Event()
         workers.run(done.set)
