@@ -6,7 +6,7 @@ ends. The test alone decides when a transfer ends.
 >>> server = ScriptedServer()
 >>> with server.http() as http:
 ...     promise = http.request("http://server.test/path")
-...     transfer = server.next()
+...     transfer = server.wait_for_transfer()
 ...     transfer.answer(200, "X: y", content=b"content")
 ...     promise.response["x"]
 'y'
@@ -81,7 +81,7 @@ class ScriptedTransfer:
 Rule = Callable[[ScriptedTransfer], object]
 
 
-def reply(status: int = 200, *fields: str, content: bytes = b"") -> Rule:
+def answer_with(status: int = 200, *fields: str, content: bytes = b"") -> Rule:
     """A rule that answers with these arguments."""
     return lambda transfer: transfer.answer(status, *fields, content=content)
 
@@ -138,7 +138,7 @@ class ScriptedServer:
         """All transfers, in the order of arrival."""
         self._lock = threading.Lock()
         self._rules: list[tuple[str, str, Rule]] = []
-        self._rest: Rule | None = None
+        self._default_rule: Rule | None = None
         self._taken = 0
         self.most_waiting = 0
         """The largest number of transfers that were under way at once."""
@@ -147,24 +147,24 @@ class ScriptedServer:
         """An Http whose transfers come to this server."""
         return ScriptedHttp(self, **options)
 
-    def on(self, method: str, path: str, rule: Rule) -> None:
+    def add_rule(self, method: str, path: str, rule: Rule) -> None:
         """From now on `rule` answers each transfer of this method to this path."""
         self._rules.append((method, path, rule))
 
-    def answer_rest(self, rule: Rule | None = None) -> None:
+    def answer_all_from_now_on(self, rule: Rule | None = None) -> None:
         """Answer all waiting transfers, and from now on each new transfer without a rule."""
         with self._lock:
-            self._rest = rule or reply()
+            self._default_rule = rule or answer_with()
             waiting = self.waiting
         for transfer in waiting:
-            self._rest(transfer)
+            self._default_rule(transfer)
 
     @property
     def waiting(self) -> list[ScriptedTransfer]:
         """The transfers neither answered nor cancelled, in the order of arrival."""
         return [each for each in self.arrived if not (each.is_answered or each.promise.done())]
 
-    def catch_up(self) -> None:
+    def wait_for_begun_transfers(self) -> None:
         """Wait until no transfer can arrive any more before the test does something.
 
         The core reports transfers of all Https in the order of beginning; a transfer of another
@@ -173,26 +173,26 @@ class ScriptedServer:
         fence = ScriptedServer()
         with fence.http() as http:
             http.request(HOST)
-            fence.next().answer()
+            fence.wait_for_transfer().answer()
 
     @property
     def paths(self) -> list[str]:
         """The paths of all transfers, in the order of arrival."""
         return [each.path for each in self.arrived]
 
-    def next(self) -> ScriptedTransfer:
+    def wait_for_transfer(self) -> ScriptedTransfer:
         """Wait for the next transfer, in the order of arrival."""
         self._taken += 1
         return self.arrived.wait_for(self._taken)[-1]
 
-    def wait_for(self, count: int) -> list[ScriptedTransfer]:
+    def wait_for_transfers(self, count: int) -> list[ScriptedTransfer]:
         """Wait for the next `count` transfers, in the order of arrival."""
         self._taken += count
         return self.arrived.wait_for(self._taken)[-count:]
 
     # The script.
 
-    def see_to(self, promise: Promise) -> None:
+    def receive(self, promise: Promise) -> None:
         """Note that a transfer of the promise has begun, and answer by a rule if one applies."""
         method, url, lines, body, flags = promise._get_sent()
         is_on_new_connection = bool(flags & ON_NEW_CONNECTION)
@@ -203,7 +203,7 @@ class ScriptedServer:
         with self._lock:
             self.arrived.add(transfer)
             self.most_waiting = max(self.most_waiting, len(self.waiting))
-            rule = rule or self._rest
+            rule = rule or self._default_rule
         if rule is not None:
             rule(transfer)
 
@@ -244,7 +244,7 @@ class ScriptedHttp(Http):
     def __init__(self, server: ScriptedServer, **options: Any) -> None:  # Any: options of Http
         super().__init__(**options)
         self._server = server
-        self._dispatcher = Dispatcher(self.max_workers, server.see_to)
+        self._dispatcher = Dispatcher(self.max_workers, server.receive)
 
     @property
     def pending(self) -> int:

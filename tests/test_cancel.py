@@ -34,9 +34,9 @@ def assert_all_slots_are_free(http: ScriptedHttp, scripted: ScriptedServer) -> N
     assert http.pending == 0
     for _ in range(2 * LIMIT):
         http.request(HOST + "/slot")
-    scripted.catch_up()
+    scripted.wait_for_begun_transfers()
     assert scripted.paths.count("/slot") == LIMIT
-    scripted.answer_rest()
+    scripted.answer_all_from_now_on()
 
 
 called: list[Promise] = []
@@ -66,9 +66,9 @@ def test_cancelled_queued_request_never_begins(
     last = http.request(HOST + "/last")
     assert not queued[0].running()
     assert [promise.cancel() for promise in queued] == [True] * 3
-    for transfer in scripted.wait_for(LIMIT):
+    for transfer in scripted.wait_for_transfers(LIMIT):
         transfer.answer()
-    assert scripted.next().path == "/last"
+    assert scripted.wait_for_transfer().path == "/last"
     scripted.waiting[0].answer()
     assert cf.wait([*others, last], PATIENCE).not_done == set()
     for promise in queued:
@@ -80,12 +80,12 @@ def test_cancelled_transfer_is_stopped(
     scripted: ScriptedServer, http: ScriptedHttp, callback: Callback | None
 ) -> None:
     promise = http.request(HOST, callback=callback)
-    transfer = scripted.next()
+    transfer = scripted.wait_for_transfer()
     assert promise.running()
     assert promise.cancel()
     transfer.answer()  # too late, or the core handles answer and cancellation at once
     assert_cancelled(promise)
-    scripted.catch_up()
+    scripted.wait_for_begun_transfers()
     assert not transfer.answer()
 
 
@@ -93,27 +93,27 @@ def test_cancelled_transfer_frees_exactly_one_slot(
     scripted: ScriptedServer, http: ScriptedHttp
 ) -> None:
     promises = [http.request(f"{HOST}/{number}") for number in range(LIMIT + 2)]
-    scripted.wait_for(LIMIT)
+    scripted.wait_for_transfers(LIMIT)
     assert promises[1].cancel()
-    assert scripted.next().path == f"/{LIMIT}"
-    scripted.catch_up()
+    assert scripted.wait_for_transfer().path == f"/{LIMIT}"
+    scripted.wait_for_begun_transfers()
     assert len(scripted.arrived) == LIMIT + 1
     for _ in range(LIMIT + 1):
         scripted.waiting[0].answer()
-        scripted.catch_up()
+        scripted.wait_for_begun_transfers()
 
 
 def test_cancel_drops_unhandled_answer(scripted: ScriptedServer, http: ScriptedHttp) -> None:
     """The core has the answer, but the worker that would handle the event is busy."""
     promise, plain = http.request(HOST, callback=call_back), http.request(HOST)
-    transfer, plain_transfer = scripted.wait_for(2)
+    transfer, plain_transfer = scripted.wait_for_transfers(2)
     is_busy, may_go_on = threading.Event(), threading.Event()
 
     def keep_busy(_: object) -> None:
         is_busy.set()
         assert may_go_on.wait(PATIENCE)
 
-    scripted.on("GET", "/busy", keep_busy)
+    scripted.add_rule("GET", "/busy", keep_busy)
     busy = http.request(HOST + "/busy")
     assert is_busy.wait(PATIENCE)
     assert transfer.answer()
@@ -130,12 +130,12 @@ def test_cancel_drops_unhandled_answer(scripted: ScriptedServer, http: ScriptedH
 def test_cancelled_redirect_makes_no_further_transfer(
     scripted: ScriptedServer, http: ScriptedHttp
 ) -> None:
-    scripted.on("GET", "/moved", lambda transfer: transfer.answer(302, "Location: /next"))
+    scripted.add_rule("GET", "/moved", lambda transfer: transfer.answer(302, "Location: /next"))
     promise = http.request(HOST + "/moved", callback=call_back)
-    transfer = scripted.wait_for(2)[-1]
+    transfer = scripted.wait_for_transfers(2)[-1]
     assert transfer.path == "/next"
     assert promise.cancel()
-    scripted.catch_up()
+    scripted.wait_for_begun_transfers()
     assert not transfer.answer()
     assert_cancelled(promise)
     assert scripted.paths == ["/moved", "/next"]
@@ -180,7 +180,7 @@ def test_cancel_does_not_change_answered_request(
     scripted: ScriptedServer, http: ScriptedHttp, status: int
 ) -> None:
     promise = http.request(HOST)
-    scripted.next().answer(status)
+    scripted.wait_for_transfer().answer(status)
     assert promise.response.status == status
     assert not promise.cancel()
     assert (promise.cancelled(), promise.result()[0].status) == (False, status)
@@ -190,7 +190,7 @@ def test_cancel_does_not_change_answered_request(
 def test_cancel_does_not_change_failed_request(
     scripted: ScriptedServer, http: ScriptedHttp, uri: str
 ) -> None:
-    scripted.on("GET", "/", lambda transfer: transfer.fail(REFUSED))
+    scripted.add_rule("GET", "/", lambda transfer: transfer.fail(REFUSED))
     promise = http.request(uri)
     error = promise.exception(PATIENCE)
     assert not promise.cancel()
@@ -202,7 +202,7 @@ def test_callback_cannot_cancel_its_own_request(
 ) -> None:
     told: Future[bool] = Future()
     promise = http.request(HOST, callback=lambda given: told.set_result(given.cancel()))
-    scripted.next().answer()
+    scripted.wait_for_transfer().answer()
     assert told.result(PATIENCE) is False
     assert promise.response.status == 200
 
@@ -215,7 +215,7 @@ def test_running_callback_prevents_cancel(scripted: ScriptedServer, http: Script
         assert may_end.wait(PATIENCE)
 
     promise = http.request(HOST, callback=run)
-    scripted.next().answer()
+    scripted.wait_for_transfer().answer()
     assert runs.wait(PATIENCE)
     assert not promise.cancel()
     may_end.set()
@@ -227,9 +227,9 @@ def test_running_callback_prevents_cancel(scripted: ScriptedServer, http: Script
 
 def test_callback_may_cancel_another_request(scripted: ScriptedServer, http: ScriptedHttp) -> None:
     other = http.request(HOST + "/other")
-    scripted.next()
+    scripted.wait_for_transfer()
     promise = http.request(HOST, callback=lambda _: other.cancel())
-    scripted.next().answer()
+    scripted.wait_for_transfer().answer()
     assert promise.wait(PATIENCE)
     assert_cancelled(other)
 
@@ -243,9 +243,9 @@ def test_callback_may_cancel_its_own_requests(scripted: ScriptedServer, http: Sc
         assert all([promise.cancel() for promise in inner])  # noqa: C419  # cancel all of them
 
     inner_begins = threading.Event()
-    scripted.on("GET", "/inner", lambda _: inner_begins.set())
+    scripted.add_rule("GET", "/inner", lambda _: inner_begins.set())
     promise = http.request(HOST + "/outer", callback=run)
-    scripted.next().answer()
+    scripted.wait_for_transfer().answer()
     assert promise.response.status == 200
     for each in inner:
         assert_cancelled(each)
@@ -255,7 +255,7 @@ def test_many_threads_may_cancel_same_promises(
     scripted: ScriptedServer, http: ScriptedHttp
 ) -> None:
     promises = [http.request(HOST) for _ in range(50)]
-    scripted.wait_for(LIMIT)
+    scripted.wait_for_transfers(LIMIT)
     ready = threading.Barrier(4)
 
     def cancel_all() -> list[bool]:
@@ -271,7 +271,7 @@ def test_many_threads_may_cancel_same_promises(
 
 def test_close_may_cancel_all_requests(scripted: ScriptedServer, http: ScriptedHttp) -> None:
     promises = [http.request(f"{HOST}/{number}", callback=call_back) for number in range(10)]
-    scripted.wait_for(LIMIT)
+    scripted.wait_for_transfers(LIMIT)
     http.close(cancel_futures=True)
     assert all(promise.cancelled() for promise in promises)
     assert scripted.paths == ["/0", "/1", "/2"]  # no queued request gets a freed slot
@@ -281,12 +281,12 @@ def test_close_may_cancel_all_requests(scripted: ScriptedServer, http: ScriptedH
 
 
 def test_cancel_wakes_waiting_threads(scripted: ScriptedServer, http: ScriptedHttp) -> None:
-    """Waiting threads check the state once in a second: so many rounds show that they are woken."""
+    """Waiting threads check the state once a second: without wake-up the rounds take too long."""
     ends = time.monotonic() + PATIENCE
     with ThreadPoolExecutor(len(LOOKS)) as threads:
         for _ in range(int(PATIENCE) + 2):
             promise = http.request(HOST)
-            scripted.next()
+            scripted.wait_for_transfer()
             looking = [threads.submit(look, promise) for look in LOOKS]
             until_threads_wait(len(LOOKS))
             assert promise.cancel()
@@ -301,7 +301,7 @@ def test_cancel_wakes_waiters_of_concurrent_futures(
     promise = http.request(HOST)
     done: Future[object] = Future()
     promise.add_done_callback(done.set_result)
-    scripted.next()
+    scripted.wait_for_transfer()
     with pytest.raises(cf.TimeoutError):
         promise.result(timeout=0)
     assert promise.cancel()
@@ -322,5 +322,5 @@ def test_cancelling_future_of_then_keeps_request(
 ) -> None:
     promise = http.request(HOST)
     assert promise.then(lambda response, content: called.append(promise)).cancel()
-    scripted.next().answer(content=b"content")
+    scripted.wait_for_transfer().answer(content=b"content")
     assert promise.content == b"content"

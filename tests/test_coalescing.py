@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from asynchttp import Promise
-from tests.scripted import CUT_SHORT, HOST, MemoryCache, ScriptedHttp, ScriptedServer, reply
+from tests.scripted import CUT_SHORT, HOST, MemoryCache, ScriptedHttp, ScriptedServer, answer_with
 from tests.servers.event_log import PATIENCE
 
 
@@ -25,9 +25,9 @@ def make_equal_requests(
 ) -> list[Promise]:
     """Make `count` requests: the first is under way before the rest begin."""
     first = http.request(HOST, headers=headers)
-    scripted.next()
+    scripted.wait_for_transfer()
     others = [http.request(HOST, headers=headers) for _ in range(count - 1)]
-    scripted.catch_up()
+    scripted.wait_for_begun_transfers()
     return [first, *others]
 
 
@@ -47,10 +47,10 @@ def test_equal_requests_share_one_transfer(scripted: ScriptedServer, http: Scrip
 def test_later_request_is_a_new_transfer(scripted: ScriptedServer, http: ScriptedHttp) -> None:
     """The earlier answer must not be stored."""
     first = http.request(HOST)
-    scripted.next().answer()
+    scripted.wait_for_transfer().answer()
     assert first.response.status == 200
     later = http.request(HOST)
-    scripted.next().answer(404)
+    scripted.wait_for_transfer().answer(404)
     assert (later.response.status, later.response.fromcache) == (404, False)
 
 
@@ -68,9 +68,9 @@ def test_requests_with_different_headers_are_not_coalesced(
     scripted: ScriptedServer, http: ScriptedHttp
 ) -> None:
     promises = [http.request(HOST, headers={"accept": kind}) for kind in "ab"]
-    accepted = {transfer.headers["accept"] for transfer in scripted.wait_for(2)}
+    accepted = {transfer.headers["accept"] for transfer in scripted.wait_for_transfers(2)}
     assert accepted == {"a", "b"}
-    scripted.answer_rest()
+    scripted.answer_all_from_now_on()
     assert [promise.response.fromcache for promise in promises] == [False, False]
 
 
@@ -78,13 +78,13 @@ def test_requests_with_different_settings_are_not_coalesced(
     scripted: ScriptedServer, http: ScriptedHttp
 ) -> None:
     http.request(HOST)
-    scripted.next()
+    scripted.wait_for_transfer()
     http.follow_redirects = False
     http.request(HOST)
-    scripted.next()
+    scripted.wait_for_transfer()
     http.request(HOST, redirections=1)
-    scripted.next()
-    scripted.answer_rest()
+    scripted.wait_for_transfer()
+    scripted.answer_all_from_now_on()
 
 
 @pytest.mark.parametrize("directive", ["no-store", "no-cache"])
@@ -93,8 +93,8 @@ def test_no_store_requests_are_not_coalesced(
 ) -> None:
     headers = {"cache-control": directive}
     promises = [http.request(HOST, headers=headers) for _ in range(3)]
-    scripted.wait_for(3)
-    scripted.answer_rest()
+    scripted.wait_for_transfers(3)
+    scripted.answer_all_from_now_on()
     assert [promise.response.fromcache for promise in promises] == [False] * 3
 
 
@@ -105,7 +105,7 @@ def test_unshareable_answer_makes_waiting_requests_transfer(
     """The waiting requests begin transfers all at once (RFC 9111, 5.2.2)."""
     promises = make_equal_requests(scripted, http, 3)
     scripted.waiting[0].answer(200, f"Cache-Control: {directive}", content=b"0")
-    for number, transfer in enumerate(scripted.wait_for(2), 1):
+    for number, transfer in enumerate(scripted.wait_for_transfers(2), 1):
         transfer.answer(200, f"Cache-Control: {directive}", content=b"%d" % number)
     assert {bytes(each.content) for each in promises} == {b"0", b"1", b"2"}
 
@@ -115,7 +115,7 @@ def test_second_request_takes_over_after_cancel(
 ) -> None:
     first, second, third = make_equal_requests(scripted, http, 3)
     assert first.cancel()
-    scripted.next().answer()
+    scripted.wait_for_transfer().answer()
     assert (second.response.fromcache, third.response.fromcache) == (False, True)
     assert len(scripted.arrived) == 2
 
@@ -125,7 +125,7 @@ def test_waiting_requests_transfer_after_failure(
 ) -> None:
     first, *others = make_equal_requests(scripted, http, 3)
     scripted.waiting[0].fail(CUT_SHORT)
-    for transfer in scripted.wait_for(2):
+    for transfer in scripted.wait_for_transfers(2):
         transfer.answer(content=b"fine")
     assert first.exception(PATIENCE) is not None
     assert [bytes(promise.content) for promise in others] == [b"fine"] * 2
@@ -143,8 +143,8 @@ def test_callback_of_failed_request_may_retry(
     promise = http.request(HOST, callback=retry if ask_again == "callback" else None)
     if ask_again == "done":
         promise.add_done_callback(retry)
-    scripted.next().fail(CUT_SHORT)
-    scripted.next().answer(content=b"fine")
+    scripted.wait_for_transfer().fail(CUT_SHORT)
+    scripted.wait_for_transfer().answer(content=b"fine")
     assert promise.exception(PATIENCE) is not None
     http.close()
     assert contents == [b"fine"]
@@ -162,7 +162,7 @@ def test_coalesced_request_can_be_cancelled(scripted: ScriptedServer, http: Scri
 def test_more_coalesced_requests_than_slots_all_end(scripted: ScriptedServer) -> None:
     with scripted.http(cache=MemoryCache(), max_workers=2) as http:
         promises = make_equal_requests(scripted, http, 20)
-        scripted.answer_rest()
+        scripted.answer_all_from_now_on()
         assert_all_end(promises)
         assert {promise.response.status for promise in promises} == {200}
 
@@ -175,8 +175,8 @@ def test_callbacks_of_all_coalesced_requests_run(
         http.request(HOST, callback=lambda promise: lengths.append(len(promise.content)))
         for _ in range(10)
     ]
-    scripted.catch_up()
-    scripted.next().answer(content=b"content")
+    scripted.wait_for_begun_transfers()
+    scripted.wait_for_transfer().answer(content=b"content")
     assert_all_end(promises)
     assert (lengths, len(scripted.arrived)) == ([7] * 10, 1)
 
@@ -185,11 +185,11 @@ def test_requests_around_change_are_not_coalesced(
     scripted: ScriptedServer, http: ScriptedHttp
 ) -> None:
     before = http.request(HOST)
-    scripted.next()
+    scripted.wait_for_transfer()
     change = http.request(HOST, "DELETE")
-    assert scripted.next().method == "DELETE"
+    assert scripted.wait_for_transfer().method == "DELETE"
     during = http.request(HOST)
-    scripted.next()
-    scripted.answer_rest(reply(200))
+    scripted.wait_for_transfer()
+    scripted.answer_all_from_now_on(answer_with(200))
     assert change.response.status == 200
     assert not any(promise.response.fromcache for promise in (before, during))

@@ -158,7 +158,7 @@ class Game:
 
     def end_any(self, move: End) -> None:
         if not self.server.waiting:
-            self.server.catch_up()
+            self.server.wait_for_begun_transfers()
         if waiting := self.server.waiting:
             self.end(waiting[move.which % len(waiting)], move.how)
 
@@ -179,7 +179,7 @@ class Game:
             assert not transfer.answer(500)
 
     def finish(self) -> None:
-        self.server.answer_rest(lambda transfer: self.end(transfer, "answer"))
+        self.server.answer_all_from_now_on(lambda transfer: self.end(transfer, "answer"))
         self.http.close()
 
     # The properties

@@ -104,7 +104,7 @@ def test_cancelling_close_waits_for_running_callback(
     http = scripted.http(max_workers=1)
     running = http.request(HOST, callback=call_back)
     queued = http.request(HOST)
-    scripted.next().answer()
+    scripted.wait_for_transfer().answer()
     assert runs.wait(PATIENCE)
     queued.add_done_callback(lambda _: may_end.set())
     http.close(cancel_futures=True)
@@ -199,7 +199,7 @@ def test_close_in_callback_can_cancel_other_requests(scripted: ScriptedServer) -
     others = [http.request(HOST)]
     closing = http.request(HOST, callback=lambda _: http.close(cancel_futures=True))
     others += [http.request(HOST) for _ in range(5)]
-    scripted.wait_for(2)[1].answer()
+    scripted.wait_for_transfers(2)[1].answer()
     assert closing.response.status == 200
     concurrent.futures.wait(others, PATIENCE)
     assert all(promise.cancelled() for promise in others)
@@ -346,7 +346,7 @@ def test_close_with_lock_of_asynchttp_does_not_wait(scripted: ScriptedServer) ->
     """A finalizer or a signal handler may run while the thread has a lock that workers need."""
     http = scripted.http()
     promise = http.request(HOST)
-    transfer = scripted.next()
+    transfer = scripted.wait_for_transfer()
     with state_lock:
         http.close()
     assert not promise.done()

@@ -16,7 +16,7 @@ import httplib2
 import pytest
 
 from asynchttp import Http, Promise
-from tests.scripted import HOST, REFUSED, ScriptedServer, reply
+from tests.scripted import HOST, REFUSED, ScriptedServer, answer_with
 from tests.servers.app import HeldAnswers
 from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.web import WebServer
@@ -50,10 +50,10 @@ def test_exactly_max_workers_transfers_run_at_once(scripted: ScriptedServer, lim
     with scripted.http(max_workers=limit) as http:
         promises = [http.request(HOST) for _ in range(3 * limit)]
         for _ in range(2 * limit):
-            scripted.catch_up()
+            scripted.wait_for_begun_transfers()
             assert len(scripted.waiting) == limit
             scripted.waiting[0].answer()
-        scripted.answer_rest()
+        scripted.answer_all_from_now_on()
         assert cf.wait(promises, PATIENCE).not_done == set()
     assert scripted.most_waiting == limit
 
@@ -71,14 +71,14 @@ def test_callback_keeps_slot_of_request(scripted: ScriptedServer, limit: int) ->
         for _ in range(2 * limit):
             http.request(HOST, callback=call_back)
         for number in range(limit):
-            scripted.next().answer()
+            scripted.wait_for_transfer().answer()
             running.wait_for(number + 1)
-            scripted.catch_up()
+            scripted.wait_for_begun_transfers()
             assert len(scripted.arrived) == limit
         for number in range(limit):
             may_end.release()
             scripted.arrived.wait_for(limit + number + 1)
-        scripted.answer_rest()
+        scripted.answer_all_from_now_on()
         for _ in range(limit):
             may_end.release()
 
@@ -98,12 +98,12 @@ def test_then_and_done_callback_hold_slot(scripted: ScriptedServer, observe: str
         else:
             promise.add_done_callback(hold_slot)
         http.request(HOST + "/second")
-        scripted.next().answer()
+        scripted.wait_for_transfer().answer()
         assert runs.wait(PATIENCE)
-        scripted.catch_up()
+        scripted.wait_for_begun_transfers()
         assert scripted.paths == ["/first"]
         may_end.set()
-        assert scripted.next().answer()
+        assert scripted.wait_for_transfer().answer()
 
 
 @limits
@@ -122,7 +122,7 @@ def test_max_workers_limits_then_and_done_callbacks(scripted: ScriptedServer, li
             promise = http.request(HOST)
             promise.add_done_callback(hold_slot)
             promise.then(hold_slot)
-        scripted.answer_rest()
+        scripted.answer_all_from_now_on()
     assert counter.most == limit
 
 
@@ -136,23 +136,23 @@ def test_waiting_callback_lends_slot_to_inner_request(scripted: ScriptedServer, 
     with scripted.http(max_workers=limit) as http:
         for _ in range(limit + 1):
             http.request(HOST + "/outer", callback=call_back)
-        for transfer in scripted.wait_for(limit):
+        for transfer in scripted.wait_for_transfers(limit):
             transfer.answer()
-        inner = scripted.wait_for(limit)
-        scripted.catch_up()
+        inner = scripted.wait_for_transfers(limit)
+        scripted.wait_for_begun_transfers()
         assert scripted.paths == ["/outer"] * limit + ["/inner"] * limit
         inner[0].answer()
-        assert scripted.next().path == "/outer"
-        scripted.answer_rest()
+        assert scripted.wait_for_transfer().path == "/outer"
+        scripted.answer_all_from_now_on()
 
 
 def test_many_requests_can_be_queued_and_cancelled(scripted: ScriptedServer) -> None:
     with scripted.http(max_workers=5) as http:
         first = http.request(HOST + "/first")
         promises = [http.request(HOST + "/others") for _ in range(20_000)]
-        scripted.wait_for(5)
+        scripted.wait_for_transfers(5)
         assert [promise.cancel() for promise in promises] == [True] * 20_000
-        scripted.answer_rest(reply(content=b"first"))
+        scripted.answer_all_from_now_on(answer_with(content=b"first"))
         assert first.result(PATIENCE)[1] == b"first"
         assert http.pending == 0
 
@@ -169,12 +169,12 @@ def test_max_workers_can_be_changed_at_any_time(scripted: ScriptedServer) -> Non
         for _ in range(4):
             scripted.waiting[0].answer()
             assert count_under_way(scripted) == 2
-        scripted.answer_rest()
+        scripted.answer_all_from_now_on()
     assert http.max_workers == 2
 
 
 def count_under_way(scripted: ScriptedServer) -> int:
-    scripted.catch_up()
+    scripted.wait_for_begun_transfers()
     return len(scripted.waiting)
 
 
@@ -196,9 +196,9 @@ def test_failed_requests_release_slots(scripted: ScriptedServer) -> None:
         "http://server.test:x/",
         HOST + "/loop",
     ]
-    scripted.on("GET", "/refused", lambda transfer: transfer.fail(REFUSED))
-    scripted.on("GET", "/loop", reply(302, "Location: /loop"))
-    scripted.answer_rest()
+    scripted.add_rule("GET", "/refused", lambda transfer: transfer.fail(REFUSED))
+    scripted.add_rule("GET", "/loop", answer_with(302, "Location: /loop"))
+    scripted.answer_all_from_now_on()
     with scripted.http(max_workers=1) as http:
         promises = [http.request(uri, callback=lambda _: None) for uri in bad * 20]
         assert http.request(HOST + "/good").result(PATIENCE)[0].status == 200
@@ -223,8 +223,8 @@ def test_single_slot_starts_requests_in_order_made(
         lambda http, url: http.request(url).add_done_callback(lambda future: None),
         lambda http, url: http.request(url, headers={"a": "b"}).then(lambda *_: None),
     ]
-    scripted.on("GET", "/refused", lambda transfer: transfer.fail(REFUSED))
-    scripted.answer_rest()
+    scripted.add_rule("GET", "/refused", lambda transfer: transfer.fail(REFUSED))
+    scripted.answer_all_from_now_on()
     with scripted.http(max_workers=1) as http:
         for number in range(200):
             chance.choice(kinds)(http, f"{HOST}/{number}")
@@ -242,18 +242,18 @@ def test_many_slots_start_requests_in_order_made(scripted: ScriptedServer, limit
     with scripted.http(max_workers=limit) as http:
         for path in paths:
             http.request(HOST + path)
-        scripted.catch_up()
+        scripted.wait_for_begun_transfers()
         for number in range(limit, 3 * limit):
             assert scripted.paths == paths[:number]
             scripted.waiting[number % limit].answer()  # any of them
-            scripted.catch_up()
-        scripted.answer_rest()
+            scripted.wait_for_begun_transfers()
+        scripted.answer_all_from_now_on()
 
 
 def test_requests_of_each_thread_start_in_order(
     scripted: ScriptedServer,
 ) -> None:
-    scripted.answer_rest()
+    scripted.answer_all_from_now_on()
     with scripted.http(max_workers=1) as http:
 
         def ask(thread: int) -> None:
@@ -284,7 +284,7 @@ def test_nested_requests_start_before_earlier_requests(
         http.request(HOST + "/1", callback=ask("/1/"))
         http.request(HOST + "/2")
         http.request(HOST + "/3")
-        scripted.answer_rest()
+        scripted.answer_all_from_now_on()
     assert scripted.paths == [
         "/1",
         "/1/a",
@@ -306,7 +306,7 @@ def test_then_function_runs_before_earlier_requests(
         promise = http.request(HOST + "/1", callback=lambda _: called.append("/1"))
         http.request(HOST + "/2", callback=lambda _: called.append("/2"))
         promise.then(lambda response, content: called.append("then"))
-        scripted.answer_rest()
+        scripted.answer_all_from_now_on()
     assert called == ["/1", "then", "/2"]
 
 

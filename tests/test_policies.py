@@ -28,7 +28,7 @@ from tests.scripted import (
     MemoryCache,
     ScriptedHttp,
     ScriptedServer,
-    reply,
+    answer_with,
 )
 from tests.servers.event_log import PATIENCE
 
@@ -61,32 +61,32 @@ def test_redirects_are_followed_in_one_slot(
     promise = client.request(HOST + "/0", callback=callback)
     client.request(HOST + "/other")
     for number in range(3):
-        transfer = scripted.next()
+        transfer = scripted.wait_for_transfer()
         assert transfer.path == f"/{number}"
         transfer.answer(302, f"Location: /{number + 1}")
-    scripted.next().answer(200, content=b"found")
+    scripted.wait_for_transfer().answer(200, content=b"found")
     assert promise.content == b"found"
     assert promise.response.previous is not None
     assert promise.response.previous["location"] == HOST + "/1"
-    assert scripted.next().path == "/other"
-    scripted.answer_rest()
+    assert scripted.wait_for_transfer().path == "/other"
+    scripted.answer_all_from_now_on()
 
 
 def test_redirected_post_becomes_get_without_body(
     scripted: ScriptedServer, client: ScriptedHttp
 ) -> None:
     promise = client.request(HOST + "/form", "POST", body="form", headers={"X-Mine": "yes"})
-    sent = scripted.next()
+    sent = scripted.wait_for_transfer()
     assert (sent.method, sent.body, sent.headers["x-mine"]) == ("POST", b"form", "yes")
     sent.answer(303, "Location: /done")
-    sent = scripted.next()
+    sent = scripted.wait_for_transfer()
     assert (sent.method, sent.path, sent.body) == ("GET", "/done", None)
     sent.answer()
     assert promise.response.status == 200
 
 
 def test_redirect_loop_ends_at_limit(scripted: ScriptedServer, client: ScriptedHttp) -> None:
-    scripted.on("GET", "/loop", reply(302, "Location: /loop"))
+    scripted.add_rule("GET", "/loop", answer_with(302, "Location: /loop"))
     promise = client.request(HOST + "/loop", redirections=3)
     assert isinstance(promise.exception(PATIENCE), httplib2.RedirectLimit)
     assert scripted.paths == ["/loop"] * 4
@@ -98,7 +98,7 @@ def test_redirect_loop_ends_at_limit(scripted: ScriptedServer, client: ScriptedH
 def test_requests_sharing_plans_send_own_arguments(
     scripted: ScriptedServer, client: ScriptedHttp
 ) -> None:
-    scripted.answer_rest()
+    scripted.answer_all_from_now_on()
     methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "GET"]
     bodies = [None, None, "b", b"", None, "with a body"]
     asked = [
@@ -131,23 +131,23 @@ def test_challenge_is_answered_with_credentials(
 ) -> None:
     client.add_credentials("name", "password")
     promise = client.request(HOST, callback=callback)
-    sent = scripted.next()
+    sent = scripted.wait_for_transfer()
     assert "authorization" not in sent.headers
     sent.answer(401, 'WWW-Authenticate: Basic realm="here"')
-    sent = scripted.next()
+    sent = scripted.wait_for_transfer()
     assert sent.headers["authorization"] == "Basic bmFtZTpwYXNzd29yZA=="
     sent.answer(content=b"secret")
     assert promise.content == b"secret"
     client.request(HOST)
-    assert "authorization" in scripted.next().headers  # without another challenge
-    scripted.answer_rest()
+    assert "authorization" in scripted.wait_for_transfer().headers  # without another challenge
+    scripted.answer_all_from_now_on()
 
 
 def test_challenge_without_credentials_returns_401(
     scripted: ScriptedServer, client: ScriptedHttp
 ) -> None:
     promise = client.request(HOST)
-    scripted.next().answer(401, 'WWW-Authenticate: Basic realm="here"')
+    scripted.wait_for_transfer().answer(401, 'WWW-Authenticate: Basic realm="here"')
     assert promise.response.status == 401
 
 
@@ -156,12 +156,14 @@ def test_concurrent_digests_use_each_nonce_count_once(scripted: ScriptedServer) 
     with scripted.http() as client:
         client.add_credentials("name", "password")
         first = client.request(HOST)
-        scripted.next().answer(401, 'WWW-Authenticate: Digest realm="here", nonce="n", qop="auth"')
-        scripted.next().answer()
+        scripted.wait_for_transfer().answer(
+            401, 'WWW-Authenticate: Digest realm="here", nonce="n", qop="auth"'
+        )
+        scripted.wait_for_transfer().answer()
         assert first.response.status == 200
         for _ in range(20):
             client.request(HOST)
-        scripted.answer_rest()
+        scripted.answer_all_from_now_on()
     proofs = [each.headers["authorization"] for each in list(scripted.arrived)[1:]]
     counts = [int(proof.partition("nc=")[2][:8], 16) for proof in proofs]
     assert sorted(counts) == list(range(1, 22))
@@ -171,9 +173,9 @@ def test_concurrent_challenges_store_single_authorization(scripted: ScriptedServ
     with scripted.http(max_workers=20) as client:
         client.add_credentials("name", "password")
         promises = [client.request(HOST) for _ in range(20)]
-        for transfer in scripted.wait_for(20):
+        for transfer in scripted.wait_for_transfers(20):
             transfer.answer(401, 'WWW-Authenticate: Basic realm="here"')
-        for transfer in scripted.wait_for(20):
+        for transfer in scripted.wait_for_transfers(20):
             transfer.answer()
         assert {promise.response.status for promise in promises} == {200}
         assert len(client.authorizations) == 1
@@ -194,7 +196,7 @@ def test_fresh_cached_answer_needs_no_transfer(
     scripted: ScriptedServer, cached: ScriptedHttp, callback: Callback | None
 ) -> None:
     first = cached.request(HOST, callback=callback)
-    scripted.next().answer(200, *FRESH, content=b"content")
+    scripted.wait_for_transfer().answer(200, *FRESH, content=b"content")
     assert first.content == b"content"
     second = cached.request(HOST, callback=callback)
     assert (second.content, second.response.fromcache) == (b"content", True)
@@ -203,15 +205,15 @@ def test_fresh_cached_answer_needs_no_transfer(
 
 def test_stale_cached_answer_is_validated(scripted: ScriptedServer, cached: ScriptedHttp) -> None:
     cached.request(HOST)
-    scripted.next().answer(200, 'ETag: "a"', "X: old", content=b"content")
+    scripted.wait_for_transfer().answer(200, 'ETag: "a"', "X: old", content=b"content")
     unchanged = cached.request(HOST)
-    sent = scripted.next()
+    sent = scripted.wait_for_transfer()
     assert sent.headers["if-none-match"] == '"a"'
     sent.answer(304, 'ETag: "a"', "X: new")
     assert (unchanged.content, unchanged.response.fromcache) == (b"content", True)
     assert (unchanged.response.status, unchanged.response["x"]) == (200, "new")
     changed = cached.request(HOST)
-    scripted.next().answer(200, 'ETag: "b"', content=b"changed")
+    scripted.wait_for_transfer().answer(200, 'ETag: "b"', content=b"changed")
     assert (changed.content, changed.response.fromcache) == (b"changed", False)
 
 
@@ -220,13 +222,13 @@ def test_unsafe_method_invalidates_cached_answer(
 ) -> None:
     for method in ("GET", "DELETE", "GET"):
         promise = cached.request(HOST, method)
-        scripted.next().answer(200, *FRESH)
+        scripted.wait_for_transfer().answer(200, *FRESH)
         assert promise.response.fromcache is False
 
 
 def test_permanent_redirect_is_cached(scripted: ScriptedServer, cached: ScriptedHttp) -> None:
-    scripted.on("GET", "/old", reply(301, "Location: /new"))
-    scripted.on("GET", "/new", reply(200, content=b"/new"))
+    scripted.add_rule("GET", "/old", answer_with(301, "Location: /new"))
+    scripted.add_rule("GET", "/new", answer_with(200, content=b"/new"))
     contents = [bytes(cached.request(HOST + "/old").content) for _ in range(2)]
     assert contents == [b"/new"] * 2
     assert scripted.paths == ["/old", "/new", "/new"]
@@ -241,9 +243,9 @@ def test_unanswered_request_is_sent_again_on_new_connection(
     scripted: ScriptedServer, client: ScriptedHttp, failure: Failure, callback: Callback | None
 ) -> None:
     promise = client.request(HOST, "POST", body="body", callback=callback)
-    first = scripted.next()
+    first = scripted.wait_for_transfer()
     first.fail(failure)
-    second = scripted.next()
+    second = scripted.wait_for_transfer()
     assert (first.is_on_new_connection, second.is_on_new_connection) == (False, True)
     assert first.body == second.body == b"body"
     assert not first.answer()  # must not answer the second transfer
@@ -253,8 +255,8 @@ def test_unanswered_request_is_sent_again_on_new_connection(
 
 def test_request_unanswered_twice_fails(scripted: ScriptedServer, client: ScriptedHttp) -> None:
     promise = client.request(HOST)
-    scripted.next().fail(STALE)
-    scripted.next().fail(CLOSED)
+    scripted.wait_for_transfer().fail(STALE)
+    scripted.wait_for_transfer().fail(CLOSED)
     assert isinstance(promise.exception(PATIENCE), http.client.RemoteDisconnected)
     assert len(scripted.arrived) == 2
 
@@ -263,7 +265,7 @@ def test_unreachable_network_is_tried_httplib2_retries_times(
     scripted: ScriptedServer, client: ScriptedHttp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(httplib2, "RETRIES", 4)
-    scripted.on("GET", "/", lambda transfer: transfer.fail(UNREACHABLE))
+    scripted.add_rule("GET", "/", lambda transfer: transfer.fail(UNREACHABLE))
     error = client.request(HOST + "/").exception(PATIENCE)
     assert isinstance(error, OSError)
     assert error.errno == errno.ENETUNREACH
@@ -294,7 +296,7 @@ def test_failure_is_httplib2_exception_with_call_site(
     callback: Callback | None,
 ) -> None:
     promise = client.request(HOST + "/path", callback=callback)
-    scripted.next().fail(failure)
+    scripted.wait_for_transfer().fail(failure)
     error = promise.exception(PATIENCE)
     assert type(error) is kind
     [note] = error.__notes__
@@ -309,8 +311,8 @@ def test_failure_after_redirect_names_original_request(
     scripted: ScriptedServer, client: ScriptedHttp
 ) -> None:
     promise = client.request(HOST + "/asked")
-    scripted.next().answer(302, "Location: http://other.test/")
-    scripted.next().fail(UNKNOWN_HOST)
+    scripted.wait_for_transfer().answer(302, "Location: http://other.test/")
+    scripted.wait_for_transfer().fail(UNKNOWN_HOST)
     error = promise.exception(PATIENCE)
     assert str(error) == "Unable to find the server at other.test"
     assert error is not None
@@ -321,7 +323,7 @@ def test_failure_after_redirect_names_original_request(
 def test_incomplete_read_has_received_part(scripted: ScriptedServer, client: ScriptedHttp) -> None:
     promise = client.request(HOST)
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
-    scripted.next().fail(CUT_SHORT, head, b"only this")
+    scripted.wait_for_transfer().fail(CUT_SHORT, head, b"only this")
     error = promise.exception(PATIENCE)
     assert isinstance(error, http.client.IncompleteRead)
     assert (error.partial, error.expected) == (b"only this", 91)
@@ -332,5 +334,5 @@ def test_force_exception_to_status_code_returns_response(
 ) -> None:
     client.force_exception_to_status_code = True
     promise = client.request(HOST)
-    scripted.next().fail(TIMED_OUT)
+    scripted.wait_for_transfer().fail(TIMED_OUT)
     assert promise.response.status == 408

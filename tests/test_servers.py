@@ -330,17 +330,17 @@ def test_until_closed_step_records_close(raw_server: RawServers) -> None:
 
 
 def test_closing_raw_server_ends_all_threads() -> None:
-    before = scripted()
+    before = count_raw_server_threads()
     with ExitStack() as clients:
         with RawServer([read_until_closed], [read_head], [send_slowly(b"slow", every=60)]) as raw:
             for _ in range(3):
                 clients.enter_context(socket.create_connection(("127.0.0.1", raw.port)))
             raw.accepted.wait_for(3)
-            assert scripted() > before
-        assert scripted() == before
+            assert count_raw_server_threads() > before
+        assert count_raw_server_threads() == before
 
 
-def scripted() -> int:
+def count_raw_server_threads() -> int:
     """The number of raw servers' threads."""
     return sum(each.name.startswith("raw-") for each in threading.enumerate())
 
