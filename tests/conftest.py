@@ -37,7 +37,7 @@ settings.load_profile("untimed")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-RawServers: TypeAlias = Callable[..., RawServer]
+RawServerFactory: TypeAlias = Callable[..., RawServer]
 """Makes a server from scripts: `raw_server([head, send(OK)])`; see `tests.servers.raw`."""
 
 
@@ -100,7 +100,7 @@ def any_server(request: pytest.FixtureRequest) -> WebServer:
 
 
 @pytest.fixture
-def raw_server() -> Iterator[RawServers]:
+def raw_server() -> Iterator[RawServerFactory]:
     """Make scripted servers, and close the servers after the test."""
     with ExitStack() as servers:
 
@@ -125,7 +125,7 @@ def pair_maker() -> Iterator[PairMaker]:
 
 
 @pytest.fixture
-def raw_tls_server(authority: Authority) -> Iterator[RawServers]:
+def raw_tls_server(authority: Authority) -> Iterator[RawServerFactory]:
     """As `raw_server` over TLS, with a good certificate unless `pem` is given."""
     with ExitStack() as servers:
 

@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asynchttp import Http
-from tests.conftest import RawServers
-from tests.reference import Outcome, answers, assert_same, record, run_both
+from tests.conftest import RawServerFactory
+from tests.reference import Outcome, assert_same_as_httplib2, request_with_both
 from tests.servers.app import patterned_bytes
 from tests.servers.raw import OK, read_head, read_until_closed, send
+from tests.servers.recording import answer_requests, record_request
 from tests.servers.web import WebServer
 
 TWO = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
@@ -21,9 +22,9 @@ LAST = b"2\r\nok\r\n0\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def read_by_both(raw_server: RawServers, answer: bytes) -> Outcome:
+def read_by_both(raw_server: RawServerFactory, answer: bytes) -> Outcome:
     """The outcome, the same for httplib2 and us, of `answer` and the end of the connection."""
-    return assert_same(raw_server, [record, send(answer)]).outcome
+    return assert_same_as_httplib2(raw_server, [record_request, send(answer)]).outcome
 
 
 # Heads
@@ -59,7 +60,7 @@ HEADS = {
 
 
 @pytest.mark.parametrize("kind", HEADS)
-def test_head_is_read_like_httplib2(raw_server: RawServers, kind: str) -> None:
+def test_head_is_read_like_httplib2(raw_server: RawServerFactory, kind: str) -> None:
     assert read_by_both(raw_server, HEADS[kind]).content == b"ok"
 
 
@@ -70,30 +71,32 @@ VALUES = st.text(st.characters(max_codepoint=255, exclude_characters="\0\r\n"))
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=5))
 def test_any_header_fields_are_read_like_httplib2(
-    raw_server: RawServers, fields: list[tuple[str, str]]
+    raw_server: RawServerFactory, fields: list[tuple[str, str]]
 ) -> None:
     lines = "".join(f"X-{name}: {value}\r\n" for name, value in fields).encode("latin-1")
     assert read_by_both(raw_server, TWO + lines + b"\r\nok").content == b"ok"
 
 
-def test_early_hints_are_not_taken_for_answer(raw_server: RawServers) -> None:
+def test_early_hints_are_not_taken_for_answer(raw_server: RawServerFactory) -> None:
     """RFC 8297. httplib2 returns the 103 as the answer."""
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
-    _, ours = run_both(raw_server, [record, send(hints + TWO + b"\r\nok")])
+    _, ours = request_with_both(raw_server, [record_request, send(hints + TWO + b"\r\nok")])
     assert (ours.outcome.status, ours.outcome.content) == (200, b"ok")
     assert "link" not in (ours.outcome.fields or {})
 
 
-def test_folded_header_fields_are_unfolded(raw_server: RawServers) -> None:
+def test_folded_header_fields_are_unfolded(raw_server: RawServerFactory) -> None:
     """RFC 9112, 5.2. httplib2 leaves the line breaks in the values."""
-    _, ours = run_both(raw_server, [record, send(TWO + b"X: 1\r\n  2\r\n\t3\r\nY: 4\r\n\r\nok")])
+    _, ours = request_with_both(
+        raw_server, [record_request, send(TWO + b"X: 1\r\n  2\r\n\t3\r\nY: 4\r\n\r\nok")]
+    )
     fields = ours.outcome.fields or {}
     assert (fields["x"].split(), fields["y"]) == (["1", "2", "3"], "4")
 
 
-def test_thousand_header_fields_are_accepted(raw_server: RawServers) -> None:
+def test_thousand_header_fields_are_accepted(raw_server: RawServerFactory) -> None:
     fields = b"".join(b"X-%d: %d\r\n" % (number, number) for number in range(1000))
-    _, ours = run_both(raw_server, [record, send(TWO + fields + b"\r\nok")])
+    _, ours = request_with_both(raw_server, [record_request, send(TWO + fields + b"\r\nok")])
     assert (ours.outcome.fields or {})["x-999"] == "999"
 
 
@@ -131,7 +134,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("kind", BODIES)
-def test_body_is_read_like_httplib2(raw_server: RawServers, kind: str) -> None:
+def test_body_is_read_like_httplib2(raw_server: RawServerFactory, kind: str) -> None:
     answer, content = BODIES[kind]
     assert read_by_both(raw_server, answer).content == content
 
@@ -145,10 +148,12 @@ HEAD_ANSWERS = {
 
 
 @pytest.mark.parametrize("kind", HEAD_ANSWERS)
-def test_answer_to_head_has_no_content(raw_server: RawServers, kind: str) -> None:
-    script = [record, send(HEAD_ANSWERS[kind]), read_until_closed]
-    story = assert_same(raw_server, script, lambda http, url: http.request(url("/"), "HEAD"))
-    assert story.outcome.content == b""
+def test_answer_to_head_has_no_content(raw_server: RawServerFactory, kind: str) -> None:
+    script = [record_request, send(HEAD_ANSWERS[kind]), read_until_closed]
+    result = assert_same_as_httplib2(
+        raw_server, script, lambda http, url: http.request(url("/"), "HEAD")
+    )
+    assert result.outcome.content == b""
 
 
 @pytest.mark.parametrize("chunked", ["", "?chunked=1"])
@@ -191,7 +196,7 @@ def test_simultaneous_requests_have_one_connection_each(server: WebServer) -> No
     ],
     ids=["Connection: close", "HTTP/1.0", "body until close"],
 )
-def test_ended_connection_is_not_used_again(raw_server: RawServers, last: bytes) -> None:
+def test_ended_connection_is_not_used_again(raw_server: RawServerFactory, last: bytes) -> None:
     server = raw_server([read_head, send(last)], [read_head, send(OK)])
     with Http() as http:
         for _ in range(2):
@@ -200,10 +205,12 @@ def test_ended_connection_is_not_used_again(raw_server: RawServers, last: bytes)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-def test_request_is_resent_if_idle_connection_closes(raw_server: RawServers, method: str) -> None:
+def test_request_is_resent_if_idle_connection_closes(
+    raw_server: RawServerFactory, method: str
+) -> None:
     """The server closes while the request is written; httplib2 sends again, too."""
     body = b"again" if method in ("POST", "PUT") else None
-    server = raw_server([record, send(OK), record], [record, send(OK)])
+    server = raw_server([record_request, send(OK), record_request], [record_request, send(OK)])
     with Http() as http:
         assert http.request(server.url("/first"))[1] == b"ok"
         assert http.request(server.url("/second"), method, body)[1] == b"ok"
@@ -212,9 +219,9 @@ def test_request_is_resent_if_idle_connection_closes(raw_server: RawServers, met
     assert list(server.bodies)[1:] == [body or b""] * 2
 
 
-def test_connection_closed_while_idle_is_replaced(raw_server: RawServers) -> None:
+def test_connection_closed_while_idle_is_replaced(raw_server: RawServerFactory) -> None:
     """If the close races with the request, libcurl opens one more connection and sends nothing."""
-    server = raw_server([record, send(OK)], [record, send(OK)])
+    server = raw_server([record_request, send(OK)], [record_request, send(OK)])
     with Http() as http:
         for _ in range(2):
             assert http.request(server.url("/"))[1] == b"ok"
@@ -231,9 +238,9 @@ def test_concurrent_answers_are_not_mixed_up(server: WebServer) -> None:
         assert [int(promise.content) for promise in promises] == list(range(400))
 
 
-def test_unrequested_answer_on_connection_is_discarded(raw_server: RawServers) -> None:
+def test_unrequested_answer_on_connection_is_discarded(raw_server: RawServerFactory) -> None:
     evil = OK.replace(b"ok", b"NO")
-    server = raw_server([record, send(OK + evil), read_until_closed], [answers(OK)])
+    server = raw_server([record_request, send(OK + evil), read_until_closed], [answer_requests(OK)])
     with Http() as http:
         assert http.request(server.url("/"))[1] == b"ok"
         assert http.request(server.url("/"))[1] == b"ok"

@@ -21,9 +21,9 @@ import asynchttp
 from asynchttp import Http
 from asynchttp.messages.response import Response
 from asynchttp.policy.digest import Digest
-from tests.conftest import RawServers
-from tests.reference import answers
+from tests.conftest import RawServerFactory
 from tests.servers.raw import RawServer
+from tests.servers.recording import answer_requests
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -76,21 +76,21 @@ def sent_nonces(server: RawServer) -> list[tuple[str, str]]:
     return [(each[1], str(int(each[2], 16))) for each in found if each]
 
 
-def test_stale_digest_nonce_is_replaced(http: Http, raw_server: RawServers) -> None:
+def test_stale_digest_nonce_is_replaced(http: Http, raw_server: RawServerFactory) -> None:
     """RFC 7616, 3.3."""
     first = unauthorized('Digest realm="here", nonce="one", qop="auth"')
     stale = unauthorized('Digest realm="here", nonce="two", qop="auth", stale=true')
-    server = raw_server([answers(first, OK, stale, OK)])
+    server = raw_server([answer_requests(first, OK, stale, OK)])
     for _ in range(3):
         assert http.request(server.url()).response.status == 200
     assert sent_nonces(server) == [("one", "1"), ("one", "2"), ("two", "1"), ("two", "2")]
 
 
-def test_digest_nextnonce_is_used(http: Http, raw_server: RawServers) -> None:
+def test_digest_nextnonce_is_used(http: Http, raw_server: RawServerFactory) -> None:
     """RFC 7616, 3.5."""
     first = unauthorized('Digest realm="here", nonce="one", qop="auth"')
     news = OK.replace(b"\r\n", b'\r\nAuthentication-Info: nextnonce="two"\r\n', 1)
-    server = raw_server([answers(first, news, OK)])
+    server = raw_server([answer_requests(first, news, OK)])
     for _ in range(3):
         assert http.request(server.url()).response.status == 200
     assert sent_nonces(server) == [("one", "1"), ("two", "1"), ("two", "2")]
@@ -164,10 +164,10 @@ def test_log_distinguishes_authentication_from_redirect(
     assert "redirected" not in caplog.text
 
 
-def test_hmac_digest_response_is_correct(http: Http, raw_server: RawServers) -> None:
+def test_hmac_digest_response_is_correct(http: Http, raw_server: RawServerFactory) -> None:
     """httplib2 tries HMACDigest, but fails."""
     challenge = unauthorized('HMACDigest realm="here", snonce="s", salt="t"')
-    server = raw_server([answers(challenge, OK)])
+    server = raw_server([answer_requests(challenge, OK)])
     assert http.request(server.url("/path"), headers={"x-mine": "yes"}).response.status == 200
     sent = server.heads[1].decode()
     fields = dict(re.findall(r'(\w+)="([^"]*)"', sent))
@@ -182,15 +182,15 @@ def test_hmac_digest_response_is_correct(http: Http, raw_server: RawServers) -> 
     assert fields["response"] == hmac.new(key, asked, "sha1").hexdigest()
 
 
-def test_google_login_challenge_is_refused(http: Http, raw_server: RawServers) -> None:
+def test_google_login_challenge_is_refused(http: Http, raw_server: RawServerFactory) -> None:
     challenge = unauthorized("GoogleLogin realm=x")
-    server = raw_server([answers(challenge)])
+    server = raw_server([answer_requests(challenge)])
     with pytest.raises(httplib2.HttpLib2Error, match="GoogleLogin: its service ended"):
         http.request(server.url()).result()
 
 
 def test_registered_auth_scheme_class_is_used(
-    http: Http, raw_server: RawServers, monkeypatch: pytest.MonkeyPatch
+    http: Http, raw_server: RawServerFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Token(httplib2.BasicAuthentication):
         def request(
@@ -200,29 +200,31 @@ def test_registered_auth_scheme_class_is_used(
 
     monkeypatch.setitem(asynchttp.AUTH_SCHEME_CLASSES, "basic", Token)
     challenge = unauthorized("Basic realm=x")
-    server = raw_server([answers(challenge, OK)])
+    server = raw_server([answer_requests(challenge, OK)])
     assert http.request(server.url()).response.status == 200
     assert b"authorization: Token mine" in server.heads[1]
 
 
 @pytest.mark.parametrize("forward", [False, True])
 def test_redirect_to_other_host_drops_credentials(
-    http: Http, raw_server: RawServers, forward: bool
+    http: Http, raw_server: RawServerFactory, forward: bool
 ) -> None:
     http.forward_authorization_headers = forward
     http.follow_redirects = True
-    other = raw_server([answers(OK)])
+    other = raw_server([answer_requests(OK)])
     moved = b"HTTP/1.1 302 F\r\nContent-Length: 0\r\nLocation: %s\r\n\r\n" % other.url().encode()
     challenge = unauthorized("WSSE realm=x")
-    server = raw_server([answers(challenge, moved)])
+    server = raw_server([answer_requests(challenge, moved)])
     assert http.request(server.url()).response.status == 200
     sent = other.heads[0].lower()
     assert (b"\nauthorization:" in sent, b"\nx-wsse:" in sent) == (forward, forward)
 
 
-def test_accepted_credentials_are_sent_preemptively(http: Http, raw_server: RawServers) -> None:
+def test_accepted_credentials_are_sent_preemptively(
+    http: Http, raw_server: RawServerFactory
+) -> None:
     challenge = unauthorized("Basic realm=x")
-    server = raw_server([answers(challenge, OK)])
+    server = raw_server([answer_requests(challenge, OK)])
     for path in ("/a/", "/a/b", "/a/"):
         assert http.request(server.url(path)).response.status == 200
     token = base64.b64encode(b"name:password")

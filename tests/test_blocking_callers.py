@@ -18,7 +18,7 @@ import pytest
 
 from asynchttp import Http, Promise
 from asynchttp.dispatch.workers import Worker
-from tests.conftest import RawServers
+from tests.conftest import RawServerFactory
 from tests.forking import with_fork_functions
 from tests.garbage import collect_garbage
 from tests.interruption import Interruption, assert_close_returns
@@ -243,7 +243,9 @@ def test_close_can_cancel_blocking_caller(server: WebServer) -> None:
 
 
 @pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "dropped"])
-def test_connection_closes_with_blocking_http(is_closed: bool, raw_server: RawServers) -> None:
+def test_connection_closes_with_blocking_http(
+    is_closed: bool, raw_server: RawServerFactory
+) -> None:
     server = raw_server([read_head, send(OK), read_until_closed])
     http = Http(blocking=True)
     assert http.request(server.url())[1] == b"ok"
@@ -253,7 +255,7 @@ def test_connection_closes_with_blocking_http(is_closed: bool, raw_server: RawSe
     server.closed.wait_for(1)
 
 
-def test_close_during_blocking_request_closes_connection(raw_server: RawServers) -> None:
+def test_close_during_blocking_request_closes_connection(raw_server: RawServerFactory) -> None:
     may_answer = threading.Event()
     server = raw_server([read_head, wait_for_event(may_answer), send(OK), read_until_closed])
     http = Http(blocking=True)
@@ -537,7 +539,9 @@ def test_blocking_request_to_dead_port_is_refused(
         check_usable(http, server)
 
 
-def test_blocking_request_replaces_closed_connection(http: Http, raw_server: RawServers) -> None:
+def test_blocking_request_replaces_closed_connection(
+    http: Http, raw_server: RawServerFactory
+) -> None:
     server = raw_server([read_head, send(OK)])
     for _ in range(5):
         assert http.request(server.url())[1] == b"ok"
@@ -631,7 +635,7 @@ def test_waiting_finalizer_on_dispatcher_delays_no_request(http: Http, server: W
 
 
 def test_finalizer_on_dispatcher_may_wait_for_same_batch(
-    server: WebServer, raw_server: RawServers
+    server: WebServer, raw_server: RawServerFactory
 ) -> None:
     """The next dispatcher handles the events already fetched by the previous dispatcher."""
     stands, may_go, seen = threading.Event(), threading.Event(), EventLog[int]()

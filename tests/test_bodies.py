@@ -20,17 +20,14 @@ import pytest
 
 from asynchttp import Http
 from asynchttp.engine.upload import Upload
-from tests.conftest import RawServers
+from tests.conftest import RawServerFactory
 from tests.reference import (
-    Ask,
-    Comparison,
+    ClientResult,
+    MakeRequest,
     Pair,
     Url,
-    answers,
-    assert_same,
-    record,
-    requests_of,
-    run_both,
+    assert_same_as_httplib2,
+    request_with_both,
 )
 from tests.servers.app import patterned_bytes
 from tests.servers.event_log import PATIENCE
@@ -43,6 +40,7 @@ from tests.servers.raw import (
     send,
     wait_for_event,
 )
+from tests.servers.recording import answer_requests, record_request, recorded_requests
 from tests.servers.web import WebServer
 
 LARGE = 20_000_000
@@ -85,14 +83,14 @@ def path(tmp_path: Path) -> Path:
 
 def posting(
     make: Callable[[], object], method: str = "POST", headers: dict[str, str] | None = None
-) -> Ask:
+) -> MakeRequest:
     """Make a body, and post it."""
     return lambda http, url: http.request(url("/"), method, make(), headers)
 
 
-def only_body(story: Comparison) -> bytes:
-    assert len(story.requests) == 1
-    return story.requests[0].body
+def only_body(result: ClientResult) -> bytes:
+    assert len(result.requests) == 1
+    return result.requests[0].body
 
 
 # Every kind
@@ -120,11 +118,11 @@ IN_MEMORY: dict[str, tuple[Callable[[], object], bytes]] = {
 @pytest.mark.parametrize("kind", IN_MEMORY)
 @pytest.mark.parametrize("method", ["POST", "PUT", "GET", "DELETE", "PROPFIND"])
 def test_body_of_any_type_is_sent_like_httplib2(
-    raw_server: RawServers, kind: str, method: str
+    raw_server: RawServerFactory, kind: str, method: str
 ) -> None:
     make, content = IN_MEMORY[kind]
-    story = assert_same(raw_server, [answers(OK)], posting(make, method))
-    assert only_body(story) == content
+    result = assert_same_as_httplib2(raw_server, [answer_requests(OK)], posting(make, method))
+    assert only_body(result) == content
 
 
 OPENED: dict[str, Callable[[Path], IO[bytes] | IO[str]]] = {
@@ -138,36 +136,40 @@ OPENED: dict[str, Callable[[Path], IO[bytes] | IO[str]]] = {
 @pytest.mark.parametrize("position", [0, 3, 10])
 @pytest.mark.parametrize("how", OPENED)
 def test_open_file_is_sent_from_its_position(
-    raw_server: RawServers, path: Path, how: str, position: int
+    raw_server: RawServerFactory, path: Path, how: str, position: int
 ) -> None:
     def ask(http: httplib2.Http, url: Url) -> Pair:
         with OPENED[how](path) as file:
             file.seek(position)
             return tuple(http.request(url("/"), "POST", file))
 
-    story = assert_same(raw_server, [answers(OK)], ask)
-    assert only_body(story) == b"0123456789"[position:]
+    result = assert_same_as_httplib2(raw_server, [answer_requests(OK)], ask)
+    assert only_body(result) == b"0123456789"[position:]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "post", "put"])
-def test_missing_body_is_sent_like_httplib2(raw_server: RawServers, method: str) -> None:
+def test_missing_body_is_sent_like_httplib2(raw_server: RawServerFactory, method: str) -> None:
     """With POST, PUT and PATCH, servers expect a length of 0."""
     answer = OK.removesuffix(b"ok") if method == "HEAD" else OK
-    story = assert_same(raw_server, [answers(answer)], posting(lambda: None, method))
+    result = assert_same_as_httplib2(
+        raw_server, [answer_requests(answer)], posting(lambda: None, method)
+    )
     expects = method.upper() in ("POST", "PUT", "PATCH")
-    assert story.requests[0].header("content-length") == ("0" if expects else None)
+    assert result.requests[0].header("content-length") == ("0" if expects else None)
 
 
 @pytest.mark.parametrize("kind", ["bytes", "empty bytes", "BytesIO", "generator"])
-def test_body_is_not_sent_with_head(raw_server: RawServers, kind: str) -> None:
+def test_body_is_not_sent_with_head(raw_server: RawServerFactory, kind: str) -> None:
     """RFC 9110, 9.3.2. httplib2 sends the body."""
     make, _ = IN_MEMORY[kind]
-    theirs, ours = run_both(raw_server, [answers(OK.removesuffix(b"ok"))], posting(make, "HEAD"))
+    theirs, ours = request_with_both(
+        raw_server, [answer_requests(OK.removesuffix(b"ok"))], posting(make, "HEAD")
+    )
     assert ours.outcome == theirs.outcome
     assert only_body(ours) == b""
 
 
-def test_body_is_never_sent_with_repeated_head(raw_server: RawServers) -> None:
+def test_body_is_never_sent_with_repeated_head(raw_server: RawServerFactory) -> None:
     """The core reuses the settings of the first request for similar requests."""
     answered = [read_head, send(OK.removesuffix(b"ok"))]
     server = raw_server(answered * 3 + [read_until_closed])
@@ -179,9 +181,9 @@ def test_body_is_never_sent_with_repeated_head(raw_server: RawServers) -> None:
     assert len(server.accepted) == 1
 
 
-def test_iterator_of_text_is_sent(raw_server: RawServers) -> None:
+def test_iterator_of_text_is_sent(raw_server: RawServerFactory) -> None:
     """httplib2 raises a TypeError after half of the request."""
-    _, ours = run_both(raw_server, [answers(OK)], posting(lambda: iter("caf\xe9")))
+    _, ours = request_with_both(raw_server, [answer_requests(OK)], posting(lambda: iter("caf\xe9")))
     assert only_body(ours) == b"caf\xe9"
 
 
@@ -190,36 +192,38 @@ def test_iterator_of_text_is_sent(raw_server: RawServers) -> None:
 
 @pytest.mark.parametrize("name", ["Content-Length", "content-length", "CONTENT-LENGTH"])
 def test_file_with_given_length_is_not_chunked(
-    raw_server: RawServers, path: Path, name: str
+    raw_server: RawServerFactory, path: Path, name: str
 ) -> None:
     def ask(http: httplib2.Http, url: Url) -> Pair:
         with path.open("rb") as file:
             return tuple(http.request(url("/"), "PUT", file, {name: "10"}))
 
-    story = assert_same(raw_server, [answers(OK)], ask)
-    assert only_body(story) == b"0123456789"
-    assert story.requests[0].header("transfer-encoding") is None
+    result = assert_same_as_httplib2(raw_server, [answer_requests(OK)], ask)
+    assert only_body(result) == b"0123456789"
+    assert result.requests[0].header("transfer-encoding") is None
 
 
 @pytest.mark.parametrize("kind", ["bytes", "bytearray", "BytesIO", "reader", "generator"])
-def test_body_with_given_length_is_sent_whole(raw_server: RawServers, kind: str) -> None:
+def test_body_with_given_length_is_sent_whole(raw_server: RawServerFactory, kind: str) -> None:
     make, content = IN_MEMORY[kind]
     headers = {"Content-Length": str(len(content))}
-    story = assert_same(raw_server, [answers(OK)], posting(make, "PUT", headers))
-    assert only_body(story) == content
+    result = assert_same_as_httplib2(
+        raw_server, [answer_requests(OK)], posting(make, "PUT", headers)
+    )
+    assert only_body(result) == content
 
 
-def test_given_length_counts_for_one_request(raw_server: RawServers, path: Path) -> None:
-    server = raw_server([answers(OK)])
+def test_given_length_counts_for_one_request(raw_server: RawServerFactory, path: Path) -> None:
+    server = raw_server([answer_requests(OK)])
     with Http() as http, path.open("rb") as file:
         for headers in ({"Content-Length": "10"}, {}, {"Content-Length": "10"}):
             assert http.request(server.url("/"), "PUT", file, headers).response.status == 200
-    given = [request.header("content-length") for request in requests_of(server)]
+    given = [request.header("content-length") for request in recorded_requests(server)]
     assert given == ["10", None, "10"]
     assert list(server.bodies) == [b"0123456789"] * 3
 
 
-def test_file_shorter_than_given_length_fails(raw_server: RawServers, path: Path) -> None:
+def test_file_shorter_than_given_length_fails(raw_server: RawServerFactory, path: Path) -> None:
     """Otherwise, the server would wait for the missing byte for ever."""
     server = raw_server([read_head, read_until_closed])
     with Http() as http, path.open("rb") as file:
@@ -228,9 +232,9 @@ def test_file_shorter_than_given_length_fails(raw_server: RawServers, path: Path
 
 
 @pytest.mark.parametrize("kind", ["bytes", "generator"])
-def test_given_chunked_header_is_sent_once(raw_server: RawServers, kind: str) -> None:
+def test_given_chunked_header_is_sent_once(raw_server: RawServerFactory, kind: str) -> None:
     make, content = IN_MEMORY[kind]
-    server = raw_server([answers(OK)])
+    server = raw_server([answer_requests(OK)])
     with Http() as http:
         http.request(server.url("/"), "PUT", make(), {"Transfer-Encoding": "chunked"}).result()
     assert server.heads[0].lower().count(b"transfer-encoding") == 1
@@ -314,7 +318,7 @@ def digest(content: bytes) -> str:
 
 
 def test_stuck_upload_does_not_delay_other_requests(
-    raw_server: RawServers, server: WebServer, large: Path
+    raw_server: RawServerFactory, server: WebServer, large: Path
 ) -> None:
     may_read = threading.Event()
     stuck = raw_server([read_head, wait_for_event(may_read), read_chunked(LARGE), send(OK)])
@@ -342,7 +346,7 @@ def read_chunked(count: int) -> Callable[[ServerConnection], None]:
     return step
 
 
-def test_early_answer_ends_large_upload(raw_server: RawServers, large: Path) -> None:
+def test_early_answer_ends_large_upload(raw_server: RawServerFactory, large: Path) -> None:
     """A server may refuse the rest of an upload, and close after the client has closed."""
     no = b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno"
     server = raw_server([read_head, send(no), read_until_closed])
@@ -351,9 +355,11 @@ def test_early_answer_ends_large_upload(raw_server: RawServers, large: Path) -> 
         assert (response.status, content) == (413, b"no")
 
 
-def test_upload_is_resent_if_idle_connection_closes(raw_server: RawServers, large: Path) -> None:
+def test_upload_is_resent_if_idle_connection_closes(
+    raw_server: RawServerFactory, large: Path
+) -> None:
     """The second upload begins with the first byte."""
-    server = raw_server([record, send(OK), read_head], [record, send(OK)])
+    server = raw_server([record_request, send(OK), read_head], [record_request, send(OK)])
     with Http(timeout=PATIENCE) as http, large.open("rb") as file:
         assert http.request(server.url("/")).response.status == 200
         assert http.request(server.url("/"), "PUT", file).response.status == 200
@@ -361,7 +367,7 @@ def test_upload_is_resent_if_idle_connection_closes(raw_server: RawServers, larg
 
 
 def test_late_piece_of_first_sending_is_discarded(
-    raw_server: RawServers, large: Path, monkeypatch: pytest.MonkeyPatch
+    raw_server: RawServerFactory, large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk may be so slow that the upload is sent again before the first piece is read."""
     uploads: list[Upload] = []
@@ -391,7 +397,8 @@ def test_late_piece_of_first_sending_is_discarded(
     monkeypatch.setattr(Upload, "read_on_worker", fetch)
     monkeypatch.setattr(Upload, "next_piece", read)
     server = raw_server(
-        [record, send(OK), read_head, wait_for_event(first_is_being_read)], [record, send(OK)]
+        [record_request, send(OK), read_head, wait_for_event(first_is_being_read)],
+        [record_request, send(OK)],
     )
     with Http(timeout=PATIENCE) as http, large.open("rb") as file:
         assert http.request(server.url("/")).response.status == 200
@@ -403,9 +410,9 @@ def test_late_piece_of_first_sending_is_discarded(
 
 
 @pytest.mark.parametrize("body", [5, 0, False, object, 1.5, len, "\N{SNOWMAN}"], ids=repr)
-def test_object_of_wrong_type_is_refused(raw_server: RawServers, body: object) -> None:
+def test_object_of_wrong_type_is_refused(raw_server: RawServerFactory, body: object) -> None:
     """httplib2 raises the same error, but only after sending the head."""
-    theirs, ours = run_both(raw_server, [record], posting(lambda: body))
+    theirs, ours = request_with_both(raw_server, [record_request], posting(lambda: body))
     assert ours.outcome.error is theirs.outcome.error
     assert ours.requests == []
 
@@ -437,9 +444,9 @@ UNUSABLE: dict[str, tuple[Callable[[], object], type[Exception]]] = {
 
 
 @pytest.mark.parametrize("kind", UNUSABLE)
-def test_unreadable_body_fails_before_sending(raw_server: RawServers, kind: str) -> None:
+def test_unreadable_body_fails_before_sending(raw_server: RawServerFactory, kind: str) -> None:
     make, error = UNUSABLE[kind]
-    server = raw_server([answers(OK)])
+    server = raw_server([answer_requests(OK)])
     with Http() as http:
         promise = http.request(server.url("/"), "POST", make())
         with pytest.raises(error):
@@ -453,8 +460,10 @@ UNREADABLE = Path("/proc/self/mem")  # a regular file with an unreadable first p
 
 @pytest.mark.skipif(not UNREADABLE.exists(), reason="takes Linux")
 @pytest.mark.parametrize("headers", [{}, {"Content-Length": "10"}])
-def test_read_error_of_file_fails_promise(raw_server: RawServers, headers: dict[str, str]) -> None:
-    server = raw_server([read_head, read_until_closed], [answers(OK)])
+def test_read_error_of_file_fails_promise(
+    raw_server: RawServerFactory, headers: dict[str, str]
+) -> None:
+    server = raw_server([read_head, read_until_closed], [answer_requests(OK)])
     with Http(timeout=PATIENCE) as http, UNREADABLE.open("rb", buffering=0) as file:
         promise = http.request(server.url("/"), "POST", file, headers)
         with pytest.raises(OSError, match="Input/output error"):
@@ -475,9 +484,11 @@ def count_descriptors(path: Path) -> int:
 
 
 @pytest.mark.parametrize("fate", ["sent", "refused", "reset", "cancelled"])
-def test_descriptors_of_body_are_closed(raw_server: RawServers, path: Path, fate: str) -> None:
+def test_descriptors_of_body_are_closed(
+    raw_server: RawServerFactory, path: Path, fate: str
+) -> None:
     scripts = {"reset": [read_head, reset_connection], "cancelled": [read_head, read_until_closed]}
-    server = raw_server(scripts.get(fate, [answers(OK)]))
+    server = raw_server(scripts.get(fate, [answer_requests(OK)]))
     uri = server.url("/") if fate != "refused" else "nonsense"
     with closing(Http(max_workers=1)) as http:
         with path.open("rb") as file:

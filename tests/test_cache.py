@@ -14,7 +14,7 @@ import pytest
 
 from asynchttp import Http
 from asynchttp.filecache import SafeFileCache
-from tests.conftest import RawServers
+from tests.conftest import RawServerFactory
 from tests.programs import run_python
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import Step, read_head, send
@@ -92,7 +92,7 @@ def test_nonsense_entry_is_fetched_anew(
     assert http.request(server.url(FRESH)).response.fromcache is True
 
 
-def test_entry_of_head_does_not_answer_get(http: Http, raw_server: RawServers) -> None:
+def test_entry_of_head_does_not_answer_get(http: Http, raw_server: RawServerFactory) -> None:
     """httplib2 answers with empty content."""
     fields = "Cache-Control: max-age=1000", "Date: Fri, 01 Jan 2100 00:00:00 GMT"
     server = raw_server([read_head, answer(b"", *fields)], [read_head, answer(b"content", *fields)])
@@ -101,7 +101,7 @@ def test_entry_of_head_does_not_answer_get(http: Http, raw_server: RawServers) -
 
 
 def test_httplib2_entry_of_head_does_not_answer_get(
-    http: Http, raw_server: RawServers, tmp_path: Path
+    http: Http, raw_server: RawServerFactory, tmp_path: Path
 ) -> None:
     fields = "Cache-Control: max-age=1000", "Date: Fri, 01 Jan 2100 00:00:00 GMT"
     whole = answer(b"content", *fields)
@@ -198,7 +198,7 @@ def test_changed_cache_counts_for_later_requests(
     assert http.request(server.url(FRESH)).response.fromcache is True
 
 
-def test_304_does_not_change_stored_length(http: Http, raw_server: RawServers) -> None:
+def test_304_does_not_change_stored_length(http: Http, raw_server: RawServerFactory) -> None:
     """RFC 9111, 3.2."""
     unchanged = send(b'HTTP/1.1 304 N\r\nETag: "a"\r\nContent-Length: 0\r\n\r\n')
     scripts = [

@@ -18,7 +18,7 @@ import asynchttp
 from asynchttp import Http, Promise
 from asynchttp.messages.body import PIECE
 from asynchttp.messages.response import Response
-from tests.conftest import RawServers
+from tests.conftest import RawServerFactory
 from tests.programs import run_python
 from tests.servers.app import patterned_bytes
 from tests.servers.event_log import PATIENCE
@@ -314,7 +314,7 @@ def test_end_of_replaced_client_keeps_credentials(
     assert len(http.certificates.credentials) == 1
 
 
-def test_connection_type_is_used_on_worker(http: Http, raw_server: RawServers) -> None:
+def test_connection_type_is_used_on_worker(http: Http, raw_server: RawServerFactory) -> None:
     made: list[str] = []
 
     class Connection(httplib2.HTTPConnectionWithTimeout):
@@ -329,7 +329,7 @@ def test_connection_type_is_used_on_worker(http: Http, raw_server: RawServers) -
 
 
 def test_connection_type_works_if_httplib2_is_replaced(
-    http: Http, raw_server: RawServers, monkeypatch: pytest.MonkeyPatch
+    http: Http, raw_server: RawServerFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(httplib2, "Http", Http)
     server = raw_server([read_head, send(OK)])

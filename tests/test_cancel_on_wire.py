@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from asynchttp import Http, Promise
-from tests.conftest import RawServers
+from tests.conftest import RawServerFactory
 from tests.looks import assert_cancelled
-from tests.reference import record
 from tests.servers.app import patterned_bytes
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, Step, read_head, read_until_closed, send
 from tests.servers.raw import wait_for_event as wait_for
+from tests.servers.recording import record_request
 from tests.servers.web import WebServer
 
 LONG = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + bytes(1000)
@@ -40,7 +40,7 @@ def http(authority_file: str) -> Iterator[Http]:
     ids=["before the request is read", "before the answer", "in the head", "in the body"],
 )
 def test_cancel_closes_connection_at_any_stage(
-    raw_server: RawServers, http: Http, steps: list[Step]
+    raw_server: RawServerFactory, http: Http, steps: list[Step]
 ) -> None:
     so_far = threading.Event()
     server = raw_server([*steps, lambda _: so_far.set(), read_until_closed])
@@ -93,7 +93,9 @@ def wait_until_running(promise: Promise) -> None:
         time.sleep(0)
 
 
-def test_cancel_during_handshake_closes_connection(http: Http, raw_server: RawServers) -> None:
+def test_cancel_during_handshake_closes_connection(
+    http: Http, raw_server: RawServerFactory
+) -> None:
     server = raw_server([read_until_closed])
     promise = http.request(server.url().replace("http:", "https:"))
     server.accepted.wait_for(1)
@@ -104,11 +106,13 @@ def test_cancel_during_handshake_closes_connection(http: Http, raw_server: RawSe
 
 @pytest.mark.parametrize("as_file", [True, False])
 def test_cancel_during_upload_closes_connection(
-    http: Http, raw_server: RawServers, tmp_path: Path, as_file: bool
+    http: Http, raw_server: RawServerFactory, tmp_path: Path, as_file: bool
 ) -> None:
     """The next upload of the same body begins at the first byte."""
     may_read = threading.Event()
-    server = raw_server([read_head, wait_for(may_read), read_until_closed], [record, send(OK)])
+    server = raw_server(
+        [read_head, wait_for(may_read), read_until_closed], [record_request, send(OK)]
+    )
     path = tmp_path / "body"
     path.write_bytes(patterned_bytes(0, 10_000_000))
     with path.open("rb") as file:
@@ -123,7 +127,7 @@ def test_cancel_during_upload_closes_connection(
     assert server.bodies[0] == patterned_bytes(0, 10_000_000)
 
 
-def test_cancel_after_redirect_closes_connection(http: Http, raw_server: RawServers) -> None:
+def test_cancel_after_redirect_closes_connection(http: Http, raw_server: RawServerFactory) -> None:
     moved = b"HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n"
     server = raw_server([read_head, send(moved), read_head, read_until_closed])
     promise = http.request(server.url())

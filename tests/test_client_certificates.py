@@ -9,8 +9,6 @@ import errno
 import logging
 import re
 import ssl
-import traceback
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -24,7 +22,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
 from asynchttp import Http
-from tests.conftest import RawServers
+from tests.conftest import RawServerFactory
+from tests.reference import close_leaked_sockets
 from tests.servers.certificates import Authority, sign_for_this_machine, tls_server_context
 from tests.servers.event_log import PATIENCE
 from tests.servers.proxies import ACCEPT_TUNNEL
@@ -170,13 +169,6 @@ def failure_of(error: Any) -> Failure:  # Any: errors of any type, with any attr
     return Failure(type(error), number, alert[0] if alert else reason, library)
 
 
-def close_leaked_sockets(error: Exception) -> None:
-    """A failed httplib2 leaves sockets open, held by the frames of its error."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        traceback.clear_frames(error.__traceback__)
-
-
 def same_outcome(uri: str, *added: Adding, **settings: Any) -> bytes | Failure:
     """The outcome of a request, the same with both clients. Any: as the constructor takes them."""
     theirs = outcome(httplib2.Http, uri, *added, **settings)
@@ -295,7 +287,7 @@ def test_redirect_does_not_take_certificate_elsewhere(
 
 def test_certificate_is_sent_through_proxy(
     client: Client,
-    raw_server: RawServers,
+    raw_server: RawServerFactory,
     authority: Authority,
     settings: dict[str, Any],
     known: Identity,
@@ -430,7 +422,7 @@ def test_unusable_files_of_other_domain_are_ignored(
 
 
 def test_unusable_files_are_ignored_without_tls(
-    client: Client, raw_server: RawServers, settings: dict[str, Any]
+    client: Client, raw_server: RawServerFactory, settings: dict[str, Any]
 ) -> None:
     server = raw_server([read_head, send(OK)])
     assert outcome(client, server.url(), ("/missing", "/missing", ""), **settings) == b"ok"
@@ -572,7 +564,7 @@ def test_empty_range_of_tls_versions_fails_at_handshake(settings: dict[str, Any]
 
 @pytest.mark.parametrize("limits", [*WRONG, RANGES[16]], ids=str)
 def test_unknown_tls_versions_are_ignored_without_tls(
-    client: Client, raw_server: RawServers, settings: dict[str, Any], limits: dict[str, Any]
+    client: Client, raw_server: RawServerFactory, settings: dict[str, Any], limits: dict[str, Any]
 ) -> None:
     server = raw_server([read_head, send(OK)])
     assert outcome(client, server.url(), **settings, **limits) == b"ok"
@@ -593,7 +585,7 @@ def test_changed_tls_version_counts_for_next_request(
 
 @pytest.mark.parametrize("limits", [RANGES[1], RANGES[8]], ids=str)
 def test_tls_limits_hold_for_target_behind_proxy(
-    raw_server: RawServers,
+    raw_server: RawServerFactory,
     authority: Authority,
     settings: dict[str, Any],
     limits: dict[str, Any],

@@ -21,10 +21,11 @@ from hypothesis import strategies as st
 
 from asynchttp import Http, Response
 from asynchttp.messages.settings import DecodeLimits
-from tests.conftest import RawServers
-from tests.reference import Comparison, answers, assert_same, run_both, try_record
+from tests.conftest import RawServerFactory
+from tests.reference import ClientResult, assert_same_as_httplib2, request_with_both
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, ServerConnection, read_head, send
+from tests.servers.recording import answer_requests, try_record_request
 from tests.servers.web import WebServer
 
 PLAIN = b"timetable " * 1000
@@ -63,9 +64,9 @@ def in_chunks(content: bytes, sizes: list[int]) -> bytes:
     return b"HTTP/1.1 200 OK\r\n" + coding + chunks + b"0\r\n\r\n"
 
 
-def fields(story: Comparison) -> dict[str, str]:
-    assert story.outcome.fields is not None
-    return story.outcome.fields
+def fields(result: ClientResult) -> dict[str, str]:
+    assert result.outcome.fields is not None
+    return result.outcome.fields
 
 
 # Decoded content
@@ -74,14 +75,14 @@ def fields(story: Comparison) -> dict[str, str]:
 @each_packing
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "zlib"])
 def test_any_packing_is_decoded_under_any_name(
-    raw_server: RawServers, coding: str, pack: Pack
+    raw_server: RawServerFactory, coding: str, pack: Pack
 ) -> None:
     """Some servers confuse the names."""
-    story = assert_same(raw_server, [answers(coded(pack(PLAIN), coding))])
-    assert story.outcome.content == PLAIN
-    assert fields(story)["-content-encoding"] == coding
-    assert fields(story)["content-length"] == str(len(PLAIN))
-    assert "content-encoding" not in fields(story)
+    result = assert_same_as_httplib2(raw_server, [answer_requests(coded(pack(PLAIN), coding))])
+    assert result.outcome.content == PLAIN
+    assert fields(result)["-content-encoding"] == coding
+    assert fields(result)["content-length"] == str(len(PLAIN))
+    assert "content-encoding" not in fields(result)
 
 
 @pytest.mark.parametrize(
@@ -98,19 +99,21 @@ def test_any_packing_is_decoded_under_any_name(
         "gzipped",
     ],
 )
-def test_content_of_unknown_coding_stays_packed(raw_server: RawServers, coding: str) -> None:
+def test_content_of_unknown_coding_stays_packed(raw_server: RawServerFactory, coding: str) -> None:
     packed = gzipped(PLAIN)
-    story = assert_same(raw_server, [answers(coded(packed, coding))])
-    assert story.outcome.content == packed
-    assert fields(story)["content-encoding"] == coding
+    result = assert_same_as_httplib2(raw_server, [answer_requests(coded(packed, coding))])
+    assert result.outcome.content == packed
+    assert fields(result)["content-encoding"] == coding
 
 
-def test_content_of_six_codings_stays_packed(raw_server: RawServers) -> None:
+def test_content_of_six_codings_stays_packed(raw_server: RawServerFactory) -> None:
     packed = PLAIN
     for _ in range(6):
         packed = gzipped(packed)
-    story = assert_same(raw_server, [answers(coded(packed, ", ".join(["gzip"] * 6)))])
-    assert story.outcome.content == packed
+    result = assert_same_as_httplib2(
+        raw_server, [answer_requests(coded(packed, ", ".join(["gzip"] * 6)))]
+    )
+    assert result.outcome.content == packed
 
 
 def twice(content: bytes) -> bytes:
@@ -135,10 +138,10 @@ def twice(content: bytes) -> bytes:
     ],
 )
 def test_lists_and_aliases_of_codings_are_decoded(
-    raw_server: RawServers, coding: str, pack: Pack
+    raw_server: RawServerFactory, coding: str, pack: Pack
 ) -> None:
     """RFC 9110, 8.4.1 and 5.6.1. httplib2 returns packed content."""
-    theirs, ours = run_both(raw_server, [answers(coded(pack(PLAIN), coding))])
+    theirs, ours = request_with_both(raw_server, [answer_requests(coded(pack(PLAIN), coding))])
     assert theirs.outcome.content == pack(PLAIN)
     assert ours.outcome.content == PLAIN
     assert fields(ours)["-content-encoding"] == coding.replace("\r\nContent-Encoding:", ",")
@@ -147,22 +150,24 @@ def test_lists_and_aliases_of_codings_are_decoded(
 
 
 @pytest.mark.parametrize("status", ["203 Second", "206 Partial", "301 M", "404 Not Found", "500 E"])
-def test_content_is_decoded_with_any_status(raw_server: RawServers, status: str) -> None:
-    assert_same(raw_server, [answers(coded(gzipped(PLAIN), "gzip", status))])
+def test_content_is_decoded_with_any_status(raw_server: RawServerFactory, status: str) -> None:
+    assert_same_as_httplib2(raw_server, [answer_requests(coded(gzipped(PLAIN), "gzip", status))])
 
 
-def test_content_in_chunks_of_one_byte_is_decoded(raw_server: RawServers) -> None:
+def test_content_in_chunks_of_one_byte_is_decoded(raw_server: RawServerFactory) -> None:
     packed = gzipped(PLAIN)
-    story = assert_same(raw_server, [answers(in_chunks(packed, [1] * len(packed)))])
-    assert story.outcome.content == PLAIN
+    result = assert_same_as_httplib2(
+        raw_server, [answer_requests(in_chunks(packed, [1] * len(packed)))]
+    )
+    assert result.outcome.content == PLAIN
 
 
 @pytest.mark.parametrize("count", [2, 3, 100])
-def test_all_gzip_members_are_decoded(raw_server: RawServers, count: int) -> None:
+def test_all_gzip_members_are_decoded(raw_server: RawServerFactory, count: int) -> None:
     """RFC 1952, 2.2. httplib2 drops all members but the first."""
     members = [b"%d " % number for number in range(count)]
     packed = b"".join(map(gzipped, members))
-    theirs, ours = run_both(raw_server, [answers(coded(packed, "gzip"))])
+    theirs, ours = request_with_both(raw_server, [answer_requests(coded(packed, "gzip"))])
     assert theirs.outcome.content == members[0]
     assert ours.outcome.content == b"".join(members)
     assert fields(ours)["content-length"] == str(len(b"".join(members)))
@@ -171,28 +176,32 @@ def test_all_gzip_members_are_decoded(raw_server: RawServers, count: int) -> Non
 @pytest.mark.parametrize("tail", [bytes(1000), b"garbage", b"\x1f", b"\x1f\x8a" * 10])
 @each_packing
 def test_bytes_after_packed_content_are_ignored(
-    raw_server: RawServers, pack: Pack, tail: bytes
+    raw_server: RawServerFactory, pack: Pack, tail: bytes
 ) -> None:
-    story = assert_same(raw_server, [answers(coded(pack(PLAIN) + tail, "gzip"))])
-    assert story.outcome.content == PLAIN
+    result = assert_same_as_httplib2(
+        raw_server, [answer_requests(coded(pack(PLAIN) + tail, "gzip"))]
+    )
+    assert result.outcome.content == PLAIN
 
 
-def test_answer_to_head_is_not_decoded(raw_server: RawServers) -> None:
+def test_answer_to_head_is_not_decoded(raw_server: RawServerFactory) -> None:
     packed = gzipped(PLAIN)
     without = coded(packed, "gzip").removesuffix(packed)
-    story = assert_same(
-        raw_server, [answers(without)], lambda http, url: http.request(url("/"), "HEAD")
+    result = assert_same_as_httplib2(
+        raw_server, [answer_requests(without)], lambda http, url: http.request(url("/"), "HEAD")
     )
-    assert fields(story)["content-encoding"] == "gzip"
+    assert fields(result)["content-encoding"] == "gzip"
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("status", ["200 OK", "204 No Content", "304 Not Modified"])
-def test_empty_packed_content_is_empty(raw_server: RawServers, status: str, method: str) -> None:
+def test_empty_packed_content_is_empty(
+    raw_server: RawServerFactory, status: str, method: str
+) -> None:
     """httplib2 0.32 raises a ValueError of range()."""
-    _, ours = run_both(
+    _, ours = request_with_both(
         raw_server,
-        [answers(coded(b"", "gzip", status))],
+        [answer_requests(coded(b"", "gzip", status))],
         lambda http, url: http.request(url("/"), method),
     )
     assert (ours.outcome.status, ours.outcome.content) == (int(status[:3]), b"")
@@ -213,18 +222,18 @@ def test_large_content_is_decoded_over_every_protocol(
             assert content == b"abc" + bytes(1_000_000)
 
 
-def test_folded_content_encoding_is_decoded(raw_server: RawServers) -> None:
+def test_folded_content_encoding_is_decoded(raw_server: RawServerFactory) -> None:
     """httplib2 returns packed content."""
     packed = gzipped(PLAIN)
     folded = coded(packed, "gzip").replace(b"Encoding: ", b"Encoding:\r\n ")
-    _, ours = run_both(raw_server, [answers(folded)])
+    _, ours = request_with_both(raw_server, [answer_requests(folded)])
     assert ours.outcome.content == PLAIN
 
 
-def test_coding_of_interim_answer_is_ignored(raw_server: RawServers) -> None:
+def test_coding_of_interim_answer_is_ignored(raw_server: RawServerFactory) -> None:
     hints = b"HTTP/1.1 103 Early Hints\r\nContent-Encoding: gzip\r\n\r\n"
     with Http() as http:
-        response, content = http.request(raw_server([answers(hints + OK)]).url())
+        response, content = http.request(raw_server([answer_requests(hints + OK)]).url())
         assert (response.status, content) == (200, b"ok")
         assert "content-encoding" not in response
 
@@ -236,9 +245,11 @@ def test_coding_of_interim_answer_is_ignored(raw_server: RawServers) -> None:
     "content", [b"no gzip", gzipped(PLAIN)[:-20] + b"x" * 12], ids=["text", "damaged"]
 )
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "zlib"])
-def test_damaged_content_is_refused(raw_server: RawServers, coding: str, content: bytes) -> None:
-    story = assert_same(raw_server, [answers(coded(content, coding))])
-    assert story.outcome.error is REFUSED
+def test_damaged_content_is_refused(
+    raw_server: RawServerFactory, coding: str, content: bytes
+) -> None:
+    result = assert_same_as_httplib2(raw_server, [answer_requests(coded(content, coding))])
+    assert result.outcome.error is REFUSED
 
 
 def cut_off(content: bytes) -> Iterator[bytes]:
@@ -248,16 +259,16 @@ def cut_off(content: bytes) -> Iterator[bytes]:
 
 
 @each_packing
-def test_truncated_content_is_refused(raw_server: RawServers, pack: Pack) -> None:
+def test_truncated_content_is_refused(raw_server: RawServerFactory, pack: Pack) -> None:
     """httplib2 returns the received part, or b""."""
     for beginning in cut_off(pack(PLAIN)):
-        theirs, ours = run_both(raw_server, [answers(coded(beginning, "gzip"))])
+        theirs, ours = request_with_both(raw_server, [answer_requests(coded(beginning, "gzip"))])
         assert theirs.outcome.error in (None, REFUSED)
         assert ours.outcome.error is REFUSED
 
 
 @pytest.mark.parametrize("close", [b"Connection: close\r\n", b""])
-def test_content_truncated_by_close_is_refused(raw_server: RawServers, close: bytes) -> None:
+def test_content_truncated_by_close_is_refused(raw_server: RawServerFactory, close: bytes) -> None:
     fields = b"HTTP/1.1 200 OK\r\n" + close + b"Content-Encoding: gzip\r\n\r\n"
     for beginning in (gzipped(PLAIN)[:-1], gzipped(PLAIN)[:20]):
         server = raw_server([read_head, send(fields + beginning)])
@@ -265,13 +276,13 @@ def test_content_truncated_by_close_is_refused(raw_server: RawServers, close: by
             http.request(server.url()).result()
 
 
-def test_truncated_later_gzip_member_is_refused(raw_server: RawServers) -> None:
+def test_truncated_later_gzip_member_is_refused(raw_server: RawServerFactory) -> None:
     packed = gzipped(b"first") + gzipped(b"second")[:-1]
     with Http() as http, pytest.raises(REFUSED):
-        http.request(raw_server([answers(coded(packed, "gzip"))]).url()).result()
+        http.request(raw_server([answer_requests(coded(packed, "gzip"))]).url()).result()
 
 
-def test_partial_content_of_incomplete_read_is_decoded(raw_server: RawServers) -> None:
+def test_partial_content_of_incomplete_read_is_decoded(raw_server: RawServerFactory) -> None:
     """The received part is decoded; missing bytes are counted as sent over the wire."""
     packed = gzipped(PLAIN)
     server = raw_server([read_head, send(coded(packed, "gzip")[:-3])])
@@ -281,8 +292,8 @@ def test_partial_content_of_incomplete_read_is_decoded(raw_server: RawServers) -
     assert (error.partial, error.expected) == (PLAIN, 3)
 
 
-def test_decoding_error_has_the_response(raw_server: RawServers) -> None:
-    server = raw_server([answers(coded(b"no gzip", "gzip"))])
+def test_decoding_error_has_the_response(raw_server: RawServerFactory) -> None:
+    server = raw_server([answer_requests(coded(b"no gzip", "gzip"))])
     with Http() as http:
         promise = http.request(server.url("/"))
         with pytest.raises(REFUSED) as raised:
@@ -294,9 +305,11 @@ def test_decoding_error_has_the_response(raw_server: RawServers) -> None:
 
 @pytest.mark.parametrize("content", [b"no gzip", gzipped(PLAIN)[:-1]], ids=["text", "cut"])
 def test_next_answer_is_not_mixed_with_refused_content(
-    raw_server: RawServers, content: bytes
+    raw_server: RawServerFactory, content: bytes
 ) -> None:
-    server = raw_server([answers(coded(content, "gzip"), OK, coded(gzipped(PLAIN), "gzip"))])
+    server = raw_server(
+        [answer_requests(coded(content, "gzip"), OK, coded(gzipped(PLAIN), "gzip"))]
+    )
     with Http() as http:
         assert isinstance(http.request(server.url()).exception(), REFUSED)
         assert http.request(server.url())[1] == b"ok"
@@ -309,7 +322,7 @@ def test_next_answer_is_not_mixed_with_refused_content(
 class BothClients:
     """Both clients, and a server that sends `answer`."""
 
-    def __init__(self, raw_server: RawServers) -> None:
+    def __init__(self, raw_server: RawServerFactory) -> None:
         self.answer = b""
         self._url = raw_server([self._serve]).url()
         self._theirs, self._ours = httplib2.Http(timeout=PATIENCE), Http(timeout=PATIENCE)
@@ -319,7 +332,7 @@ class BothClients:
         self._ours.close()
 
     def _serve(self, connection: ServerConnection) -> None:
-        while try_record(connection):
+        while try_record_request(connection):
             connection.socket.sendall(self.answer)
 
     def theirs(self, answer: bytes) -> object:
@@ -339,7 +352,7 @@ class BothClients:
 
 
 @contextmanager
-def both_clients(raw_server: RawServers) -> Iterator[BothClients]:
+def both_clients(raw_server: RawServerFactory) -> Iterator[BothClients]:
     clients = BothClients(raw_server)
     try:
         yield clients
@@ -407,7 +420,7 @@ SMALL = damaged_content(st.binary(max_size=40))
 SIZES = st.lists(st.integers(1, 40), max_size=5)
 
 
-def test_small_damaged_content_is_decoded_like_httplib2(raw_server: RawServers) -> None:
+def test_small_damaged_content_is_decoded_like_httplib2(raw_server: RawServerFactory) -> None:
     """The chunks have any sizes."""
 
     @settings(max_examples=500)
@@ -424,7 +437,7 @@ def test_small_damaged_content_is_decoded_like_httplib2(raw_server: RawServers) 
         check()
 
 
-def test_larger_damaged_content_is_decoded_like_httplib2(raw_server: RawServers) -> None:
+def test_larger_damaged_content_is_decoded_like_httplib2(raw_server: RawServerFactory) -> None:
     @settings(max_examples=60)
     @given(damaged_content(st.just(PLAIN), 3))
     def check(content: bytes) -> None:
@@ -451,7 +464,7 @@ BIG = b"".join(b"%08x" % zlib.crc32(b"%d" % i) for i in range(100_000))  # 456 k
     ids=["whole", "twice", "with a tail", "cut", "wrong length", "damaged"],
 )
 def test_big_content_is_decoded_like_httplib2(
-    raw_server: RawServers, pack: Pack, spoil: Pack
+    raw_server: RawServerFactory, pack: Pack, spoil: Pack
 ) -> None:
     content = spoil(pack(BIG))
     with both_clients(raw_server) as clients:
@@ -479,45 +492,45 @@ def test_default_decode_limits_are_those_of_httplib2() -> None:
     assert DecodeLimits() == tuple(theirs[name].default for name in names)
 
 
-def test_bomb_is_refused_like_httplib2(raw_server: RawServers) -> None:
-    story = assert_same(raw_server, [answers(coded(BOMB, "gzip"))])
-    assert story.outcome.error is DecodeRatioError
+def test_bomb_is_refused_like_httplib2(raw_server: RawServerFactory) -> None:
+    result = assert_same_as_httplib2(raw_server, [answer_requests(coded(BOMB, "gzip"))])
+    assert result.outcome.error is DecodeRatioError
 
 
-def test_bomb_in_several_codings_is_refused(raw_server: RawServers) -> None:
+def test_bomb_in_several_codings_is_refused(raw_server: RawServerFactory) -> None:
     """Packed twice, 20 MB of zeros are 100 bytes."""
-    _, ours = run_both(raw_server, [answers(coded(gzipped(BOMB), "gzip, gzip"))])
+    _, ours = request_with_both(raw_server, [answer_requests(coded(gzipped(BOMB), "gzip, gzip"))])
     assert ours.outcome.error is DecodeRatioError
 
 
-def test_bomb_in_several_gzip_members_is_refused(raw_server: RawServers) -> None:
-    _, ours = run_both(raw_server, [answers(coded(ZEROS * 10, "gzip"))])
+def test_bomb_in_several_gzip_members_is_refused(raw_server: RawServerFactory) -> None:
+    _, ours = request_with_both(raw_server, [answer_requests(coded(ZEROS * 10, "gzip"))])
     assert ours.outcome.error is DecodeRatioError
 
 
-def test_decoding_stops_one_byte_beyond_limit(raw_server: RawServers) -> None:
-    server = raw_server([answers(coded(ZEROS, "gzip"))])
+def test_decoding_stops_one_byte_beyond_limit(raw_server: RawServerFactory) -> None:
+    server = raw_server([answer_requests(coded(ZEROS, "gzip"))])
     with Http(decode_limit_hard=1_000_000) as http, pytest.raises(DecodeLimitError) as raised:
         http.request(server.url()).result()
     assert str(raised.value) == "Output length 1000001 exceeds hard limit 1000000"
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_decode_limits_are_taken_from_constructor(raw_server: RawServers, name: str) -> None:
+def test_decode_limits_are_taken_from_constructor(raw_server: RawServerFactory, name: str) -> None:
     packed, low, error, high = LIMITS[name]
     assert errors_of_both(raw_server, packed, **{name: low}) == [error, error]
     assert errors_of_both(raw_server, packed, **{name: high}) == [None, None]
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_only_negative_decode_limits_are_refused(raw_server: RawServers, name: str) -> None:
+def test_only_negative_decode_limits_are_refused(raw_server: RawServerFactory, name: str) -> None:
     assert errors_of_both(raw_server, gzipped(BIG), **{name: 0}) == [None, None]
     assert errors_of_both(raw_server, gzipped(BIG), **{name: 2**70}) == [None, None]
     assert errors_of_both(raw_server, gzipped(BIG), **{name: -1}) == [ValueError, ValueError]
 
 
-def test_decode_limits_are_taken_from_limit_kwargs(raw_server: RawServers) -> None:
-    server = raw_server([answers(coded(ZEROS, "gzip"))])
+def test_decode_limits_are_taken_from_limit_kwargs(raw_server: RawServerFactory) -> None:
+    server = raw_server([answer_requests(coded(ZEROS, "gzip"))])
     with Http() as http:
         assert len(http.request(server.url())[1]) == 2_000_000
         http.limit_kwargs["hard_limit"] = 1_000_000
@@ -527,7 +540,10 @@ def test_decode_limits_are_taken_from_limit_kwargs(raw_server: RawServers) -> No
 @pytest.mark.parametrize("spell", [str.lower, str.upper])
 @pytest.mark.parametrize("name", LIMITS)
 def test_decode_limits_are_taken_from_environment(
-    raw_server: RawServers, monkeypatch: pytest.MonkeyPatch, name: str, spell: Callable[[str], str]
+    raw_server: RawServerFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    spell: Callable[[str], str],
 ) -> None:
     packed, low, error, high = LIMITS[name]
     monkeypatch.setenv(spell(f"httplib2_{name}"), str(low))
@@ -536,7 +552,7 @@ def test_decode_limits_are_taken_from_environment(
 
 
 def errors_of_both(
-    raw_server: RawServers, packed: bytes, **limits: float
+    raw_server: RawServerFactory, packed: bytes, **limits: float
 ) -> list[type[BaseException] | None]:
     """The exceptions of httplib2, and of asynchttp."""
     arguments: dict[str, Any] = {**limits}  # Any: to mypy, each name may be any argument
@@ -545,10 +561,10 @@ def errors_of_both(
 
 
 def error_with(
-    http: httplib2.Http, raw_server: RawServers, packed: bytes
+    http: httplib2.Http, raw_server: RawServerFactory, packed: bytes
 ) -> type[BaseException] | None:
     try:
-        bytes(http.request(raw_server([answers(coded(packed, "gzip"))]).url("/"))[1])
+        bytes(http.request(raw_server([answer_requests(coded(packed, "gzip"))]).url("/"))[1])
     except Exception as error:  # noqa: BLE001 - any error is compared
         return type(error)
     finally:
@@ -556,8 +572,8 @@ def error_with(
     return None
 
 
-def test_decode_limits_hold_for_redirects(raw_server: RawServers) -> None:
+def test_decode_limits_hold_for_redirects(raw_server: RawServerFactory) -> None:
     bomb = coded(BOMB, "gzip", "302 Found").replace(b"\r\n", b"\r\nLocation: /next\r\n", 1)
-    story = assert_same(raw_server, [answers(bomb, OK)])
-    assert story.outcome.error is DecodeRatioError
-    assert len(story.requests) == 1
+    result = assert_same_as_httplib2(raw_server, [answer_requests(bomb, OK)])
+    assert result.outcome.error is DecodeRatioError
+    assert len(result.requests) == 1

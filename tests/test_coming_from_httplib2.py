@@ -12,7 +12,7 @@ import pytest
 from google.oauth2.credentials import Credentials
 
 import asynchttp
-from tests.conftest import RawServers
+from tests.conftest import RawServerFactory
 from tests.servers.certificates import Authority, tls_server_context
 from tests.servers.proxies import ACCEPT_TUNNEL
 from tests.servers.raw import ServerConnection, read_head
@@ -39,7 +39,7 @@ def token() -> Credentials:
 
 
 def test_page_coming_from_httplib2_runs_as_printed(
-    raw_server: RawServers,
+    raw_server: RawServerFactory,
     authority: Authority,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,

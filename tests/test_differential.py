@@ -50,50 +50,54 @@ OURS: Client = partial(asynchttp.Http, blocking=True)
 class ScenarioPlayer:
     """Plays scenarios to two clients."""
 
-    def __init__(self, world: OriginServers, trusted: Path) -> None:
-        self.world = world
+    def __init__(self, servers: OriginServers, trusted: Path) -> None:
+        self.servers = servers
         self._trusted = trusted
 
     def compare(self, scenario: Scenario, other: Client = OURS) -> list[Difference]:
-        theirs = play(scenario, httplib2.Http, self.world, self._trusted)
-        return differences(theirs, play(scenario, other, self.world, self._trusted))
+        theirs = play(scenario, httplib2.Http, self.servers, self._trusted)
+        return differences(theirs, play(scenario, other, self.servers, self._trusted))
 
-    def check(self, scenario: Scenario) -> None:
+    def check_differences(self, scenario: Scenario) -> None:
         if found := self.compare(scenario):
-            purpose = find_intended_difference(scenario, found)
-            assert purpose, report(scenario, found, self.world)
-            event(purpose)
+            excuse = find_intended_difference(scenario, found)
+            assert excuse, report(scenario, found, self.servers)
+            event(excuse)
 
 
 @pytest.fixture(scope="module")
 def player(authority: Authority) -> Iterator[ScenarioPlayer]:
-    with OriginServers(sign_for_this_machine(authority)) as world:
-        yield ScenarioPlayer(world, authority.pem)
+    with OriginServers(sign_for_this_machine(authority)) as servers:
+        yield ScenarioPlayer(servers, authority.pem)
 
 
-@pytest.mark.parametrize("theme", VALUE_TABLES)
-def test_asynchttp_does_same_as_httplib2(theme: str, player: ScenarioPlayer) -> None:
-    DRAWN(given(scenarios(VALUE_TABLES[theme]))(player.check))()
+@pytest.mark.parametrize("table", VALUE_TABLES)
+def test_asynchttp_does_same_as_httplib2(table: str, player: ScenarioPlayer) -> None:
+    DRAWN(given(scenarios(VALUE_TABLES[table]))(player.check_differences))()
 
 
 @pytest.mark.parametrize("name", INTENDED_DIFFERENCES)
 def test_documented_difference_still_exists(name: str, player: ScenarioPlayer) -> None:
-    purpose = INTENDED_DIFFERENCES[name]
-    found = player.compare(purpose.example)
+    difference = INTENDED_DIFFERENCES[name]
+    found = player.compare(difference.example)
     assert found, f"{name}: no difference; the entry can go"
-    covers = bool(find_intended_difference(purpose.example, found))
-    assert covers == purpose.covers_anything, report(purpose.example, found, player.world)
+    covers = bool(find_intended_difference(difference.example, found))
+    assert covers == difference.covers_anything, report(difference.example, found, player.servers)
 
 
-@pytest.mark.parametrize("mutant", BROKEN_CLIENTS, ids=lambda mutant: mutant.__name__)
-def test_comparison_finds_wrong_client(mutant: type[BrokenClient], player: ScenarioPlayer) -> None:
+@pytest.mark.parametrize(
+    "broken_client", BROKEN_CLIENTS, ids=lambda broken_client: broken_client.__name__
+)
+def test_comparison_finds_wrong_client(
+    broken_client: type[BrokenClient], player: ScenarioPlayer
+) -> None:
     """httplib2 with a single fault must not pass, or the comparison sees nothing."""
 
     def differs(scenario: Scenario) -> bool:
-        return bool(player.compare(scenario, mutant))
+        return bool(player.compare(scenario, broken_client))
 
     quick = settings(DRAWN, max_examples=400, derandomize=True, phases=[Phase.generate])
     try:
-        find(scenarios(VALUE_TABLES[mutant.area]), differs, settings=quick)
+        find(scenarios(VALUE_TABLES[broken_client.area]), differs, settings=quick)
     except NoSuchExample:
-        pytest.fail(f"no scenario shows what is wrong: {mutant.__doc__}")
+        pytest.fail(f"no scenario shows what is wrong: {broken_client.__doc__}")

@@ -47,11 +47,11 @@ from asynchttp.messages.body import Body, FileBody, body_from
 from asynchttp.messages.errors import MalformedAnswerError, StaleConnectionError
 from asynchttp.messages.settings import Tls
 from asynchttp.messages.transfer import Proxy, Reply, Transfer
-from tests.conftest import RawServers
+from tests.conftest import RawServerFactory
 from tests.programs import run_python
-from tests.reference import answers
 from tests.servers.app import patterned_bytes
 from tests.servers.event_log import PATIENCE, EventLog
+from tests.servers.recording import answer_requests
 
 TLS = Tls("authorities.pem", verify=True)
 CORE = Path(__file__).parent.parent / "src" / "asynchttp" / "core"
@@ -506,10 +506,12 @@ def test_any_failed_transfer_becomes_exception(
     [b"200OK", b"2", b"20", b"20 OK", b"2000 OK", b"999999 OK", b"20x OK", b" 200 OK", b"OK", b""],
 )
 def test_bad_status_line_fails_request_before_callback(
-    raw_server: RawServers, status: bytes
+    raw_server: RawServerFactory, status: bytes
 ) -> None:
     """RFC 9112, 4: a status has three digits."""
-    server = raw_server([answers(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nok")])
+    server = raw_server(
+        [answer_requests(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nok")]
+    )
     seen: EventLog[BaseException | None] = EventLog()
     with Http(timeout=PATIENCE) as http:
         promise = http.request(server.url(), callback=lambda done: seen.add(done.exception()))
@@ -519,8 +521,12 @@ def test_bad_status_line_fails_request_before_callback(
 
 
 @pytest.mark.parametrize("status", [b"200 OK", b"200", b"200 ", b"599 2000", b"999"])
-def test_odd_but_valid_status_lines_are_accepted(raw_server: RawServers, status: bytes) -> None:
-    server = raw_server([answers(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nok")])
+def test_odd_but_valid_status_lines_are_accepted(
+    raw_server: RawServerFactory, status: bytes
+) -> None:
+    server = raw_server(
+        [answer_requests(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nok")]
+    )
     with Http(timeout=PATIENCE) as http:
         response, content = http.request(server.url()).result()
     assert (str(response.status), content) == (status.split()[0].decode(), b"ok")

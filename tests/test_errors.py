@@ -19,8 +19,8 @@ import httplib2
 import pytest
 
 from asynchttp import Http, Promise
-from tests.conftest import RawServers
-from tests.reference import assert_same, record, run_both
+from tests.conftest import RawServerFactory
+from tests.reference import assert_same_as_httplib2, request_with_both
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import (
     OK,
@@ -31,6 +31,7 @@ from tests.servers.raw import (
     send,
     send_slowly,
 )
+from tests.servers.recording import record_request
 from tests.servers.web import WebServer
 
 TWO = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
@@ -51,33 +52,35 @@ def http() -> Iterator[Http]:
 @pytest.mark.parametrize(
     "script",
     [
-        [record],
-        [record, send(b"")],
-        [record, send(TWO + b"X: cut")],
-        [record, send(TWO)],
-        [record, send(TWO + b"\r\no")],
-        [record, send(TWO + b"\r\n")],
-        [record, send_slowly(TWO + b"\r\no", every=0)],
-        [record, send(CHUNKED + b"2\r\nok\r\n")],
-        [record, send(CHUNKED + b"2\r\nok\r\nnonsense\r\n\r\n")],
-        [record, send(CHUNKED + b"nonsense\r\n")],
-        [record, send(CHUNKED)],
-        [record, reset_connection],
-        [record, send(b"HTTP/1.1 200 OK\r\n"), reset_connection],
-        [record, send(TWO + b"\r\no"), reset_connection],
-        [record, send(b"garbage\r\n\r\n")],
-        [record, send(b"\x16\x03\x01\x00\x05garbage")],
-        [record, send(b"<html>no head</html>\n")],
-        [record, send(b"\r\n" + OK)],
-        [record, send(b"HTTP/1.1 none OK\r\n\r\n")],
-        [record, send(b"HTTP/1.1 99 OK\r\n\r\n")],
-        [record, send(b"ICY 200 OK\r\n\r\n")],
+        [record_request],
+        [record_request, send(b"")],
+        [record_request, send(TWO + b"X: cut")],
+        [record_request, send(TWO)],
+        [record_request, send(TWO + b"\r\no")],
+        [record_request, send(TWO + b"\r\n")],
+        [record_request, send_slowly(TWO + b"\r\no", every=0)],
+        [record_request, send(CHUNKED + b"2\r\nok\r\n")],
+        [record_request, send(CHUNKED + b"2\r\nok\r\nnonsense\r\n\r\n")],
+        [record_request, send(CHUNKED + b"nonsense\r\n")],
+        [record_request, send(CHUNKED)],
+        [record_request, reset_connection],
+        [record_request, send(b"HTTP/1.1 200 OK\r\n"), reset_connection],
+        [record_request, send(TWO + b"\r\no"), reset_connection],
+        [record_request, send(b"garbage\r\n\r\n")],
+        [record_request, send(b"\x16\x03\x01\x00\x05garbage")],
+        [record_request, send(b"<html>no head</html>\n")],
+        [record_request, send(b"\r\n" + OK)],
+        [record_request, send(b"HTTP/1.1 none OK\r\n\r\n")],
+        [record_request, send(b"HTTP/1.1 99 OK\r\n\r\n")],
+        [record_request, send(b"ICY 200 OK\r\n\r\n")],
     ],
     ids=range(21),
 )
-def test_broken_answer_fails_like_httplib2(raw_server: RawServers, script: list[Step]) -> None:
+def test_broken_answer_fails_like_httplib2(
+    raw_server: RawServerFactory, script: list[Step]
+) -> None:
     """httplib2 repeats the request on a new connection, so only the outcomes can be the same."""
-    theirs, ours = run_both(raw_server, script)
+    theirs, ours = request_with_both(raw_server, script)
     assert ours.outcome.error is not None
     assert ours.outcome == theirs.outcome
 
@@ -106,21 +109,21 @@ def test_broken_answer_fails_like_httplib2(raw_server: RawServers, script: list[
     ids=range(17),
 )
 def test_broken_answer_accepted_by_httplib2_fails(
-    raw_server: RawServers, http: Http, answer: bytes, error: type[Exception]
+    raw_server: RawServerFactory, http: Http, answer: bytes, error: type[Exception]
 ) -> None:
-    server = raw_server([record, send(answer)])
+    server = raw_server([record_request, send(answer)])
     with pytest.raises(error):
         http.request(server.url("/")).result()
 
 
-def test_incomplete_read_has_partial_content(raw_server: RawServers, http: Http) -> None:
+def test_incomplete_read_has_partial_content(raw_server: RawServerFactory, http: Http) -> None:
     server = raw_server([read_head, send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst")])
     with pytest.raises(IncompleteRead) as raised:
         http.request(server.url("/")).result()
     assert (raised.value.partial, raised.value.expected) == (b"first", 5)
 
 
-def test_request_after_broken_answers_succeeds(raw_server: RawServers, http: Http) -> None:
+def test_request_after_broken_answers_succeeds(raw_server: RawServerFactory, http: Http) -> None:
     server = raw_server(
         [read_head, send(TWO + b"\r\no")],
         *[[read_head, send(b"garbage")]] * 2,
@@ -181,7 +184,7 @@ ANSWERS = {
 
 
 @pytest.fixture
-def url(raw_server: RawServers) -> str:
+def url(raw_server: RawServerFactory) -> str:
     """A server whose paths each fail in a different way."""
 
     def answer(connection: ServerConnection) -> None:
@@ -258,7 +261,7 @@ def test_call_site_in_callback_omits_worker_frames(
     assert made[0].exception() is not None
 
 
-def test_too_large_head_is_refused(raw_server: RawServers, http: Http) -> None:
+def test_too_large_head_is_refused(raw_server: RawServerFactory, http: Http) -> None:
     """httplib2 accepts the head; libcurl has a limit."""
     fields = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 5000) for number in range(80))
     server = raw_server([read_head, send(OK.replace(b"\r\n\r\n", b"\r\n" + fields + b"\r\n"))])
@@ -266,7 +269,7 @@ def test_too_large_head_is_refused(raw_server: RawServers, http: Http) -> None:
         http.request(server.url()).result()
 
 
-def test_connection_lost_twice_is_reported_once(raw_server: RawServers, http: Http) -> None:
+def test_connection_lost_twice_is_reported_once(raw_server: RawServerFactory, http: Http) -> None:
     promise = http.request(raw_server([read_head], [read_head]).url())
     with pytest.raises(RemoteDisconnected) as raised:
         promise.result()
@@ -346,9 +349,9 @@ def test_error_is_raised_in_all_looking_threads(failed: Failed) -> None:
     assert len({id(error) for error in seen}) == 1
 
 
-def test_error_message_equals_message_of_httplib2(raw_server: RawServers) -> None:
+def test_error_message_equals_message_of_httplib2(raw_server: RawServerFactory) -> None:
     moved = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"
-    assert_same(raw_server, [record, send(moved)])  # compares the messages, too
+    assert_same_as_httplib2(raw_server, [record_request, send(moved)])  # compares the messages, too
 
 
 def test_failed_requests_have_separate_errors(http: Http) -> None:

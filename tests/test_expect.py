@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from asynchttp import Http
-from tests.conftest import RawServers
-from tests.reference import answers, assert_same
+from tests.conftest import RawServerFactory
+from tests.reference import assert_same_as_httplib2
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK
+from tests.servers.recording import answer_requests
 
 REFUSED = b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 6\r\n\r\nno way"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -28,9 +29,9 @@ def http(request: pytest.FixtureRequest) -> Iterator[Http]:
 @pytest.mark.parametrize("name", ["Expect", "expect", "EXPECT", b"Expect", b"eXPECT"], ids=repr)
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 def test_417_is_returned_without_retry(
-    http: Http, raw_server: RawServers, name: Any, method: str
+    http: Http, raw_server: RawServerFactory, name: Any, method: str
 ) -> None:
-    server = raw_server([answers(REFUSED, OK)])
+    server = raw_server([answer_requests(REFUSED, OK)])
     response, content = http.request(server.url(), method, b"body", {name: "100-continue"})
     assert (response.status, bytes(content)) == (417, b"no way")
     ((head, body),) = server.requests
@@ -41,11 +42,11 @@ def test_417_is_returned_without_retry(
 @pytest.mark.parametrize("answer", [REFUSED, OK, CONTINUE + OK, CONTINUE + REFUSED])
 @pytest.mark.parametrize("body", [b"body", b"b" * 2_000_000, b"", None])
 def test_expect_header_works_like_httplib2(
-    raw_server: RawServers, answer: bytes, body: bytes | None
+    raw_server: RawServerFactory, answer: bytes, body: bytes | None
 ) -> None:
-    story = assert_same(
+    story = assert_same_as_httplib2(
         raw_server,
-        [answers(answer)],
+        [answer_requests(answer)],
         lambda http, url: http.request(url("/"), "PUT", body, EXPECTATION),
     )
     assert len(story.requests) == 1
@@ -53,17 +54,17 @@ def test_expect_header_works_like_httplib2(
 
 @pytest.mark.parametrize("name", ["X-Expect", "Expected", b"Expects"], ids=repr)
 def test_similar_header_names_are_no_expectation(
-    http: Http, raw_server: RawServers, name: Any
+    http: Http, raw_server: RawServerFactory, name: Any
 ) -> None:
     """libcurl makes both requests on a shared connection; httplib2's code would open a second."""
-    server = raw_server([answers(OK)])
+    server = raw_server([answer_requests(OK)])
     for headers in ({}, {name: "100-continue"}):
         response, _ = http.request(server.url(), "POST", b"body", headers)
         assert response.status == 200
     assert len(server.accepted) == 1
 
 
-def test_header_name_of_wrong_type_is_refused(http: Http, raw_server: RawServers) -> None:
+def test_header_name_of_wrong_type_is_refused(http: Http, raw_server: RawServerFactory) -> None:
     odd: Any = {1: "100-continue"}
     with pytest.raises(TypeError):
-        len(http.request(raw_server([answers(OK)]).url(), "POST", b"body", odd)[1])
+        len(http.request(raw_server([answer_requests(OK)]).url(), "POST", b"body", odd)[1])

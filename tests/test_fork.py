@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import RawServers
+from tests.conftest import RawServerFactory
 from tests.forking import with_fork_functions
 from tests.programs import STRICT_OPTIONS, Program, ProgramResult, python_command, run_python
 from tests.servers.certificates import Authority
@@ -432,7 +432,7 @@ if not pid:
 
 
 def test_parent_closes_connection_despite_living_child(
-    server: WebServer, raw_server: RawServers
+    server: WebServer, raw_server: RawServerFactory
 ) -> None:
     scripted = raw_server([read_head, read_until_closed])
     program = LIVING_CHILD + "promise.cancel(); scripted = sys.stdin.readline()"
@@ -447,7 +447,7 @@ def test_parent_closes_connection_despite_living_child(
 
 
 def test_late_answer_on_cancelled_connection_keeps_parent_idle(
-    server: WebServer, raw_server: RawServers
+    server: WebServer, raw_server: RawServerFactory
 ) -> None:
     scripted = raw_server(
         [read_head, lambda connection: connection.server.closing.wait(0.2), send(OK)]

@@ -30,8 +30,7 @@ from googleapiclient.http import (
 )
 
 from asynchttp import Http
-from tests.conftest import RawServers
-from tests.reference import record
+from tests.conftest import RawServerFactory
 from tests.servers.app import patterned_bytes
 from tests.servers.certificates import Authority, sign_for_this_machine
 from tests.servers.event_log import PATIENCE
@@ -46,6 +45,7 @@ from tests.servers.google import (
     problem,
 )
 from tests.servers.raw import read_head, reset_connection, send
+from tests.servers.recording import record_request
 
 THREADS = 20
 SCAN = patterned_bytes(0, 1000)
@@ -324,7 +324,7 @@ def test_google_call_to_dead_port_fails_after_retries(
 
 
 def test_google_call_is_retried_after_connection_reset(
-    raw_server: RawServers, client: HttpAndCall
+    raw_server: RawServerFactory, client: HttpAndCall
 ) -> None:
     breaks = [[read_head, reset_connection] for _ in range(httplib2.RETRIES)]
     server = raw_server(*breaks, [read_head, send(NOTHING)])
@@ -573,9 +573,9 @@ def test_refused_google_token_refresh_raises_error(
 
 
 def test_broken_google_token_refresh_raises_error(
-    google: GoogleServer, raw_server: RawServers, client: HttpAndCall
+    google: GoogleServer, raw_server: RawServerFactory, client: HttpAndCall
 ) -> None:
-    elsewhere = raw_server([record])
+    elsewhere = raw_server([record_request])
     http = _authorize(google, client.http, token_uri=elsewhere.url("/token"))
     service = build_from_document(google.document(), http=http)
     with pytest.raises(TransportError):

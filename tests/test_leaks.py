@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from asynchttp import Http, Promise
-from tests.conftest import RawServers
+from tests.conftest import RawServerFactory
 from tests.programs import Program, python_command, run_python
 from tests.servers.certificates import Authority
 from tests.servers.event_log import PATIENCE
@@ -222,7 +222,7 @@ def test_dropped_promise_is_freed_at_once(
         assert gone.wait(PATIENCE)
 
 
-def test_dropped_promise_of_resent_request_is_freed(raw_server: RawServers) -> None:
+def test_dropped_promise_of_resent_request_is_freed(raw_server: RawServerFactory) -> None:
     """The request fails on a kept connection, and is sent again on a new connection."""
     count = 14
     all_connected = threading.Barrier(count)
@@ -311,7 +311,7 @@ def test_dropped_http_is_freed_at_once(server: WebServer) -> None:
     assert gone.is_set()
 
 
-def test_closed_http_keeps_no_promise(raw_server: RawServers) -> None:
+def test_closed_http_keeps_no_promise(raw_server: RawServerFactory) -> None:
     http = Http(max_workers=1)
     server = raw_server([read_head, send(OK)])
     gone = [when_freed(http.request(server.url())) for _ in range(20)]

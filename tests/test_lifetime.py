@@ -20,7 +20,7 @@ import pytest
 
 from asynchttp import Http, Promise
 from asynchttp.promise.future import LeanFuture, state_lock
-from tests.conftest import RawServers
+from tests.conftest import RawServerFactory
 from tests.garbage import collect_garbage
 from tests.interruption import Interruption, assert_close_returns
 from tests.programs import run_python
@@ -141,7 +141,7 @@ def test_all_https_share_same_workers(server: WebServer) -> None:
     assert threads_except_log() == before
 
 
-def test_close_closes_idle_connections(raw_server: RawServers) -> None:
+def test_close_closes_idle_connections(raw_server: RawServerFactory) -> None:
     server = raw_server([read_head, send(OK), read_until_closed])
     http = Http()
     assert http.request(server.url()).response.status == 200
@@ -551,14 +551,14 @@ def test_dropped_http_finishes_queued_requests(server: WebServer) -> None:
     assert not concurrent.futures.wait(promises, PATIENCE).not_done
 
 
-def test_dropped_http_closes_its_connections(raw_server: RawServers) -> None:
+def test_dropped_http_closes_its_connections(raw_server: RawServerFactory) -> None:
     server = raw_server([read_head, send(OK), read_until_closed])
     Http().request(server.url()).result()
     server.closed.wait_for(1)
 
 
 def test_promise_dropped_with_deep_structure_ends(
-    raw_server: RawServers, server: WebServer
+    raw_server: RawServerFactory, server: WebServer
 ) -> None:
     """Python puts off the end of what is nested about 50 deep, until the rest is gone: here while
     the promise is answered.

@@ -22,7 +22,7 @@ import asynchttp
 from asynchttp import Content, Http, Promise, Response
 from asynchttp.messages.response import Answer
 from tests import operations
-from tests.conftest import RawServers
+from tests.conftest import RawServerFactory
 from tests.operations import BODY, Operation, Outcome, Pair, rows
 from tests.pair_states import CUT, STATES, OnFirstWait, PairMaker, path_of, unpacked, unseen
 from tests.servers.event_log import PATIENCE
@@ -80,7 +80,7 @@ def test_text_of_failed_request_raises_its_error(
     ],
 )
 def test_text_is_decoded_by_charset_or_utf_8(
-    raw_server: RawServers, content_type: str, body: bytes, text: str
+    raw_server: RawServerFactory, content_type: str, body: bytes, text: str
 ) -> None:
     answer = f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
     server = raw_server([read_head, send(answer.encode() + b"\r\n" + body)])

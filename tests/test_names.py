@@ -14,7 +14,7 @@ import httplib2
 import pytest
 
 from asynchttp import Http
-from tests.conftest import RawServers
+from tests.conftest import RawServerFactory
 from tests.programs import Program, python_command
 from tests.servers.certificates import Authority
 from tests.servers.event_log import PATIENCE, EventLog
@@ -109,7 +109,7 @@ http.request(dead()).exception()
 
 
 def test_certificate_is_checked_for_looked_up_name(
-    silent_name_server: SilentNameServer, raw_tls_server: RawServers, authority: Authority
+    silent_name_server: SilentNameServer, raw_tls_server: RawServerFactory, authority: Authority
 ) -> None:
     secure = raw_tls_server([read_head, send(OK)], pem=authority.sign("alive.test"))
     source = """
@@ -123,7 +123,7 @@ with Http(ca_certs=ca_certs) as http:
 
 
 def test_name_with_two_ports_reaches_both_servers(
-    silent_name_server: SilentNameServer, raw_server: RawServers
+    silent_name_server: SilentNameServer, raw_server: RawServerFactory
 ) -> None:
     servers: list[RawServer] = [raw_server([read_head, send(OK)]) for _ in range(2)]
     source = """

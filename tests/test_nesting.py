@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asynchttp import Http, Promise
-from tests.conftest import RawServers
+from tests.conftest import RawServerFactory
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, ServerConnection, read_head, send
 from tests.servers.web import WebServer
@@ -327,7 +327,7 @@ class CountingServer(NamedTuple):
 
 
 @pytest.fixture
-def counting_server(raw_server: RawServers, idle_workers_end_soon: None) -> CountingServer:
+def counting_server(raw_server: RawServerFactory, idle_workers_end_soon: None) -> CountingServer:
     wait_until_one_worker_is_left()
     threads: list[int] = []
 

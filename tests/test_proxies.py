@@ -9,8 +9,6 @@ import base64
 import logging
 import ssl
 import threading
-import traceback
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from http.client import HTTPException
@@ -21,8 +19,8 @@ import pytest
 import socks  # type: ignore[import-untyped]
 
 from asynchttp import Http
-from tests.conftest import RawServers
-from tests.reference import Wire, record, requests_of
+from tests.conftest import RawServerFactory
+from tests.reference import close_leaked_sockets
 from tests.servers.certificates import (
     Authority,
     sign_for_other_host,
@@ -51,6 +49,7 @@ from tests.servers.raw import (
     reset_connection,
     send,
 )
+from tests.servers.recording import RecordedRequest, record_request, recorded_requests
 from tests.servers.unreachable import black_hole_port, refused_port
 from tests.servers.web import WebServer
 
@@ -106,16 +105,9 @@ def failure(client: Client, uri: str, **settings: Settings) -> FailureParts:
         try:
             bytes(http.request(uri)[1])
         except Exception as error:  # noqa: BLE001 - the error is compared
-            drop_sockets(error)
+            close_leaked_sockets(error)
             return failure_of(error)
     raise AssertionError("the request did not fail")
-
-
-def drop_sockets(error: Exception) -> None:
-    """Clear the frames of the error, in which httplib2 leaves open sockets."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        traceback.clear_frames(error.__traceback__)
 
 
 def failure_of(error: Any) -> FailureParts:  # Any: any attributes
@@ -257,9 +249,9 @@ def test_scheme_socks_means_socks5(
 
 
 def test_certificate_is_checked_for_target_behind_proxy(
-    raw_tls_server: RawServers, real_proxy: ConfiguredProxy, authority: Authority
+    raw_tls_server: RawServerFactory, real_proxy: ConfiguredProxy, authority: Authority
 ) -> None:
-    target = raw_tls_server([record, send(OK)], pem=sign_for_other_host(authority))
+    target = raw_tls_server([record_request, send(OK)], pem=sign_for_other_host(authority))
     uri = at_ip(target.url())
     settings = {"ca_certs": str(authority.pem)}
     theirs = failure(httplib2.Http, uri, proxy_info=real_proxy.info, **settings)
@@ -318,9 +310,11 @@ Route: TypeAlias = tuple[FailureParts, list[list[bytes]]]
 """The failure of a request, and the first lines received by each proxy."""
 
 
-def refusing(raw_server: RawServers) -> RawServer:
+def refusing(raw_server: RawServerFactory) -> RawServer:
     """An HTTP proxy that refuses every target."""
-    return raw_server([record, send(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")])
+    return raw_server(
+        [record_request, send(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")]
+    )
 
 
 def asked(proxy: RawServer) -> list[bytes]:
@@ -362,7 +356,7 @@ def route_by_environment(
     client: Client,
     uri: str,
     values: dict[str, str],
-    raw_server: RawServers,
+    raw_server: RawServerFactory,
     monkeypatch: pytest.MonkeyPatch,
     **settings: Settings,
 ) -> Route:
@@ -381,7 +375,7 @@ def closed_port() -> Iterator[int]:
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("values", ENVIRONMENTS, ids=lambda values: str(values)[:80])
 def test_environment_variables_route_like_httplib2(
-    raw_server: RawServers,
+    raw_server: RawServerFactory,
     monkeypatch: pytest.MonkeyPatch,
     closed_port: int,
     values: dict[str, str],
@@ -404,7 +398,7 @@ NO_PROXY = [each.strip(" \n") for each in NO_PROXY_TABLE.split("|")]
 @pytest.mark.parametrize("host", ["localhost", "LocalHost", "127.0.0.1"])
 @pytest.mark.parametrize("exceptions", [*NO_PROXY, " *", " localhost"])
 def test_no_proxy_hosts_match_httplib2(
-    raw_server: RawServers,
+    raw_server: RawServerFactory,
     monkeypatch: pytest.MonkeyPatch,
     closed_port: int,
     exceptions: str,
@@ -423,7 +417,7 @@ def test_no_proxy_hosts_match_httplib2(
     ids=str,
 )
 def test_case_of_no_proxy_matches_httplib2(
-    raw_server: RawServers,
+    raw_server: RawServerFactory,
     monkeypatch: pytest.MonkeyPatch,
     closed_port: int,
     exceptions: dict[str, str],
@@ -445,7 +439,7 @@ def test_environment_is_read_at_each_request(
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("none", [None, False, lambda _: None])
 def test_proxy_info_none_overrides_environment(
-    raw_server: RawServers,
+    raw_server: RawServerFactory,
     monkeypatch: pytest.MonkeyPatch,
     closed_port: int,
     none: object,
@@ -481,7 +475,7 @@ def test_given_proxy_overrides_no_proxy_of_environment(
     ids=str,
 )
 def test_bypass_hosts_match_httplib2(
-    raw_server: RawServers,
+    raw_server: RawServerFactory,
     closed_port: int,
     excepted: Any,
     scheme: str,  # Any: a class, or names
@@ -511,7 +505,7 @@ def test_incomplete_proxy_info_fails_like_httplib2(
 
 @pytest.mark.parametrize("kind", [0, 4, 9, "http"])
 def test_unknown_proxy_type_fails_like_httplib2(
-    raw_server: RawServers,
+    raw_server: RawServerFactory,
     kind: Any,  # Any: a wrong value
 ) -> None:
     proxy = refusing(raw_server)
@@ -527,7 +521,7 @@ def test_proxy_type_none_means_no_proxy(client: Client, server: WebServer) -> No
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_proxy_function_is_called_with_scheme(
-    client: Client, raw_server: RawServers, scheme: str
+    client: Client, raw_server: RawServerFactory, scheme: str
 ) -> None:
     schemes: list[str] = []
     proxy = refusing(raw_server)
@@ -605,9 +599,9 @@ MOVED = b"HTTP/1.1 302 Found\r\nLocation: https://%s/next\r\nContent-Length: 0\r
 
 
 def test_redirect_uses_proxy_of_new_scheme(
-    raw_server: RawServers, monkeypatch: pytest.MonkeyPatch
+    raw_server: RawServerFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moved = [record, SEND_ESTABLISHED, record, send(MOVED % PROXY_ONLY.encode())]
+    moved = [record_request, SEND_ESTABLISHED, record_request, send(MOVED % PROXY_ONLY.encode())]
     routes = []
     for client in (httplib2.Http, Http):
         proxies = [raw_server(moved), refusing(raw_server)]
@@ -665,7 +659,7 @@ def test_tunnel_is_not_reused_with_other_credentials(
 # Bytes sent to an HTTP proxy
 
 
-TUNNEL_AND_ANSWER: list[Step] = [record, SEND_ESTABLISHED, record, send(OK)]
+TUNNEL_AND_ANSWER: list[Step] = [record_request, SEND_ESTABLISHED, record_request, send(OK)]
 Ask: TypeAlias = Callable[[httplib2.Http, str], Any]
 """Makes a request. Any: the result is ignored."""
 
@@ -676,7 +670,7 @@ def ask_plainly(http: httplib2.Http, uri: str) -> object:
 
 def ask_through_proxy(
     client: Client,
-    raw_server: RawServers,
+    raw_server: RawServerFactory,
     script: list[Step],
     uri: str,
     kind: int = HTTP,
@@ -691,18 +685,18 @@ def ask_through_proxy(
     return proxy
 
 
-def wires_of_both(
-    raw_server: RawServers, uri: str, **settings: Any
-) -> tuple[list[Wire], list[Wire]]:
+def requests_of_both(
+    raw_server: RawServerFactory, uri: str, **settings: Any
+) -> tuple[list[RecordedRequest], list[RecordedRequest]]:
     """The requests received by a proxy from httplib2 and from asynchttp. Any: as above."""
     theirs, ours = (
-        requests_of(ask_through_proxy(client, raw_server, TUNNEL_AND_ANSWER, uri, **settings))
+        recorded_requests(ask_through_proxy(client, raw_server, TUNNEL_AND_ANSWER, uri, **settings))
         for client in (httplib2.Http, Http)
     )
     return theirs, ours
 
 
-def credentials(request: Wire) -> tuple[str, bytes] | None:
+def credentials(request: RecordedRequest) -> tuple[str, bytes] | None:
     value = request.header("proxy-authorization")
     if value is None:
         return None
@@ -721,16 +715,16 @@ def ask_with_headers(http: httplib2.Http, uri: str) -> object:
 @pytest.mark.parametrize(
     "host", [PROXY_ONLY, PROXY_ONLY.upper(), f"{PROXY_ONLY}:81", "127.0.0.1:80"]
 )
-def test_http_request_uses_tunnel_like_httplib2(raw_server: RawServers, host: str) -> None:
-    theirs, ours = wires_of_both(raw_server, f"http://{host}/path?query", ask=ask_with_headers)
+def test_http_request_uses_tunnel_like_httplib2(raw_server: RawServerFactory, host: str) -> None:
+    theirs, ours = requests_of_both(raw_server, f"http://{host}/path?query", ask=ask_with_headers)
     assert ours[0].line == theirs[0].line
     assert ours[1:] == theirs[1:]
     assert {name for name, _ in ours[0].headers} <= CONNECT_HEADERS
     assert ours[0].body == b""
 
 
-def test_connect_line_of_idn_host_matches_httplib2(raw_server: RawServers) -> None:
-    theirs, ours = wires_of_both(raw_server, "http://b\u00fccher.invalid/")
+def test_connect_line_of_idn_host_matches_httplib2(raw_server: RawServerFactory) -> None:
+    theirs, ours = requests_of_both(raw_server, "http://b\u00fccher.invalid/")
     assert ours[0].line == theirs[0].line
 
 
@@ -752,15 +746,15 @@ def test_connect_line_of_idn_host_matches_httplib2(raw_server: RawServers) -> No
     ids=lambda login: str(login)[:60],
 )
 def test_proxy_password_is_sent_with_first_connect(
-    raw_server: RawServers, login: dict[str, Any]
+    raw_server: RawServerFactory, login: dict[str, Any]
 ) -> None:
-    theirs, ours = wires_of_both(raw_server, f"http://{PROXY_ONLY}/", **login)
+    theirs, ours = requests_of_both(raw_server, f"http://{PROXY_ONLY}/", **login)
     assert credentials(ours[0]) == credentials(theirs[0])
     assert ours[1:] == theirs[1:]
 
 
 @pytest.mark.parametrize("login", ["me:secret@", "m%40e:se%3Acret@", "me@", "me:@", ":secret@"])
-def test_password_of_proxy_url_is_not_decoded(raw_server: RawServers, login: str) -> None:
+def test_password_of_proxy_url_is_not_decoded(raw_server: RawServerFactory, login: str) -> None:
     """httplib2 does not decode percent signs either."""
     said = []
     for client in (httplib2.Http, Http):
@@ -768,14 +762,14 @@ def test_password_of_proxy_url_is_not_decoded(raw_server: RawServers, login: str
         info = httplib2.proxy_info_from_url(f"http://{login}127.0.0.1:{proxy.port}")
         with closing(client(proxy_info=info)) as http:
             ask_plainly(http, f"http://{PROXY_ONLY}/")
-        said.append(credentials(requests_of(proxy)[0]))
+        said.append(credentials(recorded_requests(proxy)[0]))
     assert said[1] == said[0]
 
 
-def test_proxy_headers_are_not_sent(raw_server: RawServers) -> None:
+def test_proxy_headers_are_not_sent(raw_server: RawServerFactory) -> None:
     """httplib2 accepts `proxy_headers` without sending them."""
     headers = {"X-Proxy": "1", "Proxy-Authorization": "Basic x"}
-    theirs, ours = wires_of_both(raw_server, f"http://{PROXY_ONLY}/", proxy_headers=headers)
+    theirs, ours = requests_of_both(raw_server, f"http://{PROXY_ONLY}/", proxy_headers=headers)
     assert ours[0].header("x-proxy") == theirs[0].header("x-proxy")
     assert ours[0].header("proxy-authorization") == theirs[0].header("proxy-authorization")
     assert ours[1:] == theirs[1:]
@@ -784,19 +778,21 @@ def test_proxy_headers_are_not_sent(raw_server: RawServers) -> None:
 @pytest.mark.parametrize(
     ("host", "rdns"), [("localhost:81", True), ("127.0.0.1:81", True), ("127.0.0.1:81", False)]
 )
-def test_http_proxy_resolves_target_name(raw_server: RawServers, host: str, rdns: bool) -> None:
+def test_http_proxy_resolves_target_name(
+    raw_server: RawServerFactory, host: str, rdns: bool
+) -> None:
     """Even with `proxy_rdns=False`, with which httplib2 resolves a name itself."""
-    theirs, ours = wires_of_both(raw_server, f"http://{host}/", proxy_rdns=rdns)
+    theirs, ours = requests_of_both(raw_server, f"http://{host}/", proxy_rdns=rdns)
     assert ours[0].line == theirs[0].line
     assert ours[1:] == theirs[1:]
 
 
-def test_tunnel_is_reused_by_next_request(client: Client, raw_server: RawServers) -> None:
-    proxy = raw_server([*TUNNEL_AND_ANSWER, record, send(OK), read_until_closed])
+def test_tunnel_is_reused_by_next_request(client: Client, raw_server: RawServerFactory) -> None:
+    proxy = raw_server([*TUNNEL_AND_ANSWER, record_request, send(OK), read_until_closed])
     with closing(client(proxy_info=proxy_at(proxy.port))) as http:
         ask_plainly(http, f"http://{PROXY_ONLY}/1")
         ask_plainly(http, f"http://{PROXY_ONLY}/2")
-    assert [request.line for request in requests_of(proxy)] == [
+    assert [request.line for request in recorded_requests(proxy)] == [
         f"CONNECT {PROXY_ONLY}:80 HTTP/1.1",
         "GET /1 HTTP/1.1",
         "GET /2 HTTP/1.1",
@@ -821,7 +817,7 @@ def test_tunnel_is_reused_by_next_request(client: Client, raw_server: RawServers
     ],
 )
 def test_response_has_nothing_of_proxy_answer(
-    raw_server: RawServers, established: bytes, answer: bytes
+    raw_server: RawServerFactory, established: bytes, answer: bytes
 ) -> None:
     """The response has neither headers nor the status of the proxy."""
     seen: list[object] = []
@@ -831,7 +827,7 @@ def test_response_has_nothing_of_proxy_answer(
         line = response.status, response.reason, response.version
         seen.append((dict(response), *line, bytes(content)))
 
-    script = [record, send(established), record, send(answer)]
+    script = [record_request, send(established), record_request, send(answer)]
     for client in (httplib2.Http, Http):
         ask_through_proxy(client, raw_server, script, f"http://{PROXY_ONLY}/", ask=look)
     assert seen[1] == seen[0]
@@ -841,12 +837,14 @@ def test_response_has_nothing_of_proxy_answer(
 
 
 def sent_to_socks_proxy(
-    raw_server: RawServers, script: list[Step], uri: str, kind: int, **settings: Any
+    raw_server: RawServerFactory, script: list[Step], uri: str, kind: int, **settings: Any
 ) -> list[list[bytes]]:
     """Each client's messages after the list of methods. Any: arguments of ProxyInfo."""
     first = 1 if kind == SOCKS5 else 0
     proxies = (
-        ask_through_proxy(client, raw_server, [*script, record, send(OK)], uri, kind, **settings)
+        ask_through_proxy(
+            client, raw_server, [*script, record_request, send(OK)], uri, kind, **settings
+        )
         for client in (httplib2.Http, Http)
     )
     return [list(proxy.bodies)[first:] for proxy in proxies]
@@ -864,7 +862,7 @@ def sent_to_socks_proxy(
     ],
 )
 def test_target_sent_to_socks_proxy_matches_httplib2(
-    raw_server: RawServers, kind: str, host: str, rdns: bool
+    raw_server: RawServerFactory, kind: str, host: str, rdns: bool
 ) -> None:
     script = ACCEPT_SOCKS5 if kind == "socks5" else ACCEPT_SOCKS4
     theirs, ours = sent_to_socks_proxy(
@@ -877,11 +875,11 @@ LOOPBACK = {b"\1\x7f\0\0\1\0Q", b"\4" + bytes(15) + b"\1\0Q"}
 """Port 81 of this machine in SOCKS5's encoding, by IPv4 and by IPv6."""
 
 
-def test_socks5_without_rdns_sends_address(client: Client, raw_server: RawServers) -> None:
+def test_socks5_without_rdns_sends_address(client: Client, raw_server: RawServerFactory) -> None:
     proxy = ask_through_proxy(
         client,
         raw_server,
-        [*ACCEPT_SOCKS5, record, send(OK)],
+        [*ACCEPT_SOCKS5, record_request, send(OK)],
         "http://localhost:81/",
         SOCKS5,
         proxy_rdns=False,
@@ -889,11 +887,11 @@ def test_socks5_without_rdns_sends_address(client: Client, raw_server: RawServer
     assert proxy.bodies[1] in LOOPBACK
 
 
-def test_socks4_without_rdns_sends_address(client: Client, raw_server: RawServers) -> None:
+def test_socks4_without_rdns_sends_address(client: Client, raw_server: RawServerFactory) -> None:
     proxy = ask_through_proxy(
         client,
         raw_server,
-        [*ACCEPT_SOCKS4, record, send(OK)],
+        [*ACCEPT_SOCKS4, record_request, send(OK)],
         "http://localhost:81/",
         SOCKS4,
         proxy_rdns=False,
@@ -914,12 +912,12 @@ LOGIN5: list[Step] = [choose_socks5_method(2), answer_socks5_login(0), answer_so
     ],
     ids=str,
 )
-def test_socks5_login_matches_httplib2(raw_server: RawServers, login: dict[str, Any]) -> None:
+def test_socks5_login_matches_httplib2(raw_server: RawServerFactory, login: dict[str, Any]) -> None:
     theirs, ours = sent_to_socks_proxy(raw_server, LOGIN5, f"http://{PROXY_ONLY}/", SOCKS5, **login)
     assert ours == theirs
 
 
-def test_unwanted_login_is_not_sent_to_socks5(raw_server: RawServers) -> None:
+def test_unwanted_login_is_not_sent_to_socks5(raw_server: RawServerFactory) -> None:
     login = {"proxy_user": "me", "proxy_pass": "secret"}
     theirs, ours = sent_to_socks_proxy(
         raw_server, ACCEPT_SOCKS5, f"http://{PROXY_ONLY}/", SOCKS5, **login
@@ -928,7 +926,7 @@ def test_unwanted_login_is_not_sent_to_socks5(raw_server: RawServers) -> None:
 
 
 @pytest.mark.parametrize("login", [{"proxy_user": "me"}, {"proxy_user": "me", "proxy_pass": "x"}])
-def test_socks4_user_matches_httplib2(raw_server: RawServers, login: dict[str, Any]) -> None:
+def test_socks4_user_matches_httplib2(raw_server: RawServerFactory, login: dict[str, Any]) -> None:
     theirs, ours = sent_to_socks_proxy(
         raw_server, ACCEPT_SOCKS4, f"http://{PROXY_ONLY}/", SOCKS4, **login
     )
@@ -944,14 +942,14 @@ ACCEPT: dict[str, list[Step]] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_tls_through_proxy_checks_target_name(
-    client: Client, raw_server: RawServers, kind: str, authority: Authority
+    client: Client, raw_server: RawServerFactory, kind: str, authority: Authority
 ) -> None:
     """Certificate and SNI have the target's name, not the proxy's."""
     names: list[str | None] = []
     context = tls_server_context(sign_for_this_machine(authority))
     context.sni_callback = lambda _, name, __: names.append(name)
     proxy = raw_server(
-        [*ACCEPT[kind], lambda connection: connection.secure(context), record, send(OK)]
+        [*ACCEPT[kind], lambda connection: connection.secure(context), record_request, send(OK)]
     )
     info = proxy_at(proxy.port, KINDS[kind])
     with closing(client(proxy_info=info, ca_certs=str(authority.pem))) as http:
@@ -990,7 +988,7 @@ def test_unreachable_proxy_times_out_like_httplib2(kind: str, scheme: str) -> No
 
 
 def status(line: bytes) -> list[Step]:
-    return [record, send(b"HTTP/1.1 " + line + b"\r\nContent-Length: 0\r\n\r\n")]
+    return [record_request, send(b"HTTP/1.1 " + line + b"\r\nContent-Length: 0\r\n\r\n")]
 
 
 STATUSES = b"""
@@ -1003,7 +1001,7 @@ STATUSES = b"""
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("line", [each.strip() for each in STATUSES.split(b"|")])
 def test_refusing_proxy_status_raises_proxy_error(
-    raw_server: RawServers, line: bytes, scheme: str
+    raw_server: RawServerFactory, line: bytes, scheme: str
 ) -> None:
     proxy = raw_server(status(line))
     error = assert_fails_alike(f"{scheme}://{PROXY_ONLY}/", proxy_info=proxy_at(proxy.port))
@@ -1011,9 +1009,11 @@ def test_refusing_proxy_status_raises_proxy_error(
 
 
 @pytest.mark.parametrize("line", [b"201 Created", b"204 No Content"])
-def test_any_2xx_proxy_status_opens_tunnel(raw_server: RawServers, line: bytes) -> None:
+def test_any_2xx_proxy_status_opens_tunnel(raw_server: RawServerFactory, line: bytes) -> None:
     """A difference: PySocks accepts 200 alone, RFC 9110 (9.3.6) accepts 200 to 299."""
-    proxy = raw_server([record, send(b"HTTP/1.1 " + line + b"\r\n\r\n"), record, send(OK)])
+    proxy = raw_server(
+        [record_request, send(b"HTTP/1.1 " + line + b"\r\n\r\n"), record_request, send(OK)]
+    )
     with Http(timeout=PATIENCE, proxy_info=proxy_at(proxy.port)) as http:
         assert http.request(f"http://{PROXY_ONLY}/")[1] == b"ok"
     assert failure(httplib2.Http, f"http://{PROXY_ONLY}/", proxy_info=proxy_at(proxy.port))
@@ -1021,7 +1021,7 @@ def test_any_2xx_proxy_status_opens_tunnel(raw_server: RawServers, line: bytes) 
 
 def challenge(scheme: bytes) -> list[Step]:
     field = b"Proxy-Authenticate: " + scheme + b"\r\n"
-    return [record, send(b"HTTP/1.1 407 P\r\n" + field + b"Content-Length: 0\r\n\r\n")]
+    return [record_request, send(b"HTTP/1.1 407 P\r\n" + field + b"Content-Length: 0\r\n\r\n")]
 
 
 LOGIN = {"proxy_user": "me", "proxy_pass": "secret"}
@@ -1031,7 +1031,7 @@ DIGEST = b'Digest realm="x", nonce="y", qop="auth"'
 @pytest.mark.parametrize("scheme", [b'Basic realm="x"', DIGEST, b"Negotiate", b"NTLM"])
 @pytest.mark.parametrize("login", [{}, LOGIN], ids=str)
 def test_proxy_challenge_fails_like_httplib2(
-    raw_server: RawServers, scheme: bytes, login: dict[str, Any]
+    raw_server: RawServerFactory, scheme: bytes, login: dict[str, Any]
 ) -> None:
     proxies = []
     for client in (httplib2.Http, Http):
@@ -1056,11 +1056,15 @@ def closes_at_once(connection: ServerConnection) -> None:
 BROKEN_PROXIES: dict[str, tuple[str, dict[str, str], list[Step]]] = {
     "http-closes": ("http", {}, [closes_at_once]),
     "http-resets": ("http", {}, [resets_at_once]),
-    "http-garbage": ("http", {}, [record, send(b"garbage\r\n\r\n")]),
-    "http-half a line": ("http", {}, [record, send(b"HTTP/1.1 2")]),
-    "http-closes in the head": ("http", {}, [record, send(b"HTTP/1.1 502 Bad\r\nX: 1\r\n")]),
-    "http-other protocol": ("http", {}, [record, send(b"ICY 200 OK\r\n\r\n")]),
-    "http-speaks socks": ("http", {}, [record, send(b"\5\0")]),
+    "http-garbage": ("http", {}, [record_request, send(b"garbage\r\n\r\n")]),
+    "http-half a line": ("http", {}, [record_request, send(b"HTTP/1.1 2")]),
+    "http-closes in the head": (
+        "http",
+        {},
+        [record_request, send(b"HTTP/1.1 502 Bad\r\nX: 1\r\n")],
+    ),
+    "http-other protocol": ("http", {}, [record_request, send(b"ICY 200 OK\r\n\r\n")]),
+    "http-speaks socks": ("http", {}, [record_request, send(b"\5\0")]),
     "socks5-closes": ("socks5", {}, [closes_at_once]),
     "socks5-speaks http": ("socks5", {}, [closes_at_once, send(b"HTTP/1.1 400 Bad\r\n\r\n")]),
     "socks5-speaks socks4": ("socks5", {}, [closes_at_once, send(b"\0\x5b" + bytes(6))]),
@@ -1087,8 +1091,8 @@ BROKEN_PROXIES: dict[str, tuple[str, dict[str, str], list[Step]]] = {
         f"socks4-{code}": ("socks4", {}, [answer_socks4_connect(code)])
         for code in range(0x5B, 0x5F)
     },
-    "http-closes the tunnel": ("http", {}, [record, SEND_ESTABLISHED, closes_at_once]),
-    "http-resets the tunnel": ("http", {}, [record, SEND_ESTABLISHED, resets_at_once]),
+    "http-closes the tunnel": ("http", {}, [record_request, SEND_ESTABLISHED, closes_at_once]),
+    "http-resets the tunnel": ("http", {}, [record_request, SEND_ESTABLISHED, resets_at_once]),
     "socks5-closes the tunnel": ("socks5", {}, [*ACCEPT_SOCKS5, closes_at_once]),
     "socks4-closes the tunnel": ("socks4", {}, [*ACCEPT_SOCKS4, closes_at_once]),
 }
@@ -1096,7 +1100,9 @@ BROKEN_PROXIES: dict[str, tuple[str, dict[str, str], list[Step]]] = {
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("wrong", BROKEN_PROXIES)
-def test_broken_proxy_fails_like_httplib2(raw_server: RawServers, wrong: str, scheme: str) -> None:
+def test_broken_proxy_fails_like_httplib2(
+    raw_server: RawServerFactory, wrong: str, scheme: str
+) -> None:
     kind, login, script = BROKEN_PROXIES[wrong]
     proxy = raw_server(script)
     info = proxy_at(proxy.port, KINDS[kind], **login)
@@ -1107,7 +1113,7 @@ def test_broken_proxy_fails_like_httplib2(raw_server: RawServers, wrong: str, sc
 # and asynchttp blames the proxy.
 SILENCES: dict[str, tuple[str, list[Step]]] = {
     "http": ("http", [read_until_closed]),
-    "http-tunnel": ("http", [record, SEND_ESTABLISHED, read_until_closed]),
+    "http-tunnel": ("http", [record_request, SEND_ESTABLISHED, read_until_closed]),
     "socks5": ("socks5", [read_until_closed]),
     "socks5-target": ("socks5", [choose_socks5_method(0), read_until_closed]),
     "socks5-tunnel": ("socks5", [*ACCEPT_SOCKS5, read_until_closed]),
@@ -1126,7 +1132,7 @@ SILENCES: dict[str, tuple[str, list[Step]]] = {
     ],
 )
 def test_silent_proxy_times_out_like_httplib2(
-    raw_server: RawServers, silence: str, scheme: str
+    raw_server: RawServerFactory, silence: str, scheme: str
 ) -> None:
     kind, script = SILENCES[silence]
     proxy = raw_server(script)

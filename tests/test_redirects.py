@@ -15,9 +15,10 @@ import httplib2
 import pytest
 
 from asynchttp import Http, Response
-from tests.conftest import RawServers
-from tests.reference import PORT, Pair, Url, Wire, answers, assert_same, requests_of, run_both
+from tests.conftest import RawServerFactory
+from tests.reference import Pair, Url, assert_same_as_httplib2, request_with_both
 from tests.servers.raw import OK
+from tests.servers.recording import PORT, RecordedRequest, answer_requests, recorded_requests
 from tests.servers.web import WebServer
 
 Setting = Callable[[httplib2.Http], object]
@@ -44,7 +45,7 @@ def follow_safe(_: httplib2.Http) -> None:
     """Change nothing: by default redirects of safe methods are followed."""
 
 
-def lines(requests: list[Wire]) -> list[str]:
+def lines(requests: list[RecordedRequest]) -> list[str]:
     return [request.line.removesuffix(" HTTP/1.1") for request in requests]
 
 
@@ -55,7 +56,7 @@ def lines(requests: list[Wire]) -> list[str]:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("code", CODES)
 def test_redirect_codes_and_methods_match_httplib2(
-    raw_server: RawServers, code: int, method: str, setting: Setting
+    raw_server: RawServerFactory, code: int, method: str, setting: Setting
 ) -> None:
     body = b"abc" if method in ("POST", "PUT", "PATCH") else None
     hop, end = moved(code), OK
@@ -66,40 +67,42 @@ def test_redirect_codes_and_methods_match_httplib2(
         setting(http)
         return http.request(url("/"), method, body)
 
-    assert_same(raw_server, [answers(hop, end)], ask)
+    assert_same_as_httplib2(raw_server, [answer_requests(hop, end)], ask)
 
 
-def test_chain_of_all_redirect_codes_is_followed(raw_server: RawServers) -> None:
+def test_chain_of_all_redirect_codes_is_followed(raw_server: RawServerFactory) -> None:
     codes = (301, 302, 303, 307, 308)
-    story = assert_same(raw_server, [answers(*(moved(code, f"/{code}") for code in codes), OK)])
-    assert lines(story.requests) == ["GET /", *(f"GET /{code}" for code in codes)]
-    assert story.outcome.previous is not None
-    assert story.outcome.previous.status == 301
-
-
-def test_post_body_is_sent_again_until_303(raw_server: RawServers) -> None:
-    hops = [moved(308, "/again"), moved(303, "/got"), moved(307, "/end"), OK]
-    story = assert_same(
-        raw_server, [answers(*hops)], lambda http, url: http.request(url("/"), "POST", "x")
+    result = assert_same_as_httplib2(
+        raw_server, [answer_requests(*(moved(code, f"/{code}") for code in codes), OK)]
     )
-    assert lines(story.requests) == ["POST /", "POST /again", "GET /got", "GET /end"]
-    assert [request.body for request in story.requests] == [b"x", b"x", b"", b""]
+    assert lines(result.requests) == ["GET /", *(f"GET /{code}" for code in codes)]
+    assert result.outcome.previous is not None
+    assert result.outcome.previous.status == 301
 
 
-def test_redirect_codes_and_safe_methods_can_be_set(raw_server: RawServers) -> None:
+def test_post_body_is_sent_again_until_303(raw_server: RawServerFactory) -> None:
+    hops = [moved(308, "/again"), moved(303, "/got"), moved(307, "/end"), OK]
+    result = assert_same_as_httplib2(
+        raw_server, [answer_requests(*hops)], lambda http, url: http.request(url("/"), "POST", "x")
+    )
+    assert lines(result.requests) == ["POST /", "POST /again", "GET /got", "GET /end"]
+    assert [request.body for request in result.requests] == [b"x", b"x", b"", b""]
+
+
+def test_redirect_codes_and_safe_methods_can_be_set(raw_server: RawServerFactory) -> None:
     def ask(http: httplib2.Http, url: Url) -> Pair:
         http.redirect_codes = frozenset([305])
         http.safe_methods.append("POST")
         return http.request(url("/"), "POST", b"x")
 
-    story = assert_same(raw_server, [answers(moved(305), moved(302))], ask)
-    assert story.outcome.status == 302
-    assert lines(story.requests) == ["POST /", "POST /next"]
+    result = assert_same_as_httplib2(raw_server, [answer_requests(moved(305), moved(302))], ask)
+    assert result.outcome.status == 302
+    assert lines(result.requests) == ["POST /", "POST /next"]
 
 
 @pytest.mark.parametrize("source", [io.BytesIO, lambda content: iter([content]), bytes])
 def test_body_readable_once_is_sent_again(
-    raw_server: RawServers, source: Callable[[bytes], object]
+    raw_server: RawServerFactory, source: Callable[[bytes], object]
 ) -> None:
     """httplib2 sends an empty body the second time, since the reader is exhausted."""
 
@@ -107,15 +110,15 @@ def test_body_readable_once_is_sent_again(
         follow_all(http)
         return http.request(url("/"), "POST", source(b"all of it"))
 
-    theirs, ours = run_both(raw_server, [answers(moved(307), OK)], ask)
+    theirs, ours = request_with_both(raw_server, [answer_requests(moved(307), OK)], ask)
     assert [request.body for request in ours.requests] == [b"all of it", b"all of it"]
     assert ours.outcome == theirs.outcome
 
 
 def test_file_body_is_sent_again_from_start_position(
-    raw_server: RawServers, tmp_path: Path
+    raw_server: RawServerFactory, tmp_path: Path
 ) -> None:
-    server = raw_server([answers(moved(307), OK)])
+    server = raw_server([answer_requests(moved(307), OK)])
     path = tmp_path / "body"
     path.write_bytes(bytes(3_000_000))
     with Http() as http:
@@ -125,7 +128,7 @@ def test_file_body_is_sent_again_from_start_position(
             file.seek(1_000_000)
             promise = http.request(server.url("/"), "POST", file)
         assert promise.response.status == 200
-    assert [len(request.body) for request in requests_of(server)] == [2_000_000, 2_000_000]
+    assert [len(request.body) for request in recorded_requests(server)] == [2_000_000, 2_000_000]
 
 
 # Locations
@@ -162,10 +165,10 @@ LOCATIONS = [
 
 
 @pytest.mark.parametrize("location", LOCATIONS)
-def test_location_values_resolve_like_httplib2(raw_server: RawServers, location: str) -> None:
-    assert_same(
+def test_location_values_resolve_like_httplib2(raw_server: RawServerFactory, location: str) -> None:
+    assert_same_as_httplib2(
         raw_server,
-        [answers(moved(302, location), OK)],
+        [answer_requests(moved(302, location), OK)],
         lambda http, url: http.request(url("/dir/start?x=1")),
     )
 
@@ -174,60 +177,62 @@ def test_location_values_resolve_like_httplib2(raw_server: RawServers, location:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("code", CODES)
 def test_redirect_without_location_matches_httplib2(
-    raw_server: RawServers, code: int, method: str, setting: Setting
+    raw_server: RawServerFactory, code: int, method: str, setting: Setting
 ) -> None:
     def ask(http: httplib2.Http, url: Url) -> Pair:
         setting(http)
         return http.request(url("/"), method)
 
-    assert_same(raw_server, [answers(moved(code, None))], ask)
+    assert_same_as_httplib2(raw_server, [answer_requests(moved(code, None))], ask)
 
 
-def test_several_locations_raise_error(raw_server: RawServers) -> None:
+def test_several_locations_raise_error(raw_server: RawServerFactory) -> None:
     """httplib2 goes to "/a, /b"."""
-    _, ours = run_both(raw_server, [answers(moved(302, "/a", "Location: /b"), OK)])
+    _, ours = request_with_both(raw_server, [answer_requests(moved(302, "/a", "Location: /b"), OK)])
     assert lines(ours.requests) == ["GET /"]
     assert ours.outcome.error is not None
 
 
-def test_content_location_of_last_answer_is_kept(raw_server: RawServers) -> None:
+def test_content_location_of_last_answer_is_kept(raw_server: RawServerFactory) -> None:
     hop = moved(302, "/next", "Content-Location: /here")
     end = OK.replace(b"\r\n\r\n", b"\r\nContent-Location: /there\r\n\r\n")
-    story = assert_same(raw_server, [answers(hop, end)])
-    assert story.outcome.fields is not None
-    assert story.outcome.fields["content-location"] == "/there"
+    result = assert_same_as_httplib2(raw_server, [answer_requests(hop, end)])
+    assert result.outcome.fields is not None
+    assert result.outcome.fields["content-location"] == "/there"
 
 
 # Limits
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2, 3])
-def test_redirects_beyond_limit_raise_redirect_limit(raw_server: RawServers, limit: int) -> None:
-    story = assert_same(
+def test_redirects_beyond_limit_raise_redirect_limit(
+    raw_server: RawServerFactory, limit: int
+) -> None:
+    result = assert_same_as_httplib2(
         raw_server,
-        [answers(moved(302, "/1"), moved(301, "/2"), OK)],
+        [answer_requests(moved(302, "/1"), moved(301, "/2"), OK)],
         lambda http, url: http.request(url("/"), redirections=limit),
     )
-    assert story.outcome.error == (httplib2.RedirectLimit if limit < 2 else None)
-    assert len(story.requests) == min(limit, 2) + 1
+    assert result.outcome.error == (httplib2.RedirectLimit if limit < 2 else None)
+    assert len(result.requests) == min(limit, 2) + 1
 
 
-def test_redirect_loop_ends_at_default_limit(raw_server: RawServers) -> None:
-    story = assert_same(raw_server, [answers(moved(302, "/"))])
-    assert len(story.requests) == httplib2.DEFAULT_MAX_REDIRECTS + 1
+def test_redirect_loop_ends_at_default_limit(raw_server: RawServerFactory) -> None:
+    result = assert_same_as_httplib2(raw_server, [answer_requests(moved(302, "/"))])
+    assert len(result.requests) == httplib2.DEFAULT_MAX_REDIRECTS + 1
 
 
-def test_limit_is_checked_before_missing_location(raw_server: RawServers) -> None:
-    assert_same(
+def test_limit_is_checked_before_missing_location(raw_server: RawServerFactory) -> None:
+    assert_same_as_httplib2(
         raw_server,
-        [answers(moved(300, None))],
+        [answer_requests(moved(300, None))],
         lambda http, url: http.request(url("/"), redirections=0),
     )
 
 
-def test_redirect_limit_error_has_decoded_content(raw_server: RawServers) -> None:
+def test_redirect_limit_error_has_decoded_content(raw_server: RawServerFactory) -> None:
     packed = moved(302, "/", "Content-Encoding: gzip", content=gzip.compress(b"plain"))
-    server = raw_server([answers(packed)])
+    server = raw_server([answer_requests(packed)])
     with Http() as http, pytest.raises(httplib2.RedirectLimit) as raised:
         http.request(server.url("/"), redirections=0).result()
     assert isinstance(raised.value.response, Response)
@@ -259,15 +264,15 @@ def forward(http: httplib2.Http) -> None:
 @pytest.mark.parametrize("code", [301, 303, 307])
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_headers_after_redirect_match_httplib2(
-    raw_server: RawServers, host: str, code: int, method: str, setting: Setting
+    raw_server: RawServerFactory, host: str, code: int, method: str, setting: Setting
 ) -> None:
     def ask(http: httplib2.Http, url: Url) -> Pair:
         setting(http)
         return http.request(url("/"), method, headers=HEADERS)
 
     hop = moved(code, f"http://{host}:{PORT}/next")
-    story = assert_same(raw_server, [answers(hop, OK)], ask)
-    for request in story.requests[1:]:
+    result = assert_same_as_httplib2(raw_server, [answer_requests(hop, OK)], ask)
+    for request in result.requests[1:]:
         assert (request.header("authorization") is None) == (setting is not forward)
         assert request.header("if-none-match") is None
         assert request.header("x-own") == "kept"
@@ -284,9 +289,9 @@ def test_redirect_leaves_callers_headers_unchanged(server: WebServer) -> None:
 
 
 def test_redirect_leads_from_http_1_to_http_2(
-    raw_server: RawServers, tls_server: WebServer, authority_file: str
+    raw_server: RawServerFactory, tls_server: WebServer, authority_file: str
 ) -> None:
-    plain = raw_server([answers(moved(302, tls_server.url("/echo")))])
+    plain = raw_server([answer_requests(moved(302, tls_server.url("/echo")))])
     with Http(ca_certs=authority_file) as http:
         response, content = http.request(plain.url("/"))
         assert response.previous is not None

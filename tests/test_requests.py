@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from asynchttp import Http
 from asynchttp.promise import request_work
-from tests.conftest import RawServers
-from tests.reference import PORT, Pair, Url, answers, assert_same, run_both
+from tests.conftest import RawServerFactory
+from tests.reference import Pair, Url, assert_same_as_httplib2, request_with_both
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, read_head, send
+from tests.servers.recording import PORT, answer_requests
 from tests.servers.web import WebServer
 
 many = settings(
@@ -66,9 +67,9 @@ URIS = [
 
 
 @pytest.mark.parametrize("uri", URIS)
-def test_request_line_of_uri_matches_httplib2(raw_server: RawServers, uri: str) -> None:
-    story = assert_same(raw_server, [answers(OK)], asking(uri))
-    assert story.outcome.content == b"ok"
+def test_request_line_of_uri_matches_httplib2(raw_server: RawServerFactory, uri: str) -> None:
+    result = assert_same_as_httplib2(raw_server, [answer_requests(OK)], asking(uri))
+    assert result.outcome.content == b"ok"
 
 
 PATHS = st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters="\x7f")
@@ -81,8 +82,10 @@ PATHS = st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters=
 @example("%e2%82%AC?%e2=%aF")
 @example("?")
 @example("a?#")
-def test_request_line_of_random_path_matches_httplib2(raw_server: RawServers, path: str) -> None:
-    assert_same(raw_server, [answers(OK)], asking(f"{HERE}/{path}"))
+def test_request_line_of_random_path_matches_httplib2(
+    raw_server: RawServerFactory, path: str
+) -> None:
+    assert_same_as_httplib2(raw_server, [answer_requests(OK)], asking(f"{HERE}/{path}"))
 
 
 @pytest.mark.parametrize(
@@ -113,10 +116,10 @@ def test_request_line_of_random_path_matches_httplib2(raw_server: RawServers, pa
         HERE + "/\ud800",
     ],
 )
-def test_invalid_uri_fails_like_httplib2(raw_server: RawServers, uri: str) -> None:
-    story = assert_same(raw_server, [answers(OK)], asking(uri))
-    assert story.outcome.error is not None
-    assert story.requests == []
+def test_invalid_uri_fails_like_httplib2(raw_server: RawServerFactory, uri: str) -> None:
+    result = assert_same_as_httplib2(raw_server, [answer_requests(OK)], asking(uri))
+    assert result.outcome.error is not None
+    assert result.requests == []
 
 
 @pytest.mark.parametrize(
@@ -130,16 +133,18 @@ def test_invalid_port_raises_invalid_url(host: str, port: str) -> None:
 
 
 @pytest.mark.parametrize("character", ["\0", "\x01", "\x1f", "\x7f"])
-def test_control_character_in_uri_raises(raw_server: RawServers, character: str) -> None:
+def test_control_character_in_uri_raises(raw_server: RawServerFactory, character: str) -> None:
     """httplib2 raises, too, but ResponseNotReady."""
-    _, ours = run_both(raw_server, [answers(OK)], asking(f"{HERE}/a{character}b"))
+    _, ours = request_with_both(raw_server, [answer_requests(OK)], asking(f"{HERE}/a{character}b"))
     assert ours.outcome.error is not None
     assert ours.requests == []
 
 
 @pytest.mark.parametrize("uri", [None, 5, b"http://127.0.0.1/", ["http://127.0.0.1/"]])
-def test_uri_of_wrong_type_raises_type_error(raw_server: RawServers, uri: object) -> None:
-    theirs, ours = run_both(raw_server, [answers(OK)], lambda http, url: http.request(uri))
+def test_uri_of_wrong_type_raises_type_error(raw_server: RawServerFactory, uri: object) -> None:
+    theirs, ours = request_with_both(
+        raw_server, [answer_requests(OK)], lambda http, url: http.request(uri)
+    )
     assert theirs.outcome.error in (TypeError, AttributeError)
     assert ours.outcome.error is TypeError
 
@@ -154,7 +159,7 @@ def test_method_of_wrong_type_raises_at_look(server: WebServer, method: object) 
 
 
 def test_number_of_kept_plans_is_bounded(
-    raw_server: RawServers, monkeypatch: pytest.MonkeyPatch
+    raw_server: RawServerFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A program that visits a million hosts must not keep a million plans."""
     monkeypatch.setattr(request_work, "ORIGINS", 2)
@@ -170,14 +175,18 @@ def test_number_of_kept_plans_is_bounded(
 @pytest.mark.parametrize(
     "method", ["get", "Get", "QUERY", "M-SEARCH", "TRACE", "OPTIONS", "X" * 100, "a.b~c"]
 )
-def test_method_is_sent_unchanged(raw_server: RawServers, method: str) -> None:
-    story = assert_same(raw_server, [answers(OK)], lambda http, url: http.request(url("/"), method))
-    assert story.requests[0].line == f"{method} / HTTP/1.1"
+def test_method_is_sent_unchanged(raw_server: RawServerFactory, method: str) -> None:
+    result = assert_same_as_httplib2(
+        raw_server, [answer_requests(OK)], lambda http, url: http.request(url("/"), method)
+    )
+    assert result.requests[0].line == f"{method} / HTTP/1.1"
 
 
 @pytest.mark.parametrize("method", ["GET / HTTP/1.1\r\nX: y\r\n\r\nGET", "GE\nT", "G\0T", "G\xc9T"])
-def test_invalid_method_raises_value_error(raw_server: RawServers, method: str) -> None:
-    _, ours = run_both(raw_server, [answers(OK)], lambda http, url: http.request(url("/"), method))
+def test_invalid_method_raises_value_error(raw_server: RawServerFactory, method: str) -> None:
+    _, ours = request_with_both(
+        raw_server, [answer_requests(OK)], lambda http, url: http.request(url("/"), method)
+    )
     assert ours.outcome.error is not None
     assert issubclass(ours.outcome.error, ValueError)
     assert ours.requests == []
@@ -224,10 +233,10 @@ HEADERS: list[dict[object, object]] = [
 
 @pytest.mark.parametrize("headers", HEADERS, ids=lambda headers: repr(headers)[:60])
 def test_headers_are_sent_like_httplib2(
-    raw_server: RawServers, headers: dict[object, object]
+    raw_server: RawServerFactory, headers: dict[object, object]
 ) -> None:
-    story = assert_same(raw_server, [answers(OK)], with_headers(headers))
-    assert story.outcome.content == b"ok"
+    result = assert_same_as_httplib2(raw_server, [answer_requests(OK)], with_headers(headers))
+    assert result.outcome.content == b"ok"
 
 
 TOKEN = "!#$%&'*+-.^_`|~" + string.digits + string.ascii_letters
@@ -237,10 +246,10 @@ VALUES = st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="
 @many
 @given(st.dictionaries(st.text(TOKEN, min_size=1), st.text(VALUES), max_size=5))
 def test_random_headers_are_sent_like_httplib2(
-    raw_server: RawServers, headers: dict[str, str]
+    raw_server: RawServerFactory, headers: dict[str, str]
 ) -> None:
     headers = {f"x-{name}": value for name, value in headers.items()}
-    assert_same(raw_server, [answers(OK)], with_headers(headers))
+    assert_same_as_httplib2(raw_server, [answer_requests(OK)], with_headers(headers))
 
 
 @pytest.mark.parametrize(
@@ -268,43 +277,43 @@ def test_random_headers_are_sent_like_httplib2(
     ids=repr,
 )
 def test_invalid_header_fails_like_httplib2(
-    raw_server: RawServers, headers: dict[object, object]
+    raw_server: RawServerFactory, headers: dict[object, object]
 ) -> None:
-    story = assert_same(raw_server, [answers(OK)], with_headers(headers))
-    assert story.outcome.error is not None
-    assert story.requests == []
+    result = assert_same_as_httplib2(raw_server, [answer_requests(OK)], with_headers(headers))
+    assert result.outcome.error is not None
+    assert result.requests == []
 
 
 @pytest.mark.parametrize(
     "headers", [{"X": "a\r\n folded"}, {"X": "a\n\tfolded"}, {"X": "a\0b"}, {"X\0Y": "x"}], ids=repr
 )
 def test_line_folding_and_nul_in_headers_raise(
-    raw_server: RawServers, headers: dict[object, object]
+    raw_server: RawServerFactory, headers: dict[object, object]
 ) -> None:
     """RFC 9110, 5.5 forbids line folding and NUL; receivers suspect an attack."""
-    theirs, ours = run_both(raw_server, [answers(OK)], with_headers(headers))
+    theirs, ours = request_with_both(raw_server, [answer_requests(OK)], with_headers(headers))
     assert theirs.outcome.error is None
     assert ours.outcome.error is ValueError
     assert ours.requests == []
 
 
 @pytest.mark.parametrize("headers", [5, "X: y", [5], object()])
-def test_headers_of_wrong_type_raise(raw_server: RawServers, headers: object) -> None:
-    _, ours = run_both(raw_server, [answers(OK)], with_headers(headers))
+def test_headers_of_wrong_type_raise(raw_server: RawServerFactory, headers: object) -> None:
+    _, ours = request_with_both(raw_server, [answer_requests(OK)], with_headers(headers))
     assert ours.outcome.error in (TypeError, ValueError)
 
 
-def test_headers_are_sent_in_documented_order(raw_server: RawServers) -> None:
+def test_headers_are_sent_in_documented_order(raw_server: RawServerFactory) -> None:
     """Host first (RFC 9110, 7.2), then the caller's headers in order, then the default headers."""
-    server = raw_server([answers(OK)])
+    server = raw_server([answer_requests(OK)])
     with Http() as http:
         http.request(server.url("/"), headers={"Z": "1", "A": "2", "M": "3"}).result()
     names = [line.partition(b":")[0].lower() for line in server.heads[0].splitlines()[1:]]
     assert names == [b"host", b"z", b"a", b"m", b"user-agent", b"accept-encoding"]
 
 
-def test_headers_are_copied_at_the_call(raw_server: RawServers) -> None:
-    server = raw_server([answers(OK)])
+def test_headers_are_copied_at_the_call(raw_server: RawServerFactory) -> None:
+    server = raw_server([answer_requests(OK)])
     headers = {"X": "then"}
     with Http(max_workers=1) as http:
         first = http.request(server.url("/"))
@@ -333,8 +342,8 @@ def test_pending_content_as_header_delays_only_caller(server: WebServer) -> None
         assert [type(value) for value in (promise.request.headers or {}).values()] == [bytes]
 
 
-def test_content_can_be_sent_as_header_and_body(raw_server: RawServers) -> None:
-    server = raw_server([answers(OK, OK, OK, OK)])
+def test_content_can_be_sent_as_header_and_body(raw_server: RawServerFactory) -> None:
+    server = raw_server([answer_requests(OK, OK, OK, OK)])
     with Http() as http:
         _, content = http.request(server.url("/"))
         http.request(server.url("/"), headers={"x-got": content}).result()
@@ -356,9 +365,9 @@ def test_sending_failed_content_raises_failure_of_content(
             assert promise.exception() is failed.exception()
 
 
-def test_headers_do_not_leak_into_next_request(raw_server: RawServers) -> None:
+def test_headers_do_not_leak_into_next_request(raw_server: RawServerFactory) -> None:
     """Handles of libcurl are reused, and keep every option that is not set again."""
-    server = raw_server([answers(OK)])
+    server = raw_server([answer_requests(OK)])
     odd = {"X-Odd": "1", "Host": "odd.test", "Cookie": "odd", "Range": "bytes=0-1", "Expect": "odd"}
     with Http() as http:
         http.request(server.url("/plain")).result()

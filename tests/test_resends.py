@@ -16,8 +16,7 @@ from h2.errors import ErrorCodes
 from h2.events import RequestReceived
 
 from asynchttp import Http
-from tests.conftest import RawServers
-from tests.reference import record
+from tests.conftest import RawServerFactory
 from tests.servers.certificates import Authority, sign_for_this_machine, tls_server_context
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import (
@@ -29,6 +28,7 @@ from tests.servers.raw import (
     reset_connection,
     send,
 )
+from tests.servers.recording import record_request
 
 KEPT = 6
 
@@ -39,11 +39,11 @@ def hang_up(connection: ServerConnection) -> None:
 
 
 @contextmanager
-def many_kept(raw_server: RawServers, last: list[Step]) -> Iterator[tuple[Http, RawServer]]:
+def many_kept(raw_server: RawServerFactory, last: list[Step]) -> Iterator[tuple[Http, RawServer]]:
     """An Http with several kept connections; after another request each connection does `last`."""
     enough = threading.Barrier(KEPT)
-    first = [record, lambda _: enough.wait(PATIENCE), send(OK)]
-    server = raw_server(*[[*first, record, *last]] * KEPT, [record, *last])
+    first = [record_request, lambda _: enough.wait(PATIENCE), send(OK)]
+    server = raw_server(*[[*first, record_request, *last]] * KEPT, [record_request, *last])
     with Http(timeout=PATIENCE, max_workers=KEPT) as http:
         promises = [http.request(server.url("/kept")) for _ in range(KEPT)]
         assert [promise.content for promise in promises] == [b"ok"] * KEPT
@@ -62,7 +62,7 @@ def sent_to(server: RawServer, path: bytes) -> int:
     ids=["closes", "resets", "begins to answer", "is no HTTP"],
 )
 def test_request_is_sent_on_at_most_two_ending_connections(
-    raw_server: RawServers, method: str, last: list[Step]
+    raw_server: RawServerFactory, method: str, last: list[Step]
 ) -> None:
     body = None if method == "GET" else b"order=1"
     with many_kept(raw_server, last) as (http, server):
@@ -71,15 +71,15 @@ def test_request_is_sent_on_at_most_two_ending_connections(
         assert 1 <= sent_to(server, b" /order ") <= 2
 
 
-def test_closed_kept_connections_are_not_reused(raw_server: RawServers) -> None:
+def test_closed_kept_connections_are_not_reused(raw_server: RawServerFactory) -> None:
     """The next request is sent once, on a new connection."""
     enough = threading.Barrier(KEPT + 1)
 
     def meet(_: ServerConnection) -> None:
         enough.wait(PATIENCE)
 
-    closing = [record, meet, send(OK), hang_up]
-    server = raw_server(*[closing] * KEPT, [record, send(OK)])
+    closing = [record_request, meet, send(OK), hang_up]
+    server = raw_server(*[closing] * KEPT, [record_request, send(OK)])
     with Http(timeout=PATIENCE, max_workers=KEPT) as http:
         promises = [http.request(server.url("/kept")) for _ in range(KEPT)]
         enough.wait(PATIENCE)

@@ -19,7 +19,7 @@ import httplib2
 import pycurl
 import pytest
 
-from tests.conftest import RawServers
+from tests.conftest import RawServerFactory
 from tests.servers.app import METHODS, patterned_bytes
 from tests.servers.certificates import Authority, sign_expired, sign_for_other_host
 from tests.servers.event_log import EventLog
@@ -261,7 +261,7 @@ def test_authority_is_not_trusted_by_default(tls_server: WebServer, tmp_path: Pa
     ("sign", "reason"), [(sign_expired, "expired"), (sign_for_other_host, "Hostname mismatch")]
 )
 def test_bad_certificate_is_rejected_with_reason(
-    raw_tls_server: RawServers,
+    raw_tls_server: RawServerFactory,
     client: httplib2.Http,
     authority: Authority,
     sign: Callable[[Authority], Path],
@@ -275,7 +275,7 @@ def test_bad_certificate_is_rejected_with_reason(
 # Scripts
 
 
-def test_raw_server_plays_script_per_connection(raw_server: RawServers) -> None:
+def test_raw_server_plays_script_per_connection(raw_server: RawServerFactory) -> None:
     raw = raw_server([read_head, send(OK)], [read_head, send(OK.replace(b"ok", b"no"))])
     assert [get_alone(raw.url(path)) for path in ("/a", "/b", "/c")] == [b"ok", b"no", b"no"]
     assert [each.split(b" ")[1] for each in raw.heads] == [b"/a", b"/b", b"/c"]
@@ -283,7 +283,7 @@ def test_raw_server_plays_script_per_connection(raw_server: RawServers) -> None:
 
 
 def test_raw_server_plays_script_over_tls(
-    raw_tls_server: RawServers, client: httplib2.Http
+    raw_tls_server: RawServerFactory, client: httplib2.Http
 ) -> None:
     raw = raw_tls_server([read_head, read_body(4), send(OK), read_until_closed])
     assert client.request(raw.url(), "POST", b"four")[1] == b"ok"
@@ -292,7 +292,7 @@ def test_raw_server_plays_script_over_tls(
     assert raw.closed.wait_for(1) == list(raw.accepted)
 
 
-def test_reset_step_resets_connection(raw_server: RawServers) -> None:
+def test_reset_step_resets_connection(raw_server: RawServerFactory) -> None:
     raw = raw_server([read_head, send(b"HTTP/1.1 200 OK\r\n"), reset_connection])
     with socket.create_connection(("127.0.0.1", raw.port)) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -300,7 +300,7 @@ def test_reset_step_resets_connection(raw_server: RawServers) -> None:
             connection.makefile("rb").read()
 
 
-def test_drip_step_pauses_between_bytes(raw_server: RawServers) -> None:
+def test_drip_step_pauses_between_bytes(raw_server: RawServerFactory) -> None:
     raw = raw_server([send_slowly(b"abc", every=0.05)])
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", raw.port)) as connection:
@@ -309,7 +309,7 @@ def test_drip_step_pauses_between_bytes(raw_server: RawServers) -> None:
     assert time.monotonic() - began > 0.1
 
 
-def test_wait_step_waits_for_event(raw_server: RawServers) -> None:
+def test_wait_step_waits_for_event(raw_server: RawServerFactory) -> None:
     may_go = threading.Event()
     raw = raw_server([wait_for_event(may_go), send(b"now")])
     with socket.create_connection(("127.0.0.1", raw.port)) as connection:
@@ -321,7 +321,7 @@ def test_wait_step_waits_for_event(raw_server: RawServers) -> None:
         assert connection.recv(3) == b"now"
 
 
-def test_until_closed_step_records_close(raw_server: RawServers) -> None:
+def test_until_closed_step_records_close(raw_server: RawServerFactory) -> None:
     raw = raw_server([read_until_closed])
     with socket.create_connection(("127.0.0.1", raw.port)):
         raw.accepted.wait_for(1)

@@ -20,12 +20,13 @@ import httplib2
 import pytest
 
 from asynchttp import Http, Promise
-from tests.conftest import RawServers
+from tests.conftest import RawServerFactory
 from tests.programs import Program, python_command
-from tests.reference import record, run_both
+from tests.reference import request_with_both
 from tests.servers.app import patterned_bytes
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, ServerConnection, read_head, read_until_closed, send, send_slowly
+from tests.servers.recording import record_request
 from tests.servers.web import WebServer
 
 SHORT = 0.3
@@ -63,7 +64,7 @@ def test_unanswered_connect_for_tls_times_out(http: Http, black_hole_url: str) -
         assert_times_out(http.request(black_hole_url.replace("http:", "https:")))
 
 
-def test_unanswered_tls_handshake_times_out(http: Http, raw_server: RawServers) -> None:
+def test_unanswered_tls_handshake_times_out(http: Http, raw_server: RawServerFactory) -> None:
     server = raw_server([read_until_closed])
     with takes(SHORT):
         assert_times_out(http.request(server.url().replace("http:", "https:")))
@@ -71,14 +72,16 @@ def test_unanswered_tls_handshake_times_out(http: Http, raw_server: RawServers) 
 
 
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200", OK[:-20], OK[:-1]])
-def test_silent_server_times_out_like_httplib2(raw_server: RawServers, sent: bytes) -> None:
+def test_silent_server_times_out_like_httplib2(raw_server: RawServerFactory, sent: bytes) -> None:
     """Afterwards the server sees the connection close."""
 
     def ask(http: httplib2.Http, url: Callable[[str], str]) -> object:
         http.timeout = SHORT
         return http.request(url("/"))
 
-    theirs, ours = run_both(raw_server, [record, send(sent), read_until_closed], ask)
+    theirs, ours = request_with_both(
+        raw_server, [record_request, send(sent), read_until_closed], ask
+    )
     # Requests are not compared: the server may read a request only after the timeout.
     assert ours.outcome == theirs.outcome
     assert ours.outcome.error is TimeoutError
@@ -136,7 +139,7 @@ def test_silent_request_times_out_beside_busy_requests(
 
 
 def test_upload_to_non_reading_server_times_out(
-    http: Http, raw_server: RawServers, tmp_path: Path
+    http: Http, raw_server: RawServerFactory, tmp_path: Path
 ) -> None:
     path = tmp_path / "body"
     path.write_bytes(bytes(20_000_000))
@@ -165,7 +168,7 @@ def connect(http: Http, server: WebServer) -> None:
     http.request(server.url("/status/200")).result()
 
 
-def test_slow_drip_does_not_time_out(http: Http, raw_server: RawServers) -> None:
+def test_slow_drip_does_not_time_out(http: Http, raw_server: RawServerFactory) -> None:
     http.timeout = 0.5
     server = raw_server([read_head, send_slowly(MINIMAL, every=0.1)])
     with takes(1.5):
@@ -182,7 +185,7 @@ def test_slow_drip_over_every_protocol_does_not_time_out(http: Http, any_server:
 
 @pytest.mark.parametrize("as_file", [True, False])
 def test_upload_to_slow_reader_does_not_time_out(
-    http: Http, raw_server: RawServers, tmp_path: Path, as_file: bool
+    http: Http, raw_server: RawServerFactory, tmp_path: Path, as_file: bool
 ) -> None:
     http.timeout = 0.5
     size = 20_000_000
@@ -211,7 +214,7 @@ def read_slowly(size: int, every: float, times: int) -> Callable[[ServerConnecti
     return step
 
 
-def test_each_redirect_starts_new_timeout(http: Http, raw_server: RawServers) -> None:
+def test_each_redirect_starts_new_timeout(http: Http, raw_server: RawServerFactory) -> None:
     http.timeout = 0.5
     moved = b"HTTP/1.1 302 F\r\nLocation: /\r\n\r\n"
     server = raw_server(
@@ -347,7 +350,7 @@ def test_timed_out_request_releases_slot(server: WebServer) -> None:
         ]
 
 
-def test_timed_out_answer_does_not_mix_into_next(raw_server: RawServers) -> None:
+def test_timed_out_answer_does_not_mix_into_next(raw_server: RawServerFactory) -> None:
     part = b"HTTP/1.1 200 OK\r\nX: stale\r\nContent-Length: 9\r\n\r\nstale"
     server = raw_server(
         [read_head, send(part), read_until_closed],

@@ -19,7 +19,7 @@ import httplib2
 import pytest
 
 from asynchttp import Http
-from tests.conftest import RawServers
+from tests.conftest import RawServerFactory
 from tests.servers.certificates import (
     Authority,
     sign_expired,
@@ -93,7 +93,7 @@ def assert_same_error(uri: str, **settings: object) -> ssl.SSLCertVerificationEr
 @pytest.mark.parametrize("sign", [sign_expired, sign_for_other_host])
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_bad_certificate_fails_like_httplib2(
-    raw_tls_server: RawServers,
+    raw_tls_server: RawServerFactory,
     authority: Authority,
     host: str,
     sign: Callable[[Authority], Path],
@@ -105,7 +105,7 @@ def test_bad_certificate_fails_like_httplib2(
 
 
 def test_untrusted_authority_fails_like_httplib2(
-    raw_tls_server: RawServers, stranger: Authority, tls_server: WebServer
+    raw_tls_server: RawServerFactory, stranger: Authority, tls_server: WebServer
 ) -> None:
     server = raw_tls_server([read_head, send(OK)])
     for uri in (server.url(), tls_server.url()):
@@ -128,7 +128,7 @@ def self_signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl command")
 def test_self_signed_certificate_is_accepted_if_trusted(
-    raw_tls_server: RawServers, self_signed: Path
+    raw_tls_server: RawServerFactory, self_signed: Path
 ) -> None:
     server = raw_tls_server([read_head, send(OK)], pem=self_signed)
     error = assert_same_error(server.url())
@@ -138,7 +138,7 @@ def test_self_signed_certificate_is_accepted_if_trusted(
 
 
 def test_signed_server_certificate_is_no_trust_anchor(
-    raw_tls_server: RawServers, tls_server: WebServer, authority: Authority
+    raw_tls_server: RawServerFactory, tls_server: WebServer, authority: Authority
 ) -> None:
     server = raw_tls_server([read_head, send(OK)])
     for uri in (server.url(), tls_server.url()):
@@ -147,7 +147,7 @@ def test_signed_server_certificate_is_no_trust_anchor(
 
 @pytest.mark.parametrize("sign", [sign_for_this_machine, sign_expired, sign_for_other_host])
 def test_disabled_validation_accepts_any_certificate(
-    raw_tls_server: RawServers, stranger: Authority, sign: Callable[[Authority], Path]
+    raw_tls_server: RawServerFactory, stranger: Authority, sign: Callable[[Authority], Path]
 ) -> None:
     server = raw_tls_server([read_head, send(OK)], pem=sign(stranger))
     with Http(disable_ssl_certificate_validation=True) as http:
@@ -155,7 +155,7 @@ def test_disabled_validation_accepts_any_certificate(
 
 
 def test_unchecked_connection_is_not_reused_for_checked_request(
-    tls_server: WebServer, raw_tls_server: RawServers
+    tls_server: WebServer, raw_tls_server: RawServerFactory
 ) -> None:
     """A checked request uses no unchecked connection and no unchecked TLS session."""
     raw = raw_tls_server([read_head, send(OK)])
@@ -168,7 +168,7 @@ def test_unchecked_connection_is_not_reused_for_checked_request(
 
 
 def test_ca_certs_can_change_between_requests(
-    raw_tls_server: RawServers, authority: Authority, stranger: Authority
+    raw_tls_server: RawServerFactory, authority: Authority, stranger: Authority
 ) -> None:
     server = raw_tls_server([read_head, send(OK)])
     with Http(ca_certs=str(stranger.pem)) as http:
@@ -213,7 +213,7 @@ def test_disabled_validation_ignores_missing_ca_certs(tls_server: WebServer) -> 
 # Handshakes that fail
 
 
-def test_https_to_http_port_fails_like_httplib2(raw_server: RawServers) -> None:
+def test_https_to_http_port_fails_like_httplib2(raw_server: RawServerFactory) -> None:
     server = raw_server([send(b"HTTP/1.1 400 Bad Request\r\n\r\n"), read_until_closed])
     theirs, ours = raised_by_both(server.url().replace("http:", "https:"))
     assert (type(ours), ours.reason) == (type(theirs), theirs.reason)
@@ -231,7 +231,7 @@ def close_after_reading(connection: Any) -> None:  # Any: a ServerConnection, as
     connection.socket.recv(65_536)
 
 
-def test_close_during_handshake_raises_ssl_eof_error(raw_server: RawServers) -> None:
+def test_close_during_handshake_raises_ssl_eof_error(raw_server: RawServerFactory) -> None:
     server = raw_server([close_after_reading])
     theirs, ours = raised_by_both(server.url().replace("http:", "https:"))
     assert type(ours) is type(theirs)
@@ -284,7 +284,7 @@ def test_missing_client_certificate_fails_request(
     ids=["no answer", "part of head", "no content", "part", "part by bytes", "reset", "no length"],
 )
 def test_close_without_close_notify_raises(
-    raw_tls_server: RawServers,
+    raw_tls_server: RawServerFactory,
     http: Http,
     script: list[Step],
     error: type[Exception],
@@ -297,7 +297,7 @@ def test_close_without_close_notify_raises(
     assert getattr(raised.value, "partial", None) == partial
 
 
-def test_close_with_close_notify_ends_content(raw_tls_server: RawServers, http: Http) -> None:
+def test_close_with_close_notify_ends_content(raw_tls_server: RawServerFactory, http: Http) -> None:
     server = raw_tls_server([read_head, send(b"HTTP/1.1 200 OK\r\n\r\nok"), end_tls])
     assert http.request(server.url())[1] == b"ok"
 
@@ -398,7 +398,7 @@ def test_requests_during_first_request_succeed(
 @pytest.mark.parametrize("failure", ["cancelled", "timed out", "refused"])
 def test_requests_do_not_hang_when_first_connection_fails(
     authority_file: str,
-    raw_server: RawServers,
+    raw_server: RawServerFactory,
     tls_server: WebServer,
     refused_url: str,
     failure: str,

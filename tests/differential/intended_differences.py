@@ -16,7 +16,7 @@ import httplib2
 from tests.differential.compare import Difference
 from tests.differential.scenario import Answer, Fields, Guard, Resource, Scenario, Visit
 from tests.differential.server import ASYNCHTTP_CODINGS, CODINGS
-from tests.reference import Wire
+from tests.servers.recording import RecordedRequest
 
 Found: TypeAlias = Mapping[str, Difference]
 """The differences at a visit, by the name of the part."""
@@ -51,7 +51,7 @@ def _guarded(challenge: str, *credentials: tuple[str, str, str]) -> Scenario:
 
 NOT_REDIRECTED = ("authorization", "if-none-match", "if-modified-since")
 MAY_DIFFER = (*NOT_REDIRECTED, "content-length")
-NOTHING = Wire("", [], b"")
+NOTHING = RecordedRequest("", [], b"")
 ONCE = Visit("http://one/")
 TWO_LOCATIONS: Fields = (("Location", "/a"), ("Location", "/b"))
 ERRORS_AS_RESPONSES = (("force_exception_to_status_code", True),)
@@ -162,7 +162,7 @@ def _is_lost_method(scenario: Scenario, found: Found) -> bool:
     return scenario.cache and is_safe and theirs == ours._replace(line=f"GET {rest}")
 
 
-def _first_different_requests(found: Found) -> tuple[Wire, Wire]:
+def _first_different_requests(found: Found) -> tuple[RecordedRequest, RecordedRequest]:
     """The first pair of different requests."""
     if "requests" not in found:
         return NOTHING, NOTHING
@@ -173,11 +173,11 @@ def _first_different_requests(found: Found) -> tuple[Wire, Wire]:
     return next(pair for pair in pairs if pair[0] != pair[1])
 
 
-def _count(request: Wire, name: str) -> int:
+def _count(request: RecordedRequest, name: str) -> int:
     return [field[0] for field in request.headers].count(name)
 
 
-def _without(request: Wire, *names: str) -> Wire:
+def _without(request: RecordedRequest, *names: str) -> RecordedRequest:
     return request._replace(headers=[each for each in request.headers if each[0] not in names])
 
 

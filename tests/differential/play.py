@@ -14,8 +14,9 @@ import httplib2
 from tests.differential.clock import Clock, controlled_clock
 from tests.differential.scenario import Scenario, Visit
 from tests.differential.server import OriginServers, ScenarioRun
-from tests.reference import Pair, Wire
+from tests.reference import Pair
 from tests.servers.event_log import PATIENCE
+from tests.servers.recording import RecordedRequest
 
 Client: TypeAlias = Callable[..., httplib2.Http]
 """Makes a client: a class, for example, with httplib2.Http's arguments."""
@@ -39,7 +40,7 @@ class Observation(NamedTuple):
     """The observations of one visit."""
 
     result: Result
-    requests: list[Wire]
+    requests: list[RecordedRequest]
     files: dict[str, bytes]
 
 

@@ -18,9 +18,9 @@ from typing import NamedTuple, Self
 
 from tests.differential.clock import Clock
 from tests.differential.scenario import Answer, Fields, Guard, Resource, Scenario
-from tests.reference import Wire, try_record
 from tests.servers.certificates import tls_server_context
 from tests.servers.raw import RawServer, ServerConnection, Step
+from tests.servers.recording import RecordedRequest, try_record_request
 
 
 def _gzip(content: bytes) -> bytes:
@@ -101,10 +101,12 @@ UNANNOUNCED = ("length, gone", "too short", "cut off")
 """The framings that close the connection although no header announces the close."""
 
 
-def wire_of(head: bytes, body: bytes) -> Wire:
+def parse_request(head: bytes, body: bytes) -> RecordedRequest:
     line, *fields = head.decode("latin-1").splitlines()
     split = (field.partition(":") for field in fields)
-    return Wire(line, sorted((name.lower(), value.strip()) for name, _, value in split), body)
+    return RecordedRequest(
+        line, sorted((name.lower(), value.strip()) for name, _, value in split), body
+    )
 
 
 def _send_last(connection: ServerConnection, answer: Framed) -> None:
@@ -123,7 +125,7 @@ class ScenarioRun:
     def __init__(
         self, scenario: Scenario, clock: Clock, with_addresses: Callable[[str], str]
     ) -> None:
-        self.requests: list[Wire] = []
+        self.requests: list[RecordedRequest] = []
         self._connections: list[ServerConnection] = []
         self._resources = {
             with_addresses(each.url).partition("#")[0]: each for each in scenario.resources
@@ -136,10 +138,10 @@ class ScenarioRun:
     def serve(self, origin: str, connection: ServerConnection) -> None:
         """Answer all requests of a connection."""
         self._connections.append(connection)
-        while try_record(connection):
-            wire = wire_of(connection.server.heads[-1], connection.server.bodies[-1])
-            self.requests.append(wire)
-            answer = self._answer(origin, wire)
+        while try_record_request(connection):
+            request = parse_request(connection.server.heads[-1], connection.server.bodies[-1])
+            self.requests.append(request)
+            answer = self._answer(origin, request)
             if answer.closes:
                 _send_last(connection, answer)
                 break
@@ -149,18 +151,18 @@ class ScenarioRun:
         for connection in self._connections:
             connection.shut_down()
 
-    def _answer(self, origin: str, wire: Wire) -> Framed:
-        method, target, _ = wire.line.split(" ", 2)
+    def _answer(self, origin: str, request: RecordedRequest) -> Framed:
+        method, target, _ = request.line.split(" ", 2)
         resource = self._resources.get(origin + target)
-        answer = self._chosen(resource, wire) if resource else NOT_FOUND
+        answer = self._chosen(resource, request) if resource else NOT_FOUND
         return self._sent(answer, method)
 
-    def _chosen(self, resource: Resource, wire: Wire) -> Answer:
-        if resource.guard and (refused := self._refused(resource, resource.guard, wire)):
+    def _chosen(self, resource: Resource, request: RecordedRequest) -> Answer:
+        if resource.guard and (refused := self._refused(resource, resource.guard, request)):
             return refused
         given = self._answer_counts[resource.url]
         answer = resource.answers[min(given, len(resource.answers) - 1)]
-        if resource.validates and _matches_validator(answer, self._fields(answer.fields), wire):
+        if resource.validates and _matches_validator(answer, self._fields(answer.fields), request):
             return replace(answer, status=304)
         self._answer_counts[resource.url] += 1
         return self._with_next_nonce(resource, answer)
@@ -177,11 +179,11 @@ class ScenarioRun:
         )
         return replace(answer, fields=given)
 
-    def _refused(self, resource: Resource, guard: Guard, wire: Wire) -> Answer | None:
-        number, named = self._let_in[resource.url] // guard.uses, _user_of(wire)
+    def _refused(self, resource: Resource, guard: Guard, request: RecordedRequest) -> Answer | None:
+        number, named = self._let_in[resource.url] // guard.uses, _user_of(request)
         if named is None or (guard.user and named != guard.user):
             return _unauthorized(guard, number, stale=False)
-        if "NONCE" in "".join(guard.challenges) and f'"nonce{number}"' not in _credentials(wire):
+        if "NONCE" in "".join(guard.challenges) and f'"nonce{number}"' not in _credentials(request):
             return _unauthorized(guard, number, guard.stale)
         self._let_in[resource.url] += 1
         return None
@@ -216,23 +218,23 @@ def _framed(answer: Answer) -> Framed:
     return framed._replace(fields=answer.fields + coding + framed.fields)
 
 
-def _matches_validator(answer: Answer, fields: Fields, wire: Wire) -> bool:
+def _matches_validator(answer: Answer, fields: Fields, request: RecordedRequest) -> bool:
     """Whether the request's condition names the answer's ETag or Last-Modified."""
     known = {name.lower(): value for name, value in fields}
-    if (tag := wire.header("if-none-match")) is not None:
+    if (tag := request.header("if-none-match")) is not None:
         return tag == known.get("etag")
-    since = wire.header("if-modified-since")
+    since = request.header("if-modified-since")
     return since is not None and since == known.get("last-modified")
 
 
-def _credentials(wire: Wire) -> str:
-    given = wire.header("authorization") or ""
-    return wire.header("x-wsse") or "" if given.startswith("WSSE") else given
+def _credentials(request: RecordedRequest) -> str:
+    given = request.header("authorization") or ""
+    return request.header("x-wsse") or "" if given.startswith("WSSE") else given
 
 
-def _user_of(wire: Wire) -> str | None:
+def _user_of(request: RecordedRequest) -> str | None:
     """The user name in the request's credentials."""
-    scheme, _, rest = _credentials(wire).partition(" ")
+    scheme, _, rest = _credentials(request).partition(" ")
     if scheme == "Basic":
         return base64.b64decode(rest).decode().partition(":")[0]
     _, found, name = rest.lower().partition('username="')

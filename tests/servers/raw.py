@@ -125,7 +125,7 @@ class RawServer:
     """Runs a script on each connection, on a thread of its own.
 
     `accepted` has the clients' ports; `heads` and `bodies` have the bytes as read; `requests` has
-    pairs of head and body from `tests.reference.record`; `closed` has the ports of the clients
+    pairs of head and body from `record_request`; `closed` has the ports of the clients
     whose close `read_until_closed` has seen.
     """
 
