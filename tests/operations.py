@@ -2,9 +2,10 @@
 plain bytes, and `plain`, httplib2's own response, too.
 
 Rules:
-- A row is one line of Python, with the names of `NAMES`; a statement leaves its value in `value`.
-  `match X: PATTERN` stands for a match statement with a single case.
-- A row looks at the response or the content, at once; rows that look at neither are in NO_LOOKS.
+- A row is one line of Python, with the names of `ROW_NAMES`; a statement leaves its value in
+  `value`. `match X: PATTERN` stands for a match statement with a single case.
+- A row looks at the response or the content, at once; rows that look at neither are in
+  OPERATIONS_WITHOUT_LOOK.
 """
 
 import array
@@ -39,7 +40,7 @@ Pair: TypeAlias = tuple[Any, Any]  # Any: no type checker allows what the rows d
 
 BODY = b" Bus 12,\tTram 7\r\nR\xe9seau\n"
 
-ON_RESPONSES = """
+RESPONSE_OPERATIONS = """
 r["server"]
 r["missing"]
 r[1]
@@ -63,7 +64,7 @@ frozenset(r)
 sorted(r)
 sorted(r, reverse=True)
 [*r]
-given(*r)
+collect_arguments(*r)
 list(iter(r))
 next(iter(r))
 list(reversed(r))
@@ -94,7 +95,7 @@ dict(r, a=1)
 dict(**r)
 {**r}
 {"a": 1, **r, "b": 2}
-given(**r)
+collect_arguments(**r)
 r | {"a": "b"}
 r | r
 r | [("a", "b")]
@@ -230,7 +231,7 @@ match r: httplib2.Response(status=203, reason=value)
 """
 
 # Rows by the content that the rows run on.
-ON_CONTENTS = {
+CONTENT_OPERATIONS = {
     BODY: """
 c == c
 c != c
@@ -243,7 +244,7 @@ tuple(c)
 sorted(c)
 set(c)
 [*c]
-given(*c)
+collect_arguments(*c)
 next(iter(c))
 list(reversed(c))
 list(enumerate(c))
@@ -320,8 +321,8 @@ c + 1
 c + [1]
 [1] + c
 c + None
-c + Both()
-Both() + c
+c + ReflectedOperand()
+ReflectedOperand() + c
 c * 2
 2 * c
 c * 0
@@ -331,8 +332,8 @@ c * "x"
 c * 1.5
 1.5 * c
 c * c
-c * Both()
-Both() * c
+c * ReflectedOperand()
+ReflectedOperand() * c
 c % ()
 c % 1
 1 % c
@@ -436,12 +437,26 @@ c + b"x"
 """,
 }
 
-COMPARED = ["b", "b[:9]", "b + b'x'", "b''", "bytearray(b)", "bytearray(b'z')", "memoryview(b)"]
-COMPARED += ["memoryview(b'z')", "array.array('B', b)", "'Bus'", "5", "None", "[]", "Both()"]
+COMPARED_OPERANDS = [
+    "b",
+    "b[:9]",
+    "b + b'x'",
+    "b''",
+    "bytearray(b)",
+    "bytearray(b'z')",
+    "memoryview(b)",
+    "memoryview(b'z')",
+    "array.array('B', b)",
+    "'Bus'",
+    "5",
+    "None",
+    "[]",
+    "ReflectedOperand()",
+]
 
 
 # Each method of bytes with argument lists, separated by semicolons.
-METHODS = {
+BYTES_METHOD_ARGUMENTS = {
     "capitalize": "",
     "center": "40; 40, b'*'; 40, c[:1]; 'x'",
     "count": "b'u'; 117; c; b'u', 3; b'u', 0, 3; 'u'",
@@ -486,14 +501,14 @@ METHODS = {
     "zfill": "40; 2",
 }
 # Rows in which Python's C code reads memory: from Python 3.12 on an object can export a buffer.
-READING_BUFFERS = """
+BUFFER_OPERATIONS = """
 memoryview(c).tobytes()
 io.BytesIO(c).getvalue()
 io.BytesIO().write(c)
-written(lambda file: file.write(c))
-written(lambda file: file.writelines([c, c]))
-written(lambda file: os.write(file.fileno(), c))
-sent(lambda end: end.sendall(c))
+bytes_written(lambda file: file.write(c))
+bytes_written(lambda file: file.writelines([c, c]))
+bytes_written(lambda file: os.write(file.fileno(), c))
+bytes_sent(lambda end: end.sendall(c))
 hashlib.sha256(c).hexdigest()
 zlib.decompress(zlib.compress(c))
 zlib.crc32(c)
@@ -521,7 +536,7 @@ array.array("B", b"x").frombytes(c)
 value = bytearray(len(c)); memoryview(value)[:] = c
 """
 
-NO_LOOKS = """
+OPERATIONS_WITHOUT_LOOK = """
 isinstance(r, dict)
 isinstance(r, httplib2.Response)
 isinstance(r, collections.abc.Mapping)
@@ -541,8 +556,8 @@ c is c
 r.added = 1
 c.__class__
 sorted(dir(c))
-which(r)
-which(c)
+dispatch_by_type(r)
+dispatch_by_type(c)
 match r: dict(value)
 match c: bytes(value)
 match r: [*value]
@@ -567,11 +582,11 @@ c.added = 1
 """
 
 # Rows in which Python takes any AttributeError for a missing attribute.
-FORGIVING = """
+OPERATIONS_THAT_HIDE_ERRORS = """
 {**r}
 {"a": 1, **r, "b": 2}
 dict(**r)
-given(**r)
+collect_arguments(**r)
 "{server}".format(**r)
 getattr(r, "missing", 3)
 hasattr(r, "status")
@@ -586,7 +601,7 @@ match r: httplib2.Response(status=203, reason=value)
 """
 
 # Rows that decode by the response's charset, latin-1.
-TEXT = """
+TEXT_OPERATIONS = """
 str(c)
 format(c)
 f"{c}"
@@ -601,7 +616,7 @@ value = io.StringIO(); print(c, end="", file=value); value = value.getvalue()
 # Names for the rows.
 
 
-class Both:
+class ReflectedOperand:
     """Implements operators on both sides, and reads the other operand."""
 
     __hash__ = None  # type: ignore[assignment]  # as for any class with an __eq__
@@ -618,33 +633,33 @@ class Both:
         return 2
 
 
-def given(*arguments: object, **keywords: object) -> tuple[object, ...]:
+def collect_arguments(*arguments: object, **keywords: object) -> tuple[object, ...]:
     return arguments, keywords
 
 
 @functools.singledispatch
-def which(_: object) -> str:
+def dispatch_by_type(_: object) -> str:
     return "something else"
 
 
-@which.register
+@dispatch_by_type.register
 def _(_: dict) -> str:  # type: ignore[type-arg]  # singledispatch reads the annotation
     return "a dict"
 
 
-@which.register
+@dispatch_by_type.register
 def _(_: bytes) -> str:
     return "bytes"
 
 
-def written(write: Callable[[Any], object]) -> bytes:  # Any: a binary file of any kind
+def bytes_written(write: Callable[[Any], object]) -> bytes:  # Any: a binary file of any kind
     with tempfile.TemporaryFile() as file:
         write(file)
         file.seek(0)
         return file.read()
 
 
-def sent(send: Callable[[socket.socket], object]) -> bytes:
+def bytes_sent(send: Callable[[socket.socket], object]) -> bytes:
     here, there = socket.socketpair()
     with here, there:
         send(here)
@@ -653,13 +668,13 @@ def sent(send: Callable[[socket.socket], object]) -> bytes:
 
 MODULES = [array, base64, binascii, codecs, collections, copy, hashlib, httplib2, io, itertools]
 MODULES += [json, operator, os, pickle, re, string, struct, types, urllib, zlib]
-NAMES = {
+ROW_NAMES = {
     **{module.__name__: module for module in MODULES},
-    "Both": Both,
-    "given": given,
-    "sent": sent,
-    "which": which,
-    "written": written,
+    "ReflectedOperand": ReflectedOperand,
+    "collect_arguments": collect_arguments,
+    "bytes_sent": bytes_sent,
+    "dispatch_by_type": dispatch_by_type,
+    "bytes_written": bytes_written,
 }
 
 
@@ -674,7 +689,7 @@ class Outcome:
     value: object = None
     error: Exception | None = None
 
-    def like(self, other: "Outcome") -> bool:
+    def is_same_as(self, other: "Outcome") -> bool:
         """The same value of the same type, or the same type of error."""
         same_kind = self.kind is other.kind and type(self.error) is type(other.error)
         return same_kind and bool(self.value == other.value)
@@ -691,7 +706,7 @@ class Operation:
         return self.row if self.body == BODY else f"{self.row} of {self.body!r}"
 
     def run(self, pair: Pair, plain: httplib2.Response) -> Outcome:
-        names = {**NAMES, "r": pair[0], "c": pair[1], "b": self.body, "plain": plain}
+        names = {**ROW_NAMES, "r": pair[0], "c": pair[1], "b": self.body, "plain": plain}
         try:
             value = eval(_compiled(self.row), names)
         except Exception as error:  # noqa: BLE001 - any error is compared
@@ -711,25 +726,25 @@ def _compiled(row: str) -> types.CodeType:
         return compile(row, row, "exec")
 
 
-def rows(table: str, body: bytes = BODY) -> list[Operation]:
+def parse_rows(table: str, body: bytes = BODY) -> list[Operation]:
     return [Operation(row, body) for row in table.strip().splitlines()]
 
 
 def comparisons() -> Iterator[Operation]:
-    for sign, other in itertools.product(("==", "!=", "<", "<=", ">", ">="), COMPARED):
+    for sign, other in itertools.product(("==", "!=", "<", "<=", ">", ">="), COMPARED_OPERANDS):
         yield Operation(f"c {sign} {other}")
         yield Operation(f"{other} {sign} c")
 
 
-def calls() -> Iterator[Operation]:
-    for method, calls in METHODS.items():
-        for arguments in calls.split(";"):
+def method_calls() -> Iterator[Operation]:
+    for method, argument_lists in BYTES_METHOD_ARGUMENTS.items():
+        for arguments in argument_lists.split(";"):
             yield Operation(f"c.{method}({arguments.strip()})")
 
 
-TABLE = [
-    *rows(ON_RESPONSES),
-    *(row for body, table in ON_CONTENTS.items() for row in rows(table, body)),
+ALL_OPERATIONS = [
+    *parse_rows(RESPONSE_OPERATIONS),
+    *(row for body, table in CONTENT_OPERATIONS.items() for row in parse_rows(table, body)),
     *comparisons(),
-    *calls(),
+    *method_calls(),
 ]

@@ -1,7 +1,8 @@
 """Every state that a pair can be in at the first look.
 
-A Rig has a server that answers on demand, an Http of asynchttp and an Http of httplib2. A state is
-a function: make a promise, bring the pair into the state, and run an operation on the pair.
+A PairMaker has a server that answers on demand, an Http of asynchttp and an Http of httplib2. A
+state is a function: make a promise, bring the pair into the state, and run an operation on the
+pair.
 
 Rule: each request is answered once, before the next request is made or together with others.
 """
@@ -31,62 +32,64 @@ ANSWER = (
     b"Content-Length: %d\r\n\r\n%b"
 )
 CUT_SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ncut"
-CUT = "/cut"
+CUT_PATH = "/cut"
 
 
 class PairMaker:
     """A server that answers on demand, and both clients.
 
-    `plain` and `plain_failure` are httplib2's response and error for the server's answers.
+    `httplib2_response` and `httplib2_failure`: what httplib2 makes of the server's answers.
     """
 
     def __init__(self) -> None:
         self._answers = threading.Semaphore(0)
-        self._server = RawServer([self._talk])
+        self._server = RawServer([self._serve])
         self._client = httplib2.Http()
         self._observed: dict[Operation, tuple[Outcome, httplib2.Response]] = {}
         self.http = Http()
-        self.plain, _ = self._ask_plainly(path_of(BODY))
+        self.httplib2_response, _ = self._request_with_httplib2(path_with_body(BODY))
         with pytest.raises(http.client.HTTPException) as caught:
-            self._ask_plainly(CUT)
-        self.plain_failure = caught.value
+            self._request_with_httplib2(CUT_PATH)
+        self.httplib2_failure = caught.value
 
     def close(self) -> None:
         self.http.close()
         self._client.close()
         self._server.close()
 
-    def _talk(self, connection: ServerConnection) -> None:
+    def _serve(self, connection: ServerConnection) -> None:
         connection.socket.settimeout(None)  # a client may be idle for any length of time
         while True:
             line = connection.reader.readline()
             read_head(connection)  # the rest of the head; ends this script when the client has gone
-            assert self._answers.acquire(timeout=PATIENCE), "the test never said `answer`"
+            assert self._answers.acquire(timeout=PATIENCE), "the test never called `answer_request`"
             path = line.split()[1].decode()
-            if path == CUT:
+            if path == CUT_PATH:
                 connection.socket.sendall(CUT_SHORT)
                 raise ConnectionAbortedError("as planned")
             body = bytes.fromhex(path[1:])
             connection.socket.sendall(ANSWER % (len(body), body))
 
-    def ask(self, path: str, callback: Callable[[Promise], object] | None = None) -> Promise:
-        """Make a request that is not answered before `answer` is called."""
+    def make_request(
+        self, path: str, callback: Callable[[Promise], object] | None = None
+    ) -> Promise:
+        """Make a request that is not answered before `answer_request` is called."""
         return self.http.request(self._server.url(path), callback=callback)
 
-    def answer(self) -> None:
+    def answer_request(self) -> None:
         """Let the server answer one request."""
         self._answers.release()
 
-    def _ask_plainly(self, path: str) -> tuple[httplib2.Response, bytes]:
-        self.answer()
+    def _request_with_httplib2(self, path: str) -> tuple[httplib2.Response, bytes]:
+        self.answer_request()
         response, content = self._client.request(self._server.url(path))
         return response, content
 
-    def observe(self, operation: Operation) -> tuple[Outcome, httplib2.Response]:
+    def observe_on_httplib2(self, operation: Operation) -> tuple[Outcome, httplib2.Response]:
         """Run the operation on httplib2's pair: the outcome, and the response afterwards."""
         if operation not in self._observed:
-            response, content = self._ask_plainly(path_of(operation.body))
-            outcome = operation.run((response, content), self.plain)
+            response, content = self._request_with_httplib2(path_with_body(operation.body))
+            outcome = operation.run((response, content), self.httplib2_response)
             self._observed[operation] = outcome, response
         return self._observed[operation]
 
@@ -96,7 +99,7 @@ class OnFirstWait:
 
     def __init__(self, do: Callable[[], object]) -> None:
         self._do = do
-        self.slept = False
+        self.has_waited = False
 
     def __enter__(self) -> Self:
         sys.setprofile(self._watch)
@@ -108,15 +111,15 @@ class OnFirstWait:
     def _watch(self, _frame: FrameType, event: str, called: Any) -> None:  # Any: what is called
         if event == "c_call" and called.__name__ in ("acquire", "_wait"):
             sys.setprofile(None)
-            self.slept = True
+            self.has_waited = True
             self._do()
 
 
-def path_of(body: bytes) -> str:
+def path_with_body(body: bytes) -> str:
     return f"/{body.hex()}"
 
 
-def unpacked(promise: Promise) -> Pair:
+def unpack(promise: Promise) -> Pair:
     response, content = promise
     return response, content
 
@@ -126,30 +129,34 @@ def unpacked(promise: Promise) -> Pair:
 
 def pending(pair_maker: PairMaker, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
     """Not answered: the server answers only when this thread waits for the answer."""
-    promise = pair_maker.ask(path)
-    pair = unpacked(promise)
-    with OnFirstWait(pair_maker.answer) as sleep:
+    promise = pair_maker.make_request(path)
+    pair = unpack(promise)
+    with OnFirstWait(pair_maker.answer_request) as first_wait:
         done = do(pair)
-    if not sleep.slept:
-        pair_maker.answer()
+    if not first_wait.has_waited:
+        pair_maker.answer_request()
         pytest.fail(f"the operation did not wait for the answer: {done}")
     return promise, done
 
 
-def unseen(pair_maker: PairMaker, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
+def settled_without_look(
+    pair_maker: PairMaker, path: str, do: Callable[[Pair], T]
+) -> tuple[Promise, T]:
     """Unpacked while pending, settled afterwards, and not looked at yet."""
-    promise = pair_maker.ask(path)
-    pair = unpacked(promise)
-    pair_maker.answer()
+    promise = pair_maker.make_request(path)
+    pair = unpack(promise)
+    pair_maker.answer_request()
     promise.wait()
     return promise, do(pair)
 
 
-def looked_at(pair_maker: PairMaker, path: str, do: Callable[[Pair], T]) -> tuple[Promise, T]:
+def settled_and_looked_at(
+    pair_maker: PairMaker, path: str, do: Callable[[Pair], T]
+) -> tuple[Promise, T]:
     """Settled, and looked at before."""
-    promise = pair_maker.ask(path)
-    pair = unpacked(promise)
-    pair_maker.answer()
+    promise = pair_maker.make_request(path)
+    pair = unpack(promise)
+    pair_maker.answer_request()
     for each in pair:
         with suppress(http.client.HTTPException):
             len(each)
@@ -159,10 +166,10 @@ def looked_at(pair_maker: PairMaker, path: str, do: Callable[[Pair], T]) -> tupl
 def unpacked_after_answer(
     pair_maker: PairMaker, path: str, do: Callable[[Pair], T]
 ) -> tuple[Promise, T]:
-    promise = pair_maker.ask(path)
-    pair_maker.answer()
+    promise = pair_maker.make_request(path)
+    pair_maker.answer_request()
     promise.wait()
-    return promise, do(unpacked(promise))
+    return promise, do(unpack(promise))
 
 
 def pair_of_callback(
@@ -170,9 +177,9 @@ def pair_of_callback(
 ) -> tuple[Promise, T]:
     """Unpacked in the callback, from the callback's own promise."""
     done: list[T] = []
-    promise = pair_maker.ask(path, lambda given: done.append(do(unpacked(given))))
+    promise = pair_maker.make_request(path, lambda given: done.append(do(unpack(given))))
     promise.response  # noqa: B018 - so that the caller holds a pending response
-    pair_maker.answer()
+    pair_maker.answer_request()
     promise.wait()
     return promise, done[0]
 
@@ -182,17 +189,17 @@ def caller_pair_in_callback(
 ) -> tuple[Promise, T]:
     """Unpacked by the caller, looked at in the callback."""
     done: list[T] = []
-    promise = pair_maker.ask(path, lambda _: done.append(do(pair)))
-    pair = unpacked(promise)
-    pair_maker.answer()
+    promise = pair_maker.make_request(path, lambda _: done.append(do(pair)))
+    pair = unpack(promise)
+    pair_maker.answer_request()
     promise.wait()
     return promise, done[0]
 
 
 STATES = [
     pending,
-    unseen,
-    looked_at,
+    settled_without_look,
+    settled_and_looked_at,
     unpacked_after_answer,
     pair_of_callback,
     caller_pair_in_callback,

@@ -23,35 +23,47 @@ from asynchttp import Content, Http, Promise, Response
 from asynchttp.messages.response import Answer
 from tests import operations
 from tests.conftest import RawServerFactory
-from tests.operations import BODY, Operation, Outcome, Pair, rows
-from tests.pair_states import CUT, STATES, OnFirstWait, PairMaker, path_of, unpacked, unseen
+from tests.operations import BODY, Operation, Outcome, Pair, parse_rows
+from tests.pair_states import (
+    CUT_PATH,
+    STATES,
+    OnFirstWait,
+    PairMaker,
+    path_with_body,
+    settled_without_look,
+    unpack,
+)
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import read_head, send
 
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
 
-HERE = path_of(BODY)
+HERE = path_with_body(BODY)
 
 
 # Text, the only difference between content and bytes
 
 
-@pytest.mark.parametrize("operation", rows(operations.TEXT, "Réseau".encode("latin-1")), ids=str)
+@pytest.mark.parametrize(
+    "operation", parse_rows(operations.TEXT_OPERATIONS, "Réseau".encode("latin-1")), ids=str
+)
 def test_content_as_text_is_decoded(pair_maker: PairMaker, operation: Operation) -> None:
     for state in STATES:
-        path = path_of(operation.body)
-        _, outcome = state(pair_maker, path, lambda pair: operation.run(pair, pair_maker.plain))
+        path = path_with_body(operation.body)
+        _, outcome = state(
+            pair_maker, path, lambda pair: operation.run(pair, pair_maker.httplib2_response)
+        )
         assert outcome == Outcome(str, "Réseau"), state.__name__
 
 
-@pytest.mark.parametrize("operation", rows(operations.TEXT), ids=str)
+@pytest.mark.parametrize("operation", parse_rows(operations.TEXT_OPERATIONS), ids=str)
 def test_text_of_failed_request_raises_its_error(
     pair_maker: PairMaker, operation: Operation
 ) -> None:
     for state in STATES:
         promise, outcome = state(
-            pair_maker, CUT, lambda pair: operation.run(pair, pair_maker.plain)
+            pair_maker, CUT_PATH, lambda pair: operation.run(pair, pair_maker.httplib2_response)
         )
         assert outcome.error is promise.exception(), state.__name__
 
@@ -98,10 +110,12 @@ def test_text_exists_for_any_charset_and_body(charset: str, body: bytes) -> None
 # A response is plain after the first look
 
 
-@pytest.mark.parametrize("operation", rows(operations.ON_RESPONSES), ids=str)
+@pytest.mark.parametrize("operation", parse_rows(operations.RESPONSE_OPERATIONS), ids=str)
 def test_first_look_makes_response_plain(pair_maker: PairMaker, operation: Operation) -> None:
     for state in STATES[:4]:  # in the callback's states, the caller's response waits for the end
-        promise, _ = state(pair_maker, HERE, lambda pair: operation.run(pair, pair_maker.plain))
+        promise, _ = state(
+            pair_maker, HERE, lambda pair: operation.run(pair, pair_maker.httplib2_response)
+        )
         assert type(promise.response) is Response, state.__name__
 
 
@@ -114,7 +128,7 @@ def test_plain_response_has_methods_of_httplib2(name: str) -> None:
 
 def test_seen_pair_keeps_no_promise_alive(pair_maker: PairMaker) -> None:
     forgotten = threading.Event()
-    promise, _ = unseen(pair_maker, HERE, lambda pair: [len(each) for each in pair])
+    promise, _ = settled_without_look(pair_maker, HERE, lambda pair: [len(each) for each in pair])
     response, content = promise
     weakref.finalize(promise, forgotten.set)
     del promise
@@ -126,12 +140,12 @@ def test_seen_pair_keeps_no_promise_alive(pair_maker: PairMaker) -> None:
 
 
 def test_attribute_can_be_set_before_answer(pair_maker: PairMaker) -> None:
-    promise = pair_maker.ask(HERE)
+    promise = pair_maker.make_request(HERE)
     response, _ = promise
-    with OnFirstWait(pair_maker.answer) as sleep:
+    with OnFirstWait(pair_maker.answer_request) as first_wait:
         response.mark = "early"
-    assert not sleep.slept
-    pair_maker.answer()
+    assert not first_wait.has_waited
+    pair_maker.answer_request()
     assert (response.mark, response.status) == ("early", 203)
     assert promise.result()[0].mark == "early"
 
@@ -145,9 +159,9 @@ def test_callback_and_caller_share_attributes_of_response(pair_maker: PairMaker)
         promise.response["x-added"] = "by the callback"
         del promise.response.reason
 
-    promise = pair_maker.ask(HERE, mark)
+    promise = pair_maker.make_request(HERE, mark)
     promise.response.early = "by the caller"
-    pair_maker.answer()
+    pair_maker.answer_request()
     response = promise.response
     assert (response.late, response["x-added"]) == ("by the callback", "by the callback")
     assert (response.early, seen) == ("by the caller", ["by the caller"])
@@ -155,9 +169,9 @@ def test_callback_and_caller_share_attributes_of_response(pair_maker: PairMaker)
 
 
 def test_answer_does_not_overwrite_attributes_set_before(pair_maker: PairMaker) -> None:
-    promise = pair_maker.ask(HERE)
+    promise = pair_maker.make_request(HERE)
     response = promise.response
-    with OnFirstWait(pair_maker.answer):
+    with OnFirstWait(pair_maker.answer_request):
         response.status = 500
     assert (response.status, response["status"]) == (500, "203")
 
@@ -197,8 +211,8 @@ class OtherThreadAtLine:
 
 
 PACKAGE = str(Path(asynchttp.__file__).parent)
-FIRST = rows("r.status\nstr(c)")
-SECOND = rows(
+FIRST = parse_rows("r.status\nstr(c)")
+SECOND = parse_rows(
     """
 r.status
 len(r)
@@ -220,12 +234,15 @@ def look_in_two_threads(
         pair[0].early = pair[0].earlier = "set before"
         others: list[Outcome] = []
         with OtherThreadAtLine(
-            line, lambda: others.append(second.run(pair, pair_maker.plain))
+            line, lambda: others.append(second.run(pair, pair_maker.httplib2_response))
         ) as interruption:
-            own = first.run(pair, pair_maker.plain)
-        return interruption.happened, [own, *(others or [second.run(pair, pair_maker.plain)])]
+            own = first.run(pair, pair_maker.httplib2_response)
+        return interruption.happened, [
+            own,
+            *(others or [second.run(pair, pair_maker.httplib2_response)]),
+        ]
 
-    promise, (happened, outcomes) = unseen(pair_maker, HERE, look)
+    promise, (happened, outcomes) = settled_without_look(pair_maker, HERE, look)
     return happened, outcomes, vars(promise.response)
 
 
@@ -262,32 +279,36 @@ THREADS = 4
 def test_simultaneous_first_looks_see_same_outcome(
     pair_maker: PairMaker, operation: Operation, settled: bool
 ) -> None:
-    _, expected = unseen(pair_maker, HERE, lambda pair: operation.run(pair, pair_maker.plain))
+    _, expected = settled_without_look(
+        pair_maker, HERE, lambda pair: operation.run(pair, pair_maker.httplib2_response)
+    )
     starting = threading.Barrier(THREADS + 1)
 
     def look(pair: Pair) -> Outcome:
         starting.wait(PATIENCE)
-        return operation.run(pair, pair_maker.plain)
+        return operation.run(pair, pair_maker.httplib2_response)
 
     with ThreadPoolExecutor(THREADS) as threads:
         for _ in range(50):
-            promise = pair_maker.ask(HERE)
-            looking = [threads.submit(look, unpacked(promise)) for _ in range(THREADS)]
+            promise = pair_maker.make_request(HERE)
+            looking = [threads.submit(look, unpack(promise)) for _ in range(THREADS)]
             if settled:
-                pair_maker.answer()
+                pair_maker.answer_request()
                 promise.wait()
             starting.wait(PATIENCE)
             if not settled:
-                pair_maker.answer()
+                pair_maker.answer_request()
             assert [each.result(PATIENCE) for each in looking] == [expected] * THREADS
 
 
 @pytest.mark.usefixtures("frequent_thread_switches")
 def test_attributes_set_during_answer_are_kept(pair_maker: PairMaker) -> None:
     for _ in range(100):
-        promise = pair_maker.ask(HERE, lambda promise: setattr(promise.response, "mark", 0))
+        promise = pair_maker.make_request(
+            HERE, lambda promise: setattr(promise.response, "mark", 0)
+        )
         response = promise.response
-        pair_maker.answer()
+        pair_maker.answer_request()
         count = 0
         while not promise.done() and count < 5_000:
             count += 1
@@ -300,10 +321,10 @@ def test_attributes_set_during_answer_are_kept(pair_maker: PairMaker) -> None:
 # Failures that Python could confuse with other errors
 
 
-ON_RESPONSES = [
+OPERATIONS_THAT_SHOW_ERRORS = [
     operation
-    for operation in rows(operations.ON_RESPONSES)
-    if operation not in rows(operations.FORGIVING)
+    for operation in parse_rows(operations.RESPONSE_OPERATIONS)
+    if operation not in parse_rows(operations.OPERATIONS_THAT_HIDE_ERRORS)
 ]
 
 
@@ -311,14 +332,14 @@ def fail(_: Promise) -> None:
     raise AttributeError("what the callback raised")
 
 
-@pytest.mark.parametrize("operation", ON_RESPONSES, ids=str)
+@pytest.mark.parametrize("operation", OPERATIONS_THAT_SHOW_ERRORS, ids=str)
 def test_attribute_error_of_callback_is_raised_at_look(
     pair_maker: PairMaker, operation: Operation
 ) -> None:
-    promise = pair_maker.ask(HERE, fail)
-    pair = unpacked(promise)
-    pair_maker.answer()
-    outcomes = [operation.run(pair, pair_maker.plain) for _ in range(2)]
+    promise = pair_maker.make_request(HERE, fail)
+    pair = unpack(promise)
+    pair_maker.answer_request()
+    outcomes = [operation.run(pair, pair_maker.httplib2_response) for _ in range(2)]
     failure = promise.exception()
     assert str(failure) == "what the callback raised"
     assert [outcome.error for outcome in outcomes] == [failure, failure]

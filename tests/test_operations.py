@@ -10,51 +10,70 @@ import sys
 import pytest
 
 from tests import operations
-from tests.operations import BODY, METHODS, TABLE, Operation, Pair, rows
-from tests.pair_states import CUT, STATES, OnFirstWait, PairMaker, path_of, unpacked, unseen
+from tests.operations import (
+    ALL_OPERATIONS,
+    BODY,
+    BYTES_METHOD_ARGUMENTS,
+    Operation,
+    Pair,
+    parse_rows,
+)
+from tests.pair_states import (
+    CUT_PATH,
+    STATES,
+    OnFirstWait,
+    PairMaker,
+    path_with_body,
+    settled_without_look,
+    unpack,
+)
 
 
-@pytest.mark.parametrize("operation", TABLE, ids=str)
+@pytest.mark.parametrize("operation", ALL_OPERATIONS, ids=str)
 def test_operation_has_same_outcome_as_on_httplib2(
     pair_maker: PairMaker, operation: Operation
 ) -> None:
-    expected, left = pair_maker.observe(operation)
+    expected, left = pair_maker.observe_on_httplib2(operation)
     for state in STATES:
         promise, outcome = state(
-            pair_maker, path_of(operation.body), lambda pair: operation.run(pair, pair_maker.plain)
+            pair_maker,
+            path_with_body(operation.body),
+            lambda pair: operation.run(pair, pair_maker.httplib2_response),
         )
-        assert outcome.like(expected), f"{state.__name__}: {outcome}, but {expected}"
+        assert outcome.is_same_as(expected), f"{state.__name__}: {outcome}, but {expected}"
         assert list(promise.response.items()) == list(left.items()), state.__name__
         assert vars(promise.response) == vars(left), state.__name__
 
 
-@pytest.mark.parametrize("operation", TABLE, ids=str)
+@pytest.mark.parametrize("operation", ALL_OPERATIONS, ids=str)
 def test_operation_on_failed_request_raises_failure(
     pair_maker: PairMaker, operation: Operation
 ) -> None:
     for state in STATES:
         promise, outcomes = state(
-            pair_maker, CUT, lambda pair: [operation.run(pair, pair_maker.plain) for _ in range(2)]
+            pair_maker,
+            CUT_PATH,
+            lambda pair: [operation.run(pair, pair_maker.httplib2_response) for _ in range(2)],
         )
         failure = promise.exception()
-        assert type(failure) is type(pair_maker.plain_failure)
+        assert type(failure) is type(pair_maker.httplib2_failure)
         assert [outcome.error for outcome in outcomes] == [failure, failure], state.__name__
 
 
 def test_table_calls_every_method_of_bytes() -> None:
-    assert set(METHODS) == {name for name in dir(bytes) if not name.startswith("_")}
+    assert set(BYTES_METHOD_ARGUMENTS) == {name for name in dir(bytes) if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("operation", rows(operations.NO_LOOKS), ids=str)
+@pytest.mark.parametrize("operation", parse_rows(operations.OPERATIONS_WITHOUT_LOOK), ids=str)
 def test_operation_without_look_does_not_wait(pair_maker: PairMaker, operation: Operation) -> None:
-    expected, _ = pair_maker.observe(operation)
-    pair = unpacked(pair_maker.ask(path_of(BODY)))
-    with OnFirstWait(pair_maker.answer) as sleep:
-        outcome = operation.run(pair, pair_maker.plain)
-    if not sleep.slept:
-        pair_maker.answer()
-    assert not sleep.slept
-    assert outcome.like(expected), (outcome, expected)
+    expected, _ = pair_maker.observe_on_httplib2(operation)
+    pair = unpack(pair_maker.make_request(path_with_body(BODY)))
+    with OnFirstWait(pair_maker.answer_request) as first_wait:
+        outcome = operation.run(pair, pair_maker.httplib2_response)
+    if not first_wait.has_waited:
+        pair_maker.answer_request()
+    assert not first_wait.has_waited
+    assert outcome.is_same_as(expected), (outcome, expected)
 
 
 # Python's C code.
@@ -63,26 +82,30 @@ def test_operation_without_look_does_not_wait(pair_maker: PairMaker, operation: 
 SHOWS_BUFFER = sys.version_info >= (3, 12)
 
 
-@pytest.mark.parametrize("operation", rows(operations.READING_BUFFERS), ids=str)
+@pytest.mark.parametrize("operation", parse_rows(operations.BUFFER_OPERATIONS), ids=str)
 def test_c_code_reads_content_from_python_3_12_on(
     pair_maker: PairMaker, operation: Operation
 ) -> None:
-    expected, _ = pair_maker.observe(operation)
+    expected, _ = pair_maker.observe_on_httplib2(operation)
     assert expected.error is None
-    for state in STATES if SHOWS_BUFFER else [unseen]:
+    for state in STATES if SHOWS_BUFFER else [settled_without_look]:
         _, outcome = state(
-            pair_maker, path_of(BODY), lambda pair: operation.run(pair, pair_maker.plain)
+            pair_maker,
+            path_with_body(BODY),
+            lambda pair: operation.run(pair, pair_maker.httplib2_response),
         )
         if SHOWS_BUFFER:
-            assert outcome.like(expected), f"{state.__name__}: {outcome}, but {expected}"
+            assert outcome.is_same_as(expected), f"{state.__name__}: {outcome}, but {expected}"
         else:
             assert type(outcome.error) is TypeError, outcome
 
 
 @pytest.mark.skipif(not SHOWS_BUFFER, reason="TypeError, as the test above shows")
-@pytest.mark.parametrize("operation", rows(operations.READING_BUFFERS), ids=str)
+@pytest.mark.parametrize("operation", parse_rows(operations.BUFFER_OPERATIONS), ids=str)
 def test_c_code_reading_failed_content_raises(pair_maker: PairMaker, operation: Operation) -> None:
-    promise, outcome = unseen(pair_maker, CUT, lambda pair: operation.run(pair, pair_maker.plain))
+    promise, outcome = settled_without_look(
+        pair_maker, CUT_PATH, lambda pair: operation.run(pair, pair_maker.httplib2_response)
+    )
     # Some C functions replace any error by a TypeError.
     assert outcome.error is promise.exception() or type(outcome.error) is TypeError
 
@@ -97,7 +120,7 @@ def test_content_can_be_added_to_bytearray(pair_maker: PairMaker) -> None:
         return alias
 
     for state in STATES:
-        _, grown = state(pair_maker, path_of(BODY), grow)
+        _, grown = state(pair_maker, path_with_body(BODY), grow)
         assert grown == b"x" + BODY, state.__name__
 
 
@@ -108,5 +131,5 @@ def test_bytearray_can_be_extended_by_content(pair_maker: PairMaker) -> None:
         return longer
 
     for state in STATES:
-        _, longer = state(pair_maker, path_of(BODY), extend)
+        _, longer = state(pair_maker, path_with_body(BODY), extend)
         assert longer == b"x" + BODY, state.__name__

@@ -7,19 +7,19 @@ import pytest
 
 from asynchttp import Promise, Response
 from tests.operations import BODY
-from tests.pair_states import CUT, PairMaker, path_of
+from tests.pair_states import CUT_PATH, PairMaker, path_with_body
 from tests.servers.event_log import PATIENCE
 
-PATH = path_of(BODY)
+PATH = path_with_body(BODY)
 
 
 @pytest.fixture
 def promise(pair_maker: PairMaker) -> Iterator[Promise]:
     """A promise that stays pending until the end of the test."""
-    promise = pair_maker.ask(PATH)
+    promise = pair_maker.make_request(PATH)
     yield promise
     assert not promise.done()
-    pair_maker.answer()
+    pair_maker.answer_request()
     promise.wait()
 
 
@@ -87,9 +87,9 @@ def test_inspecting_pending_promise_does_not_wait(promise: Promise) -> None:
 
 
 def test_parts_of_promise_keep_identity(pair_maker: PairMaker) -> None:
-    promise = pair_maker.ask(PATH)
+    promise = pair_maker.make_request(PATH)
     response, content = promise
-    pair_maker.answer()
+    pair_maker.answer_request()
     promise.wait()
     assert (promise.response is response, promise.content is content) == (True, True)
     assert (response.status, len(content)) == (203, len(BODY))
@@ -117,24 +117,24 @@ def test_callback_gets_equal_promise(pair_maker: PairMaker) -> None:
         found.append(known[given])
         found.append(given == promise and promise == given)
 
-    promise = pair_maker.ask(PATH, callback)
+    promise = pair_maker.make_request(PATH, callback)
     known = {promise: "mine"}
-    pair_maker.answer()
+    pair_maker.answer_request()
     promise.wait()
     assert found == ["mine", True]
 
 
 def test_concurrent_futures_functions_accept_promises(pair_maker: PairMaker) -> None:
     promises = [
-        pair_maker.ask(PATH),
-        pair_maker.ask(CUT),
+        pair_maker.make_request(PATH),
+        pair_maker.make_request(CUT_PATH),
         pair_maker.http.request("not even a URL"),
     ]
     done, not_done = cf.wait(promises, PATIENCE, cf.FIRST_COMPLETED)
     assert done == {promises[2]}
     assert not_done == set(promises[:2])
-    pair_maker.answer()
-    pair_maker.answer()
+    pair_maker.answer_request()
+    pair_maker.answer_request()
     assert set(cf.as_completed(promises, PATIENCE)) == set(promises)
     assert cf.wait(promises) == (set(promises), set())
     assert [promise.exception() is None for promise in promises] == [True, False, False]
@@ -142,9 +142,11 @@ def test_concurrent_futures_functions_accept_promises(pair_maker: PairMaker) -> 
 
 def test_as_completed_yields_given_promises(pair_maker: PairMaker) -> None:
     promises: dict[cf.Future[tuple[Response, bytes]], int]
-    promises = {pair_maker.ask(path_of(b"%d" % number)): number for number in range(3)}
+    promises = {
+        pair_maker.make_request(path_with_body(b"%d" % number)): number for number in range(3)
+    }
     for _ in promises:
-        pair_maker.answer()
+        pair_maker.answer_request()
     for future in cf.as_completed(promises, PATIENCE):
         assert int(future.result()[1]) == promises[future]
 
@@ -153,8 +155,8 @@ def test_caller_and_callback_share_attributes_of_promise(pair_maker: PairMaker) 
     def callback(given: Promise) -> None:
         given.late = given.early + 1  # type: ignore[attr-defined]  # allowed at run time
 
-    promise = pair_maker.ask(PATH, callback)
+    promise = pair_maker.make_request(PATH, callback)
     promise.early = 1  # type: ignore[attr-defined]
-    pair_maker.answer()
+    pair_maker.answer_request()
     promise.wait()
     assert vars(promise) == {"early": 1, "late": 2}

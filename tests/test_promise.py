@@ -108,9 +108,9 @@ def test_every_look_waits_for_answer(
 ) -> None:
     held = server.hold_answers()
     promise = http.request(held.url())
-    with OnFirstWait(held.answer_all) as sleep:
+    with OnFirstWait(held.answer_all) as first_wait:
         look(promise)
-    assert sleep.slept
+    assert first_wait.has_waited
     assert promise.done()
 
 
