@@ -17,12 +17,12 @@ from tests.servers.raw import OK, read_head, read_until_closed, send
 from tests.servers.recording import answer_requests, record_request
 from tests.servers.web import WebServer
 
-TWO = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
-LAST = b"2\r\nok\r\n0\r\n\r\n"
+HEAD_OF_TWO_BYTES = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+LAST_CHUNK = b"2\r\nok\r\n0\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def read_by_both(raw_server: RawServerFactory, answer: bytes) -> Outcome:
+def outcome_of_both(raw_server: RawServerFactory, answer: bytes) -> Outcome:
     """The outcome, the same for httplib2 and us, of `answer` and the end of the connection."""
     return assert_same_as_httplib2(raw_server, [record_request, send(answer)]).outcome
 
@@ -30,7 +30,7 @@ def read_by_both(raw_server: RawServerFactory, answer: bytes) -> Outcome:
 # Heads
 
 HEADS = {
-    "plain": TWO + b"\r\nok",
+    "plain": HEAD_OF_TWO_BYTES + b"\r\nok",
     "LF": b"HTTP/1.1 200 OK\nContent-Length: 2\nX: y\n\nok",
     "LF and CRLF": b"HTTP/1.1 200 OK\r\nX: y\nContent-Length: 2\nY: z\r\n\r\nok",
     "CRLF and LF": b"HTTP/1.1 200 OK\nX: y\r\nContent-Length: 2\r\n\nok",
@@ -42,26 +42,31 @@ HEADS = {
     "status 600": b"HTTP/1.1 600 Beyond\r\nContent-Length: 2\r\n\r\nok",
     "status 999": b"HTTP/1.1 999 Beyond\r\nContent-Length: 2\r\n\r\nok",
     "no fields": b"HTTP/1.1 200 OK\r\n\r\nok",
-    "after 100": b"HTTP/1.1 100 Continue\r\nX: interim\r\n\r\n" + TWO + b"Y: final\r\n\r\nok",
-    "after two 100": b"HTTP/1.1 100 Continue\r\n\r\n" * 2 + TWO + b"\r\nok",
-    "repeated fields": TWO + b"X: 1\r\nx: 2\r\nSet-Cookie: a\r\nX: 3\r\nset-cookie: b\r\n\r\nok",
-    "empty repeated": TWO + b"X:\r\nX: 2\r\nX:\r\n\r\nok",
-    "white space": TWO + b"A:1\r\nB:   2  3  \r\nC:\t4\t\r\nD:\r\nE: \t \r\n\r\nok",
-    "latin-1": TWO + b"X: caf\xe9 \xa0\r\nY: \xc3\xbc\r\n\r\nok",
-    "controls": TWO + b"X: a\x01b\x0b\x0c\x1c\x1d\x1e\x85c\r\n\r\nok",
-    "colons": TWO + b"X: a: b:c\r\nY::\r\n\r\nok",
-    "status as a field": TWO + b"Status: 500 No\r\n\r\nok",
-    "a status line as a value": TWO + b"X: HTTP/1.1 500 No\r\n\r\nok",
-    "hop by hop": TWO + b"Connection: X\r\nX: y\r\nKeep-Alive: timeout=1\r\n\r\nok",
-    "Content-Location": TWO + b"Content-Location: /elsewhere\r\n\r\nok",
-    "100 fields": TWO + b"".join(b"X-%d: %d\r\n" % (i, i) for i in range(98)) + b"\r\nok",
-    "a long field": TWO + b"X: " + b"long" * 15_000 + b"\r\n\r\nok",
+    "after 100": b"HTTP/1.1 100 Continue\r\nX: interim\r\n\r\n"
+    + HEAD_OF_TWO_BYTES
+    + b"Y: final\r\n\r\nok",
+    "after two 100": b"HTTP/1.1 100 Continue\r\n\r\n" * 2 + HEAD_OF_TWO_BYTES + b"\r\nok",
+    "repeated fields": HEAD_OF_TWO_BYTES
+    + b"X: 1\r\nx: 2\r\nSet-Cookie: a\r\nX: 3\r\nset-cookie: b\r\n\r\nok",
+    "empty repeated": HEAD_OF_TWO_BYTES + b"X:\r\nX: 2\r\nX:\r\n\r\nok",
+    "white space": HEAD_OF_TWO_BYTES + b"A:1\r\nB:   2  3  \r\nC:\t4\t\r\nD:\r\nE: \t \r\n\r\nok",
+    "latin-1": HEAD_OF_TWO_BYTES + b"X: caf\xe9 \xa0\r\nY: \xc3\xbc\r\n\r\nok",
+    "controls": HEAD_OF_TWO_BYTES + b"X: a\x01b\x0b\x0c\x1c\x1d\x1e\x85c\r\n\r\nok",
+    "colons": HEAD_OF_TWO_BYTES + b"X: a: b:c\r\nY::\r\n\r\nok",
+    "status as a field": HEAD_OF_TWO_BYTES + b"Status: 500 No\r\n\r\nok",
+    "a status line as a value": HEAD_OF_TWO_BYTES + b"X: HTTP/1.1 500 No\r\n\r\nok",
+    "hop by hop": HEAD_OF_TWO_BYTES + b"Connection: X\r\nX: y\r\nKeep-Alive: timeout=1\r\n\r\nok",
+    "Content-Location": HEAD_OF_TWO_BYTES + b"Content-Location: /elsewhere\r\n\r\nok",
+    "100 fields": HEAD_OF_TWO_BYTES
+    + b"".join(b"X-%d: %d\r\n" % (i, i) for i in range(98))
+    + b"\r\nok",
+    "a long field": HEAD_OF_TWO_BYTES + b"X: " + b"long" * 15_000 + b"\r\n\r\nok",
 }
 
 
 @pytest.mark.parametrize("kind", HEADS)
 def test_head_is_read_like_httplib2(raw_server: RawServerFactory, kind: str) -> None:
-    assert read_by_both(raw_server, HEADS[kind]).content == b"ok"
+    assert outcome_of_both(raw_server, HEADS[kind]).content == b"ok"
 
 
 NAMES = st.text("!#$%&'*+-.^_`|~0123456789abcXYZ", min_size=1)
@@ -74,13 +79,15 @@ def test_any_header_fields_are_read_like_httplib2(
     raw_server: RawServerFactory, fields: list[tuple[str, str]]
 ) -> None:
     lines = "".join(f"X-{name}: {value}\r\n" for name, value in fields).encode("latin-1")
-    assert read_by_both(raw_server, TWO + lines + b"\r\nok").content == b"ok"
+    assert outcome_of_both(raw_server, HEAD_OF_TWO_BYTES + lines + b"\r\nok").content == b"ok"
 
 
 def test_early_hints_are_not_taken_for_answer(raw_server: RawServerFactory) -> None:
     """RFC 8297. httplib2 returns the 103 as the answer."""
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
-    _, ours = request_with_both(raw_server, [record_request, send(hints + TWO + b"\r\nok")])
+    _, ours = request_with_both(
+        raw_server, [record_request, send(hints + HEAD_OF_TWO_BYTES + b"\r\nok")]
+    )
     assert (ours.outcome.status, ours.outcome.content) == (200, b"ok")
     assert "link" not in (ours.outcome.fields or {})
 
@@ -88,7 +95,8 @@ def test_early_hints_are_not_taken_for_answer(raw_server: RawServerFactory) -> N
 def test_folded_header_fields_are_unfolded(raw_server: RawServerFactory) -> None:
     """RFC 9112, 5.2. httplib2 leaves the line breaks in the values."""
     _, ours = request_with_both(
-        raw_server, [record_request, send(TWO + b"X: 1\r\n  2\r\n\t3\r\nY: 4\r\n\r\nok")]
+        raw_server,
+        [record_request, send(HEAD_OF_TWO_BYTES + b"X: 1\r\n  2\r\n\t3\r\nY: 4\r\n\r\nok")],
     )
     fields = ours.outcome.fields or {}
     assert (fields["x"].split(), fields["y"]) == (["1", "2", "3"], "4")
@@ -96,7 +104,9 @@ def test_folded_header_fields_are_unfolded(raw_server: RawServerFactory) -> None
 
 def test_thousand_header_fields_are_accepted(raw_server: RawServerFactory) -> None:
     fields = b"".join(b"X-%d: %d\r\n" % (number, number) for number in range(1000))
-    _, ours = request_with_both(raw_server, [record_request, send(TWO + fields + b"\r\nok")])
+    _, ours = request_with_both(
+        raw_server, [record_request, send(HEAD_OF_TWO_BYTES + fields + b"\r\nok")]
+    )
     assert (ours.outcome.fields or {})["x-999"] == "999"
 
 
@@ -106,16 +116,16 @@ BODIES = {
     "until close": (b"HTTP/1.1 200 OK\r\n\r\nall of it", b"all of it"),
     "empty until close": (b"HTTP/1.1 200 OK\r\n\r\n", b""),
     "empty": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b""),
-    "more than Content-Length": (TWO + b"\r\nok and more", b"ok"),
-    "a second answer": (TWO + b"\r\nok" + OK, b"ok"),
+    "more than Content-Length": (HEAD_OF_TWO_BYTES + b"\r\nok and more", b"ok"),
+    "a second answer": (HEAD_OF_TWO_BYTES + b"\r\nok" + OK, b"ok"),
     "in chunks": (CHUNKED + b"2\r\nok\r\n3\r\n ok\r\n0\r\n\r\n", b"ok ok"),
     "no chunks": (CHUNKED + b"0\r\n\r\n", b""),
     "long hexadecimals": (CHUNKED + b"0000000A\r\n0123456789\r\n00\r\n\r\n", b"0123456789"),
     "chunk extensions": (CHUNKED + b"2;a=b;c\r\nok\r\n0;d\r\n\r\n", b"ok"),
     "trailers": (CHUNKED + b"2\r\nok\r\n0\r\nX-Late: 1\r\nStatus: 500\r\n\r\n", b"ok"),
     "a status line in trailers": (CHUNKED + b"2\r\nok\r\n0\r\nHTTP/1.1 500: No\r\n\r\n", b"ok"),
-    "both lengths": (CHUNKED.replace(b"\r\n", b"\r\nContent-Length: 9\r\n", 1) + LAST, b"ok"),
-    "the same length twice": (TWO + b"Content-Length: 2\r\n\r\nok", b"ok"),
+    "both lengths": (CHUNKED.replace(b"\r\n", b"\r\nContent-Length: 9\r\n", 1) + LAST_CHUNK, b"ok"),
+    "the same length twice": (HEAD_OF_TWO_BYTES + b"Content-Length: 2\r\n\r\nok", b"ok"),
     "identity": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nok", b"ok"),
     "204": (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
     "204 with a length": (b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok", b""),
@@ -136,7 +146,7 @@ BODIES = {
 @pytest.mark.parametrize("kind", BODIES)
 def test_body_is_read_like_httplib2(raw_server: RawServerFactory, kind: str) -> None:
     answer, content = BODIES[kind]
-    assert read_by_both(raw_server, answer).content == content
+    assert outcome_of_both(raw_server, answer).content == content
 
 
 HEAD_ANSWERS = {
@@ -190,7 +200,7 @@ def test_simultaneous_requests_have_one_connection_each(server: WebServer) -> No
 @pytest.mark.parametrize(
     "last",
     [
-        TWO + b"Connection: close\r\n\r\nok",
+        HEAD_OF_TWO_BYTES + b"Connection: close\r\n\r\nok",
         b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\n\r\nok",
     ],

@@ -38,8 +38,8 @@ from bench.servers import PROJECT, Server
 from bench.table import write_into
 from tests.servers.web import WebServer
 
-RIGHT = f"/text/ascii?text={quote(CONTENT)}"
-WRONG = "/text/ascii?text=0"
+RIGHT_PATH = f"/text/ascii?text={quote(CONTENT)}"
+WRONG_PATH = "/text/ascii?text=0"
 CORES = frozenset(os.sched_getaffinity(0))
 
 GOALS: dict[str, dict[str, Goal]] = {
@@ -146,7 +146,7 @@ MORE_CONNECTIONS = {
 @pytest.mark.parametrize("name", CONTENDERS)
 def test_client_makes_every_fetch_on_kept_connections(name: str, server: WebServer) -> None:
     numbers = map(str, (4, 20, 10, 3))
-    command = [sys.executable, "-m", "bench.trial", name, server.url(RIGHT), "", *numbers]
+    command = [sys.executable, "-m", "bench.trial", name, server.url(RIGHT_PATH), "", *numbers]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     found = json.loads(done.stdout)
@@ -158,7 +158,7 @@ def test_client_makes_every_fetch_on_kept_connections(name: str, server: WebServ
 
 
 @pytest.mark.parametrize("name", CONTENDERS)
-@pytest.mark.parametrize("path", [WRONG, "/status/404"])
+@pytest.mark.parametrize("path", [WRONG_PATH, "/status/404"])
 def test_client_notices_every_wrong_answer(name: str, path: str, server: WebServer) -> None:
     client = load_contender(name)(Load(server.url(path), 1))
     with client as fetch, pytest.raises((WrongAnswerError, ExceptionGroup)) as caught:
@@ -186,7 +186,7 @@ BACKGROUNDS = [
 
 @pytest.mark.parametrize("name", BACKGROUNDS)
 def test_background_client_fetches_all_and_looks(name: str, server: WebServer) -> None:
-    with load_background(name)(Load(server.url(RIGHT), 4)) as client:
+    with load_background(name)(Load(server.url(RIGHT_PATH), 4)) as client:
         pending = client.ask(20)
         for each in pending:
             client.look(each)
@@ -195,7 +195,7 @@ def test_background_client_fetches_all_and_looks(name: str, server: WebServer) -
 
 
 @pytest.mark.parametrize("name", BACKGROUNDS)
-@pytest.mark.parametrize("path", [WRONG, "/status/404"])
+@pytest.mark.parametrize("path", [WRONG_PATH, "/status/404"])
 def test_background_client_notices_wrong_answer(name: str, path: str, server: WebServer) -> None:
     with load_background(name)(Load(server.url(path), 1)) as client:
         (pending,) = client.ask(1)
@@ -205,13 +205,13 @@ def test_background_client_notices_wrong_answer(name: str, path: str, server: We
 
 @pytest.mark.parametrize("name", BACKGROUNDS)
 def test_background_client_cancels_pending_requests_at_end(name: str, server: WebServer) -> None:
-    with load_background(name)(Load(server.url(RIGHT), 1)) as client:
+    with load_background(name)(Load(server.url(RIGHT_PATH), 1)) as client:
         client.ask(2000)
     assert len(server.received) < 2000
 
 
 def test_cache_contender_requests_each_url_once(server: WebServer) -> None:
-    with load_contender("asynchttp_cache")(Load(server.url(RIGHT), 4)) as fetch:
+    with load_contender("asynchttp_cache")(Load(server.url(RIGHT_PATH), 4)) as fetch:
         fetch(10)
         fetch(10)
     assert len({request.target for request in server.received}) == 20
@@ -280,7 +280,7 @@ def test_meanwhile_raises_if_requests_run_out(monkeypatch: pytest.MonkeyPatch) -
 def test_pastime_is_measured_in_separate_process(
     name: str, main_thread: Literal["sleeps", "computes"], server: WebServer
 ) -> None:
-    running = Server(server.url(RIGHT), psutil.Process(), CORES)
+    running = Server(server.url(RIGHT_PATH), psutil.Process(), CORES)
     pastime = Scenario(name, running, main_thread)
     found = rates({name: pastime}, Scale(rounds=2, size=0.2))
     assert [rate >= 0 for rate in found[name]] == [True, True]
@@ -288,7 +288,7 @@ def test_pastime_is_measured_in_separate_process(
 
 
 def test_callbacks_program_notices_wrong_answer(server: WebServer) -> None:
-    found = measured("bench.callbacks", server.url(RIGHT), 2, 10, cores=CORES)
+    found = measured("bench.callbacks", server.url(RIGHT_PATH), 2, 10, cores=CORES)
     assert found["each"] >= 1
     assert len(server.received) == 2 * 25 + 10
     with pytest.raises(MeasurementError, match="WrongAnswerError: status 404"):
@@ -357,7 +357,7 @@ def test_ratio_to_rate_of_zero_is_infinite() -> None:
 
 
 def test_race_measures_busy_time_of_server(server: WebServer) -> None:
-    running = Server(server.url(RIGHT), psutil.Process(), CORES)
+    running = Server(server.url(RIGHT_PATH), psutil.Process(), CORES)
     trials = race({"floor": Entry("bare", 2, 10, batches=2)}, running, rounds=2)
     assert [trial.rate > 0 and trial.busy >= 0 for trial in trials["floor"]] == [True, True]
     assert len(server.received) == 2 * (10 + 2 * 10)

@@ -47,7 +47,7 @@ def http() -> Iterator[Http]:
         yield http
 
 
-def used_ports(server: WebServer) -> set[int]:
+def client_ports(server: WebServer) -> set[int]:
     """The client ports of all connections with a request."""
     return {received.port for received in server.received}
 
@@ -73,7 +73,7 @@ def test_sequential_blocking_requests_use_one_connection(
         for size in range(20):
             assert http.request(server.url(f"/bytes/{size}"))[1] == patterned_bytes(0, size)
             assert threads_except_log() == before
-    assert len(used_ports(server)) == 1
+    assert len(client_ports(server)) == 1
 
 
 def test_blocking_caller_reuses_connection_of_ended_thread(http: Http, server: WebServer) -> None:
@@ -82,7 +82,7 @@ def test_blocking_caller_reuses_connection_of_ended_thread(http: Http, server: W
             assert pool.submit(http.request, server.url("/bytes/5")).result()[1] == patterned_bytes(
                 0, 5
             )
-    assert len(used_ports(server)) == 1
+    assert len(client_ports(server)) == 1
     assert len(asynchttp_threads()) == 1
 
 
@@ -121,14 +121,14 @@ def test_queued_blocking_callers_run_after_first(server: WebServer) -> None:
 
 # Checks for separate programs
 
-COUNTS = """
-def only_one_worker():
+ONE_WORKER_CHECK = """
+def assert_one_worker():
     assert [each.name for each in threading.enumerate()] == ["MainThread", "asynchttp worker"]
 """
 
 # Signals
 
-CTRL_C = """
+CTRL_C_DURING_REQUEST = """
 url, held_url, authority = sys.argv[1:]
 http = Http(blocking=True, ca_certs=authority)
 http.request(url)
@@ -138,7 +138,7 @@ except KeyboardInterrupt:
     print_line("interrupted")
 for size in range(5):
     assert len(http.request(f"{url}{size}")[1]) == size
-only_one_worker()
+assert_one_worker()
 """
 
 
@@ -150,7 +150,7 @@ def test_ctrl_c_interrupts_waiting_blocking_request(
     server: WebServer = request.getfixturevalue(kind)
     held = server.hold_answers()
     arguments = server.url("/bytes/"), held.url("slow", sent), authority.pem
-    with Program(python_command(COUNTS + CTRL_C, *arguments)) as program:
+    with Program(python_command(ONE_WORKER_CHECK + CTRL_C_DURING_REQUEST, *arguments)) as program:
         held.arrived.wait_for(1)
         program.send_signal(signal.SIGINT)
         assert program.read_line() == "interrupted"
@@ -159,7 +159,7 @@ def test_ctrl_c_interrupts_waiting_blocking_request(
 
 
 @contextmanager
-def handling(handler: Callable[[], object]) -> Iterator[None]:
+def calling_on_signal(handler: Callable[[], object]) -> Iterator[None]:
     """Let SIGUSR1 call `handler`."""
     before = signal.signal(signal.SIGUSR1, lambda *_: handler())
     try:
@@ -172,18 +172,18 @@ def test_signal_handler_may_request_during_blocking_request(http: Http, server: 
     held = server.hold_answers()
     seen: list[bytes] = []
 
-    def ask_too() -> None:
+    def request_and_answer_held() -> None:
         seen.extend(http.request(server.url(f"/bytes/{size}"))[1] for size in range(3))
         held.answer_all()
 
-    def strike() -> None:
+    def signal_main_when_held() -> None:
         held.arrived.wait_for(1)
         signal_main_thread()
 
-    with handling(ask_too), ThreadPoolExecutor(1) as pool:
-        striking = pool.submit(strike)
+    with calling_on_signal(request_and_answer_held), ThreadPoolExecutor(1) as pool:
+        signalling = pool.submit(signal_main_when_held)
         assert http.request(held.url("outer"))[1] == b"outer"
-        striking.result()
+        signalling.result()
     assert seen == [patterned_bytes(0, size) for size in range(3)]
     check_usable(http, server)
 
@@ -193,19 +193,19 @@ def test_signal_handler_may_request_same_cached_url(server: WebServer, tmp_path:
     held = server.hold_answers()
     seen: list[bytes] = []
 
-    def strike() -> None:
+    def signal_main_when_held() -> None:
         held.arrived.wait_for(1)
         signal_waiting_main_thread()
         held.answer_all()
 
     with (
         Http(str(tmp_path), blocking=True) as http,
-        handling(lambda: seen.append(http.request(held.url("same"))[1])),
+        calling_on_signal(lambda: seen.append(http.request(held.url("same"))[1])),
         ThreadPoolExecutor(1) as pool,
     ):
-        striking = pool.submit(strike)
+        signalling = pool.submit(signal_main_when_held)
         assert http.request(held.url("same"))[1] == b"same"
-        striking.result()
+        signalling.result()
     assert seen == [b"same"]
 
 
@@ -269,7 +269,7 @@ def test_close_during_blocking_request_closes_connection(raw_server: RawServerFa
     server.closed.wait_for(1)
 
 
-COUNTING = """
+DESCRIPTOR_COUNT = """
 import gc
 plain, tls, refused, authority = sys.argv[1:]
 
@@ -298,7 +298,7 @@ for _ in range(50):
     use()
 AT_LAST
 assert descriptors() == before, (descriptors(), before)
-only_one_worker()
+assert_one_worker()
 """
 
 
@@ -319,7 +319,7 @@ def test_blocking_https_leave_no_descriptor(
     refused_url: str,
     authority: Authority,
 ) -> None:
-    program = COUNTS + COUNTING.replace("END", end).replace("AT_LAST", at_last)
+    program = ONE_WORKER_CHECK + DESCRIPTOR_COUNT.replace("END", end).replace("AT_LAST", at_last)
     assert (
         run_python(
             program, server.url(), tls_server.url(), refused_url, authority.pem
@@ -330,7 +330,7 @@ def test_blocking_https_leave_no_descriptor(
 
 # Forking
 
-FORKS = """
+FORKS_DURING_REQUESTS = """
 url, authority = sys.argv[1:]
 shared = Http(blocking=True, ca_certs=authority)
 own = [Http(blocking=True, ca_certs=authority) for _ in range(2)]
@@ -372,11 +372,11 @@ def test_fork_during_blocking_requests_works(
     kind: str, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(kind)
-    program = with_fork_functions(FORKS)
+    program = with_fork_functions(FORKS_DURING_REQUESTS)
     assert run_python(program, server.url("/bytes/"), authority.pem).assert_clean() == []
 
 
-IDLE_FORK = """
+FORK_WITH_IDLE_CONNECTION = """
 url, authority = sys.argv[1:]
 http = Http(blocking=True, ca_certs=authority)
 http.request(url)
@@ -392,7 +392,7 @@ def test_idle_connection_of_parent_survives_child(
     kind: str, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     server: WebServer = request.getfixturevalue(kind)
-    program = with_fork_functions(IDLE_FORK)
+    program = with_fork_functions(FORK_WITH_IDLE_CONNECTION)
     assert run_python(program, server.url(), authority.pem).assert_clean() == []
     parent, *children, last = [received.port for received in server.received]
     assert last == parent
@@ -440,7 +440,7 @@ def test_blocking_request_returns_after_its_callback(http: Http, server: WebServ
         http.request(server.url(f"/bytes/{size}"), callback=lambda p: called.append(p.result()[1]))
         assert called[-1] == patterned_bytes(0, size)
     assert len(called) == 5
-    assert len(used_ports(server)) == 1
+    assert len(client_ports(server)) == 1
 
 
 def test_blocking_request_raises_error_of_callback(http: Http, server: WebServer) -> None:
@@ -489,13 +489,13 @@ def test_blocking_request_uses_replaced_client(http: Http, server: WebServer) ->
     http.Client = Other
     for size in range(3):
         assert http.request(server.url(f"/bytes/{size}"))[1] == patterned_bytes(0, size)
-    assert len(used_ports(server)) == len(workers)
+    assert len(client_ports(server)) == len(workers)
 
 
 def test_redirected_blocking_request_uses_one_connection(http: Http, server: WebServer) -> None:
     response, _ = http.request(server.url("/hops/3"))
     assert (response.status, len(server.received)) == (200, 4)
-    assert len(used_ports(server)) == 1
+    assert len(client_ports(server)) == 1
     assert len(asynchttp_threads()) == 1
 
 
@@ -503,7 +503,7 @@ def test_blocking_request_resolves_host_name(http: Http, server: WebServer) -> N
     url = server.url("/bytes/5").replace("127.0.0.1", "127.1")
     for _ in range(3):
         assert http.request(url)[1] == patterned_bytes(0, 5)
-    assert len(used_ports(server)) == 1
+    assert len(client_ports(server)) == 1
 
 
 def test_blocking_request_sends_bytes_and_files(http: Http, server: WebServer) -> None:
@@ -643,11 +643,11 @@ def test_finalizer_on_dispatcher_may_wait_for_same_batch(
     answering = raw_server([read_head, send(last), read_until_closed])
     others: list[Promise] = []
 
-    def stand_still() -> None:
+    def occupy_dispatcher() -> None:
         stands.set()
         assert may_go.wait(PATIENCE)
 
-    finalize_on_dispatcher(server, stand_still)
+    finalize_on_dispatcher(server, occupy_dispatcher)
     assert stands.wait(PATIENCE)
     with Http() as http:
         late = CallOnDispatcher(lambda: seen.add(sum(len(each.content) for each in others)))
@@ -671,10 +671,10 @@ def test_request_of_finalizer_on_dispatcher_needs_no_event(
     assert isinstance(error, httplib2.RelativeURIError)
 
 
-FINALIZERS = """
+REQUESTING_FINALIZERS = """
 import gc
 
-class Asking:
+class RequestsInFinalizer:
     def __init__(self):
         self.itself = self
 
@@ -686,7 +686,7 @@ seen = []
 http = Http(blocking=True)
 gc.set_threshold(3, 1, 1)  # anywhere
 for size in range(100):
-    Asking()
+    RequestsInFinalizer()
     assert len(http.request(f"{url}{size}")[1]) == size
 gc.set_threshold(0)
 gc.collect()
@@ -696,22 +696,22 @@ http.request(url + "1")
 
 
 def test_finalizers_may_interrupt_blocking_requests_anywhere(server: WebServer) -> None:
-    assert run_python(FINALIZERS, server.url("/bytes/")).assert_clean() == []
+    assert run_python(REQUESTING_FINALIZERS, server.url("/bytes/")).assert_clean() == []
 
 
 # Interruptions at certain moments, and a request during a request with the only slot
 
-STRUCK = """
+RAISING_HANDLER = """
 import faulthandler, gc, random, time
 url, authority, kind = sys.argv[1:]
 faulthandler.dump_traceback_later(15, exit=True)
 sys.unraisablehook = lambda _: None  # what is raised in a finalizer goes nowhere
 
-class Struck({"KeyboardInterrupt": KeyboardInterrupt, "Exception": Exception}[kind]):
+class RaisedByHandler({"KeyboardInterrupt": KeyboardInterrupt, "Exception": Exception}[kind]):
     pass
 
-def strike(*_):
-    raise Struck
+def raise_in_handler(*_):
+    raise RaisedByHandler
 
 def connections():
     gc.collect()  # tracebacks make cycles
@@ -723,28 +723,28 @@ def ask(size):
     assert (response.status, len(content)) == (200, size), (size, response.status, len(content))
 
 chance = random.Random(7)
-signal.signal(signal.SIGALRM, strike)
+signal.signal(signal.SIGALRM, raise_in_handler)
 http = Http(blocking=True, ca_certs=authority)
 ask(0)
 http.close()
 assert not connections()
-struck, took = 0, 0.001
-while struck < 200:
+interrupted, took = 0, 0.001
+while interrupted < 200:
     began = time.monotonic()
     try:
         signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-6, 2 * took))
         try:
-            ask(struck)
+            ask(interrupted)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-    except Struck:
-        struck += 1
+    except RaisedByHandler:
+        interrupted += 1
     else:
         took = time.monotonic() - began
 for size in range(20):
     ask(size)
 http.close()
-only_one_worker()
+assert_one_worker()
 assert not connections()
 """
 
@@ -757,11 +757,14 @@ def test_handler_raising_at_random_moments_loses_nothing(
 ) -> None:
     server: WebServer = request.getfixturevalue(protocol)
     assert (
-        run_python(COUNTS + STRUCK, server.url("/bytes/"), authority.pem, kind).assert_clean() == []
+        run_python(
+            ONE_WORKER_CHECK + RAISING_HANDLER, server.url("/bytes/"), authority.pem, kind
+        ).assert_clean()
+        == []
     )
 
 
-EVERY_MOMENT = """
+CTRL_C_AT_EVERY_MOMENT = """
 import gc, itertools
 from asynchttp.promise.callback_scope import current_scope
 from tests.interruption import Interruption
@@ -780,7 +783,7 @@ def use(number):
     assert current_scope() is None, number
     ask()
     http.close()
-    only_one_worker()
+    assert_one_worker()
     return interruption.was_raised
 
 def count():
@@ -809,7 +812,10 @@ def test_ctrl_c_at_every_moment_loses_nothing(
 ) -> None:
     url = request.getfixturevalue(kind).url("/bytes/5")
     assert (
-        run_python(COUNTS + EVERY_MOMENT, url, authority.pem, first, blocking).assert_clean() == []
+        run_python(
+            ONE_WORKER_CHECK + CTRL_C_AT_EVERY_MOMENT, url, authority.pem, first, blocking
+        ).assert_clean()
+        == []
     )
 
 
@@ -840,7 +846,7 @@ def test_ctrl_c_at_every_moment_spares_queued_request(server: WebServer) -> None
 def test_signal_handler_may_request_with_single_slot(server: WebServer) -> None:
     held = server.hold_answers()
 
-    def strike() -> None:
+    def signal_main_when_held() -> None:
         held.arrived.wait_for(1)
         signal_main_thread()
         held.answer_all()
@@ -848,10 +854,10 @@ def test_signal_handler_may_request_with_single_slot(server: WebServer) -> None:
     seen: list[bytes] = []
     with (
         Http(max_workers=1, blocking=True) as http,
-        handling(lambda: seen.append(http.request(server.url("/bytes/5"))[1])),
+        calling_on_signal(lambda: seen.append(http.request(server.url("/bytes/5"))[1])),
         ThreadPoolExecutor(1) as pool,
     ):
-        striking = pool.submit(strike)
+        signalling = pool.submit(signal_main_when_held)
         assert http.request(held.url("outer"))[1] == b"outer"
-        striking.result()
+        signalling.result()
     assert seen == [patterned_bytes(0, 5)]

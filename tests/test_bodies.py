@@ -43,9 +43,9 @@ from tests.servers.raw import (
 from tests.servers.recording import answer_requests, record_request, recorded_requests
 from tests.servers.web import WebServer
 
-LARGE = 20_000_000
+LARGE_SIZE = 20_000_000
 
-Give: TypeAlias = Callable[[bytes | None], None]
+GivePiece: TypeAlias = Callable[[bytes | None], None]
 
 
 class Reader:
@@ -62,7 +62,7 @@ class Reader:
         return self._pieces.pop(0) if self._pieces else b""
 
 
-def generate() -> Iterator[bytes]:
+def generate_pieces() -> Iterator[bytes]:
     yield b"one"
     yield b""
     yield b"two"
@@ -81,21 +81,21 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def posting(
+def request_with_body(
     make: Callable[[], object], method: str = "POST", headers: dict[str, str] | None = None
 ) -> MakeRequest:
     """Make a body, and post it."""
     return lambda http, url: http.request(url("/"), method, make(), headers)
 
 
-def only_body(result: ClientResult) -> bytes:
+def body_of_only_request(result: ClientResult) -> bytes:
     assert len(result.requests) == 1
     return result.requests[0].body
 
 
 # Every kind
 
-IN_MEMORY: dict[str, tuple[Callable[[], object], bytes]] = {
+BODIES_IN_MEMORY: dict[str, tuple[Callable[[], object], bytes]] = {
     "str": (lambda: "caf\xe9", b"caf\xe9"),
     "empty str": (lambda: "", b""),
     "bytes": (lambda: b"abc\0\r\n", b"abc\0\r\n"),
@@ -107,7 +107,7 @@ IN_MEMORY: dict[str, tuple[Callable[[], object], bytes]] = {
     "StringIO": (lambda: io.StringIO("caf\xe9"), b"caf\xe9"),
     "GzipFile": (lambda: gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(b"abc"))), b"abc"),
     "reader": (lambda: Reader(b"ab", b"c"), b"abc"),
-    "generator": (generate, b"onetwo"),
+    "generator": (generate_pieces, b"onetwo"),
     "iterator": (lambda: iter([b"a", bytearray(b"b"), memoryview(b"c")]), b"abc"),
     "list": (lambda: [b"a", b"b"], b"ab"),
     "tuple": (lambda: (b"a", b"b"), b"ab"),
@@ -115,17 +115,19 @@ IN_MEMORY: dict[str, tuple[Callable[[], object], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("kind", IN_MEMORY)
+@pytest.mark.parametrize("kind", BODIES_IN_MEMORY)
 @pytest.mark.parametrize("method", ["POST", "PUT", "GET", "DELETE", "PROPFIND"])
 def test_body_of_any_type_is_sent_like_httplib2(
     raw_server: RawServerFactory, kind: str, method: str
 ) -> None:
-    make, content = IN_MEMORY[kind]
-    result = assert_same_as_httplib2(raw_server, [answer_requests(OK)], posting(make, method))
-    assert only_body(result) == content
+    make, content = BODIES_IN_MEMORY[kind]
+    result = assert_same_as_httplib2(
+        raw_server, [answer_requests(OK)], request_with_body(make, method)
+    )
+    assert body_of_only_request(result) == content
 
 
-OPENED: dict[str, Callable[[Path], IO[bytes] | IO[str]]] = {
+WAYS_TO_OPEN: dict[str, Callable[[Path], IO[bytes] | IO[str]]] = {
     "rb": lambda path: path.open("rb"),
     "unbuffered": lambda path: path.open("rb", buffering=0),
     "r+b": lambda path: path.open("r+b"),
@@ -134,17 +136,17 @@ OPENED: dict[str, Callable[[Path], IO[bytes] | IO[str]]] = {
 
 
 @pytest.mark.parametrize("position", [0, 3, 10])
-@pytest.mark.parametrize("how", OPENED)
+@pytest.mark.parametrize("how", WAYS_TO_OPEN)
 def test_open_file_is_sent_from_its_position(
     raw_server: RawServerFactory, path: Path, how: str, position: int
 ) -> None:
     def ask(http: httplib2.Http, url: Url) -> Pair:
-        with OPENED[how](path) as file:
+        with WAYS_TO_OPEN[how](path) as file:
             file.seek(position)
             return tuple(http.request(url("/"), "POST", file))
 
     result = assert_same_as_httplib2(raw_server, [answer_requests(OK)], ask)
-    assert only_body(result) == b"0123456789"[position:]
+    assert body_of_only_request(result) == b"0123456789"[position:]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "post", "put"])
@@ -152,7 +154,7 @@ def test_missing_body_is_sent_like_httplib2(raw_server: RawServerFactory, method
     """With POST, PUT and PATCH, servers expect a length of 0."""
     answer = OK.removesuffix(b"ok") if method == "HEAD" else OK
     result = assert_same_as_httplib2(
-        raw_server, [answer_requests(answer)], posting(lambda: None, method)
+        raw_server, [answer_requests(answer)], request_with_body(lambda: None, method)
     )
     expects = method.upper() in ("POST", "PUT", "PATCH")
     assert result.requests[0].header("content-length") == ("0" if expects else None)
@@ -161,12 +163,12 @@ def test_missing_body_is_sent_like_httplib2(raw_server: RawServerFactory, method
 @pytest.mark.parametrize("kind", ["bytes", "empty bytes", "BytesIO", "generator"])
 def test_body_is_not_sent_with_head(raw_server: RawServerFactory, kind: str) -> None:
     """RFC 9110, 9.3.2. httplib2 sends the body."""
-    make, _ = IN_MEMORY[kind]
+    make, _ = BODIES_IN_MEMORY[kind]
     theirs, ours = request_with_both(
-        raw_server, [answer_requests(OK.removesuffix(b"ok"))], posting(make, "HEAD")
+        raw_server, [answer_requests(OK.removesuffix(b"ok"))], request_with_body(make, "HEAD")
     )
     assert ours.outcome == theirs.outcome
-    assert only_body(ours) == b""
+    assert body_of_only_request(ours) == b""
 
 
 def test_body_is_never_sent_with_repeated_head(raw_server: RawServerFactory) -> None:
@@ -183,8 +185,10 @@ def test_body_is_never_sent_with_repeated_head(raw_server: RawServerFactory) -> 
 
 def test_iterator_of_text_is_sent(raw_server: RawServerFactory) -> None:
     """httplib2 raises a TypeError after half of the request."""
-    _, ours = request_with_both(raw_server, [answer_requests(OK)], posting(lambda: iter("caf\xe9")))
-    assert only_body(ours) == b"caf\xe9"
+    _, ours = request_with_both(
+        raw_server, [answer_requests(OK)], request_with_body(lambda: iter("caf\xe9"))
+    )
+    assert body_of_only_request(ours) == b"caf\xe9"
 
 
 # With a length given by the caller
@@ -199,18 +203,18 @@ def test_file_with_given_length_is_not_chunked(
             return tuple(http.request(url("/"), "PUT", file, {name: "10"}))
 
     result = assert_same_as_httplib2(raw_server, [answer_requests(OK)], ask)
-    assert only_body(result) == b"0123456789"
+    assert body_of_only_request(result) == b"0123456789"
     assert result.requests[0].header("transfer-encoding") is None
 
 
 @pytest.mark.parametrize("kind", ["bytes", "bytearray", "BytesIO", "reader", "generator"])
 def test_body_with_given_length_is_sent_whole(raw_server: RawServerFactory, kind: str) -> None:
-    make, content = IN_MEMORY[kind]
+    make, content = BODIES_IN_MEMORY[kind]
     headers = {"Content-Length": str(len(content))}
     result = assert_same_as_httplib2(
-        raw_server, [answer_requests(OK)], posting(make, "PUT", headers)
+        raw_server, [answer_requests(OK)], request_with_body(make, "PUT", headers)
     )
-    assert only_body(result) == content
+    assert body_of_only_request(result) == content
 
 
 def test_given_length_counts_for_one_request(raw_server: RawServerFactory, path: Path) -> None:
@@ -233,7 +237,7 @@ def test_file_shorter_than_given_length_fails(raw_server: RawServerFactory, path
 
 @pytest.mark.parametrize("kind", ["bytes", "generator"])
 def test_given_chunked_header_is_sent_once(raw_server: RawServerFactory, kind: str) -> None:
-    make, content = IN_MEMORY[kind]
+    make, content = BODIES_IN_MEMORY[kind]
     server = raw_server([answer_requests(OK)])
     with Http() as http:
         http.request(server.url("/"), "PUT", make(), {"Transfer-Encoding": "chunked"}).result()
@@ -281,33 +285,33 @@ def test_file_serves_many_requests(server: WebServer, path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def large_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("large") / "large"
-    path.write_bytes(patterned_bytes(0, LARGE))
+    path.write_bytes(patterned_bytes(0, LARGE_SIZE))
     return path
 
 
 @pytest.mark.parametrize("which", ["server", "tls_server", "tls_h1_server"])
-@pytest.mark.parametrize("headers", [{}, {"Content-Length": str(LARGE)}])
+@pytest.mark.parametrize("headers", [{}, {"Content-Length": str(LARGE_SIZE)}])
 def test_large_file_is_sent_whole(
     request: pytest.FixtureRequest,
-    large: Path,
+    large_file: Path,
     authority_file: str,
     which: str,
     headers: dict[str, str],
 ) -> None:
     server: WebServer = request.getfixturevalue(which)
     with Http(timeout=PATIENCE, ca_certs=authority_file) as http:
-        with large.open("rb") as file:
+        with large_file.open("rb") as file:
             promise = http.request(server.url("/status/200"), "PUT", file, headers)
         assert promise.response.status == 200
     received = server.received[0].body
-    assert len(received) == LARGE
-    assert digest(received) == digest(large.read_bytes())
+    assert len(received) == LARGE_SIZE
+    assert digest(received) == digest(large_file.read_bytes())
 
 
 def test_large_bytes_are_sent_whole(server: WebServer) -> None:
-    body = patterned_bytes(0, LARGE)
+    body = patterned_bytes(0, LARGE_SIZE)
     with Http(timeout=PATIENCE) as http:
         assert http.request(server.url("/status/200"), "PUT", body).response.status == 200
     assert digest(server.received[0].body) == digest(body)
@@ -318,12 +322,12 @@ def digest(content: bytes) -> str:
 
 
 def test_stuck_upload_does_not_delay_other_requests(
-    raw_server: RawServerFactory, server: WebServer, large: Path
+    raw_server: RawServerFactory, server: WebServer, large_file: Path
 ) -> None:
     may_read = threading.Event()
-    stuck = raw_server([read_head, wait_for_event(may_read), read_chunked(LARGE), send(OK)])
+    stuck = raw_server([read_head, wait_for_event(may_read), read_chunked(LARGE_SIZE), send(OK)])
     with Http() as http:
-        with large.open("rb") as file:
+        with large_file.open("rb") as file:
             promise = http.request(stuck.url("/"), "PUT", file)
         stuck.heads.wait_for(1)
         assert http.request(server.url("/status/200")).response.status == 200
@@ -346,28 +350,28 @@ def read_chunked(count: int) -> Callable[[ServerConnection], None]:
     return step
 
 
-def test_early_answer_ends_large_upload(raw_server: RawServerFactory, large: Path) -> None:
+def test_early_answer_ends_large_upload(raw_server: RawServerFactory, large_file: Path) -> None:
     """A server may refuse the rest of an upload, and close after the client has closed."""
     no = b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno"
     server = raw_server([read_head, send(no), read_until_closed])
-    with Http(timeout=PATIENCE) as http, large.open("rb") as file:
+    with Http(timeout=PATIENCE) as http, large_file.open("rb") as file:
         response, content = http.request(server.url("/"), "PUT", file)
         assert (response.status, content) == (413, b"no")
 
 
 def test_upload_is_resent_if_idle_connection_closes(
-    raw_server: RawServerFactory, large: Path
+    raw_server: RawServerFactory, large_file: Path
 ) -> None:
     """The second upload begins with the first byte."""
     server = raw_server([record_request, send(OK), read_head], [record_request, send(OK)])
-    with Http(timeout=PATIENCE) as http, large.open("rb") as file:
+    with Http(timeout=PATIENCE) as http, large_file.open("rb") as file:
         assert http.request(server.url("/")).response.status == 200
         assert http.request(server.url("/"), "PUT", file).response.status == 200
-    assert digest(server.bodies[1]) == digest(large.read_bytes())
+    assert digest(server.bodies[1]) == digest(large_file.read_bytes())
 
 
 def test_late_piece_of_first_sending_is_discarded(
-    raw_server: RawServerFactory, large: Path, monkeypatch: pytest.MonkeyPatch
+    raw_server: RawServerFactory, large_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk may be so slow that the upload is sent again before the first piece is read."""
     uploads: list[Upload] = []
@@ -375,7 +379,7 @@ def test_late_piece_of_first_sending_is_discarded(
     second_is_under_way = threading.Event()
     read_on_worker, next_piece = Upload.read_on_worker, Upload.next_piece
 
-    def fetch(upload: Upload, give: Give, run: Callable[[Callable[[], None]], None]) -> None:
+    def fetch(upload: Upload, give: GivePiece, run: Callable[[Callable[[], None]], None]) -> None:
         uploads.append(upload)
 
         def give_and_tell(piece: bytes | None) -> None:
@@ -400,10 +404,10 @@ def test_late_piece_of_first_sending_is_discarded(
         [record_request, send(OK), read_head, wait_for_event(first_is_being_read)],
         [record_request, send(OK)],
     )
-    with Http(timeout=PATIENCE) as http, large.open("rb") as file:
+    with Http(timeout=PATIENCE) as http, large_file.open("rb") as file:
         assert http.request(server.url("/")).response.status == 200
         assert http.request(server.url("/"), "PUT", file).response.status == 200
-    assert digest(server.bodies[1]) == digest(large.read_bytes())
+    assert digest(server.bodies[1]) == digest(large_file.read_bytes())
 
 
 # Bodies that cannot be sent
@@ -412,7 +416,7 @@ def test_late_piece_of_first_sending_is_discarded(
 @pytest.mark.parametrize("body", [5, 0, False, object, 1.5, len, "\N{SNOWMAN}"], ids=repr)
 def test_object_of_wrong_type_is_refused(raw_server: RawServerFactory, body: object) -> None:
     """httplib2 raises the same error, but only after sending the head."""
-    theirs, ours = request_with_both(raw_server, [record_request], posting(lambda: body))
+    theirs, ours = request_with_both(raw_server, [record_request], request_with_body(lambda: body))
     assert ours.outcome.error is theirs.outcome.error
     assert ours.requests == []
 
@@ -432,7 +436,7 @@ class FailingReader:
         raise LookupError("nothing at all")
 
 
-UNUSABLE: dict[str, tuple[Callable[[], object], type[Exception]]] = {
+UNUSABLE_BODIES: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     "closed reader": (lambda: close_file(io.BytesIO(b"x")), ValueError),
     "closed file": (lambda: close_file(Path(__file__).open("rb")), ValueError),  # noqa: SIM115
     "failing generator": (yield_and_fail, LookupError),
@@ -443,9 +447,9 @@ UNUSABLE: dict[str, tuple[Callable[[], object], type[Exception]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", UNUSABLE)
+@pytest.mark.parametrize("kind", UNUSABLE_BODIES)
 def test_unreadable_body_fails_before_sending(raw_server: RawServerFactory, kind: str) -> None:
-    make, error = UNUSABLE[kind]
+    make, error = UNUSABLE_BODIES[kind]
     server = raw_server([answer_requests(OK)])
     with Http() as http:
         promise = http.request(server.url("/"), "POST", make())
@@ -455,16 +459,16 @@ def test_unreadable_body_fails_before_sending(raw_server: RawServerFactory, kind
     assert list(server.bodies) == [b"fine"]
 
 
-UNREADABLE = Path("/proc/self/mem")  # a regular file with an unreadable first page
+UNREADABLE_FILE = Path("/proc/self/mem")  # a regular file with an unreadable first page
 
 
-@pytest.mark.skipif(not UNREADABLE.exists(), reason="takes Linux")
+@pytest.mark.skipif(not UNREADABLE_FILE.exists(), reason="takes Linux")
 @pytest.mark.parametrize("headers", [{}, {"Content-Length": "10"}])
 def test_read_error_of_file_fails_promise(
     raw_server: RawServerFactory, headers: dict[str, str]
 ) -> None:
     server = raw_server([read_head, read_until_closed], [answer_requests(OK)])
-    with Http(timeout=PATIENCE) as http, UNREADABLE.open("rb", buffering=0) as file:
+    with Http(timeout=PATIENCE) as http, UNREADABLE_FILE.open("rb", buffering=0) as file:
         promise = http.request(server.url("/"), "POST", file, headers)
         with pytest.raises(OSError, match="Input/output error"):
             promise.result()

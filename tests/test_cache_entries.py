@@ -27,7 +27,7 @@ FIELDS = st.dictionaries(NAMES, VALUES, max_size=6)
 REQUEST = st.dictionaries(st.sampled_from(["accept", "x-two", "cache-control"]), VALUES)
 
 
-class Recorder:
+class RecordingCache:
     """A cache that records calls."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ def response_of(fields: dict[str, str], status: int) -> Response:
 
 def test_usual_entries_are_written_without_email(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(httplib2, "_updateCache", None)
-    response, recorder = response_of({"etag": '"a"', "vary": "accept"}, 304), Recorder()
+    response, recorder = response_of({"etag": '"a"', "vary": "accept"}, 304), RecordingCache()
     store_entry({"accept": "text/html"}, response, b"content", recorder, "key")
     head = 'status: 200\r\netag: "a"\r\nvary: accept\r\n-varied-accept: text/html\r\n\r\n'
     assert recorder.calls == [("set", "key", head.encode() + b"content")]
@@ -66,7 +66,7 @@ def test_usual_entries_are_written_without_email(monkeypatch: pytest.MonkeyPatch
 def test_stored_entries_equal_entries_of_httplib2(
     request: dict[str, str], fields: dict[str, str], status: int, content: bytes
 ) -> None:
-    response, ours, theirs = response_of(fields, status), Recorder(), Recorder()
+    response, ours, theirs = response_of(fields, status), RecordingCache(), RecordingCache()
     random.seed(1)  # `email` draws the boundary of a multipart content
     try:
         _httplib2._updateCache(request, response, content, theirs, "key")

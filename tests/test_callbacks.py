@@ -201,16 +201,16 @@ def test_looks_of_caller_wait_until_callback_ends(
     http: Http, url: str, look: Callable[[Promise], object]
 ) -> None:
     begun, go_on = threading.Event(), threading.Event()
-    told: list[str] = []
+    events: list[str] = []
 
     def call_back(promise: Promise) -> None:
         begun.set()
         go_on.wait(PATIENCE)
-        told.append("ended")
+        events.append("ended")
 
     def look_and_tell() -> object:
         seen = look(promise)
-        told.append("looked")
+        events.append("looked")
         return seen
 
     promise = http.request(url, callback=call_back)
@@ -223,30 +223,30 @@ def test_looks_of_caller_wait_until_callback_ends(
         assert cf.wait([promise], 0).done == set()
         go_on.set()
         looking.result(PATIENCE)
-    assert told == ["ended", "looked"]
+    assert events == ["ended", "looked"]
 
 
 def test_done_callbacks_and_then_run_after_callback(http: Http, url: str) -> None:
     go_on = threading.Event()
-    told: EventLog[str] = EventLog()
+    events: EventLog[str] = EventLog()
 
     def call_back(promise: Promise) -> None:
         go_on.wait(PATIENCE)
         promise.response.name = "of the callback"
-        told.add("callback")
+        events.add("callback")
 
     promise = http.request(url, callback=call_back)
-    promise.add_done_callback(lambda future: told.add(f"done: {future.result()[0].name}"))
-    following = promise.then(lambda response, _: told.add(f"then: {response.name}"))
+    promise.add_done_callback(lambda future: events.add(f"done: {future.result()[0].name}"))
+    following = promise.then(lambda response, _: events.add(f"then: {response.name}"))
     go_on.set()
     following.result(PATIENCE)
-    assert list(told) == ["callback", "done: of the callback", "then: of the callback"]
+    assert list(events) == ["callback", "done: of the callback", "then: of the callback"]
 
 
 # Errors of callbacks
 
 
-class OddError(Exception):
+class FixedNotesError(Exception):
     """Has unchangeable notes."""
 
     __notes__ = ()  # type: ignore[assignment]  # a tuple, on purpose
@@ -259,20 +259,20 @@ class FrozenError(Exception):
     number: int
 
 
-RAISED: list[Callable[[], BaseException]] = [
+CALLBACK_ERRORS: list[Callable[[], BaseException]] = [
     lambda: ValueError("no"),
     lambda: SystemExit(3),
     KeyboardInterrupt,
     lambda: StopIteration(1),
     GeneratorExit,
     asyncio.CancelledError,
-    OddError,
+    FixedNotesError,
     lambda: FrozenError(1),
 ]
-any_error = pytest.mark.parametrize("error", [make() for make in RAISED], ids=repr)
+any_error = pytest.mark.parametrize("error", [make() for make in CALLBACK_ERRORS], ids=repr)
 
 
-def raising(error: BaseException) -> Callable[[Promise], None]:
+def callback_that_raises(error: BaseException) -> Callable[[Promise], None]:
     def fail(promise: Promise) -> None:
         promise.response.name = "set all the same"
         raise error
@@ -285,7 +285,7 @@ def raising(error: BaseException) -> Callable[[Promise], None]:
 def test_every_look_raises_error_of_callback(
     http: Http, url: str, error: BaseException, look: Callable[[Promise], object]
 ) -> None:
-    promise = http.request(url, callback=raising(error))
+    promise = http.request(url, callback=callback_that_raises(error))
     assert [outcome(lambda: look(promise)) for _ in range(3)] == [error] * 3
     assert (promise.done(), promise.cancelled()) == (True, False)
 
@@ -317,7 +317,7 @@ def test_callback_may_raise_failure_of_request(
 
 
 def test_error_of_callback_notes_call_site(http: Http, url: str) -> None:
-    promise = http.request(url, callback=raising(ValueError("no")))
+    promise = http.request(url, callback=callback_that_raises(ValueError("no")))
     error = promise.exception(PATIENCE)
     assert error is not None
     [note] = error.__notes__
@@ -330,8 +330,8 @@ def test_error_of_callback_notes_call_site(http: Http, url: str) -> None:
 def test_callback_runs_after_failed_callbacks(url: str) -> None:
     called: list[bytes] = []
     with Http(max_workers=1) as http:
-        errors = [make() for make in RAISED]
-        promises = [http.request(url, callback=raising(error)) for error in errors]
+        errors = [make() for make in CALLBACK_ERRORS]
+        promises = [http.request(url, callback=callback_that_raises(error)) for error in errors]
         last = http.request(url, callback=lambda promise: called.append(bytes(promise.content)))
         last.result(PATIENCE)
         assert [promise.exception() for promise in promises] == errors
@@ -432,7 +432,7 @@ def test_slow_finalizer_of_callback_delays_no_callback(server: WebServer) -> Non
     assert all(ended)
 
 
-class ReleasedByRequest:
+class RequestsWhenFinalized:
     """Makes a request when finalized, and waits for the answer."""
 
     def __init__(self, http: Http, url: str, mine_alone: threading.Event) -> None:
@@ -445,7 +445,7 @@ class ReleasedByRequest:
         self._http.request(self._url).result()
 
 
-USES: dict[str, Callable[[Http, str, ReleasedByRequest], object]] = {
+USES: dict[str, Callable[[Http, str, RequestsWhenFinalized], object]] = {
     "in a callback": lambda http, url, resource: http.request(url, callback=resource.use),
     "in then": lambda http, url, resource: http.request(url).then(resource.use),
     "in a call": lambda http, url, resource: http.submit(resource.use),
@@ -454,12 +454,12 @@ USES: dict[str, Callable[[Http, str, ReleasedByRequest], object]] = {
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
 def test_finalizer_of_callback_may_request_and_wait(
-    use: Callable[[Http, str, ReleasedByRequest], object], server: WebServer
+    use: Callable[[Http, str, RequestsWhenFinalized], object], server: WebServer
 ) -> None:
     """In the callback's slot, with one worker and a queue."""
     mine_alone = threading.Event()
     with Http(max_workers=1) as http:
-        use(http, server.url(), ReleasedByRequest(http, server.url("/bytes/5"), mine_alone))
+        use(http, server.url(), RequestsWhenFinalized(http, server.url("/bytes/5"), mine_alone))
         others = [http.submit(str) for _ in range(2)]
         mine_alone.set()
         assert not cf.wait(others, PATIENCE).not_done

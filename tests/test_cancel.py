@@ -39,25 +39,27 @@ def assert_all_slots_are_free(http: ScriptedHttp, scripted: ScriptedServer) -> N
     scripted.answer_all_from_now_on()
 
 
-called: list[Promise] = []
+forbidden_calls: list[Promise] = []
 """Promises given to `call_back`, which no test lets run."""
 
-call_back = called.append
+call_back = forbidden_calls.append
 
-observed = pytest.mark.parametrize("callback", [None, call_back], ids=["plain", "with callback"])
+with_and_without_callback = pytest.mark.parametrize(
+    "callback", [None, call_back], ids=["plain", "with callback"]
+)
 Callback = Callable[[Promise], object]
 
 
 @pytest.fixture(autouse=True)
 def no_callback_runs() -> Iterator[None]:
     yield
-    assert called == []
+    assert forbidden_calls == []
 
 
 # At each stage
 
 
-@observed
+@with_and_without_callback
 def test_cancelled_queued_request_never_begins(
     scripted: ScriptedServer, http: ScriptedHttp, callback: Callback | None
 ) -> None:
@@ -75,7 +77,7 @@ def test_cancelled_queued_request_never_begins(
         assert_cancelled(promise)
 
 
-@observed
+@with_and_without_callback
 def test_cancelled_transfer_is_stopped(
     scripted: ScriptedServer, http: ScriptedHttp, callback: Callback | None
 ) -> None:
@@ -200,10 +202,10 @@ def test_cancel_does_not_change_failed_request(
 def test_callback_cannot_cancel_its_own_request(
     scripted: ScriptedServer, http: ScriptedHttp
 ) -> None:
-    told: Future[bool] = Future()
-    promise = http.request(HOST, callback=lambda given: told.set_result(given.cancel()))
+    cancelled: Future[bool] = Future()
+    promise = http.request(HOST, callback=lambda given: cancelled.set_result(given.cancel()))
     scripted.wait_for_transfer().answer()
-    assert told.result(PATIENCE) is False
+    assert cancelled.result(PATIENCE) is False
     assert promise.response.status == 200
 
 
@@ -263,8 +265,8 @@ def test_many_threads_may_cancel_same_promises(
         return [promise.cancel() for promise in promises]
 
     with ThreadPoolExecutor(4) as threads:
-        told = [threads.submit(cancel_all) for _ in range(4)]
-    assert [each.result() for each in told] == [[True] * 50] * 4
+        outcomes = [threads.submit(cancel_all) for _ in range(4)]
+    assert [each.result() for each in outcomes] == [[True] * 50] * 4
     for promise in promises:
         assert_cancelled(promise)
 
@@ -311,7 +313,7 @@ def test_cancel_wakes_waiters_of_concurrent_futures(
 
 def test_cancel_also_cancels_future_of_then(scripted: ScriptedServer, http: ScriptedHttp) -> None:
     promise = http.request(HOST)
-    following = promise.then(lambda response, content: called.append(promise))
+    following = promise.then(lambda response, content: forbidden_calls.append(promise))
     assert promise.cancel()
     with pytest.raises(CancelledError):
         following.result(PATIENCE)
@@ -321,6 +323,6 @@ def test_cancelling_future_of_then_keeps_request(
     scripted: ScriptedServer, http: ScriptedHttp
 ) -> None:
     promise = http.request(HOST)
-    assert promise.then(lambda response, content: called.append(promise)).cancel()
+    assert promise.then(lambda response, content: forbidden_calls.append(promise)).cancel()
     scripted.wait_for_transfer().answer(content=b"content")
     assert promise.content == b"content"

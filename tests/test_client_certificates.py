@@ -31,11 +31,11 @@ from tests.servers.raw import OK, RawServer, ServerConnection, Step, read_head, 
 from tests.servers.unreachable import refused_port
 
 Client: TypeAlias = type[httplib2.Http]
-Adding: TypeAlias = Any
+CertificateArguments: TypeAlias = Any
 """The arguments of `add_certificate`. Any: httplib2 takes more than its types say."""
 
 PASSWORD = "se:cret"
-NOBODY = b"nobody"
+NO_CERTIFICATE = b"nobody"
 LIMITED = [TLSVersion.TLSv1_2, TLSVersion.TLSv1_3]
 
 
@@ -91,14 +91,14 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Identity:
 def record_identity(connection: ServerConnection) -> None:
     """Record the name in the client's certificate, or NOBODY."""
     certificate: Any = connection.socket.getpeercert()  # type: ignore[attr-defined]  # Any: as in ssl
-    names = certificate["subjectAltName"][0][1].encode() if certificate else NOBODY
+    names = certificate["subjectAltName"][0][1].encode() if certificate else NO_CERTIFICATE
     connection.server.bodies.add(names)
 
 
-ONE_ANSWER: list[Step] = [read_head, record_identity, send(OK)]
+ANSWER_ONE_REQUEST: list[Step] = [read_head, record_identity, send(OK)]
 
 
-class Servers:
+class TlsServers:
     """Makes TLS servers; with `verify=ssl.CERT_REQUIRED`, a client certificate is demanded."""
 
     def __init__(self, authority: Authority, stack: ExitStack) -> None:
@@ -116,13 +116,13 @@ class Servers:
         context.load_verify_locations(self._authority.pem)
         if version:
             context.minimum_version = context.maximum_version = version
-        return self._stack.enter_context(RawServer(*(scripts or [ONE_ANSWER]), tls=context))
+        return self._stack.enter_context(RawServer(*(scripts or [ANSWER_ONE_REQUEST]), tls=context))
 
 
 @pytest.fixture
-def servers(authority: Authority) -> Iterator[Servers]:
+def servers(authority: Authority) -> Iterator[TlsServers]:
     with ExitStack() as stack:
-        yield Servers(authority, stack)
+        yield TlsServers(authority, stack)
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def domain(server: RawServer) -> str:
     return f"localhost:{server.port}"
 
 
-def ask(http: httplib2.Http, uri: str) -> bytes:
+def get_content(http: httplib2.Http, uri: str) -> bytes:
     return bytes(http.request(uri)[1])
 
 
@@ -149,13 +149,15 @@ class Failure(NamedTuple):
     library: str | None = None
 
 
-def outcome(client: Client, uri: str, *added: Adding, **settings: Any) -> bytes | Failure:
+def outcome(
+    client: Client, uri: str, *added: CertificateArguments, **settings: Any
+) -> bytes | Failure:
     """The content, or the error. Any: as the constructor takes them."""
     with closing(client(**settings)) as http:
         for each in added:
             http.add_certificate(*each)
         try:
-            return ask(http, uri)
+            return get_content(http, uri)
         except Exception as error:  # noqa: BLE001 - any error is compared
             close_leaked_sockets(error)
             return failure_of(error)
@@ -169,7 +171,7 @@ def failure_of(error: Any) -> Failure:  # Any: errors of any type, with any attr
     return Failure(type(error), number, alert[0] if alert else reason, library)
 
 
-def same_outcome(uri: str, *added: Adding, **settings: Any) -> bytes | Failure:
+def outcome_of_both(uri: str, *added: CertificateArguments, **settings: Any) -> bytes | Failure:
     """The outcome of a request, the same with both clients. Any: as the constructor takes them."""
     theirs = outcome(httplib2.Http, uri, *added, **settings)
     ours = outcome(Http, uri, *added, **settings)
@@ -179,7 +181,7 @@ def same_outcome(uri: str, *added: Adding, **settings: Any) -> bytes | Failure:
 
 # Certificates that are sent
 
-GOOD: dict[str, Callable[[Identity, str], Adding]] = {
+ACCEPTED_CERTIFICATES: dict[str, Callable[[Identity, str], CertificateArguments]] = {
     "two files": lambda me, here: (me.key, me.certificate, here),
     "one file": lambda me, here: (me.both, me.both, here),
     "no key": lambda me, here: (None, me.both, here),
@@ -200,17 +202,17 @@ GOOD: dict[str, Callable[[Identity, str], Adding]] = {
 
 
 @pytest.mark.parametrize("version", LIMITED)
-@pytest.mark.parametrize("good", GOOD)
+@pytest.mark.parametrize("good", ACCEPTED_CERTIFICATES)
 def test_demanded_certificate_is_sent(
     client: Client,
-    servers: Servers,
+    servers: TlsServers,
     settings: dict[str, Any],
     known: Identity,
     good: str,
     version: TLSVersion,
 ) -> None:
     server = servers(verify=ssl.CERT_REQUIRED, version=version)
-    added = GOOD[good](known, domain(server))
+    added = ACCEPTED_CERTIFICATES[good](known, domain(server))
     assert outcome(client, server.url(), added, **settings) == b"ok"
     assert list(server.bodies) == [b"known.test"]
 
@@ -231,7 +233,7 @@ DOMAINS: dict[str, Callable[[int], str]] = {
 @pytest.mark.parametrize("host", ["localhost", "LocalHost", "127.0.0.1"])
 @pytest.mark.parametrize("where", DOMAINS)
 def test_certificate_is_sent_to_its_domain_only(
-    servers: Servers, settings: dict[str, Any], known: Identity, where: str, host: str
+    servers: TlsServers, settings: dict[str, Any], known: Identity, where: str, host: str
 ) -> None:
     came = []
     for client in (httplib2.Http, Http):
@@ -246,7 +248,7 @@ def test_certificate_is_sent_to_its_domain_only(
 @pytest.mark.parametrize("certificate", [None, ""])
 def test_key_without_certificate_is_not_sent(
     client: Client,
-    servers: Servers,
+    servers: TlsServers,
     settings: dict[str, Any],
     known: Identity,
     certificate: str | None,
@@ -254,11 +256,11 @@ def test_key_without_certificate_is_not_sent(
     server = servers()
     added = known.key, certificate, ""
     assert outcome(client, server.url(), added, **settings) == b"ok"
-    assert list(server.bodies) == [NOBODY]
+    assert list(server.bodies) == [NO_CERTIFICATE]
 
 
 def test_first_matching_certificate_is_sent(
-    client: Client, servers: Servers, settings: dict[str, Any], known: Identity, other: Identity
+    client: Client, servers: TlsServers, settings: dict[str, Any], known: Identity, other: Identity
 ) -> None:
     server = servers()
     added = [
@@ -270,19 +272,19 @@ def test_first_matching_certificate_is_sent(
     assert list(server.bodies) == [b"known.test"]
 
 
-def moved_to(server: RawServer) -> bytes:
+def redirect_to(server: RawServer) -> bytes:
     return b"HTTP/1.1 302 F\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % server.url().encode()
 
 
 def test_redirect_does_not_take_certificate_elsewhere(
-    client: Client, servers: Servers, settings: dict[str, Any], known: Identity
+    client: Client, servers: TlsServers, settings: dict[str, Any], known: Identity
 ) -> None:
     second = servers()
-    first = servers([read_head, record_identity, send(moved_to(second))])
+    first = servers([read_head, record_identity, send(redirect_to(second))])
     added = known.key, known.certificate, domain(first)
     assert outcome(client, first.url(), added, **settings) == b"ok"
     assert list(first.bodies) == [b"known.test"]
-    assert list(second.bodies) == [NOBODY]
+    assert list(second.bodies) == [NO_CERTIFICATE]
 
 
 def test_certificate_is_sent_through_proxy(
@@ -295,7 +297,9 @@ def test_certificate_is_sent_through_proxy(
     context = tls_server_context(sign_for_this_machine(authority))
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(authority.pem)
-    proxy = raw_server([*ACCEPT_TUNNEL, lambda connection: connection.secure(context), *ONE_ANSWER])
+    proxy = raw_server(
+        [*ACCEPT_TUNNEL, lambda connection: connection.secure(context), *ANSWER_ONE_REQUEST]
+    )
     info = httplib2.ProxyInfo(socks.PROXY_TYPE_HTTP, "127.0.0.1", proxy.port)
     added = known.encrypted, known.certificate, "localhost:81", PASSWORD
     settings["proxy_info"] = info
@@ -305,31 +309,31 @@ def test_certificate_is_sent_through_proxy(
 
 @pytest.mark.parametrize("version", LIMITED)
 def test_changed_certificate_counts_for_next_request(
-    servers: Servers,
+    servers: TlsServers,
     settings: dict[str, Any],
     known: Identity,
     other: Identity,
     version: TLSVersion,
 ) -> None:
     """No connection and no TLS session goes on with another identity."""
-    server = servers([*ONE_ANSWER, *ONE_ANSWER], version=version)
+    server = servers([*ANSWER_ONE_REQUEST, *ANSWER_ONE_REQUEST], version=version)
     with Http(**settings) as http:
         for each in (None, known, other, None):
             http.certificates.clear()
             if each:
                 http.add_certificate(each.key, each.certificate, "")
-            assert ask(http, server.url()) == b"ok"
-    assert list(server.bodies) == [NOBODY, b"known.test", b"other.test", NOBODY]
+            assert get_content(http, server.url()) == b"ok"
+    assert list(server.bodies) == [NO_CERTIFICATE, b"known.test", b"other.test", NO_CERTIFICATE]
 
 
 def test_clear_credentials_keeps_certificates(
-    client: Client, servers: Servers, settings: dict[str, Any], known: Identity
+    client: Client, servers: TlsServers, settings: dict[str, Any], known: Identity
 ) -> None:
     server = servers()
     with closing(client(**settings)) as http:
         http.add_certificate(known.key, known.certificate, "")
         http.clear_credentials()
-        assert ask(http, server.url()) == b"ok"
+        assert get_content(http, server.url()) == b"ok"
     assert list(server.bodies) == [b"known.test"]
 
 
@@ -337,25 +341,25 @@ def test_clear_credentials_keeps_certificates(
 
 
 def test_missing_demanded_certificate_fails_like_httplib2(
-    servers: Servers, settings: dict[str, Any]
+    servers: TlsServers, settings: dict[str, Any]
 ) -> None:
     server = servers(verify=ssl.CERT_REQUIRED, version=TLSVersion.TLSv1_2)
-    failed = same_outcome(server.url(), **settings)
+    failed = outcome_of_both(server.url(), **settings)
     assert isinstance(failed, Failure)
     assert failed.kind is ssl.SSLError
 
 
 def test_untrusted_certificate_fails_like_httplib2(
-    servers: Servers, settings: dict[str, Any], stranger: Identity
+    servers: TlsServers, settings: dict[str, Any], stranger: Identity
 ) -> None:
     server = servers(verify=ssl.CERT_REQUIRED, version=TLSVersion.TLSv1_2)
-    failed = same_outcome(server.url(), (stranger.key, stranger.certificate, ""), **settings)
+    failed = outcome_of_both(server.url(), (stranger.key, stranger.certificate, ""), **settings)
     assert isinstance(failed, Failure)
     assert failed.kind is ssl.SSLError
 
 
 def test_certificate_refused_after_handshake_fails(
-    client: Client, servers: Servers, settings: dict[str, Any], stranger: Identity
+    client: Client, servers: TlsServers, settings: dict[str, Any], stranger: Identity
 ) -> None:
     """In TLS 1.3, a client sees the refusal, or only the end of the connection."""
     server = servers(verify=ssl.CERT_REQUIRED, version=TLSVersion.TLSv1_3)
@@ -368,7 +372,7 @@ def test_certificate_refused_after_handshake_fails(
 
 # Unusable files
 
-BAD: dict[str, Callable[[Identity, str], Adding]] = {
+UNUSABLE_CERTIFICATES: dict[str, Callable[[Identity, str], CertificateArguments]] = {
     "wrong password": lambda me, odd: (me.encrypted, me.certificate, "", "wrong"),
     "wrong password of bytes": lambda me, odd: (me.encrypted, me.certificate, "", b"wrong"),
     "wrong password from function": lambda me, odd: (
@@ -393,21 +397,23 @@ BAD: dict[str, Callable[[Identity, str], Adding]] = {
 }
 
 
-@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize("bad", UNUSABLE_CERTIFICATES)
 def test_unusable_certificate_files_fail_like_httplib2(
-    servers: Servers, settings: dict[str, Any], known: Identity, bad: str, tmp_path: Path
+    servers: TlsServers, settings: dict[str, Any], known: Identity, bad: str, tmp_path: Path
 ) -> None:
     server = servers()
-    failed = same_outcome(server.url(), BAD[bad](known, str(tmp_path)), **settings)
+    failed = outcome_of_both(
+        server.url(), UNUSABLE_CERTIFICATES[bad](known, str(tmp_path)), **settings
+    )
     assert isinstance(failed, Failure)
     assert list(server.heads) == []
 
 
 def test_key_of_other_certificate_fails_like_httplib2(
-    servers: Servers, settings: dict[str, Any], known: Identity, other: Identity
+    servers: TlsServers, settings: dict[str, Any], known: Identity, other: Identity
 ) -> None:
     server = servers()
-    failed = same_outcome(server.url(), (other.key, known.certificate, ""), **settings)
+    failed = outcome_of_both(server.url(), (other.key, known.certificate, ""), **settings)
     assert isinstance(failed, Failure)
     assert failed.kind is ssl.SSLError
     assert list(server.heads) == []
@@ -415,7 +421,7 @@ def test_key_of_other_certificate_fails_like_httplib2(
 
 @pytest.mark.parametrize("added", [("/missing", "/missing", "elsewhere.test")])
 def test_unusable_files_of_other_domain_are_ignored(
-    client: Client, servers: Servers, settings: dict[str, Any], added: Adding
+    client: Client, servers: TlsServers, settings: dict[str, Any], added: CertificateArguments
 ) -> None:
     server = servers()
     assert outcome(client, server.url(), added, **settings) == b"ok"
@@ -431,13 +437,13 @@ def test_unusable_files_are_ignored_without_tls(
 def test_unusable_files_fail_before_connecting(settings: dict[str, Any], known: Identity) -> None:
     with refused_port() as port:
         added = known.encrypted, known.certificate, "", "wrong"
-        failed = same_outcome(f"https://localhost:{port}/", added, **settings)
+        failed = outcome_of_both(f"https://localhost:{port}/", added, **settings)
     assert isinstance(failed, Failure)
     assert failed.kind is ssl.SSLError
 
 
 def test_wrong_password_fails_only_its_request(
-    servers: Servers, settings: dict[str, Any], known: Identity
+    servers: TlsServers, settings: dict[str, Any], known: Identity
 ) -> None:
     good, bad = servers(), servers()
     with Http(**settings) as http:
@@ -449,21 +455,21 @@ def test_wrong_password_fails_only_its_request(
 
 
 def test_password_is_in_no_log_and_no_error(
-    servers: Servers,
+    servers: TlsServers,
     settings: dict[str, Any],
     known: Identity,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     server = servers()
-    told = []
+    errors = []
     for password in (PASSWORD, PASSWORD * 2):
         with Http(**settings) as http:
             http.add_certificate(known.encrypted, known.certificate, "", password)
             error = http.request(server.url()).exception()
-            told.append(str(error) + "".join(getattr(error, "__notes__", [])))
+            errors.append(str(error) + "".join(getattr(error, "__notes__", [])))
     assert str(server.port) in caplog.text
-    assert PASSWORD not in caplog.text + "".join(told)
+    assert PASSWORD not in caplog.text + "".join(errors)
 
 
 # Versions of TLS
@@ -474,8 +480,8 @@ def record_version(connection: ServerConnection) -> None:
     connection.server.bodies.add(version.encode())
 
 
-VERSIONED: list[Step] = [read_head, record_version, send(OK)]
-RANGES: list[dict[str, Any]] = [  # Any: as the constructor takes them
+RECORD_TLS_VERSION: list[Step] = [read_head, record_version, send(OK)]
+TLS_VERSION_RANGES: list[dict[str, Any]] = [  # Any: as the constructor takes them
     {},
     {"tls_maximum_version": "TLSv1_2"},
     {"tls_maximum_version": TLSVersion.TLSv1_2},
@@ -498,7 +504,7 @@ RANGES: list[dict[str, Any]] = [  # Any: as the constructor takes them
     {"tls_maximum_version": "TLSv1"},
     {"tls_maximum_version": "SSLv3"},
 ]
-WRONG: list[dict[str, Any]] = [
+WRONG_TLS_VERSIONS: list[dict[str, Any]] = [
     {"tls_maximum_version": "nonsense"},
     {"tls_minimum_version": "nonsense"},
     {"tls_maximum_version": "tlsv1_2"},
@@ -516,53 +522,53 @@ pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarnin
 
 
 @pytest.mark.parametrize("version", [None, *LIMITED])
-@pytest.mark.parametrize("limits", RANGES, ids=str)
+@pytest.mark.parametrize("limits", TLS_VERSION_RANGES, ids=str)
 def test_tls_version_is_chosen_like_httplib2(
-    servers: Servers,
+    servers: TlsServers,
     settings: dict[str, Any],
     limits: dict[str, Any],
     version: TLSVersion | None,
 ) -> None:
     results = []
     for client in (httplib2.Http, Http):
-        server = servers(VERSIONED, version=version)
+        server = servers(RECORD_TLS_VERSION, version=version)
         result = outcome(client, server.url(), **settings, **limits)
         results.append((result, list(server.bodies)))
     assert results[1] == results[0]
 
 
-@pytest.mark.parametrize("limits", [RANGES[1], RANGES[8]], ids=str)
+@pytest.mark.parametrize("limits", [TLS_VERSION_RANGES[1], TLS_VERSION_RANGES[8]], ids=str)
 def test_tls_limits_work_without_validation(
-    servers: Servers, settings: dict[str, Any], limits: dict[str, Any]
+    servers: TlsServers, settings: dict[str, Any], limits: dict[str, Any]
 ) -> None:
     results = []
     settings["disable_ssl_certificate_validation"] = True
     for client in (httplib2.Http, Http):
-        server = servers(VERSIONED)
+        server = servers(RECORD_TLS_VERSION)
         result = outcome(client, server.url(), **settings, **limits)
         results.append((result, list(server.bodies)))
     assert results[1] == results[0]
 
 
-@pytest.mark.parametrize("limits", WRONG, ids=str)
+@pytest.mark.parametrize("limits", WRONG_TLS_VERSIONS, ids=str)
 def test_unknown_tls_versions_fail_like_httplib2(
-    servers: Servers, settings: dict[str, Any], limits: dict[str, Any]
+    servers: TlsServers, settings: dict[str, Any], limits: dict[str, Any]
 ) -> None:
-    failed = same_outcome(servers().url(), **settings, **limits)
+    failed = outcome_of_both(servers().url(), **settings, **limits)
     assert isinstance(failed, Failure)
     with refused_port() as port:
-        assert same_outcome(f"https://localhost:{port}/", **settings, **limits) == failed
+        assert outcome_of_both(f"https://localhost:{port}/", **settings, **limits) == failed
 
 
 def test_empty_range_of_tls_versions_fails_at_handshake(settings: dict[str, Any]) -> None:
     """Without a server, the error is the refused connection."""
     limits = {"tls_minimum_version": "TLSv1_3", "tls_maximum_version": "TLSv1_2"}
     with refused_port() as port:
-        failed = same_outcome(f"https://localhost:{port}/", **settings, **limits)
+        failed = outcome_of_both(f"https://localhost:{port}/", **settings, **limits)
     assert failed == Failure(ConnectionRefusedError, errno.ECONNREFUSED)
 
 
-@pytest.mark.parametrize("limits", [*WRONG, RANGES[16]], ids=str)
+@pytest.mark.parametrize("limits", [*WRONG_TLS_VERSIONS, TLS_VERSION_RANGES[16]], ids=str)
 def test_unknown_tls_versions_are_ignored_without_tls(
     client: Client, raw_server: RawServerFactory, settings: dict[str, Any], limits: dict[str, Any]
 ) -> None:
@@ -571,19 +577,19 @@ def test_unknown_tls_versions_are_ignored_without_tls(
 
 
 def test_changed_tls_version_counts_for_next_request(
-    servers: Servers, settings: dict[str, Any]
+    servers: TlsServers, settings: dict[str, Any]
 ) -> None:
-    server = servers([*VERSIONED, *VERSIONED])
+    server = servers([*RECORD_TLS_VERSION, *RECORD_TLS_VERSION])
     with Http(**settings) as http:
         for version in (None, "TLSv1_2", None):
             http.tls_maximum_version = version
-            assert ask(http, server.url()) == b"ok"
+            assert get_content(http, server.url()) == b"ok"
         http.tls_minimum_version = TLSVersion.TLSv1_3
-        assert ask(http, server.url()) == b"ok"
+        assert get_content(http, server.url()) == b"ok"
     assert list(server.bodies) == [b"TLSv1.3", b"TLSv1.2", b"TLSv1.3", b"TLSv1.3"]
 
 
-@pytest.mark.parametrize("limits", [RANGES[1], RANGES[8]], ids=str)
+@pytest.mark.parametrize("limits", [TLS_VERSION_RANGES[1], TLS_VERSION_RANGES[8]], ids=str)
 def test_tls_limits_hold_for_target_behind_proxy(
     raw_server: RawServerFactory,
     authority: Authority,
@@ -594,7 +600,7 @@ def test_tls_limits_hold_for_target_behind_proxy(
     context = tls_server_context(sign_for_this_machine(authority))
     for client in (httplib2.Http, Http):
         proxy = raw_server(
-            [*ACCEPT_TUNNEL, lambda connection: connection.secure(context), *VERSIONED]
+            [*ACCEPT_TUNNEL, lambda connection: connection.secure(context), *RECORD_TLS_VERSION]
         )
         info = httplib2.ProxyInfo(socks.PROXY_TYPE_HTTP, "127.0.0.1", proxy.port)
         settings["proxy_info"] = info

@@ -34,8 +34,8 @@ from tests.servers.raw import (
 from tests.servers.recording import record_request
 from tests.servers.web import WebServer
 
-TWO = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
-UNKNOWN = "a." * 130 + "invalid"
+HEAD_OF_TWO_BYTES = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+UNKNOWN_HOST = "a." * 130 + "invalid"
 """A name too long for any name server to be asked."""
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -54,18 +54,18 @@ def http() -> Iterator[Http]:
     [
         [record_request],
         [record_request, send(b"")],
-        [record_request, send(TWO + b"X: cut")],
-        [record_request, send(TWO)],
-        [record_request, send(TWO + b"\r\no")],
-        [record_request, send(TWO + b"\r\n")],
-        [record_request, send_slowly(TWO + b"\r\no", every=0)],
+        [record_request, send(HEAD_OF_TWO_BYTES + b"X: cut")],
+        [record_request, send(HEAD_OF_TWO_BYTES)],
+        [record_request, send(HEAD_OF_TWO_BYTES + b"\r\no")],
+        [record_request, send(HEAD_OF_TWO_BYTES + b"\r\n")],
+        [record_request, send_slowly(HEAD_OF_TWO_BYTES + b"\r\no", every=0)],
         [record_request, send(CHUNKED + b"2\r\nok\r\n")],
         [record_request, send(CHUNKED + b"2\r\nok\r\nnonsense\r\n\r\n")],
         [record_request, send(CHUNKED + b"nonsense\r\n")],
         [record_request, send(CHUNKED)],
         [record_request, reset_connection],
         [record_request, send(b"HTTP/1.1 200 OK\r\n"), reset_connection],
-        [record_request, send(TWO + b"\r\no"), reset_connection],
+        [record_request, send(HEAD_OF_TWO_BYTES + b"\r\no"), reset_connection],
         [record_request, send(b"garbage\r\n\r\n")],
         [record_request, send(b"\x16\x03\x01\x00\x05garbage")],
         [record_request, send(b"<html>no head</html>\n")],
@@ -99,12 +99,15 @@ def test_broken_answer_fails_like_httplib2(
         (b"HTTP/1.1 1000 OK\r\n\r\n", BadStatusLine),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2x\r\n\r\nok", BadStatusLine),
         (b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nok", BadStatusLine),
-        (TWO + b"Content-Length: 3\r\n\r\nok!", BadStatusLine),  # RFC 9112, 6.3: unrecoverable
-        (TWO + b"no colon\r\n\r\nok", BadStatusLine),
-        (TWO + b"X: a\0b\r\n\r\nok", BadStatusLine),
-        (TWO + b"X: a\rb\r\n\r\nok", BadStatusLine),
-        (TWO + b"X: " + b"long" * 50_000 + b"\r\n\r\nok", HTTPException),
-        (TWO + b"X: y\r\n" * 100_000 + b"\r\nok", HTTPException),
+        (
+            HEAD_OF_TWO_BYTES + b"Content-Length: 3\r\n\r\nok!",
+            BadStatusLine,
+        ),  # RFC 9112, 6.3: unrecoverable
+        (HEAD_OF_TWO_BYTES + b"no colon\r\n\r\nok", BadStatusLine),
+        (HEAD_OF_TWO_BYTES + b"X: a\0b\r\n\r\nok", BadStatusLine),
+        (HEAD_OF_TWO_BYTES + b"X: a\rb\r\n\r\nok", BadStatusLine),
+        (HEAD_OF_TWO_BYTES + b"X: " + b"long" * 50_000 + b"\r\n\r\nok", HTTPException),
+        (HEAD_OF_TWO_BYTES + b"X: y\r\n" * 100_000 + b"\r\nok", HTTPException),
     ],
     ids=range(17),
 )
@@ -125,7 +128,7 @@ def test_incomplete_read_has_partial_content(raw_server: RawServerFactory, http:
 
 def test_request_after_broken_answers_succeeds(raw_server: RawServerFactory, http: Http) -> None:
     server = raw_server(
-        [read_head, send(TWO + b"\r\no")],
+        [read_head, send(HEAD_OF_TWO_BYTES + b"\r\no")],
         *[[read_head, send(b"garbage")]] * 2,
         [read_head, send(OK)],
     )
@@ -158,7 +161,7 @@ def assert_same_error(uri: str, kind: type[OSError], number: int) -> None:
 # Notes and attributes of errors
 
 
-WRONG: dict[str, tuple[Callable[[str], dict[str, object]], type[Exception]]] = {
+FAILING_REQUESTS: dict[str, tuple[Callable[[str], dict[str, object]], type[Exception]]] = {
     "uri": (lambda _: {"uri": "/relative"}, httplib2.RelativeURIError),
     "scheme": (lambda _: {"uri": "ftp://localhost/"}, KeyError),
     "method": (lambda url: {"uri": url, "method": "GE T"}, ValueError),
@@ -175,9 +178,9 @@ WRONG: dict[str, tuple[Callable[[str], dict[str, object]], type[Exception]]] = {
 
 ANSWERS = {
     b"/garbage": b"garbage",
-    b"/cut": TWO + b"\r\no",
+    b"/cut": HEAD_OF_TWO_BYTES + b"\r\no",
     b"/closed": b"",
-    b"/coded": TWO + b"Content-Encoding: gzip\r\n\r\nno",
+    b"/coded": HEAD_OF_TWO_BYTES + b"Content-Encoding: gzip\r\n\r\nno",
     b"/loop": b"HTTP/1.1 302 F\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n",
     b"/lost": b"HTTP/1.1 302 F\r\nContent-Length: 0\r\n\r\n",
 }
@@ -194,10 +197,10 @@ def url(raw_server: RawServerFactory) -> str:
     return raw_server([answer]).url("")
 
 
-@pytest.fixture(params=WRONG)
+@pytest.fixture(params=FAILING_REQUESTS)
 def failed(request: pytest.FixtureRequest, url: str, http: Http) -> tuple[Promise, type[Exception]]:
     """A failing request, and the type of its exception."""
-    arguments, error = WRONG[request.param]
+    arguments, error = FAILING_REQUESTS[request.param]
     return made_here(http, arguments(url)), error
 
 
@@ -356,7 +359,7 @@ def test_error_message_equals_message_of_httplib2(raw_server: RawServerFactory) 
 
 def test_failed_requests_have_separate_errors(http: Http) -> None:
     """All requests fail for the same reason."""
-    promises = [http.request(f"http://{UNKNOWN}/{number}") for number in range(5)]
+    promises = [http.request(f"http://{UNKNOWN_HOST}/{number}") for number in range(5)]
     errors = [promise.exception() for promise in promises]
     assert len({id(error) for error in errors}) == 5
     for promise, error in zip(promises, errors, strict=True):
@@ -370,8 +373,10 @@ def test_failed_requests_have_separate_errors(http: Http) -> None:
 
 
 def test_request_raises_no_failure_at_call(url: str, http: Http) -> None:
-    promises = [made_here(http, arguments(url)) for arguments, _ in WRONG.values()]
-    assert [type(promise.exception()) for promise in promises] == [e for _, e in WRONG.values()]
+    promises = [made_here(http, arguments(url)) for arguments, _ in FAILING_REQUESTS.values()]
+    assert [type(promise.exception()) for promise in promises] == [
+        e for _, e in FAILING_REQUESTS.values()
+    ]
 
 
 def test_unpacking_of_failed_promise_does_not_raise(failed: Failed) -> None:

@@ -15,7 +15,7 @@ from tests.programs import STRICT_OPTIONS, Program, ProgramResult, python_comman
 from tests.servers.certificates import Authority
 from tests.servers.web import WebServer
 
-NO_THREAD = "can't create new thread at interpreter shutdown"
+NO_THREAD_MESSAGE = "can't create new thread at interpreter shutdown"
 
 
 def run_to_end_of_main(source: str, *arguments: object) -> Program:
@@ -222,7 +222,7 @@ def test_queued_tls_requests_are_finished_before_exit(
     assert len(tls_server.received) == 6
 
 
-AFTER_MAIN = """
+REQUEST_AFTER_MAIN = """
     def ask():
         threading.main_thread().join()
         http.request(sys.argv[1], callback=lambda promise: print_line("called"))
@@ -234,7 +234,7 @@ AFTER_MAIN = """
 
 
 def test_requests_after_end_of_main_thread_are_finished(server: WebServer) -> None:
-    assert run_python(AFTER_MAIN, server.url()).assert_clean() == ["called"] * 2
+    assert run_python(REQUEST_AFTER_MAIN, server.url()).assert_clean() == ["called"] * 2
 
 
 def test_request_in_exit_handler_succeeds_or_raises(server: WebServer) -> None:
@@ -254,10 +254,10 @@ def test_request_in_exit_handler_succeeds_or_raises(server: WebServer) -> None:
     """
     code, out, _ = run_python(program, server.url())
     assert code == 0
-    assert out in (["200"] * 2, [NO_THREAD] * 2)
+    assert out in (["200"] * 2, [NO_THREAD_MESSAGE] * 2)
 
 
-FROM_BEFORE_THE_IMPORT = """
+HANDLER_REGISTERED_BEFORE_IMPORT = """
     import atexit, signal, sys
 
     @atexit.register
@@ -288,12 +288,12 @@ def test_exit_handler_after_ours_may_request_and_close(
         sys.executable,
         *STRICT_OPTIONS,
         "-c",
-        textwrap.dedent(FROM_BEFORE_THE_IMPORT) + used,
+        textwrap.dedent(HANDLER_REGISTERED_BEFORE_IMPORT) + used,
     ]
     with Program([*command, server.url(), str(authority.pem)]) as program:
         out = program.wait_for_end().assert_clean()
     answered = ["200", "200", "closed"]
-    assert out in ([answered] if is_used else [answered, [NO_THREAD, "closed"]])
+    assert out in ([answered] if is_used else [answered, [NO_THREAD_MESSAGE, "closed"]])
 
 
 def test_running_exit_handlers_early_finishes_queue(
@@ -378,7 +378,7 @@ def test_caught_exception_keeps_the_queue(server: WebServer) -> None:
     assert len(server.received) == 5
 
 
-FAILING = {
+UNHANDLED_ERRORS = {
     "of main": "raise LookupError('unhandled')",
     "of a request": "Http().request('http://127.0.0.1:1/').response.status",
     "of Ctrl-C": "import signal; signal.raise_signal(signal.SIGINT)",
@@ -386,7 +386,7 @@ FAILING = {
 }
 
 
-@pytest.mark.parametrize("failing", FAILING.values(), ids=FAILING)
+@pytest.mark.parametrize("failing", UNHANDLED_ERRORS.values(), ids=UNHANDLED_ERRORS)
 def test_unhandled_exception_drops_the_queue(failing: str, server: WebServer) -> None:
     held = server.hold_answers()
     program = f"""
@@ -451,15 +451,15 @@ def test_ctrl_c_at_exit_drops_the_queue(server: WebServer) -> None:
     assert len(server.received) == 2
 
 
-SOONER = {
+EARLY_INTERRUPTS = {
     "in the shutdown hook": """
         from asynchttp.process import lifetime
 
-        def strike(set_helper=lifetime.set_helper):
+        def interrupt(set_helper=lifetime.set_helper):
             lifetime.set_helper = set_helper
             signal.raise_signal(signal.SIGINT)
 
-        lifetime.set_helper = strike
+        lifetime.set_helper = interrupt
     """,
     "before the shutdown hook": """
         threading._register_atexit(lambda: signal.raise_signal(signal.SIGINT))
@@ -467,7 +467,7 @@ SOONER = {
 }
 
 
-@pytest.mark.parametrize("sooner", SOONER.values(), ids=SOONER)
+@pytest.mark.parametrize("sooner", EARLY_INTERRUPTS.values(), ids=EARLY_INTERRUPTS)
 def test_ctrl_c_before_waiting_at_exit_drops_the_queue(server: WebServer, sooner: str) -> None:
     held = server.hold_answers()
     queue = """
@@ -519,7 +519,7 @@ def test_unhandled_exception_during_tls_does_not_crash(
 
 # Ways to start
 
-QUEUE = """\
+QUEUE_PROGRAM = """\
 import os, sys
 from asynchttp import Http
 http = Http(max_workers=1)
@@ -530,7 +530,7 @@ for _ in range(5):
 
 def test_script_finishes_its_queue(server: WebServer, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
-    script.write_text(QUEUE)
+    script.write_text(QUEUE_PROGRAM)
     with Program([sys.executable, *STRICT_OPTIONS, str(script), server.url()]) as program:
         assert program.wait_for_end().assert_clean() == ["called"] * 5
 
@@ -538,7 +538,7 @@ def test_script_finishes_its_queue(server: WebServer, tmp_path: Path) -> None:
 def test_module_finishes_its_queue(
     server: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "queueing.py").write_text(QUEUE)
+    (tmp_path / "queueing.py").write_text(QUEUE_PROGRAM)
     monkeypatch.chdir(tmp_path)
     with Program([sys.executable, *STRICT_OPTIONS, "-m", "queueing", server.url()]) as program:
         assert program.wait_for_end().assert_clean() == ["called"] * 5
@@ -546,7 +546,7 @@ def test_module_finishes_its_queue(
 
 def test_program_on_standard_input_finishes_its_queue(server: WebServer) -> None:
     with Program([sys.executable, *STRICT_OPTIONS, "-", server.url()]) as program:
-        program.write_stdin(QUEUE)
+        program.write_stdin(QUEUE_PROGRAM)
         program.close_stdin()
         assert program.wait_for_end().assert_clean() == ["called"] * 5
 
@@ -554,7 +554,9 @@ def test_program_on_standard_input_finishes_its_queue(server: WebServer) -> None
 def test_interactive_session_finishes_queue_after_exception(
     server: WebServer,
 ) -> None:
-    with Program([sys.executable, *STRICT_OPTIONS, "-i", "-c", QUEUE, server.url()]) as program:
+    with Program(
+        [sys.executable, *STRICT_OPTIONS, "-i", "-c", QUEUE_PROGRAM, server.url()]
+    ) as program:
         program.write_stdin("raise LookupError\n" + f"http.request({server.url()!r})\n")
         program.close_stdin()
         code, out, err = program.wait_for_end()
@@ -654,4 +656,4 @@ def test_import_in_exit_handler_works(server: WebServer) -> None:
     with Program(command) as running:
         code, out, err = running.wait_for_end()
     assert (code, err) == (0, "")
-    assert out in (["200"], [NO_THREAD])
+    assert out in (["200"], [NO_THREAD_MESSAGE])

@@ -341,8 +341,8 @@ def test_fork_in_signal_handler_loses_awaited_promise(server: WebServer) -> None
             signal.alarm(CHILD_PATIENCE)
 
         signal.signal(signal.SIGUSR1, fork)
-        strike = lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
-        threading.Timer(0.2, strike).start()
+        send_signal = lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+        threading.Timer(0.2, send_signal).start()
         try:
             print_line(promise.response.status)
         except LostInForkError:
@@ -471,7 +471,7 @@ def test_late_answer_on_cancelled_connection_keeps_parent_idle(
 
 # multiprocessing
 
-POOL = """
+POOL_PROGRAM = """
 import multiprocessing, sys
 from asynchttp import Http
 
@@ -502,7 +502,7 @@ def test_requests_work_in_multiprocessing_pools(
     method: str, server: WebServer, tmp_path: Path
 ) -> None:
     script = tmp_path / "pool.py"
-    script.write_text(POOL)
+    script.write_text(POOL_PROGRAM)
     command = [
         *python_command("")[: 1 + len(STRICT_OPTIONS)],
         str(script),

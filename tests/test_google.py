@@ -49,9 +49,11 @@ from tests.servers.recording import record_request
 
 THREADS = 20
 SCAN = patterned_bytes(0, 1000)
-NOTHING = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+EMPTY_JSON_ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+)
 
-Made: TypeAlias = Any
+Untyped: TypeAlias = Any
 """Results of Google's clients. Any: untyped, and services are created at run time."""
 
 
@@ -59,16 +61,16 @@ class HttpAndCall(NamedTuple):
     """An Http for Google's clients, and the way to call their functions with this Http."""
 
     http: httplib2.Http
-    call: Callable[..., Made]
+    call: Callable[..., Untyped]
 
 
-def _call_directly(function: Callable[..., Made], /, *args: object, **kwargs: object) -> Made:
+def _call_directly(function: Callable[..., Untyped], /, *args: object, **kwargs: object) -> Untyped:
     return function(*args, **kwargs)
 
 
 def _submit_and_wait(
-    http: Http, function: Callable[..., Made], /, *args: object, **kwargs: object
-) -> Made:
+    http: Http, function: Callable[..., Untyped], /, *args: object, **kwargs: object
+) -> Untyped:
     return http.submit(function, *args, **kwargs).result(PATIENCE)
 
 
@@ -114,12 +116,12 @@ def library(google: GoogleServer) -> Library:
 
 
 @pytest.fixture
-def service(google: GoogleServer, client: HttpAndCall) -> Made:
+def service(google: GoogleServer, client: HttpAndCall) -> Untyped:
     return build_from_document(google.document(), http=client.http)
 
 
 @pytest.fixture
-def shared(google: GoogleServer, authority_file: str) -> Iterator[tuple[Http, Made]]:
+def shared(google: GoogleServer, authority_file: str) -> Iterator[tuple[Http, Untyped]]:
     """A blocking Http and a service object, both shared by all threads."""
     with Http(timeout=PATIENCE, ca_certs=authority_file, blocking=True) as http:
         yield http, build_from_document(google.document(), http=http)
@@ -131,7 +133,7 @@ def shared(google: GoogleServer, authority_file: str) -> Iterator[tuple[Http, Ma
 @plain_and_tls
 @every_form
 def test_google_call_sends_and_returns_json(
-    google: GoogleServer, service: Made, client: HttpAndCall
+    google: GoogleServer, service: Untyped, client: HttpAndCall
 ) -> None:
     made = client.call(service.books().insert(body={"title": "Emma"}).execute)
     assert made == {"id": made["id"], "title": "Emma"} == google.library.books[made["id"]]
@@ -147,7 +149,7 @@ def test_google_call_sends_and_returns_json(
 
 @every_form
 def test_google_list_is_read_page_by_page(
-    library: Library, service: Made, client: HttpAndCall
+    library: Library, service: Untyped, client: HttpAndCall
 ) -> None:
     titles = [f"Volume {number}" for number in range(7)]
     for title in titles:
@@ -162,7 +164,7 @@ def test_google_list_is_read_page_by_page(
 
 @every_form
 def test_google_delete_with_empty_answer_works(
-    library: Library, service: Made, client: HttpAndCall
+    library: Library, service: Untyped, client: HttpAndCall
 ) -> None:
     client.call(service.books().delete(id=library.add("Emma")).execute)
     assert library.books == {}
@@ -175,12 +177,12 @@ def test_google_delete_with_empty_answer_works(
     [(404, "notFound", "No such book"), (403, "forbidden", "Not for you")],
 )
 def test_google_error_has_status_and_reason(
-    library: Library, service: Made, client: HttpAndCall, status: int, reason: str, message: str
+    library: Library, service: Untyped, client: HttpAndCall, status: int, reason: str, message: str
 ) -> None:
     library.answer_next(problem(status, reason, message))
     with pytest.raises(HttpError) as caught:
         client.call(service.books().get(id="any").execute)
-    error: Made = caught.value
+    error: Untyped = caught.value
     assert (error.status_code, error.resp.status, error.reason) == (status, status, message)
     assert [each["reason"] for each in error.error_details] == [reason]
 
@@ -199,7 +201,7 @@ def test_google_service_is_built_by_discovery(google: GoogleServer, client: Http
     assert client.call(service.books().list().execute) == {"items": []}
 
 
-def test_google_response_callback_gets_response(service: Made, client: HttpAndCall) -> None:
+def test_google_response_callback_gets_response(service: Untyped, client: HttpAndCall) -> None:
     seen: list[httplib2.Response] = []
     request = service.books().list()
     request.add_response_callback(seen.append)
@@ -247,7 +249,7 @@ def test_tunnel_patch_sends_patch_as_post(google: GoogleServer, client: HttpAndC
 # Retries
 
 
-def _record_sleeps(request: Made) -> tuple[Made, list[float]]:
+def _record_sleeps(request: Untyped) -> tuple[Untyped, list[float]]:
     """The request without sleeping, and the list of recorded sleeping times."""
     slept: list[float] = []
     request._sleep, request._rand = slept.append, lambda: 1.0
@@ -260,7 +262,7 @@ def _record_sleeps(request: Made) -> tuple[Made, list[float]]:
     ids=["503", "429", "403"],
 )
 def test_google_call_is_retried_after_temporary_error(
-    google: GoogleServer, service: Made, client: HttpAndCall, answer: Answer
+    google: GoogleServer, service: Untyped, client: HttpAndCall, answer: Answer
 ) -> None:
     google.library.answer_next(answer, answer)
     request, slept = _record_sleeps(service.books().list())
@@ -269,7 +271,7 @@ def test_google_call_is_retried_after_temporary_error(
 
 
 def test_google_call_fails_after_last_retry(
-    google: GoogleServer, service: Made, client: HttpAndCall
+    google: GoogleServer, service: Untyped, client: HttpAndCall
 ) -> None:
     google.library.answer_next(*[UNAVAILABLE] * 3)
     request, slept = _record_sleeps(service.books().list())
@@ -279,7 +281,7 @@ def test_google_call_fails_after_last_retry(
 
 
 def test_google_retry_sends_body_again(
-    google: GoogleServer, service: Made, client: HttpAndCall
+    google: GoogleServer, service: Untyped, client: HttpAndCall
 ) -> None:
     google.library.answer_next(UNAVAILABLE)
     request, _ = _record_sleeps(service.books().insert(body={"title": "Emma"}))
@@ -310,7 +312,7 @@ def _answer_once(listening: socket.socket) -> None:
     with listening.accept()[0] as connection, connection.makefile("rb") as reader:
         while reader.readline().strip():
             pass
-        connection.sendall(NOTHING)
+        connection.sendall(EMPTY_JSON_ANSWER)
 
 
 def test_google_call_to_dead_port_fails_after_retries(
@@ -327,7 +329,7 @@ def test_google_call_is_retried_after_connection_reset(
     raw_server: RawServerFactory, client: HttpAndCall
 ) -> None:
     breaks = [[read_head, reset_connection] for _ in range(httplib2.RETRIES)]
-    server = raw_server(*breaks, [read_head, send(NOTHING)])
+    server = raw_server(*breaks, [read_head, send(EMPTY_JSON_ANSWER)])
     service = build_from_document(document(server.url()), http=client.http)
     request, slept = _record_sleeps(service.books().list())
     assert client.call(request.execute, num_retries=1) == {}
@@ -337,16 +339,16 @@ def test_google_call_is_retried_after_connection_reset(
 # Batches
 
 
-class BatchAnswers(dict[str, tuple[Made, Made]]):
+class BatchAnswers(dict[str, tuple[Untyped, Untyped]]):
     """A callback for batches; by request id, holds the answer and the error."""
 
-    def __call__(self, name: str, answer: Made, error: Made) -> None:
+    def __call__(self, name: str, answer: Untyped, error: Untyped) -> None:
         self[name] = (answer, error)
 
 
 @plain_and_tls
 def test_google_batch_is_sent_as_one_request(
-    google: GoogleServer, service: Made, client: HttpAndCall
+    google: GoogleServer, service: Untyped, client: HttpAndCall
 ) -> None:
     book, answered = google.library.add("Emma"), BatchAnswers()
     batch = service.new_batch_http_request(callback=answered)
@@ -363,7 +365,7 @@ def test_google_batch_is_sent_as_one_request(
 # Uploads
 
 
-def _insert(service: Made, media: MediaIoBaseUpload) -> Made:
+def _insert(service: Untyped, media: MediaIoBaseUpload) -> Untyped:
     return service.books().insert(body={"title": "Emma"}, media_body=media)
 
 
@@ -377,7 +379,7 @@ def _ranges(google: GoogleServer) -> list[str | None]:
 
 
 def test_google_upload_in_one_request_works(
-    library: Library, service: Made, client: HttpAndCall
+    library: Library, service: Untyped, client: HttpAndCall
 ) -> None:
     media = MediaIoBaseUpload(io.BytesIO(SCAN), "image/png")
     book = client.call(_insert(service, media).execute)
@@ -386,7 +388,7 @@ def test_google_upload_in_one_request_works(
 
 @plain_and_tls
 def test_google_upload_in_chunks_reports_progress(
-    google: GoogleServer, service: Made, client: HttpAndCall
+    google: GoogleServer, service: Untyped, client: HttpAndCall
 ) -> None:
     request, book, progress = _insert(service, _chunks()), None, []
     while book is None:
@@ -405,7 +407,7 @@ def test_google_upload_in_chunks_reports_progress(
 
 @plain_and_tls
 def test_google_upload_of_large_file_works(
-    library: Library, service: Made, client: HttpAndCall, tmp_path: Path
+    library: Library, service: Untyped, client: HttpAndCall, tmp_path: Path
 ) -> None:
     scan = patterned_bytes(0, 2_500_000)
     (tmp_path / "scan.png").write_bytes(scan)
@@ -415,14 +417,14 @@ def test_google_upload_of_large_file_works(
 
 
 def test_google_upload_of_empty_file_works(
-    library: Library, service: Made, client: HttpAndCall
+    library: Library, service: Untyped, client: HttpAndCall
 ) -> None:
     book = client.call(_insert(service, _chunks(b"")).execute)
     assert library.scans[book["id"]] == b""
 
 
 def test_google_upload_resumes_at_position_of_server(
-    google: GoogleServer, service: Made, client: HttpAndCall
+    google: GoogleServer, service: Untyped, client: HttpAndCall
 ) -> None:
     request = _insert(service, _chunks())
     client.call(request.next_chunk)
@@ -435,7 +437,7 @@ def test_google_upload_resumes_at_position_of_server(
 
 
 def test_google_upload_retries_its_first_request(
-    google: GoogleServer, service: Made, client: HttpAndCall
+    google: GoogleServer, service: Untyped, client: HttpAndCall
 ) -> None:
     google.library.answer_next(UNAVAILABLE)
     request, slept = _record_sleeps(_insert(service, _chunks()))
@@ -453,7 +455,7 @@ class UploadWithoutStream(MediaIoBaseUpload):  # type: ignore[misc]  # the base 
 
 
 def test_google_upload_sends_failed_chunk_again(
-    google: GoogleServer, service: Made, client: HttpAndCall
+    google: GoogleServer, service: Untyped, client: HttpAndCall
 ) -> None:
     media = UploadWithoutStream(io.BytesIO(SCAN), "image/png", chunksize=600, resumable=True)
     request, slept = _record_sleeps(_insert(service, media))
@@ -464,7 +466,7 @@ def test_google_upload_sends_failed_chunk_again(
     assert _ranges(google)[2:] == ["bytes 600-999/1000"] * 2
 
 
-def test_308_of_google_upload_is_redirect_by_default(service: Made, client: HttpAndCall) -> None:
+def test_308_of_google_upload_is_redirect_by_default(service: Untyped, client: HttpAndCall) -> None:
     client.http.redirect_codes = httplib2.Http().redirect_codes
     with pytest.raises(httplib2.RedirectMissingLocation):
         client.call(_insert(service, _chunks()).execute)
@@ -473,7 +475,7 @@ def test_308_of_google_upload_is_redirect_by_default(service: Made, client: Http
 # Downloads
 
 
-def _download(client: HttpAndCall, request: Made, num_retries: int = 0) -> bytes:
+def _download(client: HttpAndCall, request: Untyped, num_retries: int = 0) -> bytes:
     file, done = io.BytesIO(), False
     loading, _ = _record_sleeps(MediaIoBaseDownload(file, request, chunksize=300))
     while not done:
@@ -482,7 +484,7 @@ def _download(client: HttpAndCall, request: Made, num_retries: int = 0) -> bytes
 
 
 def test_google_download_in_one_request_works(
-    library: Library, service: Made, client: HttpAndCall
+    library: Library, service: Untyped, client: HttpAndCall
 ) -> None:
     request = service.books().get_media(id=library.add("Emma", SCAN))
     assert client.call(request.execute) == SCAN
@@ -490,7 +492,7 @@ def test_google_download_in_one_request_works(
 
 @plain_and_tls
 def test_google_download_in_chunks_works(
-    google: GoogleServer, service: Made, client: HttpAndCall
+    google: GoogleServer, service: Untyped, client: HttpAndCall
 ) -> None:
     request = service.books().get_media(id=google.library.add("Emma", SCAN))
     assert _download(client, request) == SCAN
@@ -503,14 +505,14 @@ def test_google_download_in_chunks_works(
 
 
 def test_google_download_of_empty_file_works(
-    library: Library, service: Made, client: HttpAndCall
+    library: Library, service: Untyped, client: HttpAndCall
 ) -> None:
     request = service.books().get_media(id=library.add("Emma"))
     assert _download(client, request) == b""
 
 
 def test_google_download_fetches_failed_chunk_again(
-    library: Library, service: Made, client: HttpAndCall
+    library: Library, service: Untyped, client: HttpAndCall
 ) -> None:
     request = service.books().get_media(id=library.add("Emma", SCAN))
     library.answer_next(UNAVAILABLE)
@@ -522,7 +524,7 @@ def test_google_download_fetches_failed_chunk_again(
 
 def _authorize(
     google: GoogleServer, http: httplib2.Http, token: str | None = "expired", **said: str
-) -> Made:
+) -> Untyped:
     """`http` with credentials, at a server that accepts only new tokens."""
     google.library.tokens = set()
     known = {
@@ -626,21 +628,21 @@ def _answer_all_at_once(library: Library) -> Iterator[None]:
         held.answer_all()
 
 
-def _reads_own_writes(service: Made, thread: int) -> bool:
+def _reads_own_writes(service: Untyped, thread: int) -> bool:
     """Whether a thread reads, call by call, the titles that the thread has written."""
     titles = [f"Volume {thread}.{number}" for number in range(5)]
     books = [_insert_and_get(service, title) for title in titles]
     return [book["title"] for book in books] == titles
 
 
-def _insert_and_get(service: Made, title: str) -> Made:
+def _insert_and_get(service: Untyped, title: str) -> Untyped:
     made = service.books().insert(body={"title": title}).execute()
     return service.books().get(id=made["id"]).execute()
 
 
 @plain_and_tls
 def test_twenty_threads_share_google_service(
-    google: GoogleServer, shared: tuple[Http, Made]
+    google: GoogleServer, shared: tuple[Http, Untyped]
 ) -> None:
     with ThreadPoolExecutor(THREADS) as threads, _answer_all_at_once(google.library):
         agreed = threads.map(partial(_reads_own_writes, shared[1]), range(THREADS))
@@ -652,7 +654,7 @@ def test_twenty_threads_share_google_service(
 
 @plain_and_tls
 def test_twenty_threads_share_google_uploads_and_downloads(
-    google: GoogleServer, shared: tuple[Http, Made]
+    google: GoogleServer, shared: tuple[Http, Untyped]
 ) -> None:
     http, service = shared
     http.redirect_codes = http.redirect_codes - {308}
@@ -668,7 +670,9 @@ def test_twenty_threads_share_google_uploads_and_downloads(
 
 
 @plain_and_tls
-def test_twenty_threads_share_google_token(google: GoogleServer, shared: tuple[Http, Made]) -> None:
+def test_twenty_threads_share_google_token(
+    google: GoogleServer, shared: tuple[Http, Untyped]
+) -> None:
     http = _authorize(google, shared[0])
     service = build_from_document(google.document(), http=http)
     with ThreadPoolExecutor(THREADS) as threads:
@@ -678,7 +682,7 @@ def test_twenty_threads_share_google_token(google: GoogleServer, shared: tuple[H
 
 @plain_and_tls
 def test_submitted_google_calls_run_at_once(
-    google: GoogleServer, shared: tuple[Http, Made]
+    google: GoogleServer, shared: tuple[Http, Untyped]
 ) -> None:
     http, service = shared
     books = [google.library.add(f"Volume {number}") for number in range(THREADS)]
@@ -696,7 +700,7 @@ def test_more_submitted_google_calls_than_workers_succeed(google: GoogleServer, 
         assert [promise.result(PATIENCE)["id"] for promise in promises] == books
 
 
-def test_result_of_submitted_google_call_raises_error(shared: tuple[Http, Made]) -> None:
+def test_result_of_submitted_google_call_raises_error(shared: tuple[Http, Untyped]) -> None:
     http, service = shared
     promise = http.submit(service.books().get(id="none").execute)
     with pytest.raises(HttpError, match="404"):

@@ -31,12 +31,12 @@ from tests.servers.event_log import PATIENCE
 # Moves of a player
 
 
-class Ask(NamedTuple):
-    """Make a request. The callback makes `asks` more requests, and perhaps `waits`."""
+class MakeRequest(NamedTuple):
+    """Make a request. The callback makes `requests` more requests, and perhaps `waits`."""
 
     has_callback: bool = False
     follows: bool = False
-    asks: int = 0
+    requests: int = 0
     waits: bool = False
 
 
@@ -49,23 +49,25 @@ class Look(NamedTuple):
     which: int
 
 
-class End(NamedTuple):
+class EndTransfer(NamedTuple):
     """End a waiting transfer."""
 
     which: int
     how: str
 
 
-Move = Ask | Cancel | Look | End
+Move = MakeRequest | Cancel | Look | EndTransfer
 
 numbers = st.integers(0, 100)
-asks = st.builds(Ask, st.booleans(), st.booleans(), st.integers(0, 2), st.booleans())
+requests = st.builds(MakeRequest, st.booleans(), st.booleans(), st.integers(0, 2), st.booleans())
 moves: st.SearchStrategy[Move] = st.one_of(
-    st.just(Ask()),
-    asks,
+    st.just(MakeRequest()),
+    requests,
     st.builds(Cancel, numbers),
     st.builds(Look, numbers),
-    st.builds(End, numbers, st.sampled_from(["answer", "again", "fail", "redirect", "stale"])),
+    st.builds(
+        EndTransfer, numbers, st.sampled_from(["answer", "again", "fail", "redirect", "stale"])
+    ),
 )
 histories = st.lists(st.lists(moves, min_size=1, max_size=40), min_size=1, max_size=3)
 
@@ -113,50 +115,50 @@ class RequestRecord:
                 self.following.result(PATIENCE)
 
 
-class Game:
+class HistoryRun:
     """The shared Http, and all requests of the players."""
 
     def __init__(self, limit: int) -> None:
         self.server = ScriptedServer()
         self.http: ScriptedHttp = self.server.http(max_workers=limit)
-        self.asked: list[RequestRecord] = []
+        self.made: list[RequestRecord] = []
         self.taken: dict[Promise, tuple[int, str]] = {}
         self._lock = threading.Lock()
 
     def play(self, name: str, history: list[Move]) -> None:
         for move in history:
-            if isinstance(move, Ask):
+            if isinstance(move, MakeRequest):
                 self.ask(move, name)
-            elif isinstance(move, End):
+            elif isinstance(move, EndTransfer):
                 self.end_any(move)
-            elif isinstance(move, Cancel) and self.asked:
-                asked = self.asked[move.which % len(self.asked)]
-                asked.cancels.append(asked.promise.cancel())
-            elif isinstance(move, Look) and self.asked:
-                look(self.asked[move.which % len(self.asked)].promise)
+            elif isinstance(move, Cancel) and self.made:
+                made = self.made[move.which % len(self.made)]
+                made.cancels.append(made.promise.cancel())
+            elif isinstance(move, Look) and self.made:
+                look(self.made[move.which % len(self.made)].promise)
 
-    def ask(self, move: Ask, name: str) -> Promise:
+    def ask(self, move: MakeRequest, name: str) -> Promise:
         calls: list[Promise] = []
         callback = self._callback(move, calls) if move.has_callback else None
-        with self._lock:  # `asked` keeps the order of making
+        with self._lock:  # `made` keeps the order of making
             promise = self.http.request(HOST, callback=callback)
-            asked = RequestRecord(promise, name, move.has_callback, calls)
-            self.asked.append(asked)
-        promise.add_done_callback(asked.ends.append)
+            made = RequestRecord(promise, name, move.has_callback, calls)
+            self.made.append(made)
+        promise.add_done_callback(made.ends.append)
         if move.follows:
-            asked.following = promise.then(lambda response, content: response.status)
+            made.following = promise.then(lambda response, content: response.status)
         return promise
 
-    def _callback(self, move: Ask, calls: list[Promise]) -> Callable[[Promise], None]:
+    def _callback(self, move: MakeRequest, calls: list[Promise]) -> Callable[[Promise], None]:
         def call_back(promise: Promise) -> None:
             calls.append(promise)
-            inner = [self.ask(Ask(), "") for _ in range(move.asks)]
+            inner = [self.ask(MakeRequest(), "") for _ in range(move.requests)]
             for each in inner if move.waits else ():
                 each.wait(PATIENCE)
 
         return call_back
 
-    def end_any(self, move: End) -> None:
+    def end_any(self, move: EndTransfer) -> None:
         if not self.server.waiting:
             self.server.wait_for_begun_transfers()
         if waiting := self.server.waiting:
@@ -187,8 +189,8 @@ class Game:
     def check(self) -> None:
         with self._lock:  # the last answer has been recorded by now
             taken = dict(self.taken)
-        for asked in self.asked:
-            asked.check(taken.get(asked.promise))
+        for made in self.made:
+            made.check(taken.get(made.promise))
         assert self.server.most_waiting <= self.http.max_workers
         if self.http.max_workers == 1:
             self._check_order()
@@ -196,11 +198,11 @@ class Game:
 
     def _check_order(self) -> None:
         first = [each.promise for each in self.server.arrived if each.number == 1]
-        for name in {asked.thread for asked in self.asked} - {""}:
+        for name in {made.thread for made in self.made} - {""}:
             made = [
-                asked.promise
-                for asked in self.asked
-                if asked.thread == name and not asked.promise.cancelled()
+                made.promise
+                for made in self.made
+                if made.thread == name and not made.promise.cancelled()
             ]
             assert made == [promise for promise in first if promise in set(made)]
 
@@ -229,9 +231,9 @@ def frequent_thread_switches() -> Iterator[None]:
 @given(histories=histories, limit=st.integers(1, 3))
 @settings(max_examples=300)
 def test_random_histories_end_as_model_says(histories: list[list[Move]], limit: int) -> None:
-    game = Game(limit)
+    run = HistoryRun(limit)
     with ThreadPoolExecutor(len(histories)) as threads:
         names = [f"thread {number}" for number in range(len(histories))]
-        list(threads.map(game.play, names, histories))
-    game.finish()
-    game.check()
+        list(threads.map(run.play, names, histories))
+    run.finish()
+    run.check()

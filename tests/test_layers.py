@@ -29,7 +29,7 @@ LAYERS = [
 DEPTH = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
 
 ONLY_ENGINE = "pycurl"
-OF_THE_CORE = {"engine", "promise", "dispatch", "messages"}
+MAY_IMPORT_CORE = {"engine", "promise", "dispatch", "messages"}
 """The parts that may import the core."""
 MODULES = (".py", ".pyi", "")
 NEVER_POLICY = {"pycurl", "threading"}
@@ -75,11 +75,11 @@ def imported_names(node: ast.AST, package: tuple[str, ...]) -> list[str]:
     return []
 
 
-def complaints(source: Path) -> Iterator[str]:
+def layer_violations(source: Path) -> Iterator[str]:
     for each in imports(source):
         if each.origin == SOURCE.name and DEPTH[each.target] < DEPTH[each.part]:
             yield f"{each.part} imports {each.target}, which is above it"
-        if each.target == "_core" and each.part not in OF_THE_CORE:
+        if each.target == "_core" and each.part not in MAY_IMPORT_CORE:
             yield f"{each.part} imports {each.target}, which is for others"
         if each.origin == ONLY_ENGINE and each.part != "engine":
             yield f"{each.part} imports {each.origin}, which is for engine alone"
@@ -118,7 +118,7 @@ def test_every_part_has_its_layer() -> None:
 
 
 def test_imports_point_down() -> None:
-    assert not list(complaints(SOURCE))
+    assert not list(layer_violations(SOURCE))
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_an_import_that_is_not_allowed(
     place = tmp_path / SOURCE.name / file
     place.parent.mkdir(parents=True)
     place.write_text(line)
-    assert next(complaints(tmp_path / SOURCE.name)).startswith(complaint)
+    assert next(layer_violations(tmp_path / SOURCE.name)).startswith(complaint)
 
 
 @pytest.mark.parametrize(
@@ -165,4 +165,4 @@ def test_an_import_that_is_allowed(tmp_path: Path, file: str, line: str) -> None
     place = tmp_path / SOURCE.name / file
     place.parent.mkdir(parents=True)
     place.write_text(line)
-    assert not list(complaints(tmp_path / SOURCE.name))
+    assert not list(layer_violations(tmp_path / SOURCE.name))

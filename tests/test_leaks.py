@@ -23,7 +23,7 @@ from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, ServerConnection, read_head, send
 from tests.servers.web import WebServer
 
-COUNTING = """
+RESOURCE_COUNT = """
 import contextlib, gc
 plain, held_url, tls, refused, authority = sys.argv[1:]
 asynchttp.dispatch.workers.IDLE = 0.05
@@ -61,7 +61,7 @@ while not is_as_before() and time.monotonic() < patience:
 assert is_as_before(), (threads(), threading.enumerate(), len(before), descriptors())
 """
 
-USES = {
+WAYS_TO_USE_HTTP = {
     "nothing": "pass",
     "requests": "http.request(plain).result(); http.request(plain)",
     "an upload": """
@@ -91,12 +91,12 @@ USES = {
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts what /proc shows")
-@pytest.mark.parametrize("use", USES.values(), ids=USES)
+@pytest.mark.parametrize("use", WAYS_TO_USE_HTTP.values(), ids=WAYS_TO_USE_HTTP)
 def test_hundred_https_leave_no_thread_or_descriptor(
     use: str, server: WebServer, tls_server: WebServer, refused_url: str, authority: Authority
 ) -> None:
     urls = (server.url(), server.hold_answers().url(), tls_server.url(), refused_url)
-    assert run_python(COUNTING.replace("USE", use), *urls, authority.pem).assert_clean() == []
+    assert run_python(RESOURCE_COUNT.replace("USE", use), *urls, authority.pem).assert_clean() == []
 
 
 BLOCKED = """
@@ -135,7 +135,7 @@ def test_single_idle_worker_stays_beside_blocked_worker(
 
 
 @pytest.fixture(autouse=True)
-def no_collector() -> Iterator[None]:
+def without_garbage_collector() -> Iterator[None]:
     """Objects must be freed without the garbage collector."""
     gc.collect()
     gc.disable()

@@ -1,6 +1,6 @@
 """Start and end of an Http within a program: `close`, `with`, and being dropped.
 
-`close` finishes pending requests, or cancels the requests if told to. Afterwards no connection is
+`close` finishes pending requests, or cancels the requests if called to. Afterwards no connection is
 left, and the Http works again. Any code may close an Http. Threads belong to the process, not to an
 Http: idle workers end after a while, except the last worker.
 """
@@ -57,15 +57,15 @@ def only_one_worker_is_left(idle_workers_end_soon: None) -> Iterator[None]:
 
 def test_close_waits_for_pending_and_following_requests(scripted: ScriptedServer) -> None:
     http = scripted.http(max_workers=2)
-    told: list[str] = []
+    called: list[str] = []
 
     def call_back(promise: Promise) -> None:
-        told.append(promise.request.uri)
-        http.request(HOST + "/late", callback=lambda promise: told.append("late"))
+        called.append(promise.request.uri)
+        http.request(HOST + "/late", callback=lambda promise: called.append("late"))
 
     promises = [http.request(f"{HOST}/{number}") for number in range(5)]
     promises.append(http.request(HOST + "/last", callback=call_back))
-    followed = promises[-1].then(lambda response, content: told.append("followed"))
+    followed = promises[-1].then(lambda response, content: called.append("followed"))
     with ThreadPoolExecutor(1) as thread:
         closing = thread.submit(http.close)
         for number in range(7):
@@ -75,7 +75,7 @@ def test_close_waits_for_pending_and_following_requests(scripted: ScriptedServer
         closing.result(PATIENCE)
     assert all(promise.done() for promise in promises)
     assert followed.done()
-    assert sorted(told) == ["followed", HOST + "/last", "late"]
+    assert sorted(called) == ["followed", HOST + "/last", "late"]
 
 
 def test_close_can_cancel_pending_requests(server: WebServer) -> None:
@@ -271,13 +271,13 @@ def test_close_returns_while_other_threads_make_requests(server: WebServer) -> N
     http = Http()
     over, statuses = threading.Event(), EventLog[int]()
 
-    def go_on() -> None:
+    def make_requests() -> None:
         while not over.is_set():
             promise = http.request(server.url(), callback=lambda p: p.response)
             statuses.add(promise.response.status)
 
     with ThreadPoolExecutor(2) as pool:
-        users = [pool.submit(go_on) for _ in range(2)]
+        users = [pool.submit(make_requests) for _ in range(2)]
         statuses.wait_for(2)
         for _ in range(30):
             http.close()
@@ -406,14 +406,14 @@ def test_close_in_signal_handler_before_wait_finishes_request(server: WebServer)
         http.close()
         seen.append(waiting.done())
 
-    def strike(frame: FrameType, event: str, _: object) -> None:
+    def signal_before_wait(frame: FrameType, event: str, _: object) -> None:
         if event == "call" and frame.f_code is LeanFuture._wait_once.__code__:
             signal.raise_signal(signal.SIGUSR1)
 
     before = signal.signal(signal.SIGUSR1, close)
     try:
         waiting = http.request(held.url())
-        sys.setprofile(strike)
+        sys.setprofile(signal_before_wait)
         assert waiting.response.status == 200
     finally:
         sys.setprofile(None)
@@ -421,16 +421,16 @@ def test_close_in_signal_handler_before_wait_finishes_request(server: WebServer)
     assert seen == [True]
 
 
-IN_A_COLLECTION = """
+CTRL_C_DURING_COLLECTION = """
     import ctypes, functools, gc
 
-    class Strikes:  # in C, since Python code would run the handler at once
+    class SignalsInFinalizer:  # in C, since Python code would run the handler at once
         __del__ = staticmethod(functools.partial(ctypes.CDLL(None)["raise"], signal.SIGINT))
 
     def collect_signalling_garbage():
-        strikes = Strikes()
-        strikes.itself = strikes
-        del strikes
+        garbage = SignalsInFinalizer()
+        garbage.itself = garbage
+        del garbage
         gc.collect()
 
     try:
@@ -442,7 +442,7 @@ IN_A_COLLECTION = """
 
 
 def test_ctrl_c_during_garbage_collection_is_raised() -> None:
-    assert run_python(IN_A_COLLECTION).assert_clean() == ["interrupted"]
+    assert run_python(CTRL_C_DURING_COLLECTION).assert_clean() == ["interrupted"]
 
 
 def test_with_statement_of_subclass_waits(server: WebServer) -> None:
@@ -513,7 +513,7 @@ def test_http_dropped_at_once_still_answers(server: WebServer) -> None:
     assert Http().request(server.url()).response.status == 200
 
 
-USES: dict[str, Callable[[Http, str], object]] = {
+WAYS_TO_USE_HTTP: dict[str, Callable[[Http, str], object]] = {
     "nothing": lambda http, url: None,
     "request": lambda http, url: http.request(url),
     "result": lambda http, url: http.request(url).result(),
@@ -527,7 +527,7 @@ USES: dict[str, Callable[[Http, str], object]] = {
 }
 
 
-@pytest.mark.parametrize("use", USES.values(), ids=USES)
+@pytest.mark.parametrize("use", WAYS_TO_USE_HTTP.values(), ids=WAYS_TO_USE_HTTP)
 def test_dropped_http_leaves_no_thread(
     use: Callable[[Http, str], object], server: WebServer
 ) -> None:
@@ -601,7 +601,7 @@ def test_many_threads_share_one_http(server: WebServer) -> None:
         assert [len(content) for content in pool.map(fetch, range(200))] == list(range(200))
 
 
-NO_THREAD = """
+FAILED_THREAD_START = """
 http = Http()
 threading.stack_size(1 << 47)  # more than the machine has: no thread can start
 for _ in range(2):
@@ -614,7 +614,7 @@ http.close()
 
 
 def test_requests_work_again_after_failed_thread_start(server: WebServer) -> None:
-    assert run_python(NO_THREAD, server.url()).assert_clean() == []
+    assert run_python(FAILED_THREAD_START, server.url()).assert_clean() == []
 
 
 def test_failed_worker_start_fails_no_request(server: WebServer) -> None:
@@ -687,12 +687,12 @@ def test_ctrl_c_during_worker_start_loses_no_worker() -> None:
 FINALIZER_IN_NEW_THREAD = """
 import asynchttp.log
 
-def born(thread, really=threading.Thread._set_ident):
+def set_ident_and_finalize(thread, really=threading.Thread._set_ident):
     really(thread)
     if thread.name == name and to_finalize:
         to_finalize.pop()()
 
-threading.Thread._set_ident = born
+threading.Thread._set_ident = set_ident_and_finalize
 purpose, url = sys.argv[1:]
 name = "asynchttp log" if purpose == "log" else "asynchttp worker"
 http, asked = Http(), []
@@ -720,20 +720,20 @@ HANDLER_BEFORE_START = """
 from asynchttp.process.threads import OwnThread
 
 def start(thread, really=threading.Thread.start):
-    if strikes:
-        os.kill(os.getpid(), strikes.pop())
+    if signals:
+        os.kill(os.getpid(), signals.pop())
     really(thread)
 
 OwnThread.start = start
 purpose, url = sys.argv[1:]
-http, strikes = Http(), [signal.SIGUSR1]
+http, signals = Http(), [signal.SIGUSR1]
 ask = {
     "submit": lambda: http.submit(pow, 2, 3).result(),
     "request": lambda: http.request(url).result(),
 }
 signal.signal(signal.SIGUSR1, lambda *_: ask[purpose]())
 ask[purpose]()
-assert not strikes
+assert not signals
 http.close()
 """
 
@@ -743,11 +743,11 @@ def test_signal_handler_before_thread_start_may_request(purpose: str, server: We
     run_python(HANDLER_BEFORE_START, purpose, server.url()).assert_clean()
 
 
-EVERYWHERE = """
+FINALIZERS_EVERYWHERE = """
 import gc, random
 from concurrent.futures import CancelledError
 
-class Late:
+class RequestsInFinalizer:
     def __init__(self):
         self.myself = self
 
@@ -765,9 +765,9 @@ def use(chance):
     if chance.random() < 0.02:
         http.close(cancel_futures=chance.random() < 0.3)
     if chance.random() < 0.05:
-        Late()
+        RequestsInFinalizer()
 
-def use_much(seed):
+def use_many_times(seed):
     chance = random.Random(seed)
     for _ in range(200):
         try:
@@ -782,7 +782,7 @@ url, http = sys.argv[1], Http(max_workers=4)
 failed, late = [], []
 sys.setswitchinterval(1e-5)
 gc.set_threshold(50)
-users = [threading.Thread(target=use_much, args=[seed]) for seed in range(4)]
+users = [threading.Thread(target=use_many_times, args=[seed]) for seed in range(4)]
 for each in users:
     each.start()
 for each in users:
@@ -797,4 +797,4 @@ for each in late:
 
 
 def test_finalizers_anywhere_may_make_requests(server: WebServer) -> None:
-    run_python(EVERYWHERE, server.url()).assert_clean()
+    run_python(FINALIZERS_EVERYWHERE, server.url()).assert_clean()

@@ -39,7 +39,7 @@ from tests.servers.raw import read_head, send
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
 
-HERE = path_with_body(BODY)
+BODY_PATH = path_with_body(BODY)
 
 
 # Text, the only difference between content and bytes
@@ -114,7 +114,7 @@ def test_text_exists_for_any_charset_and_body(charset: str, body: bytes) -> None
 def test_first_look_makes_response_plain(pair_maker: PairMaker, operation: Operation) -> None:
     for state in STATES[:4]:  # in the callback's states, the caller's response waits for the end
         promise, _ = state(
-            pair_maker, HERE, lambda pair: operation.run(pair, pair_maker.httplib2_response)
+            pair_maker, BODY_PATH, lambda pair: operation.run(pair, pair_maker.httplib2_response)
         )
         assert type(promise.response) is Response, state.__name__
 
@@ -128,7 +128,9 @@ def test_plain_response_has_methods_of_httplib2(name: str) -> None:
 
 def test_seen_pair_keeps_no_promise_alive(pair_maker: PairMaker) -> None:
     forgotten = threading.Event()
-    promise, _ = settled_without_look(pair_maker, HERE, lambda pair: [len(each) for each in pair])
+    promise, _ = settled_without_look(
+        pair_maker, BODY_PATH, lambda pair: [len(each) for each in pair]
+    )
     response, content = promise
     weakref.finalize(promise, forgotten.set)
     del promise
@@ -140,7 +142,7 @@ def test_seen_pair_keeps_no_promise_alive(pair_maker: PairMaker) -> None:
 
 
 def test_attribute_can_be_set_before_answer(pair_maker: PairMaker) -> None:
-    promise = pair_maker.make_request(HERE)
+    promise = pair_maker.make_request(BODY_PATH)
     response, _ = promise
     with OnFirstWait(pair_maker.answer_request) as first_wait:
         response.mark = "early"
@@ -159,7 +161,7 @@ def test_callback_and_caller_share_attributes_of_response(pair_maker: PairMaker)
         promise.response["x-added"] = "by the callback"
         del promise.response.reason
 
-    promise = pair_maker.make_request(HERE, mark)
+    promise = pair_maker.make_request(BODY_PATH, mark)
     promise.response.early = "by the caller"
     pair_maker.answer_request()
     response = promise.response
@@ -169,7 +171,7 @@ def test_callback_and_caller_share_attributes_of_response(pair_maker: PairMaker)
 
 
 def test_answer_does_not_overwrite_attributes_set_before(pair_maker: PairMaker) -> None:
-    promise = pair_maker.make_request(HERE)
+    promise = pair_maker.make_request(BODY_PATH)
     response = promise.response
     with OnFirstWait(pair_maker.answer_request):
         response.status = 500
@@ -211,8 +213,8 @@ class OtherThreadAtLine:
 
 
 PACKAGE = str(Path(asynchttp.__file__).parent)
-FIRST = parse_rows("r.status\nstr(c)")
-SECOND = parse_rows(
+FIRST_OPERATIONS = parse_rows("r.status\nstr(c)")
+SECOND_OPERATIONS = parse_rows(
     """
 r.status
 len(r)
@@ -242,12 +244,12 @@ def look_in_two_threads(
             *(others or [second.run(pair, pair_maker.httplib2_response)]),
         ]
 
-    promise, (happened, outcomes) = settled_without_look(pair_maker, HERE, look)
+    promise, (happened, outcomes) = settled_without_look(pair_maker, BODY_PATH, look)
     return happened, outcomes, vars(promise.response)
 
 
-@pytest.mark.parametrize("first", FIRST, ids=str)
-@pytest.mark.parametrize("second", SECOND, ids=str)
+@pytest.mark.parametrize("first", FIRST_OPERATIONS, ids=str)
+@pytest.mark.parametrize("second", SECOND_OPERATIONS, ids=str)
 def test_second_thread_may_look_at_any_moment(
     pair_maker: PairMaker, first: Operation, second: Operation
 ) -> None:
@@ -275,12 +277,12 @@ THREADS = 4
 
 @pytest.mark.usefixtures("frequent_thread_switches")
 @pytest.mark.parametrize("settled", [True, False])
-@pytest.mark.parametrize("operation", SECOND[:-1], ids=str)
+@pytest.mark.parametrize("operation", SECOND_OPERATIONS[:-1], ids=str)
 def test_simultaneous_first_looks_see_same_outcome(
     pair_maker: PairMaker, operation: Operation, settled: bool
 ) -> None:
     _, expected = settled_without_look(
-        pair_maker, HERE, lambda pair: operation.run(pair, pair_maker.httplib2_response)
+        pair_maker, BODY_PATH, lambda pair: operation.run(pair, pair_maker.httplib2_response)
     )
     starting = threading.Barrier(THREADS + 1)
 
@@ -290,7 +292,7 @@ def test_simultaneous_first_looks_see_same_outcome(
 
     with ThreadPoolExecutor(THREADS) as threads:
         for _ in range(50):
-            promise = pair_maker.make_request(HERE)
+            promise = pair_maker.make_request(BODY_PATH)
             looking = [threads.submit(look, unpack(promise)) for _ in range(THREADS)]
             if settled:
                 pair_maker.answer_request()
@@ -305,7 +307,7 @@ def test_simultaneous_first_looks_see_same_outcome(
 def test_attributes_set_during_answer_are_kept(pair_maker: PairMaker) -> None:
     for _ in range(100):
         promise = pair_maker.make_request(
-            HERE, lambda promise: setattr(promise.response, "mark", 0)
+            BODY_PATH, lambda promise: setattr(promise.response, "mark", 0)
         )
         response = promise.response
         pair_maker.answer_request()
@@ -336,7 +338,7 @@ def fail(_: Promise) -> None:
 def test_attribute_error_of_callback_is_raised_at_look(
     pair_maker: PairMaker, operation: Operation
 ) -> None:
-    promise = pair_maker.make_request(HERE, fail)
+    promise = pair_maker.make_request(BODY_PATH, fail)
     pair = unpack(promise)
     pair_maker.answer_request()
     outcomes = [operation.run(pair, pair_maker.httplib2_response) for _ in range(2)]

@@ -22,7 +22,7 @@ from tests.servers.raw import OK, RawServer, read_head, send
 from tests.servers.unreachable import SilentNameServer
 from tests.servers.web import WebServer
 
-UNKNOWN = "a." * 130 + "invalid"
+UNKNOWN_HOST = "a." * 130 + "invalid"
 """A name too long for any lookup: the system refuses the name without asking a name server."""
 
 SOON = 10.0
@@ -141,7 +141,7 @@ def test_unknown_name_fails_like_httplib2() -> None:
     for client in (httplib2.Http, Http):
         http = client()
         with pytest.raises(httplib2.ServerNotFoundError) as raised:
-            bytes(http.request(f"http://{UNKNOWN}:8080/")[1])
+            bytes(http.request(f"http://{UNKNOWN_HOST}:8080/")[1])
         said.append(str(raised.value))
         http.close()
     assert said[0] == said[1]
@@ -149,7 +149,7 @@ def test_unknown_name_fails_like_httplib2() -> None:
 
 def test_unknown_name_fails_every_request() -> None:
     with Http() as http:
-        errors = [http.request(f"http://{UNKNOWN}/").exception() for _ in range(3)]
+        errors = [http.request(f"http://{UNKNOWN_HOST}/").exception() for _ in range(3)]
     assert [type(error) for error in errors] == [httplib2.ServerNotFoundError] * 3
 
 

@@ -35,13 +35,15 @@ def http() -> Iterator[Http]:
         yield http
 
 
-def nest(depth: int, https: list[Http], url: str, wait: Callable[[Promise], object]) -> Promise:
+def request_nested(
+    depth: int, https: list[Http], url: str, wait: Callable[[Promise], object]
+) -> Promise:
     """Make a request whose callback makes a nested request by the next Http and waits for it."""
 
     def call_back(promise: Promise) -> None:
         promise.response.depth = 0
         if depth > 1:
-            inner = nest(depth - 1, [*https[1:], https[0]], url, wait)
+            inner = request_nested(depth - 1, [*https[1:], https[0]], url, wait)
             wait(inner)
             assert inner.done()
             promise.response.depth = inner.response.depth + 1
@@ -56,7 +58,7 @@ def nest(depth: int, https: list[Http], url: str, wait: Callable[[Promise], obje
 def test_nested_callbacks_wait_at_any_depth(
     http: Http, server: WebServer, wait: Callable[[Promise], object]
 ) -> None:
-    promise = nest(DEPTH, [http], server.url(), wait)
+    promise = request_nested(DEPTH, [http], server.url(), wait)
     assert promise.result(PATIENCE)[0].depth == DEPTH - 1
 
 
@@ -66,7 +68,9 @@ def test_callbacks_nest_across_several_https(
     server: WebServer, count: int, wait: Callable[[Promise], object]
 ) -> None:
     https = [Http(max_workers=1) for _ in range(count)]
-    promises = [nest(DEPTH, https[n:] + https[:n], server.url(), wait) for n in range(count)]
+    promises = [
+        request_nested(DEPTH, https[n:] + https[:n], server.url(), wait) for n in range(count)
+    ]
     assert [promise.result(PATIENCE)[0].depth for promise in promises] == [DEPTH - 1] * count
     for http in https:
         http.close()
@@ -100,7 +104,7 @@ def test_callback_waits_for_several_requests(
     http: Http, server: WebServer, wait: Callable[[Promise], object]
 ) -> None:
     def call_back(_: Promise) -> None:
-        for inner in [nest(2, [http], server.url(), wait) for _ in range(10)]:
+        for inner in [request_nested(2, [http], server.url(), wait) for _ in range(10)]:
             wait(inner)
 
     promise = http.request(server.url(), callback=call_back)
@@ -112,7 +116,7 @@ def test_then_and_done_callback_wait_for_requests(http: Http, server: WebServer)
     results: list[int] = []
 
     def ask() -> int:
-        depth: int = nest(3, [http], server.url(), Promise.wait).response.depth
+        depth: int = request_nested(3, [http], server.url(), Promise.wait).response.depth
         return depth
 
     held = server.hold_answers()
@@ -179,7 +183,7 @@ def test_callbacks_wait_for_requests_of_each_other(server: WebServer) -> None:
     children: list[Promise] = []
 
     def call_back(_: Promise) -> None:
-        mine = nest(2, [two_slots], server.url(), Promise.wait)
+        mine = request_nested(2, [two_slots], server.url(), Promise.wait)
         children.append(mine)
         both_made.wait(PATIENCE)
         [awaited] = [child for child in children if child is not mine]
@@ -194,10 +198,10 @@ def test_callbacks_wait_for_requests_of_each_other(server: WebServer) -> None:
 # Random trees
 
 
-class Tree(NamedTuple):
+class RequestTree(NamedTuple):
     """A request whose callback makes a request for each branch, and waits in the given way."""
 
-    branches: list[tuple[Tree, str]]
+    branches: list[tuple[RequestTree, str]]
 
     def __len__(self) -> int:
         return 1 + sum(len(branch) for branch, _ in self.branches)
@@ -214,8 +218,8 @@ class Tree(NamedTuple):
 
 ways = st.sampled_from(["not at all", *WAYS_OF_WAITING])
 trees = st.recursive(
-    st.just(Tree([])),
-    lambda tree: st.lists(st.tuples(tree, ways), max_size=4).map(Tree),
+    st.just(RequestTree([])),
+    lambda tree: st.lists(st.tuples(tree, ways), max_size=4).map(RequestTree),
     max_leaves=12,
 )
 
@@ -225,7 +229,9 @@ trees = st.recursive(
     max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # all examples share the server
 )
-def test_random_tree_of_callbacks_ends(server: WebServer, tree: Tree, limits: list[int]) -> None:
+def test_random_tree_of_callbacks_ends(
+    server: WebServer, tree: RequestTree, limits: list[int]
+) -> None:
     before = len(server.received)
     https = [Http(max_workers=limit) for limit in limits]
     assert tree.grow(https, server.url()).exception(PATIENCE) is None
@@ -340,7 +346,7 @@ def counting_server(raw_server: RawServerFactory, idle_workers_end_soon: None) -
     return CountingServer(raw_server([answer_all]).url(), threads)
 
 
-def max_threads(callbacks: int) -> int:
+def most_threads(callbacks: int) -> int:
     """The largest number of threads with `callbacks` at once: two workers for each callback, since
     a worker that has just left a callback is not free yet; a worker that waits for events; and
     a worker that has just taken over this role.
@@ -350,9 +356,11 @@ def max_threads(callbacks: int) -> int:
 
 def test_ten_thousand_waiting_callbacks_use_few_threads(counting_server: CountingServer) -> None:
     with Http(max_workers=4) as http:
-        promises = [nest(2, [http], counting_server.url, Promise.wait) for _ in range(10_000)]
+        promises = [
+            request_nested(2, [http], counting_server.url, Promise.wait) for _ in range(10_000)
+        ]
         assert [promise.exception(50) for promise in promises] == [None] * 10_000
-    assert max(counting_server.threads) <= max_threads(2 * 4)
+    assert max(counting_server.threads) <= most_threads(2 * 4)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 5])
@@ -360,6 +368,8 @@ def test_thread_count_is_bounded_by_workers_and_depth(
     counting_server: CountingServer, depth: int
 ) -> None:
     with Http(max_workers=3) as http:
-        promises = [nest(depth, [http], counting_server.url, Promise.wait) for _ in range(100)]
+        promises = [
+            request_nested(depth, [http], counting_server.url, Promise.wait) for _ in range(100)
+        ]
         assert [promise.exception(PATIENCE) for promise in promises] == [None] * 100
-    assert max(counting_server.threads) <= max_threads(3 * depth)
+    assert max(counting_server.threads) <= most_threads(3 * depth)

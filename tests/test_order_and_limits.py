@@ -21,7 +21,7 @@ from tests.servers.app import HeldAnswers
 from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.web import WebServer
 
-limits = pytest.mark.parametrize("limit", [1, 2, 7, 32])
+each_limit = pytest.mark.parametrize("limit", [1, 2, 7, 32])
 
 
 class ConcurrencyCounter:
@@ -45,7 +45,7 @@ class ConcurrencyCounter:
 # How many
 
 
-@limits
+@each_limit
 def test_exactly_max_workers_transfers_run_at_once(scripted: ScriptedServer, limit: int) -> None:
     with scripted.http(max_workers=limit) as http:
         promises = [http.request(HOST) for _ in range(3 * limit)]
@@ -58,7 +58,7 @@ def test_exactly_max_workers_transfers_run_at_once(scripted: ScriptedServer, lim
     assert scripted.most_waiting == limit
 
 
-@limits
+@each_limit
 def test_callback_keeps_slot_of_request(scripted: ScriptedServer, limit: int) -> None:
     running: EventLog[Promise] = EventLog()
     may_end = threading.Semaphore(0)
@@ -106,7 +106,7 @@ def test_then_and_done_callback_hold_slot(scripted: ScriptedServer, observe: str
         assert scripted.wait_for_transfer().answer()
 
 
-@limits
+@each_limit
 def test_max_workers_limits_then_and_done_callbacks(scripted: ScriptedServer, limit: int) -> None:
     """No fewer functions than slots run at once, and no more."""
     counter = ConcurrencyCounter()
@@ -126,7 +126,7 @@ def test_max_workers_limits_then_and_done_callbacks(scripted: ScriptedServer, li
     assert counter.most == limit
 
 
-@limits
+@each_limit
 def test_waiting_callback_lends_slot_to_inner_request(scripted: ScriptedServer, limit: int) -> None:
     """Only requests of the callback itself get the slot."""
 
@@ -161,19 +161,19 @@ def test_max_workers_can_be_changed_at_any_time(scripted: ScriptedServer) -> Non
     with scripted.http(max_workers=1) as http:
         for _ in range(8):
             http.request(HOST)
-        assert count_under_way(scripted) == 1
+        assert count_transfers_under_way(scripted) == 1
         http.max_workers = 3  # two more begin now
-        assert count_under_way(scripted) == 3
+        assert count_transfers_under_way(scripted) == 3
         http.max_workers = 2  # all three continue
-        assert count_under_way(scripted) == 3
+        assert count_transfers_under_way(scripted) == 3
         for _ in range(4):
             scripted.waiting[0].answer()
-            assert count_under_way(scripted) == 2
+            assert count_transfers_under_way(scripted) == 2
         scripted.answer_all_from_now_on()
     assert http.max_workers == 2
 
 
-def count_under_way(scripted: ScriptedServer) -> int:
+def count_transfers_under_way(scripted: ScriptedServer) -> int:
     scripted.wait_for_begun_transfers()
     return len(scripted.waiting)
 
@@ -236,7 +236,7 @@ def test_single_slot_starts_requests_in_order_made(
     assert numbers == [str(number) for number in range(200)]
 
 
-@limits
+@each_limit
 def test_many_slots_start_requests_in_order_made(scripted: ScriptedServer, limit: int) -> None:
     paths = [f"/{number}" for number in range(3 * limit)]
     with scripted.http(max_workers=limit) as http:

@@ -43,18 +43,20 @@ def client(scripted: ScriptedServer) -> Iterator[ScriptedHttp]:
     assert client.pending == 0
 
 
-def ignore(_: Promise) -> None:
+def ignore_promise(_: Promise) -> None:
     pass
 
 
-observed = pytest.mark.parametrize("callback", [None, ignore], ids=["plain", "with callback"])
+with_and_without_callback = pytest.mark.parametrize(
+    "callback", [None, ignore_promise], ids=["plain", "with callback"]
+)
 Callback = Callable[[Promise], object]
 
 
 # Redirects
 
 
-@observed
+@with_and_without_callback
 def test_redirects_are_followed_in_one_slot(
     scripted: ScriptedServer, client: ScriptedHttp, callback: Callback | None
 ) -> None:
@@ -125,7 +127,7 @@ def _bytes(body: str | bytes) -> bytes:
 # Credentials
 
 
-@observed
+@with_and_without_callback
 def test_challenge_is_answered_with_credentials(
     scripted: ScriptedServer, client: ScriptedHttp, callback: Callback | None
 ) -> None:
@@ -191,7 +193,7 @@ def cached(scripted: ScriptedServer) -> Iterator[ScriptedHttp]:
     assert client.pending == 0
 
 
-@observed
+@with_and_without_callback
 def test_fresh_cached_answer_needs_no_transfer(
     scripted: ScriptedServer, cached: ScriptedHttp, callback: Callback | None
 ) -> None:
@@ -237,7 +239,7 @@ def test_permanent_redirect_is_cached(scripted: ScriptedServer, cached: Scripted
 # Retries
 
 
-@observed
+@with_and_without_callback
 @pytest.mark.parametrize("failure", [STALE, CLOSED], ids=["stale", "closed"])
 def test_unanswered_request_is_sent_again_on_new_connection(
     scripted: ScriptedServer, client: ScriptedHttp, failure: Failure, callback: Callback | None
@@ -286,7 +288,7 @@ FAILURES: dict[str, tuple[Failure, type[BaseException]]] = {
 each_failure = pytest.mark.parametrize(("failure", "kind"), FAILURES.values(), ids=FAILURES)
 
 
-@observed
+@with_and_without_callback
 @each_failure
 def test_failure_is_httplib2_exception_with_call_site(
     scripted: ScriptedServer,

@@ -122,7 +122,7 @@ def _specific_type(inner: object) -> type | None:
     return None if inner is None or vague or isinstance(inner, HTTPException) else type(inner)
 
 
-def assert_fails_alike(uri: str, **settings: Settings) -> FailureParts:
+def same_failure(uri: str, **settings: Settings) -> FailureParts:
     theirs, ours = failure(httplib2.Http, uri, **settings), failure(Http, uri, **settings)
     assert ours == theirs
     return ours
@@ -268,7 +268,7 @@ def test_wrong_proxy_password_fails_like_httplib2(
     password_proxy: ConfiguredProxy, login: dict[str, str], scheme: str
 ) -> None:
     info = proxy_at(password_proxy.proxy.port, KINDS[password_proxy.kind], **login)
-    error = assert_fails_alike(f"{scheme}://{PROXY_ONLY}/", proxy_info=info)
+    error = same_failure(f"{scheme}://{PROXY_ONLY}/", proxy_info=info)
     assert issubclass(error.kind, socks.ProxyError)
     assert password_proxy.proxy.take_targets() == []
 
@@ -278,7 +278,7 @@ def test_target_refusing_proxy_fails_like_httplib2(
     open_proxy: ConfiguredProxy, scheme: str
 ) -> None:
     with refused_port() as port:
-        error = assert_fails_alike(f"{scheme}://127.0.0.1:{port}/", proxy_info=open_proxy.info)
+        error = same_failure(f"{scheme}://127.0.0.1:{port}/", proxy_info=open_proxy.info)
     assert issubclass(error.kind, socks.ProxyError)
     assert open_proxy.proxy.take_targets() == [f"CONNECT 127.0.0.1:{port}"] * 2
 
@@ -287,7 +287,7 @@ def test_target_refusing_proxy_fails_like_httplib2(
 def test_target_forbidden_by_proxy_fails_like_httplib2(
     open_proxy: ConfiguredProxy, scheme: str
 ) -> None:
-    error = assert_fails_alike(f"{scheme}://{FORBIDDEN_HOST}/", proxy_info=open_proxy.info)
+    error = same_failure(f"{scheme}://{FORBIDDEN_HOST}/", proxy_info=open_proxy.info)
     assert issubclass(error.kind, socks.ProxyError)
     assert open_proxy.proxy.take_targets() == []
 
@@ -310,20 +310,20 @@ Route: TypeAlias = tuple[FailureParts, list[list[bytes]]]
 """The failure of a request, and the first lines received by each proxy."""
 
 
-def refusing(raw_server: RawServerFactory) -> RawServer:
+def refusing_proxy(raw_server: RawServerFactory) -> RawServer:
     """An HTTP proxy that refuses every target."""
     return raw_server(
         [record_request, send(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")]
     )
 
 
-def asked(proxy: RawServer) -> list[bytes]:
+def request_lines(proxy: RawServer) -> list[bytes]:
     return [head.partition(b"\r\n")[0] for head in proxy.heads]
 
 
-def route(client: Client, uri: str, proxies: list[RawServer], **settings: Settings) -> Route:
+def route_of(client: Client, uri: str, proxies: list[RawServer], **settings: Settings) -> Route:
     failed = failure(client, uri, **settings)
-    return failed, [asked(proxy) for proxy in proxies]
+    return failed, [request_lines(proxy) for proxy in proxies]
 
 
 A, B = "http://127.0.0.1:{0}", "http://127.0.0.1:{1}"
@@ -347,7 +347,7 @@ ENVIRONMENTS = [
 ]
 
 
-def set_all(monkeypatch: pytest.MonkeyPatch, values: dict[str, str], *ports: int) -> None:
+def set_environment(monkeypatch: pytest.MonkeyPatch, values: dict[str, str], *ports: int) -> None:
     for name, value in values.items():
         monkeypatch.setenv(name, value.format(*ports))
 
@@ -360,9 +360,9 @@ def route_by_environment(
     monkeypatch: pytest.MonkeyPatch,
     **settings: Settings,
 ) -> Route:
-    proxies = [refusing(raw_server), refusing(raw_server)]
-    set_all(monkeypatch, values, *(proxy.port for proxy in proxies))
-    return route(client, uri, proxies, **settings)
+    proxies = [refusing_proxy(raw_server), refusing_proxy(raw_server)]
+    set_environment(monkeypatch, values, *(proxy.port for proxy in proxies))
+    return route_of(client, uri, proxies, **settings)
 
 
 @pytest.fixture
@@ -459,7 +459,9 @@ def test_given_proxy_overrides_no_proxy_of_environment(
     client: Client, real_proxy: ConfiguredProxy, server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`no_proxy` applies only to proxies of the environment."""
-    set_all(monkeypatch, {"no_proxy": "*", "NO_PROXY": "*", "http_proxy": "http://127.0.0.1:1"})
+    set_environment(
+        monkeypatch, {"no_proxy": "*", "NO_PROXY": "*", "http_proxy": "http://127.0.0.1:1"}
+    )
     with closing(client(proxy_info=real_proxy.info)) as http:
         post(http, server.url())
     assert len(real_proxy.proxy.take_targets()) == 1
@@ -482,11 +484,11 @@ def test_bypass_hosts_match_httplib2(
 ) -> None:
     routes = []
     for client in (httplib2.Http, Http):
-        proxy = refusing(raw_server)
+        proxy = refusing_proxy(raw_server)
         info = proxy_at(proxy.port)
         info.bypass_hosts = excepted
         routes.append(
-            route(client, f"{scheme}://localhost:{closed_port}/", [proxy], proxy_info=info)
+            route_of(client, f"{scheme}://localhost:{closed_port}/", [proxy], proxy_info=info)
         )
     assert routes[1] == routes[0]
 
@@ -498,7 +500,7 @@ def test_incomplete_proxy_info_fails_like_httplib2(
     where: tuple[Any, Any],
     scheme: str,  # Any: wrong
 ) -> None:
-    assert_fails_alike(
+    same_failure(
         f"{scheme}://localhost:{closed_port}/", proxy_info=httplib2.ProxyInfo(HTTP, *where)
     )
 
@@ -508,8 +510,8 @@ def test_unknown_proxy_type_fails_like_httplib2(
     raw_server: RawServerFactory,
     kind: Any,  # Any: a wrong value
 ) -> None:
-    proxy = refusing(raw_server)
-    assert_fails_alike(f"http://{PROXY_ONLY}/", proxy_info=proxy_at(proxy.port, kind))
+    proxy = refusing_proxy(raw_server)
+    same_failure(f"http://{PROXY_ONLY}/", proxy_info=proxy_at(proxy.port, kind))
     assert list(proxy.heads) == []
 
 
@@ -524,7 +526,7 @@ def test_proxy_function_is_called_with_scheme(
     client: Client, raw_server: RawServerFactory, scheme: str
 ) -> None:
     schemes: list[str] = []
-    proxy = refusing(raw_server)
+    proxy = refusing_proxy(raw_server)
 
     def choose(scheme: str) -> httplib2.ProxyInfo:
         schemes.append(scheme)
@@ -556,7 +558,7 @@ def return_number(_: str) -> object:
     "wrong", [raise_error, take_no_scheme, return_text, return_number, "nonsense", 7]
 )
 def test_failing_proxy_function_fails_like_httplib2(wrong: object, scheme: str) -> None:
-    assert_fails_alike(f"{scheme}://{PROXY_ONLY}/", proxy_info=wrong)
+    same_failure(f"{scheme}://{PROXY_ONLY}/", proxy_info=wrong)
 
 
 def test_slow_proxy_function_delays_no_other_request(
@@ -604,9 +606,11 @@ def test_redirect_uses_proxy_of_new_scheme(
     moved = [record_request, SEND_ESTABLISHED, record_request, send(MOVED % PROXY_ONLY.encode())]
     routes = []
     for client in (httplib2.Http, Http):
-        proxies = [raw_server(moved), refusing(raw_server)]
-        set_all(monkeypatch, {"http_proxy": A, "https_proxy": B}, *(each.port for each in proxies))
-        routes.append(route(client, f"http://{PROXY_ONLY}/", proxies))
+        proxies = [raw_server(moved), refusing_proxy(raw_server)]
+        set_environment(
+            monkeypatch, {"http_proxy": A, "https_proxy": B}, *(each.port for each in proxies)
+        )
+        routes.append(route_of(client, f"http://{PROXY_ONLY}/", proxies))
     assert routes[1] == routes[0]
     assert routes[1][1][1] == [f"CONNECT {PROXY_ONLY}:443 HTTP/1.1".encode()]
 
@@ -660,21 +664,21 @@ def test_tunnel_is_not_reused_with_other_credentials(
 
 
 TUNNEL_AND_ANSWER: list[Step] = [record_request, SEND_ESTABLISHED, record_request, send(OK)]
-Ask: TypeAlias = Callable[[httplib2.Http, str], Any]
+MakeRequest: TypeAlias = Callable[[httplib2.Http, str], Any]
 """Makes a request. Any: the result is ignored."""
 
 
-def ask_plainly(http: httplib2.Http, uri: str) -> object:
+def get_content(http: httplib2.Http, uri: str) -> object:
     return bytes(http.request(uri)[1])
 
 
-def ask_through_proxy(
+def request_through_proxy(
     client: Client,
     raw_server: RawServerFactory,
     script: list[Step],
     uri: str,
     kind: int = HTTP,
-    ask: Ask = ask_plainly,
+    ask: MakeRequest = get_content,
     **settings: Any,  # Any: arguments of ProxyInfo
 ) -> RawServer:
     """Make a request through a scripted proxy, and return the proxy."""
@@ -690,7 +694,9 @@ def requests_of_both(
 ) -> tuple[list[RecordedRequest], list[RecordedRequest]]:
     """The requests received by a proxy from httplib2 and from asynchttp. Any: as above."""
     theirs, ours = (
-        recorded_requests(ask_through_proxy(client, raw_server, TUNNEL_AND_ANSWER, uri, **settings))
+        recorded_requests(
+            request_through_proxy(client, raw_server, TUNNEL_AND_ANSWER, uri, **settings)
+        )
         for client in (httplib2.Http, Http)
     )
     return theirs, ours
@@ -707,7 +713,7 @@ def credentials(request: RecordedRequest) -> tuple[str, bytes] | None:
 CONNECT_HEADERS = {"host", "user-agent", "proxy-connection", "proxy-authorization"}
 
 
-def ask_with_headers(http: httplib2.Http, uri: str) -> object:
+def post_with_headers(http: httplib2.Http, uri: str) -> object:
     headers = {"Authorization": "Bearer token", "Cookie": "a=b", "X-Own": "1"}
     return bytes(http.request(uri, "POST", body="hello", headers=headers)[1])
 
@@ -716,7 +722,7 @@ def ask_with_headers(http: httplib2.Http, uri: str) -> object:
     "host", [PROXY_ONLY, PROXY_ONLY.upper(), f"{PROXY_ONLY}:81", "127.0.0.1:80"]
 )
 def test_http_request_uses_tunnel_like_httplib2(raw_server: RawServerFactory, host: str) -> None:
-    theirs, ours = requests_of_both(raw_server, f"http://{host}/path?query", ask=ask_with_headers)
+    theirs, ours = requests_of_both(raw_server, f"http://{host}/path?query", ask=post_with_headers)
     assert ours[0].line == theirs[0].line
     assert ours[1:] == theirs[1:]
     assert {name for name, _ in ours[0].headers} <= CONNECT_HEADERS
@@ -761,7 +767,7 @@ def test_password_of_proxy_url_is_not_decoded(raw_server: RawServerFactory, logi
         proxy = raw_server(TUNNEL_AND_ANSWER)
         info = httplib2.proxy_info_from_url(f"http://{login}127.0.0.1:{proxy.port}")
         with closing(client(proxy_info=info)) as http:
-            ask_plainly(http, f"http://{PROXY_ONLY}/")
+            get_content(http, f"http://{PROXY_ONLY}/")
         said.append(credentials(recorded_requests(proxy)[0]))
     assert said[1] == said[0]
 
@@ -790,8 +796,8 @@ def test_http_proxy_resolves_target_name(
 def test_tunnel_is_reused_by_next_request(client: Client, raw_server: RawServerFactory) -> None:
     proxy = raw_server([*TUNNEL_AND_ANSWER, record_request, send(OK), read_until_closed])
     with closing(client(proxy_info=proxy_at(proxy.port))) as http:
-        ask_plainly(http, f"http://{PROXY_ONLY}/1")
-        ask_plainly(http, f"http://{PROXY_ONLY}/2")
+        get_content(http, f"http://{PROXY_ONLY}/1")
+        get_content(http, f"http://{PROXY_ONLY}/2")
     assert [request.line for request in recorded_requests(proxy)] == [
         f"CONNECT {PROXY_ONLY}:80 HTTP/1.1",
         "GET /1 HTTP/1.1",
@@ -829,7 +835,7 @@ def test_response_has_nothing_of_proxy_answer(
 
     script = [record_request, send(established), record_request, send(answer)]
     for client in (httplib2.Http, Http):
-        ask_through_proxy(client, raw_server, script, f"http://{PROXY_ONLY}/", ask=look)
+        request_through_proxy(client, raw_server, script, f"http://{PROXY_ONLY}/", ask=look)
     assert seen[1] == seen[0]
 
 
@@ -842,7 +848,7 @@ def sent_to_socks_proxy(
     """Each client's messages after the list of methods. Any: arguments of ProxyInfo."""
     first = 1 if kind == SOCKS5 else 0
     proxies = (
-        ask_through_proxy(
+        request_through_proxy(
             client, raw_server, [*script, record_request, send(OK)], uri, kind, **settings
         )
         for client in (httplib2.Http, Http)
@@ -876,7 +882,7 @@ LOOPBACK = {b"\1\x7f\0\0\1\0Q", b"\4" + bytes(15) + b"\1\0Q"}
 
 
 def test_socks5_without_rdns_sends_address(client: Client, raw_server: RawServerFactory) -> None:
-    proxy = ask_through_proxy(
+    proxy = request_through_proxy(
         client,
         raw_server,
         [*ACCEPT_SOCKS5, record_request, send(OK)],
@@ -888,7 +894,7 @@ def test_socks5_without_rdns_sends_address(client: Client, raw_server: RawServer
 
 
 def test_socks4_without_rdns_sends_address(client: Client, raw_server: RawServerFactory) -> None:
-    proxy = ask_through_proxy(
+    proxy = request_through_proxy(
         client,
         raw_server,
         [*ACCEPT_SOCKS4, record_request, send(OK)],
@@ -899,7 +905,11 @@ def test_socks4_without_rdns_sends_address(client: Client, raw_server: RawServer
     assert proxy.bodies[0] == b"\0Q\x7f\0\0\1\0"
 
 
-LOGIN5: list[Step] = [choose_socks5_method(2), answer_socks5_login(0), answer_socks5_connect(0)]
+ACCEPT_SOCKS5_LOGIN: list[Step] = [
+    choose_socks5_method(2),
+    answer_socks5_login(0),
+    answer_socks5_connect(0),
+]
 
 
 @pytest.mark.parametrize(
@@ -913,7 +923,9 @@ LOGIN5: list[Step] = [choose_socks5_method(2), answer_socks5_login(0), answer_so
     ids=str,
 )
 def test_socks5_login_matches_httplib2(raw_server: RawServerFactory, login: dict[str, Any]) -> None:
-    theirs, ours = sent_to_socks_proxy(raw_server, LOGIN5, f"http://{PROXY_ONLY}/", SOCKS5, **login)
+    theirs, ours = sent_to_socks_proxy(
+        raw_server, ACCEPT_SOCKS5_LOGIN, f"http://{PROXY_ONLY}/", SOCKS5, **login
+    )
     assert ours == theirs
 
 
@@ -933,7 +945,7 @@ def test_socks4_user_matches_httplib2(raw_server: RawServerFactory, login: dict[
     assert ours == theirs
 
 
-ACCEPT: dict[str, list[Step]] = {
+ACCEPT_BY_KIND: dict[str, list[Step]] = {
     "http": ACCEPT_TUNNEL,
     "socks5": ACCEPT_SOCKS5,
     "socks4": ACCEPT_SOCKS4,
@@ -949,11 +961,16 @@ def test_tls_through_proxy_checks_target_name(
     context = tls_server_context(sign_for_this_machine(authority))
     context.sni_callback = lambda _, name, __: names.append(name)
     proxy = raw_server(
-        [*ACCEPT[kind], lambda connection: connection.secure(context), record_request, send(OK)]
+        [
+            *ACCEPT_BY_KIND[kind],
+            lambda connection: connection.secure(context),
+            record_request,
+            send(OK),
+        ]
     )
     info = proxy_at(proxy.port, KINDS[kind])
     with closing(client(proxy_info=info, ca_certs=str(authority.pem))) as http:
-        assert ask_plainly(http, "https://localhost:81/") == b"ok"
+        assert get_content(http, "https://localhost:81/") == b"ok"
     assert names == ["localhost"]
 
 
@@ -964,9 +981,7 @@ def test_tls_through_proxy_checks_target_name(
 @pytest.mark.parametrize("kind", KINDS)
 def test_refused_proxy_raises_proxy_connection_error(kind: str, scheme: str) -> None:
     with refused_port() as port:
-        error = assert_fails_alike(
-            f"{scheme}://{PROXY_ONLY}/", proxy_info=proxy_at(port, KINDS[kind])
-        )
+        error = same_failure(f"{scheme}://{PROXY_ONLY}/", proxy_info=proxy_at(port, KINDS[kind]))
     assert error.kind is socks.ProxyConnectionError
 
 
@@ -974,7 +989,7 @@ def test_refused_proxy_raises_proxy_connection_error(kind: str, scheme: str) -> 
 @pytest.mark.parametrize("kind", KINDS)
 def test_unknown_proxy_name_raises_server_not_found(kind: str, scheme: str) -> None:
     info = httplib2.ProxyInfo(KINDS[kind], UNRESOLVABLE, 8080)
-    error = assert_fails_alike(f"{scheme}://127.0.0.1/", proxy_info=info)
+    error = same_failure(f"{scheme}://127.0.0.1/", proxy_info=info)
     assert error.kind is httplib2.ServerNotFoundError
 
 
@@ -983,7 +998,7 @@ def test_unknown_proxy_name_raises_server_not_found(kind: str, scheme: str) -> N
 def test_unreachable_proxy_times_out_like_httplib2(kind: str, scheme: str) -> None:
     with black_hole_port() as port:
         info = proxy_at(port, KINDS[kind])
-        error = assert_fails_alike(f"{scheme}://{PROXY_ONLY}/", proxy_info=info, timeout=TIMEOUT)
+        error = same_failure(f"{scheme}://{PROXY_ONLY}/", proxy_info=info, timeout=TIMEOUT)
     assert (error.kind, error.inner) == (socks.ProxyConnectionError, TimeoutError)
 
 
@@ -1004,7 +1019,7 @@ def test_refusing_proxy_status_raises_proxy_error(
     raw_server: RawServerFactory, line: bytes, scheme: str
 ) -> None:
     proxy = raw_server(status(line))
-    error = assert_fails_alike(f"{scheme}://{PROXY_ONLY}/", proxy_info=proxy_at(proxy.port))
+    error = same_failure(f"{scheme}://{PROXY_ONLY}/", proxy_info=proxy_at(proxy.port))
     assert issubclass(error.kind, socks.ProxyError)
 
 
@@ -1106,7 +1121,7 @@ def test_broken_proxy_fails_like_httplib2(
     kind, login, script = BROKEN_PROXIES[wrong]
     proxy = raw_server(script)
     info = proxy_at(proxy.port, KINDS[kind], **login)
-    assert_fails_alike(f"{scheme}://{PROXY_ONLY}/", proxy_info=info)
+    same_failure(f"{scheme}://{PROXY_ONLY}/", proxy_info=info)
 
 
 # Missing below: silence in a SOCKS tunnel before TLS has begun. libcurl does not report the phase,
@@ -1138,7 +1153,7 @@ def test_silent_proxy_times_out_like_httplib2(
     proxy = raw_server(script)
     info = proxy_at(proxy.port, KINDS[kind])
     timeout = TUNNEL_TIMEOUT if "tunnel" in silence else TIMEOUT
-    error = assert_fails_alike(f"{scheme}://{PROXY_ONLY}/", proxy_info=info, timeout=timeout)
+    error = same_failure(f"{scheme}://{PROXY_ONLY}/", proxy_info=info, timeout=timeout)
     assert TimeoutError in (error.kind, error.inner)
 
 

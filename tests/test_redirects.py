@@ -27,7 +27,7 @@ CODES = [300, 301, 302, 303, 304, 305, 307, 308]
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"]
 
 
-def moved(code: int, to: str | None = "/next", *fields: str, content: bytes = b"moved") -> bytes:
+def redirect(code: int, to: str | None = "/next", *fields: str, content: bytes = b"moved") -> bytes:
     location = [] if to is None else [f"Location: {to}"]
     lines = [f"HTTP/1.1 {code} Moved", *location, *fields, f"Content-Length: {len(content)}"]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + content
@@ -41,25 +41,25 @@ def follow_none(http: httplib2.Http) -> None:
     http.follow_redirects = False
 
 
-def follow_safe(_: httplib2.Http) -> None:
+def follow_by_default(_: httplib2.Http) -> None:
     """Change nothing: by default redirects of safe methods are followed."""
 
 
-def lines(requests: list[RecordedRequest]) -> list[str]:
+def request_lines(requests: list[RecordedRequest]) -> list[str]:
     return [request.line.removesuffix(" HTTP/1.1") for request in requests]
 
 
 # Codes and methods
 
 
-@pytest.mark.parametrize("setting", [follow_safe, follow_all, follow_none])
+@pytest.mark.parametrize("setting", [follow_by_default, follow_all, follow_none])
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("code", CODES)
 def test_redirect_codes_and_methods_match_httplib2(
     raw_server: RawServerFactory, code: int, method: str, setting: Setting
 ) -> None:
     body = b"abc" if method in ("POST", "PUT", "PATCH") else None
-    hop, end = moved(code), OK
+    hop, end = redirect(code), OK
     if method == "HEAD":  # answers without content; HEAD may become GET
         hop, end = hop.removesuffix(b"moved"), b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
@@ -73,19 +73,19 @@ def test_redirect_codes_and_methods_match_httplib2(
 def test_chain_of_all_redirect_codes_is_followed(raw_server: RawServerFactory) -> None:
     codes = (301, 302, 303, 307, 308)
     result = assert_same_as_httplib2(
-        raw_server, [answer_requests(*(moved(code, f"/{code}") for code in codes), OK)]
+        raw_server, [answer_requests(*(redirect(code, f"/{code}") for code in codes), OK)]
     )
-    assert lines(result.requests) == ["GET /", *(f"GET /{code}" for code in codes)]
+    assert request_lines(result.requests) == ["GET /", *(f"GET /{code}" for code in codes)]
     assert result.outcome.previous is not None
     assert result.outcome.previous.status == 301
 
 
 def test_post_body_is_sent_again_until_303(raw_server: RawServerFactory) -> None:
-    hops = [moved(308, "/again"), moved(303, "/got"), moved(307, "/end"), OK]
+    hops = [redirect(308, "/again"), redirect(303, "/got"), redirect(307, "/end"), OK]
     result = assert_same_as_httplib2(
         raw_server, [answer_requests(*hops)], lambda http, url: http.request(url("/"), "POST", "x")
     )
-    assert lines(result.requests) == ["POST /", "POST /again", "GET /got", "GET /end"]
+    assert request_lines(result.requests) == ["POST /", "POST /again", "GET /got", "GET /end"]
     assert [request.body for request in result.requests] == [b"x", b"x", b"", b""]
 
 
@@ -95,9 +95,11 @@ def test_redirect_codes_and_safe_methods_can_be_set(raw_server: RawServerFactory
         http.safe_methods.append("POST")
         return http.request(url("/"), "POST", b"x")
 
-    result = assert_same_as_httplib2(raw_server, [answer_requests(moved(305), moved(302))], ask)
+    result = assert_same_as_httplib2(
+        raw_server, [answer_requests(redirect(305), redirect(302))], ask
+    )
     assert result.outcome.status == 302
-    assert lines(result.requests) == ["POST /", "POST /next"]
+    assert request_lines(result.requests) == ["POST /", "POST /next"]
 
 
 @pytest.mark.parametrize("source", [io.BytesIO, lambda content: iter([content]), bytes])
@@ -110,7 +112,7 @@ def test_body_readable_once_is_sent_again(
         follow_all(http)
         return http.request(url("/"), "POST", source(b"all of it"))
 
-    theirs, ours = request_with_both(raw_server, [answer_requests(moved(307), OK)], ask)
+    theirs, ours = request_with_both(raw_server, [answer_requests(redirect(307), OK)], ask)
     assert [request.body for request in ours.requests] == [b"all of it", b"all of it"]
     assert ours.outcome == theirs.outcome
 
@@ -118,7 +120,7 @@ def test_body_readable_once_is_sent_again(
 def test_file_body_is_sent_again_from_start_position(
     raw_server: RawServerFactory, tmp_path: Path
 ) -> None:
-    server = raw_server([answer_requests(moved(307), OK)])
+    server = raw_server([answer_requests(redirect(307), OK)])
     path = tmp_path / "body"
     path.write_bytes(bytes(3_000_000))
     with Http() as http:
@@ -168,12 +170,12 @@ LOCATIONS = [
 def test_location_values_resolve_like_httplib2(raw_server: RawServerFactory, location: str) -> None:
     assert_same_as_httplib2(
         raw_server,
-        [answer_requests(moved(302, location), OK)],
+        [answer_requests(redirect(302, location), OK)],
         lambda http, url: http.request(url("/dir/start?x=1")),
     )
 
 
-@pytest.mark.parametrize("setting", [follow_safe, follow_all])
+@pytest.mark.parametrize("setting", [follow_by_default, follow_all])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("code", CODES)
 def test_redirect_without_location_matches_httplib2(
@@ -183,18 +185,20 @@ def test_redirect_without_location_matches_httplib2(
         setting(http)
         return http.request(url("/"), method)
 
-    assert_same_as_httplib2(raw_server, [answer_requests(moved(code, None))], ask)
+    assert_same_as_httplib2(raw_server, [answer_requests(redirect(code, None))], ask)
 
 
 def test_several_locations_raise_error(raw_server: RawServerFactory) -> None:
     """httplib2 goes to "/a, /b"."""
-    _, ours = request_with_both(raw_server, [answer_requests(moved(302, "/a", "Location: /b"), OK)])
-    assert lines(ours.requests) == ["GET /"]
+    _, ours = request_with_both(
+        raw_server, [answer_requests(redirect(302, "/a", "Location: /b"), OK)]
+    )
+    assert request_lines(ours.requests) == ["GET /"]
     assert ours.outcome.error is not None
 
 
 def test_content_location_of_last_answer_is_kept(raw_server: RawServerFactory) -> None:
-    hop = moved(302, "/next", "Content-Location: /here")
+    hop = redirect(302, "/next", "Content-Location: /here")
     end = OK.replace(b"\r\n\r\n", b"\r\nContent-Location: /there\r\n\r\n")
     result = assert_same_as_httplib2(raw_server, [answer_requests(hop, end)])
     assert result.outcome.fields is not None
@@ -210,7 +214,7 @@ def test_redirects_beyond_limit_raise_redirect_limit(
 ) -> None:
     result = assert_same_as_httplib2(
         raw_server,
-        [answer_requests(moved(302, "/1"), moved(301, "/2"), OK)],
+        [answer_requests(redirect(302, "/1"), redirect(301, "/2"), OK)],
         lambda http, url: http.request(url("/"), redirections=limit),
     )
     assert result.outcome.error == (httplib2.RedirectLimit if limit < 2 else None)
@@ -218,20 +222,20 @@ def test_redirects_beyond_limit_raise_redirect_limit(
 
 
 def test_redirect_loop_ends_at_default_limit(raw_server: RawServerFactory) -> None:
-    result = assert_same_as_httplib2(raw_server, [answer_requests(moved(302, "/"))])
+    result = assert_same_as_httplib2(raw_server, [answer_requests(redirect(302, "/"))])
     assert len(result.requests) == httplib2.DEFAULT_MAX_REDIRECTS + 1
 
 
 def test_limit_is_checked_before_missing_location(raw_server: RawServerFactory) -> None:
     assert_same_as_httplib2(
         raw_server,
-        [answer_requests(moved(300, None))],
+        [answer_requests(redirect(300, None))],
         lambda http, url: http.request(url("/"), redirections=0),
     )
 
 
 def test_redirect_limit_error_has_decoded_content(raw_server: RawServerFactory) -> None:
-    packed = moved(302, "/", "Content-Encoding: gzip", content=gzip.compress(b"plain"))
+    packed = redirect(302, "/", "Content-Encoding: gzip", content=gzip.compress(b"plain"))
     server = raw_server([answer_requests(packed)])
     with Http() as http, pytest.raises(httplib2.RedirectLimit) as raised:
         http.request(server.url("/"), redirections=0).result()
@@ -255,11 +259,11 @@ HEADERS = {
 }
 
 
-def forward(http: httplib2.Http) -> None:
+def forward_authorization(http: httplib2.Http) -> None:
     http.forward_authorization_headers = True
 
 
-@pytest.mark.parametrize("setting", [follow_all, forward])
+@pytest.mark.parametrize("setting", [follow_all, forward_authorization])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("code", [301, 303, 307])
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -270,10 +274,10 @@ def test_headers_after_redirect_match_httplib2(
         setting(http)
         return http.request(url("/"), method, headers=HEADERS)
 
-    hop = moved(code, f"http://{host}:{PORT}/next")
+    hop = redirect(code, f"http://{host}:{PORT}/next")
     result = assert_same_as_httplib2(raw_server, [answer_requests(hop, OK)], ask)
     for request in result.requests[1:]:
-        assert (request.header("authorization") is None) == (setting is not forward)
+        assert (request.header("authorization") is None) == (setting is not forward_authorization)
         assert request.header("if-none-match") is None
         assert request.header("x-own") == "kept"
 
@@ -291,7 +295,7 @@ def test_redirect_leaves_callers_headers_unchanged(server: WebServer) -> None:
 def test_redirect_leads_from_http_1_to_http_2(
     raw_server: RawServerFactory, tls_server: WebServer, authority_file: str
 ) -> None:
-    plain = raw_server([answer_requests(moved(302, tls_server.url("/echo")))])
+    plain = raw_server([answer_requests(redirect(302, tls_server.url("/echo")))])
     with Http(ca_certs=authority_file) as http:
         response, content = http.request(plain.url("/"))
         assert response.previous is not None

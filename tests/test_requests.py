@@ -23,43 +23,43 @@ from tests.servers.raw import OK, read_head, send
 from tests.servers.recording import PORT, answer_requests
 from tests.servers.web import WebServer
 
-many = settings(
+with_hundred_examples = settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
-def asking(uri: str) -> Callable[[httplib2.Http, Url], Pair]:
+def request_of_uri(uri: str) -> Callable[[httplib2.Http, Url], Pair]:
     """Request `uri`, in which PORT stands for the server's port."""
     return lambda http, url: http.request(uri.replace(PORT, url("").rpartition(":")[2]))
 
 
-def with_headers(headers: object) -> Callable[[httplib2.Http, Url], Pair]:
+def request_with_headers(headers: object) -> Callable[[httplib2.Http, Url], Pair]:
     return lambda http, url: http.request(url("/"), headers=headers)
 
 
 # The request line
 
 
-HERE = f"http://127.0.0.1:{PORT}"
+ORIGIN = f"http://127.0.0.1:{PORT}"
 
 URIS = [
-    HERE,
-    HERE + "/",
-    HERE + "?query",
-    HERE + "#fragment",
-    HERE + "/?",
-    HERE + "/path?",
-    HERE + "/path?query#fragment",
-    HERE + "//double//slashes",
-    HERE + "/./a/../b",
-    HERE + "/%2e%2e/%7e%7E/%zz/%",
-    HERE + "/with spaces ",
-    " " + HERE + "/",
-    HERE + "/caf\xe9?caf\xe9=\N{SNOWMAN}",
-    HERE + "/tab\tline\nend\r\nX: injected",
-    HERE + "/" + string.punctuation.replace("#", "").replace("?", ""),
-    HERE + "/[x]/~user;a=b,c/'(d)'*!$&+:@",
-    HERE + "/" + "long" * 15_000,
+    ORIGIN,
+    ORIGIN + "/",
+    ORIGIN + "?query",
+    ORIGIN + "#fragment",
+    ORIGIN + "/?",
+    ORIGIN + "/path?",
+    ORIGIN + "/path?query#fragment",
+    ORIGIN + "//double//slashes",
+    ORIGIN + "/./a/../b",
+    ORIGIN + "/%2e%2e/%7e%7E/%zz/%",
+    ORIGIN + "/with spaces ",
+    " " + ORIGIN + "/",
+    ORIGIN + "/caf\xe9?caf\xe9=\N{SNOWMAN}",
+    ORIGIN + "/tab\tline\nend\r\nX: injected",
+    ORIGIN + "/" + string.punctuation.replace("#", "").replace("?", ""),
+    ORIGIN + "/[x]/~user;a=b,c/'(d)'*!$&+:@",
+    ORIGIN + "/" + "long" * 15_000,
     f"HTTP://127.0.0.1:{PORT}/upper",
     f"http://LOCALHOST:{PORT}/",
     f"http://localhost:{PORT}/",
@@ -68,14 +68,14 @@ URIS = [
 
 @pytest.mark.parametrize("uri", URIS)
 def test_request_line_of_uri_matches_httplib2(raw_server: RawServerFactory, uri: str) -> None:
-    result = assert_same_as_httplib2(raw_server, [answer_requests(OK)], asking(uri))
+    result = assert_same_as_httplib2(raw_server, [answer_requests(OK)], request_of_uri(uri))
     assert result.outcome.content == b"ok"
 
 
 PATHS = st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters="\x7f")
 
 
-@many
+@with_hundred_examples
 @given(
     st.text(PATHS).filter(lambda path: PORT not in path)
 )  # hypothesis takes constants from the tests
@@ -85,7 +85,7 @@ PATHS = st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters=
 def test_request_line_of_random_path_matches_httplib2(
     raw_server: RawServerFactory, path: str
 ) -> None:
-    assert_same_as_httplib2(raw_server, [answer_requests(OK)], asking(f"{HERE}/{path}"))
+    assert_same_as_httplib2(raw_server, [answer_requests(OK)], request_of_uri(f"{ORIGIN}/{path}"))
 
 
 @pytest.mark.parametrize(
@@ -113,11 +113,11 @@ def test_request_line_of_random_path_matches_httplib2(
         "http://localhost:port/",
         f"http://user:secret@127.0.0.1:{PORT}/",
         f"http://127.0.0.1:{PORT}@localhost/",
-        HERE + "/\ud800",
+        ORIGIN + "/\ud800",
     ],
 )
 def test_invalid_uri_fails_like_httplib2(raw_server: RawServerFactory, uri: str) -> None:
-    result = assert_same_as_httplib2(raw_server, [answer_requests(OK)], asking(uri))
+    result = assert_same_as_httplib2(raw_server, [answer_requests(OK)], request_of_uri(uri))
     assert result.outcome.error is not None
     assert result.requests == []
 
@@ -135,7 +135,9 @@ def test_invalid_port_raises_invalid_url(host: str, port: str) -> None:
 @pytest.mark.parametrize("character", ["\0", "\x01", "\x1f", "\x7f"])
 def test_control_character_in_uri_raises(raw_server: RawServerFactory, character: str) -> None:
     """httplib2 raises, too, but ResponseNotReady."""
-    _, ours = request_with_both(raw_server, [answer_requests(OK)], asking(f"{HERE}/a{character}b"))
+    _, ours = request_with_both(
+        raw_server, [answer_requests(OK)], request_of_uri(f"{ORIGIN}/a{character}b")
+    )
     assert ours.outcome.error is not None
     assert ours.requests == []
 
@@ -235,7 +237,9 @@ HEADERS: list[dict[object, object]] = [
 def test_headers_are_sent_like_httplib2(
     raw_server: RawServerFactory, headers: dict[object, object]
 ) -> None:
-    result = assert_same_as_httplib2(raw_server, [answer_requests(OK)], with_headers(headers))
+    result = assert_same_as_httplib2(
+        raw_server, [answer_requests(OK)], request_with_headers(headers)
+    )
     assert result.outcome.content == b"ok"
 
 
@@ -243,13 +247,13 @@ TOKEN = "!#$%&'*+-.^_`|~" + string.digits + string.ascii_letters
 VALUES = st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\\\x7f\x85\xa0\xad")
 
 
-@many
+@with_hundred_examples
 @given(st.dictionaries(st.text(TOKEN, min_size=1), st.text(VALUES), max_size=5))
 def test_random_headers_are_sent_like_httplib2(
     raw_server: RawServerFactory, headers: dict[str, str]
 ) -> None:
     headers = {f"x-{name}": value for name, value in headers.items()}
-    assert_same_as_httplib2(raw_server, [answer_requests(OK)], with_headers(headers))
+    assert_same_as_httplib2(raw_server, [answer_requests(OK)], request_with_headers(headers))
 
 
 @pytest.mark.parametrize(
@@ -279,7 +283,9 @@ def test_random_headers_are_sent_like_httplib2(
 def test_invalid_header_fails_like_httplib2(
     raw_server: RawServerFactory, headers: dict[object, object]
 ) -> None:
-    result = assert_same_as_httplib2(raw_server, [answer_requests(OK)], with_headers(headers))
+    result = assert_same_as_httplib2(
+        raw_server, [answer_requests(OK)], request_with_headers(headers)
+    )
     assert result.outcome.error is not None
     assert result.requests == []
 
@@ -291,7 +297,9 @@ def test_line_folding_and_nul_in_headers_raise(
     raw_server: RawServerFactory, headers: dict[object, object]
 ) -> None:
     """RFC 9110, 5.5 forbids line folding and NUL; receivers suspect an attack."""
-    theirs, ours = request_with_both(raw_server, [answer_requests(OK)], with_headers(headers))
+    theirs, ours = request_with_both(
+        raw_server, [answer_requests(OK)], request_with_headers(headers)
+    )
     assert theirs.outcome.error is None
     assert ours.outcome.error is ValueError
     assert ours.requests == []
@@ -299,7 +307,7 @@ def test_line_folding_and_nul_in_headers_raise(
 
 @pytest.mark.parametrize("headers", [5, "X: y", [5], object()])
 def test_headers_of_wrong_type_raise(raw_server: RawServerFactory, headers: object) -> None:
-    _, ours = request_with_both(raw_server, [answer_requests(OK)], with_headers(headers))
+    _, ours = request_with_both(raw_server, [answer_requests(OK)], request_with_headers(headers))
     assert ours.outcome.error in (TypeError, ValueError)
 
 

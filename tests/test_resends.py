@@ -30,63 +30,72 @@ from tests.servers.raw import (
 )
 from tests.servers.recording import record_request
 
-KEPT = 6
+KEPT_CONNECTIONS = 6
 
 
-def hang_up(connection: ServerConnection) -> None:
+def close_connection(connection: ServerConnection) -> None:
     connection.close()
     connection.server.closed.add(connection.client_port)
 
 
 @contextmanager
-def many_kept(raw_server: RawServerFactory, last: list[Step]) -> Iterator[tuple[Http, RawServer]]:
+def http_with_kept_connections(
+    raw_server: RawServerFactory, last: list[Step]
+) -> Iterator[tuple[Http, RawServer]]:
     """An Http with several kept connections; after another request each connection does `last`."""
-    enough = threading.Barrier(KEPT)
+    enough = threading.Barrier(KEPT_CONNECTIONS)
     first = [record_request, lambda _: enough.wait(PATIENCE), send(OK)]
-    server = raw_server(*[[*first, record_request, *last]] * KEPT, [record_request, *last])
-    with Http(timeout=PATIENCE, max_workers=KEPT) as http:
-        promises = [http.request(server.url("/kept")) for _ in range(KEPT)]
-        assert [promise.content for promise in promises] == [b"ok"] * KEPT
-        assert len(server.accepted) == KEPT
+    server = raw_server(
+        *[[*first, record_request, *last]] * KEPT_CONNECTIONS, [record_request, *last]
+    )
+    with Http(timeout=PATIENCE, max_workers=KEPT_CONNECTIONS) as http:
+        promises = [http.request(server.url("/kept")) for _ in range(KEPT_CONNECTIONS)]
+        assert [promise.content for promise in promises] == [b"ok"] * KEPT_CONNECTIONS
+        assert len(server.accepted) == KEPT_CONNECTIONS
         yield http, server
 
 
-def sent_to(server: RawServer, path: bytes) -> int:
+def count_requests_to(server: RawServer, path: bytes) -> int:
     return sum(path in each for each in server.heads)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
 @pytest.mark.parametrize(
     "last",
-    [[hang_up], [reset_connection], [send(b"HTTP/1."), reset_connection], [send(b"SSH-2.0\r\n")]],
+    [
+        [close_connection],
+        [reset_connection],
+        [send(b"HTTP/1."), reset_connection],
+        [send(b"SSH-2.0\r\n")],
+    ],
     ids=["closes", "resets", "begins to answer", "is no HTTP"],
 )
 def test_request_is_sent_on_at_most_two_ending_connections(
     raw_server: RawServerFactory, method: str, last: list[Step]
 ) -> None:
     body = None if method == "GET" else b"order=1"
-    with many_kept(raw_server, last) as (http, server):
+    with http_with_kept_connections(raw_server, last) as (http, server):
         error = http.request(server.url("/order"), method, body).exception()
         assert isinstance(error, OSError | HTTPException)
-        assert 1 <= sent_to(server, b" /order ") <= 2
+        assert 1 <= count_requests_to(server, b" /order ") <= 2
 
 
 def test_closed_kept_connections_are_not_reused(raw_server: RawServerFactory) -> None:
     """The next request is sent once, on a new connection."""
-    enough = threading.Barrier(KEPT + 1)
+    enough = threading.Barrier(KEPT_CONNECTIONS + 1)
 
     def meet(_: ServerConnection) -> None:
         enough.wait(PATIENCE)
 
-    closing = [record_request, meet, send(OK), hang_up]
-    server = raw_server(*[closing] * KEPT, [record_request, send(OK)])
-    with Http(timeout=PATIENCE, max_workers=KEPT) as http:
-        promises = [http.request(server.url("/kept")) for _ in range(KEPT)]
+    closing = [record_request, meet, send(OK), close_connection]
+    server = raw_server(*[closing] * KEPT_CONNECTIONS, [record_request, send(OK)])
+    with Http(timeout=PATIENCE, max_workers=KEPT_CONNECTIONS) as http:
+        promises = [http.request(server.url("/kept")) for _ in range(KEPT_CONNECTIONS)]
         enough.wait(PATIENCE)
-        assert [promise.content for promise in promises] == [b"ok"] * KEPT
-        server.closed.wait_for(KEPT)
+        assert [promise.content for promise in promises] == [b"ok"] * KEPT_CONNECTIONS
+        server.closed.wait_for(KEPT_CONNECTIONS)
         assert http.request(server.url("/order"), "POST", b"order=1")[1] == b"ok"
-        assert sent_to(server, b" /order ") == 1
+        assert count_requests_to(server, b" /order ") == 1
 
 
 # HTTP/2
@@ -102,7 +111,7 @@ def go_away(http2: H2Connection, _: int) -> None:
     http2.close_connection(last_stream_id=0)
 
 
-def answers_in_http2(answer: Callable[[H2Connection, int], None]) -> Step:
+def answer_in_http2(answer: Callable[[H2Connection, int], None]) -> Step:
     def step(connection: ServerConnection) -> None:
         http2 = H2Connection(H2Configuration(client_side=False))
         http2.initiate_connection()
@@ -137,7 +146,7 @@ def test_refused_http_2_stream_is_sent_twice(
 ) -> None:
     body = None if method == "GET" else b"order=1"
     with (
-        RawServer([answers_in_http2(answer)], tls=http2_context) as server,
+        RawServer([answer_in_http2(answer)], tls=http2_context) as server,
         Http(timeout=PATIENCE, ca_certs=authority_file) as http,
     ):
         error = http.request(server.url("/order"), method, body).exception()

@@ -29,17 +29,17 @@ from tests.servers.raw import OK, ServerConnection, read_head, read_until_closed
 from tests.servers.recording import record_request
 from tests.servers.web import WebServer
 
-SHORT = 0.3
+SHORT_TIMEOUT = 0.3
 
 
 @pytest.fixture
 def http(authority_file: str) -> Iterator[Http]:
-    with Http(timeout=SHORT, ca_certs=authority_file) as http:
+    with Http(timeout=SHORT_TIMEOUT, ca_certs=authority_file) as http:
         yield http
 
 
 @contextmanager
-def takes(seconds: float) -> Iterator[None]:
+def assert_duration(seconds: float) -> Iterator[None]:
     began = time.monotonic()
     yield
     assert seconds <= time.monotonic() - began < seconds + PATIENCE
@@ -55,18 +55,18 @@ def assert_times_out(promise: Promise) -> None:
 
 
 def test_unanswered_connect_times_out(http: Http, black_hole_url: str) -> None:
-    with takes(SHORT):
+    with assert_duration(SHORT_TIMEOUT):
         assert_times_out(http.request(black_hole_url))
 
 
 def test_unanswered_connect_for_tls_times_out(http: Http, black_hole_url: str) -> None:
-    with takes(SHORT):
+    with assert_duration(SHORT_TIMEOUT):
         assert_times_out(http.request(black_hole_url.replace("http:", "https:")))
 
 
 def test_unanswered_tls_handshake_times_out(http: Http, raw_server: RawServerFactory) -> None:
     server = raw_server([read_until_closed])
-    with takes(SHORT):
+    with assert_duration(SHORT_TIMEOUT):
         assert_times_out(http.request(server.url().replace("http:", "https:")))
     server.closed.wait_for(1)
 
@@ -76,7 +76,7 @@ def test_silent_server_times_out_like_httplib2(raw_server: RawServerFactory, sen
     """Afterwards the server sees the connection close."""
 
     def ask(http: httplib2.Http, url: Callable[[str], str]) -> object:
-        http.timeout = SHORT
+        http.timeout = SHORT_TIMEOUT
         return http.request(url("/"))
 
     theirs, ours = request_with_both(
@@ -91,7 +91,7 @@ def test_silent_server_times_out_like_httplib2(raw_server: RawServerFactory, sen
 def test_silent_server_times_out_over_every_protocol(
     http: Http, any_server: WebServer, where: str
 ) -> None:
-    with takes(SHORT):
+    with assert_duration(SHORT_TIMEOUT):
         assert_times_out(http.request(any_server.url(f"/slow?{where}=60")))
 
 
@@ -130,8 +130,8 @@ def test_silent_request_times_out_beside_busy_requests(
         http.request(any_server.url(f"/drip/{count}?every=0.05")) for count in (4000, 40, 40)
     ]
     http.request(any_server.url("/status/200")).result()
-    http.timeout = SHORT
-    with takes(SHORT):
+    http.timeout = SHORT_TIMEOUT
+    with assert_duration(SHORT_TIMEOUT):
         assert_times_out(http.request(any_server.url(f"/slow?{where}=60")))
     assert not long.done()
     assert [bytes(promise.content) for promise in short] == [patterned_bytes(0, 40)] * 2
@@ -159,7 +159,7 @@ def hold_until(_: ServerConnection, event: threading.Event) -> None:
 # No silence
 
 
-MINIMAL = b"HTTP/1.1 200\r\n\r\nok"
+MINIMAL_ANSWER = b"HTTP/1.1 200\r\n\r\nok"
 
 
 def connect(http: Http, server: WebServer) -> None:
@@ -170,8 +170,8 @@ def connect(http: Http, server: WebServer) -> None:
 
 def test_slow_drip_does_not_time_out(http: Http, raw_server: RawServerFactory) -> None:
     http.timeout = 0.5
-    server = raw_server([read_head, send_slowly(MINIMAL, every=0.1)])
-    with takes(1.5):
+    server = raw_server([read_head, send_slowly(MINIMAL_ANSWER, every=0.1)])
+    with assert_duration(1.5):
         response, content = http.request(server.url())
         assert (response.status, content) == (200, b"ok")
 
@@ -179,7 +179,7 @@ def test_slow_drip_does_not_time_out(http: Http, raw_server: RawServerFactory) -
 def test_slow_drip_over_every_protocol_does_not_time_out(http: Http, any_server: WebServer) -> None:
     connect(http, any_server)
     http.timeout = 0.5
-    with takes(1.0):
+    with assert_duration(1.0):
         assert http.request(any_server.url("/drip/12?every=0.1"))[1] == patterned_bytes(0, 12)
 
 
@@ -195,7 +195,7 @@ def test_upload_to_slow_reader_does_not_time_out(
         [shrink_receive_buffer, read_head, read_slowly(size, every=0.1, times=10), send(OK)]
     )
     headers = {"Content-Length": str(size)}
-    with path.open("rb") as file, takes(1.0):
+    with path.open("rb") as file, assert_duration(1.0):
         body = file if as_file else path.read_bytes()
         assert http.request(server.url(), "PUT", body, headers)[1] == b"ok"
 
@@ -218,9 +218,10 @@ def test_each_redirect_starts_new_timeout(http: Http, raw_server: RawServerFacto
     http.timeout = 0.5
     moved = b"HTTP/1.1 302 F\r\nLocation: /\r\n\r\n"
     server = raw_server(
-        [read_head, send_slowly(moved, every=0.02)], [read_head, send_slowly(MINIMAL, every=0.02)]
+        [read_head, send_slowly(moved, every=0.02)],
+        [read_head, send_slowly(MINIMAL_ANSWER, every=0.02)],
     )
-    with takes(0.8):
+    with assert_duration(0.8):
         assert http.request(server.url())[1] == b"ok"
 
 
@@ -233,8 +234,8 @@ def test_time_in_queue_does_not_count_as_silence(authority_file: str, server: We
 def test_idle_time_of_connection_does_not_count_as_silence(http: Http, server: WebServer) -> None:
     """The timeout starts anew with each request."""
     connect(http, server)
-    http.timeout = SHORT
-    with Http(timeout=SHORT * 2) as other:  # meanwhile the connection of `http` idles
+    http.timeout = SHORT_TIMEOUT
+    with Http(timeout=SHORT_TIMEOUT * 2) as other:  # meanwhile the connection of `http` idles
         assert_times_out(other.request(server.url("/slow?head=60")))
     assert http.request(server.url("/drip/3?every=0.1"))[1] == patterned_bytes(0, 3)
     assert len({each.port for each in server.received}) == 2
@@ -245,7 +246,7 @@ def test_idle_time_of_connection_does_not_count_as_silence(http: Http, server: W
 
 def test_default_timeout_of_sockets_applies(server: WebServer) -> None:
     with Http() as http, Http(timeout=PATIENCE) as patient:
-        with default_timeout(SHORT):
+        with default_timeout(SHORT_TIMEOUT):
             impatient = http.request(server.url("/slow?head=60"))
             own = patient.request(server.url("/slow?head=0.6"))
         assert_times_out(impatient)
@@ -264,7 +265,7 @@ def default_timeout(seconds: float) -> Iterator[None]:
 
 def test_timeout_attribute_is_read_at_the_call(server: WebServer) -> None:
     with Http() as http:
-        http.timeout = SHORT
+        http.timeout = SHORT_TIMEOUT
         impatient = http.request(server.url("/slow?head=60"))
         http.timeout = None
         patient = http.request(server.url("/slow?head=0.6"))
@@ -321,7 +322,7 @@ def test_very_long_timeout_is_accepted(
 
 def test_requests_succeed_after_timeout(http: Http, any_server: WebServer) -> None:
     for _ in range(2):
-        http.timeout = SHORT
+        http.timeout = SHORT_TIMEOUT
         assert_times_out(http.request(any_server.url("/slow?body=60")))
         http.timeout = PATIENCE
         assert http.request(any_server.url("/status/200")).response.status == 200
@@ -330,7 +331,7 @@ def test_requests_succeed_after_timeout(http: Http, any_server: WebServer) -> No
 def test_http_2_timeout_ends_only_own_stream(http: Http, tls_server: WebServer) -> None:
     held = tls_server.hold_answers()
     connect(http, tls_server)
-    http.timeout = SHORT
+    http.timeout = SHORT_TIMEOUT
     assert_times_out(http.request(held.url("silent")))
     assert held.aborted.wait_for(1) == ["silent"]
     http.timeout = PATIENCE
@@ -339,7 +340,7 @@ def test_http_2_timeout_ends_only_own_stream(http: Http, tls_server: WebServer) 
 
 
 def test_timed_out_request_releases_slot(server: WebServer) -> None:
-    with Http(timeout=SHORT, max_workers=1) as http:
+    with Http(timeout=SHORT_TIMEOUT, max_workers=1) as http:
         promises = [http.request(server.url("/slow?head=60")) for _ in range(2)]
         http.timeout = PATIENCE
         promises.append(http.request(server.url()))
@@ -357,7 +358,7 @@ def test_timed_out_answer_does_not_mix_into_next(raw_server: RawServerFactory) -
         [read_head, send(OK)],
         [read_head, send(OK[:-1])],
     )
-    with Http(timeout=SHORT) as http:
+    with Http(timeout=SHORT_TIMEOUT) as http:
         assert_times_out(http.request(server.url()))
         http.timeout = PATIENCE
         response, content = http.request(server.url())

@@ -49,7 +49,7 @@ def http(authority_file: str) -> Iterator[Http]:
         yield http
 
 
-def raised_by(client: type[httplib2.Http], uri: str, **settings: Any) -> BaseException:
+def error_of(client: type[httplib2.Http], uri: str, **settings: Any) -> BaseException:
     """The error that `client` raises. Any: arguments of the constructor."""
     with closing(client(timeout=PATIENCE, **settings)) as http:
         with pytest.raises(OSError) as raised:  # noqa: PT011 - every error of TLS is an OSError
@@ -57,9 +57,9 @@ def raised_by(client: type[httplib2.Http], uri: str, **settings: Any) -> BaseExc
         return raised.value
 
 
-def raised_by_both(uri: str, **settings: Any) -> tuple[Any, Any]:  # Any: as in raised_by
+def errors_of_both(uri: str, **settings: Any) -> tuple[Any, Any]:  # Any: as in raised_by
     """httplib2's error, and asynchttp's."""
-    return raised_by(httplib2.Http, uri, **settings), raised_by(Http, uri, **settings)
+    return error_of(httplib2.Http, uri, **settings), error_of(Http, uri, **settings)
 
 
 # Certificates
@@ -83,7 +83,7 @@ def compared_parts(error: ssl.SSLCertVerificationError) -> tuple[object, ...]:
 
 
 def assert_same_error(uri: str, **settings: object) -> ssl.SSLCertVerificationError:
-    theirs, ours = raised_by_both(uri, **settings)
+    theirs, ours = errors_of_both(uri, **settings)
     assert type(ours) is ssl.SSLCertVerificationError
     assert compared_parts(ours) == compared_parts(theirs)
     assert "CERTIFICATE_VERIFY_FAILED" in str(ours)
@@ -189,7 +189,7 @@ def test_ca_certs_accepts_text_and_path(
 
 
 def test_missing_ca_certs_raises_file_not_found(tls_server: WebServer, tmp_path: Path) -> None:
-    theirs, ours = raised_by_both(tls_server.url(), ca_certs=str(tmp_path / "missing"))
+    theirs, ours = errors_of_both(tls_server.url(), ca_certs=str(tmp_path / "missing"))
     assert (type(ours), ours.errno) == (type(theirs), theirs.errno)
     assert type(ours) is FileNotFoundError
 
@@ -200,7 +200,7 @@ def test_ca_certs_without_certificates_raises_ssl_error(
 ) -> None:
     path = tmp_path / "authorities.pem"
     path.write_text(content)
-    theirs, ours = raised_by_both(tls_server.url(), ca_certs=str(path))
+    theirs, ours = errors_of_both(tls_server.url(), ca_certs=str(path))
     assert type(ours) is ssl.SSLError
     assert ours.reason == theirs.reason
 
@@ -215,7 +215,7 @@ def test_disabled_validation_ignores_missing_ca_certs(tls_server: WebServer) -> 
 
 def test_https_to_http_port_fails_like_httplib2(raw_server: RawServerFactory) -> None:
     server = raw_server([send(b"HTTP/1.1 400 Bad Request\r\n\r\n"), read_until_closed])
-    theirs, ours = raised_by_both(server.url().replace("http:", "https:"))
+    theirs, ours = errors_of_both(server.url().replace("http:", "https:"))
     assert (type(ours), ours.reason) == (type(theirs), theirs.reason)
     assert ours.reason == "WRONG_VERSION_NUMBER"
 
@@ -233,7 +233,7 @@ def close_after_reading(connection: Any) -> None:  # Any: a ServerConnection, as
 
 def test_close_during_handshake_raises_ssl_eof_error(raw_server: RawServerFactory) -> None:
     server = raw_server([close_after_reading])
-    theirs, ours = raised_by_both(server.url().replace("http:", "https:"))
+    theirs, ours = errors_of_both(server.url().replace("http:", "https:"))
     assert type(ours) is type(theirs)
     assert type(ours) is ssl.SSLEOFError
 
@@ -243,7 +243,7 @@ def test_handshake_without_common_cipher_fails(authority: Authority) -> None:
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("AES128-SHA")
     with RawServer([read_head], tls=context) as server:
-        theirs, ours = raised_by_both(server.url(), ca_certs=str(authority.pem))
+        theirs, ours = errors_of_both(server.url(), ca_certs=str(authority.pem))
     assert type(ours) is type(theirs) is ssl.SSLError
     assert "ALERT_HANDSHAKE_FAILURE" in ours.reason
 
@@ -258,7 +258,7 @@ def test_missing_client_certificate_fails_request(
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(authority.pem)
     with RawServer([read_head], tls=context) as server:
-        ours = raised_by(Http, server.url(), ca_certs=str(authority.pem))
+        ours = error_of(Http, server.url(), ca_certs=str(authority.pem))
     if version is ssl.TLSVersion.TLSv1_3:
         assert isinstance(ours, ssl.SSLError | ConnectionResetError | BrokenPipeError)
     else:

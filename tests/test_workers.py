@@ -19,7 +19,7 @@ from tests.threads import wait_until_one_worker_is_left, worker_threads
 pytestmark = pytest.mark.usefixtures("started_core", "idle_workers_end_soon")
 
 
-def wait_until_one_waits() -> None:
+def wait_until_a_worker_waits() -> None:
     ends = time.monotonic() + PATIENCE
     while not _core.count_waiting():
         time.sleep(0)  # the beginning of a wait sets no event
@@ -28,7 +28,7 @@ def wait_until_one_waits() -> None:
 
 def test_ctrl_c_during_run_loses_no_later_task() -> None:
     for number in itertools.count(1):
-        wait_until_one_waits()
+        wait_until_a_worker_waits()
         with (interruption := Interruption(number)):
             workers.run(lambda: None)
         later = threading.Event()
@@ -39,7 +39,7 @@ def test_ctrl_c_during_run_loses_no_later_task() -> None:
     assert number > 5
 
 
-FIRST_TASK = """
+FIRST_TASK_INTERRUPTED = """
 import itertools
 from asynchttp.dispatch.workers import workers
 from tests.interruption import Interruption
@@ -65,7 +65,7 @@ assert number > 10
 
 
 def test_ctrl_c_during_first_worker_start_loses_no_task() -> None:
-    assert run_python(FIRST_TASK).assert_clean() == []
+    assert run_python(FIRST_TASK_INTERRUPTED).assert_clean() == []
 
 
 def test_events_are_handled_while_worker_is_busy(server: WebServer) -> None:
@@ -87,7 +87,7 @@ def test_events_are_handled_while_worker_is_busy(server: WebServer) -> None:
         may_end.set()
 
 
-def meet(barrier: threading.Barrier) -> None:
+def wait_at_barrier(barrier: threading.Barrier) -> None:
     barrier.wait(PATIENCE)
 
 
@@ -95,7 +95,7 @@ def test_last_idle_worker_stays() -> None:
     for _ in range(10):
         all_run = threading.Barrier(8)
         for _ in range(8):
-            workers.run(partial(meet, all_run))
+            workers.run(partial(wait_at_barrier, all_run))
         wait_until_one_worker_is_left()
         [last] = worker_threads()
         assert last.is_alive()

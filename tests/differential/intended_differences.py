@@ -14,7 +14,14 @@ from typing import Any, TypeAlias
 import httplib2
 
 from tests.differential.compare import Difference
-from tests.differential.scenario import Answer, Fields, Guard, Resource, Scenario, Visit
+from tests.differential.scenario import (
+    Answer,
+    Fields,
+    RequiredCredentials,
+    Resource,
+    Scenario,
+    Visit,
+)
 from tests.differential.server import ASYNCHTTP_CODINGS, CODINGS
 from tests.servers.recording import RecordedRequest
 
@@ -45,17 +52,17 @@ def _one_answer(answer: Answer, *visits: Visit, cache: bool = False) -> Scenario
 
 
 def _guarded(challenge: str, *credentials: tuple[str, str, str]) -> Scenario:
-    resource = Resource("http://one/", guard=Guard((challenge,)))
-    return Scenario((resource,), (ONCE,), credentials=credentials)
+    resource = Resource("http://one/", guard=RequiredCredentials((challenge,)))
+    return Scenario((resource,), (ONE_VISIT,), credentials=credentials)
 
 
 NOT_REDIRECTED = ("authorization", "if-none-match", "if-modified-since")
 MAY_DIFFER = (*NOT_REDIRECTED, "content-length")
-NOTHING = RecordedRequest("", [], b"")
-ONCE = Visit("http://one/")
+NO_REQUEST = RecordedRequest("", [], b"")
+ONE_VISIT = Visit("http://one/")
 TWO_LOCATIONS: Fields = (("Location", "/a"), ("Location", "/b"))
 ERRORS_AS_RESPONSES = (("force_exception_to_status_code", True),)
-ANN = ("ann", "a", "")
+ANN_CREDENTIALS = ("ann", "a", "")
 WSSE = 'WSSE realm="here", profile="UsernameToken"'
 PACKED = CODINGS["gzip"](b"content")
 UNDECODABLE = "failed to decompress"
@@ -165,11 +172,11 @@ def _is_lost_method(scenario: Scenario, found: Found) -> bool:
 def _first_different_requests(found: Found) -> tuple[RecordedRequest, RecordedRequest]:
     """The first pair of different requests."""
     if "requests" not in found:
-        return NOTHING, NOTHING
+        return NO_REQUEST, NO_REQUEST
     theirs: Any  # Any: lists of requests, as `what` says
     ours: Any
     theirs, ours = found["requests"].theirs, found["requests"].ours
-    pairs = zip_longest(theirs, ours, fillvalue=NOTHING)
+    pairs = zip_longest(theirs, ours, fillvalue=NO_REQUEST)
     return next(pair for pair in pairs if pair[0] != pair[1])
 
 
@@ -197,7 +204,7 @@ def _is_limit_in_cache(scenario: Scenario, found: Found) -> bool:
 INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
     "several Locations": IntendedDifference(
         "RFC 9110 allows a single Location; httplib2 goes to '/a, /b', which no server named.",
-        _one_answer(Answer(302, TWO_LOCATIONS), ONCE),
+        _one_answer(Answer(302, TWO_LOCATIONS), ONE_VISIT),
     ),
     "HEAD with a body": IntendedDifference(
         "RFC 9110, 9.3.2: the body means nothing; a server may take the body for a request.",
@@ -205,20 +212,20 @@ INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
     ),
     "empty coded content": IntendedDifference(
         "httplib2 fails with a ValueError: 'range() arg 3 must not be zero'.",
-        _one_answer(Answer(content=b"", coding="gzip", packed=False), ONCE),
+        _one_answer(Answer(content=b"", coding="gzip", packed=False), ONE_VISIT),
     ),
     "truncated coded content": IntendedDifference(
         "A part is not the content; httplib2 returns the decoded part, or b''.",
-        _one_answer(Answer(content=PACKED[:-9], coding="gzip", packed=False), ONCE),
+        _one_answer(Answer(content=PACKED[:-9], coding="gzip", packed=False), ONE_VISIT),
         _is_truncated,
     ),
     "gzip of several members": IntendedDifference(
         "RFC 1952, 2.2: all members are the content; httplib2 drops all but the first.",
-        _one_answer(Answer(content=PACKED + PACKED, coding="gzip", packed=False), ONCE),
+        _one_answer(Answer(content=PACKED + PACKED, coding="gzip", packed=False), ONE_VISIT),
     ),
     "other names of codings": IntendedDifference(
         "RFC 9110, 8.4.1: any case, x-gzip, lists; httplib2 returns coded content.",
-        _one_answer(Answer(coding="GZIP"), ONCE),
+        _one_answer(Answer(coding="GZIP"), ONE_VISIT),
         _has_other_coding_name,
     ),
     "IncompleteRead of coded content": IntendedDifference(
@@ -231,7 +238,7 @@ INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
     ),
     "body after a closed connection": IntendedDifference(
         "The body is sent on a new connection; httplib2 fails with a BrokenPipeError.",
-        _one_answer(Answer(framing="length, gone"), ONCE, Visit("http://one/", body=b"body")),
+        _one_answer(Answer(framing="length, gone"), ONE_VISIT, Visit("http://one/", body=b"body")),
     ),
     "end of TLS without close_notify": IntendedDifference(
         "Anyone on the way can truncate the content; httplib2 takes a part for the whole.",
@@ -245,26 +252,34 @@ INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
     ),
     "Digest with an unknown qop": IntendedDifference(
         "Raises UnimplementedDigestAuthOptionError; httplib2 fails to make this error (TypeError).",
-        _guarded('Digest realm="here", nonce="NONCE", qop="auth-int"', ANN),
+        _guarded('Digest realm="here", nonce="NONCE", qop="auth-int"', ANN_CREDENTIALS),
     ),
     "Digest with a list of qops": IntendedDifference(
         "RFC 7616, 3.3: commas separate values; httplib2 sees a single value (TypeError).",
-        _guarded('Digest realm="here", nonce="NONCE", qop="auth,auth-int"', ANN),
+        _guarded('Digest realm="here", nonce="NONCE", qop="auth,auth-int"', ANN_CREDENTIALS),
     ),
     "Digest with another algorithm": IntendedDifference(
         "RFC 7616's algorithms are known; httplib2 knows MD5 alone (TypeError).",
-        _guarded('Digest realm="here", nonce="NONCE", qop="auth", algorithm=MD5-sess', ANN),
+        _guarded(
+            'Digest realm="here", nonce="NONCE", qop="auth", algorithm=MD5-sess', ANN_CREDENTIALS
+        ),
     ),
     "Digest without a nonce": IntendedDifference(
         "Raises UnimplementedDigestAuthOptionError, with the response; httplib2 a KeyError.",
-        _guarded("Digest nonce", ANN),
+        _guarded("Digest nonce", ANN_CREDENTIALS),
     ),
     "WSSE and a redirect": IntendedDifference(
         "X-WSSE, a password's digest, is dropped with Authorization; httplib2 passes X-WSSE on.",
         Scenario(
-            (Resource("http://one/", (Answer(302, TWO_LOCATIONS[:1]),), guard=Guard((WSSE,))),),
-            (ONCE,),
-            credentials=(ANN,),
+            (
+                Resource(
+                    "http://one/",
+                    (Answer(302, TWO_LOCATIONS[:1]),),
+                    guard=RequiredCredentials((WSSE,)),
+                ),
+            ),
+            (ONE_VISIT,),
+            credentials=(ANN_CREDENTIALS,),
         ),
         _is_wsse_dropped,
     ),
@@ -272,7 +287,7 @@ INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
         "Authorization is dropped, as after a new redirect; httplib2 passes Authorization on.",
         _one_answer(
             Answer(301, TWO_LOCATIONS[:1]),
-            ONCE,
+            ONE_VISIT,
             Visit("http://one/", headers=(("Authorization", "mine"),)),
             cache=True,
         ),
@@ -282,7 +297,7 @@ INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
         "The condition is dropped, as after a new redirect; httplib2 passes the condition on.",
         _one_answer(
             Answer(308, TWO_LOCATIONS[:1]),
-            ONCE,
+            ONE_VISIT,
             Visit("http://one/", headers=(("If-None-Match", '"mine"'),)),
             cache=True,
         ),
@@ -292,7 +307,7 @@ INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
         "The body is sent again, as after a new redirect; httplib2 loses the body.",
         _one_answer(
             Answer(308, TWO_LOCATIONS[:1]),
-            ONCE,
+            ONE_VISIT,
             Visit("http://one/", "PROPFIND", body=b"body"),
             cache=True,
         ),
@@ -302,7 +317,7 @@ INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
         "A safe method is sent again, as after a new redirect; httplib2 sends GET.",
         _one_answer(
             Answer(301, TWO_LOCATIONS[:1]),
-            ONCE,
+            ONE_VISIT,
             Visit("http://one/", "OPTIONS"),
             cache=True,
         ),
@@ -331,7 +346,7 @@ INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
         _one_answer(
             Answer(fields=(("Date", "@0"), ("Cache-Control", "max-age=60"))),
             Visit("http://one/", "HEAD"),
-            ONCE,
+            ONE_VISIT,
             cache=True,
         ),
         _is_kept_of_head,

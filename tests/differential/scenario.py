@@ -15,7 +15,7 @@ Fields = tuple[tuple[str, str], ...]
 """Header fields, in order; names may come more than once."""
 
 
-class Terse:
+class ReprWithoutDefaults:
     """A dataclass whose `repr` omits default values."""
 
     def __repr__(self) -> str:
@@ -29,7 +29,7 @@ class Terse:
 
 
 @dataclass(frozen=True, repr=False)
-class Answer(Terse):
+class Answer(ReprWithoutDefaults):
     """An answer of a server."""
 
     status: int = 200
@@ -46,7 +46,7 @@ class Answer(Terse):
 
 
 @dataclass(frozen=True, repr=False)
-class Guard(Terse):
+class RequiredCredentials(ReprWithoutDefaults):
     """The credentials that a request needs; other requests are answered with 401."""
 
     challenges: tuple[str, ...]
@@ -60,7 +60,7 @@ class Guard(Terse):
 
 
 @dataclass(frozen=True, repr=False)
-class Resource(Terse):
+class Resource(ReprWithoutDefaults):
     """A URL and its answers, one for each request, in order; the last answer is repeated.
 
     If `validates`, a request that names the answer's ETag or Last-Modified gets 304.
@@ -69,11 +69,11 @@ class Resource(Terse):
     url: str
     answers: tuple[Answer, ...] = (Answer(),)
     validates: bool = False
-    guard: Guard | None = None
+    guard: RequiredCredentials | None = None
 
 
 @dataclass(frozen=True, repr=False)
-class Visit(Terse):
+class Visit(ReprWithoutDefaults):
     """A request of the client, with the settings and the time before the request."""
 
     url: str
@@ -88,7 +88,7 @@ class Visit(Terse):
 
 
 @dataclass(frozen=True, repr=False)
-class Scenario(Terse):
+class Scenario(ReprWithoutDefaults):
     """Servers, and a client that makes requests one by one."""
 
     resources: tuple[Resource, ...]

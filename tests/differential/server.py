@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from tests.differential.clock import Clock
-from tests.differential.scenario import Answer, Fields, Guard, Resource, Scenario
+from tests.differential.scenario import Answer, Fields, RequiredCredentials, Resource, Scenario
 from tests.servers.certificates import tls_server_context
 from tests.servers.raw import RawServer, ServerConnection, Step
 from tests.servers.recording import RecordedRequest, try_record_request
@@ -179,7 +179,9 @@ class ScenarioRun:
         )
         return replace(answer, fields=given)
 
-    def _refused(self, resource: Resource, guard: Guard, request: RecordedRequest) -> Answer | None:
+    def _refused(
+        self, resource: Resource, guard: RequiredCredentials, request: RecordedRequest
+    ) -> Answer | None:
         number, named = self._let_in[resource.url] // guard.uses, _user_of(request)
         if named is None or (guard.user and named != guard.user):
             return _unauthorized(guard, number, stale=False)
@@ -241,7 +243,7 @@ def _user_of(request: RecordedRequest) -> str | None:
     return name.partition('"')[0] if found else None
 
 
-def _unauthorized(guard: Guard, number: int, stale: bool) -> Answer:
+def _unauthorized(guard: RequiredCredentials, number: int, stale: bool) -> Answer:
     challenges = (each.replace("NONCE", f"nonce{number}") for each in guard.challenges)
     suffix = ", stale=true" if stale else ""
     fields = tuple(("WWW-Authenticate", each + suffix) for each in challenges)

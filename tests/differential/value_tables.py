@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from tests.differential.scenario import Fields, Guard
+from tests.differential.scenario import Fields, RequiredCredentials
 from tests.differential.server import CODINGS, FRAMINGS, NEXT_NONCE
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class ValueTable:
     reasons: Choices[str] = ("Reason",)
     versions: Choices[str] = ("HTTP/1.1",)
     validates: Choices[bool] = (False,)
-    guards: Choices[Guard | None] = (None,)
+    guards: Choices[RequiredCredentials | None] = (None,)
     methods: Choices[str] = ("GET",)
     bodies: Choices[bytes | None] = (None,)
     request_fields: Choices[Field] = ()
@@ -229,29 +229,29 @@ BASIC = 'Basic realm="here"'
 DIGEST = 'Digest realm="here", nonce="NONCE", qop="auth"'
 WSSE = 'WSSE realm="here", profile="UsernameToken"'
 
-GUARDS = [
-    Guard((BASIC,)),
-    Guard((BASIC,), user="bob"),
-    Guard((BASIC,), user="nobody"),
-    Guard((DIGEST,)),
-    Guard((DIGEST,), uses=1),
-    Guard((DIGEST,), uses=2),
-    Guard((DIGEST,), uses=1, stale=False),
-    Guard((DIGEST,), user="bob", uses=2),
-    Guard((DIGEST + ', opaque="op", algorithm=MD5',), user="bob"),
-    Guard(('Digest realm="here", nonce="NONCE"',)),
-    Guard((WSSE,)),
-    Guard((WSSE,), user="bob"),
-    Guard((BASIC, DIGEST)),
-    Guard((BASIC, WSSE), user="bob"),
-    Guard((f"{DIGEST}, {BASIC}",), uses=2),
-    Guard(("Bearer",)),
-    Guard(('Bearer realm="x", error="y"', BASIC)),
-    Guard(("Basic",)),
-    Guard(('Basic realm="unclosed',)),
-    Guard(("",)),
-    Guard(("basic Realm=here",)),
-    Guard(("Negotiate YWJj", BASIC)),
+REQUIRED_CREDENTIALS = [
+    RequiredCredentials((BASIC,)),
+    RequiredCredentials((BASIC,), user="bob"),
+    RequiredCredentials((BASIC,), user="nobody"),
+    RequiredCredentials((DIGEST,)),
+    RequiredCredentials((DIGEST,), uses=1),
+    RequiredCredentials((DIGEST,), uses=2),
+    RequiredCredentials((DIGEST,), uses=1, stale=False),
+    RequiredCredentials((DIGEST,), user="bob", uses=2),
+    RequiredCredentials((DIGEST + ', opaque="op", algorithm=MD5',), user="bob"),
+    RequiredCredentials(('Digest realm="here", nonce="NONCE"',)),
+    RequiredCredentials((WSSE,)),
+    RequiredCredentials((WSSE,), user="bob"),
+    RequiredCredentials((BASIC, DIGEST)),
+    RequiredCredentials((BASIC, WSSE), user="bob"),
+    RequiredCredentials((f"{DIGEST}, {BASIC}",), uses=2),
+    RequiredCredentials(("Bearer",)),
+    RequiredCredentials(('Bearer realm="x", error="y"', BASIC)),
+    RequiredCredentials(("Basic",)),
+    RequiredCredentials(('Basic realm="unclosed',)),
+    RequiredCredentials(("",)),
+    RequiredCredentials(("basic Realm=here",)),
+    RequiredCredentials(("Negotiate YWJj", BASIC)),
 ]
 
 AUTH = ValueTable(
@@ -267,7 +267,7 @@ AUTH = ValueTable(
     paths=("/", "/a", "/a/b?c", "/a/d"),
     codings=[("", True)] * 6 + [("gzip", True), ("gzip", False)],
     framings=("length",) * 6 + tuple(FRAMINGS),
-    guards=[*GUARDS, *GUARDS, None, None, None],
+    guards=[*REQUIRED_CREDENTIALS, *REQUIRED_CREDENTIALS, None, None, None],
     methods=("GET",) * 6 + METHODS,
     bodies=(None, None, b"body"),
     request_fields=[
