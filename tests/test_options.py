@@ -13,14 +13,29 @@ import pytest
 
 from asynchttp import Http
 from asynchttp.messages.settings import Settings
-from asynchttp.options import OPTIONS, Option, Place
+from asynchttp.options import OPTIONS, Option, Place, for_request
 
 PAGE = Path(__file__).parent.parent / "docs" / "options.md"
 NOT_OPTIONS = {"self", "uri", "method", "body", "headers"}
+HEADINGS = {
+    Place.HTTP: "argument of `Http`",
+    Place.REQUEST: "argument of `request`",
+    Place.ATTRIBUTE: "attribute of an `Http`",
+}
 
 
 def options_of(place: Place) -> list[Option]:
-    return [option for option in OPTIONS if option.place is place]
+    """The options of the place, as the place has them."""
+    options = [option for option in OPTIONS if place in option.place]
+    return [as_argument_of_request(o) if place is Place.REQUEST else o for o in options]
+
+
+def as_argument_of_request(option: Option) -> Option:
+    if option.place is not Place.BOTH:
+        return option
+    kind = option.type if option.type.endswith("| None") else f"{option.type} | None"
+    meaning = "as the argument of `Http`, for this request; None: the value of the `Http`"
+    return option._replace(type=kind, default=None, meaning=meaning)
 
 
 def printed(default: object) -> str:
@@ -29,7 +44,7 @@ def printed(default: object) -> str:
 
 def documented(place: Place) -> str:
     """The table of the page for one place, as the page must have it."""
-    lines = [f"## {place.value}".replace("Http", "`Http`").replace("request", "`request`"), ""]
+    lines = [f"## {HEADINGS[place]}", ""]
     lines += ["| option | type | default | meaning |", "|---|---|---|---|"]
     for option in options_of(place):
         kind = option.type.replace("|", "\\|")
@@ -115,3 +130,25 @@ def test_wrong_attribute_is_named() -> None:
     http.redirect_codes = 7  # type: ignore[assignment]  # on purpose
     with pytest.raises(ValueError, match=r"redirect_codes: expected frozenset\[int\], not 7"):
         http.request("http://127.0.0.1/")
+
+
+def test_argument_of_request_changes_the_settings_of_that_request() -> None:
+    settings = Http(timeout=3)._current_settings()
+    assert for_request(settings, {"timeout": 5}).timeout == 5
+    assert settings.timeout == 3
+
+
+def test_argument_none_of_request_leaves_the_settings_of_the_http() -> None:
+    settings = Http(timeout=3)._current_settings()
+    assert for_request(settings, {"timeout": None}) is settings
+
+
+def test_request_with_another_setting_shares_no_plans() -> None:
+    settings = Http(timeout=3)._current_settings()
+    assert for_request(settings, {"timeout": 5}).plans is not settings.plans
+
+
+def test_wrong_argument_of_request_is_named() -> None:
+    settings = Http()._current_settings()
+    with pytest.raises(ValueError, match="max_workers: expected int of at least 1, not 0"):
+        for_request(settings, {"max_workers": 0})

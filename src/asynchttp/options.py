@@ -2,9 +2,9 @@
 
 A new option is a row here. `tests/test_options.py` says what else the option needs, and checks all
 against the row: the argument of `Http` or `Http.request`, the field of `Settings`, and the line in
-docs/options.md. An option that decides what a request means has a `field` in `Settings`. An option
-for libcurl goes on from there: `wire.transfer_of`, `plans.prepare`,
-`curl_options.profile_options`.
+docs/options.md. `Http.request` hands arguments that Http has too to `for_request`. An option that
+decides what a request means has a `field` in `Settings`. An option for libcurl goes on from there:
+`wire.transfer_of`, `plans.prepare`, `curl_options.profile_options`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import copy
 import socket
 import sys
 from collections.abc import Callable
-from enum import Enum
+from enum import Flag, auto
 from itertools import starmap
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -24,12 +24,15 @@ from .filecache import as_safe_cache
 from .messages.settings import Cache, Certificate, DecodeLimits, Settings
 
 
-class Place(Enum):
+class Place(Flag):
     """Where an option is given."""
 
-    HTTP = "argument of Http"
-    REQUEST = "argument of request"
-    ATTRIBUTE = "attribute of an Http"
+    HTTP = auto()
+    REQUEST = auto()
+    ATTRIBUTE = auto()
+    BOTH = HTTP | REQUEST
+    """An argument of Http, kept as an attribute, and an argument of request, which is None for the
+    value of the Http."""
 
 
 def _unchanged(value: object) -> object:
@@ -216,3 +219,16 @@ def settings_of(http: httplib2.Http) -> Settings:
         row.field: row.checked(attrgetter(row.attribute or row.name)(http)) for row in _FIELDS
     }
     return Settings(**fields).with_derived()
+
+
+def for_request(settings: Settings, given: dict[str, object]) -> Settings:
+    """The settings of an Http, changed by those arguments of a request that are not None.
+
+    Raises `ValueError` that names the argument.
+    """
+    changes: dict[str, Any] = {  # Any: of the types in Settings
+        _BY_NAME[name].field: checked(name, value)
+        for name, value in given.items()
+        if value is not None
+    }
+    return settings._replace(**changes).with_derived() if changes else settings
