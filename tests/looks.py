@@ -1,4 +1,4 @@
-"""Ways to look at a promise, threads that look, and the looks at a cancelled promise."""
+"""Looks at promises: ways to look, a wait for looking threads, a check of cancelled promises."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ LOOKS: list[Callable[[Promise], object]] = [
 ]
 
 
-def until_threads_wait(count: int) -> None:
+def wait_until_threads_wait(count: int) -> None:
     """Wait until so many threads wait for promises."""
     wait = LeanFuture._wait_once.__code__
     while sum(frame.f_code is wait for frame in sys._current_frames().values()) < count:

@@ -38,7 +38,7 @@ CUT_PATH = "/cut"
 class PairMaker:
     """A server that answers on demand, and both clients.
 
-    `httplib2_response` and `httplib2_failure`: what httplib2 makes of the server's answers.
+    `httplib2_response` and `httplib2_failure` are how httplib2 reads the answers.
     """
 
     def __init__(self) -> None:

@@ -376,31 +376,6 @@ def test_fork_during_blocking_requests_works(
     assert run_python(program, server.url("/bytes/"), authority.pem).assert_clean() == []
 
 
-FORK_WITH_IDLE_CONNECTION = """
-url, authority = sys.argv[1:]
-http = Http(blocking=True, ca_certs=authority)
-http.request(url)
-join_child(fork_child(lambda: [http.request(url) for _ in range(3)]))
-join_child(fork_child(http.close))
-join_child(fork_child(lambda: None))
-http.request(url)
-"""
-
-
-@pytest.mark.parametrize("kind", ["server", "tls_h1_server", "tls_server"])
-def test_idle_connection_of_parent_survives_child(
-    kind: str, authority: Authority, request: pytest.FixtureRequest
-) -> None:
-    server: WebServer = request.getfixturevalue(kind)
-    program = with_fork_functions(FORK_WITH_IDLE_CONNECTION)
-    assert run_python(program, server.url(), authority.pem).assert_clean() == []
-    parent, *children, last = [received.port for received in server.received]
-    assert last == parent
-    assert len(children) == 3
-    assert len(set(children)) == 1
-    assert parent not in children
-
-
 FORK_IN_HANDLER = """
 url, held_url, authority = sys.argv[1:]
 http = Http(blocking=True, ca_certs=authority)

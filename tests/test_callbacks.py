@@ -338,13 +338,6 @@ def test_callback_runs_after_failed_callbacks(url: str) -> None:
     assert called == [BODY]
 
 
-def test_callback_cannot_cancel_its_own_promise(http: Http, url: str) -> None:
-    seen: list[object] = []
-    promise = http.request(url, callback=lambda promise: seen.append(promise.cancel()))
-    promise.result(PATIENCE)
-    assert seen == [False]
-
-
 # Done-callbacks, and the end of callbacks
 
 

@@ -136,19 +136,6 @@ def test_blocking_request_returns_response_and_bytes(server: WebServer) -> None:
     assert (response.status, content) == (200, bytes(range(5)))
 
 
-def test_blocking_request_raises_at_the_call(refused_url: str) -> None:
-    with Http(blocking=True) as http, pytest.raises(ConnectionRefusedError):
-        http.request(refused_url)
-
-
-def test_blocking_http_serves_many_threads(server: WebServer) -> None:
-    def ask(number: int) -> int:
-        return len(shared.request(server.url(f"/bytes/{number}"))[1])
-
-    with Http(blocking=True) as shared, cf.ThreadPoolExecutor(20) as threads:
-        assert list(threads.map(ask, range(200))) == list(range(200))
-
-
 def test_blocking_request_runs_callback_before_returning(server: WebServer) -> None:
     def mark(promise: Promise) -> None:
         promise.response.mark = thread_name()

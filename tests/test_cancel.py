@@ -13,7 +13,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 import pytest
 
 from asynchttp import Promise
-from tests.looks import LOOKS, assert_cancelled, until_threads_wait
+from tests.looks import LOOKS, assert_cancelled, wait_until_threads_wait
 from tests.scripted import HOST, REFUSED, ScriptedHttp, ScriptedServer
 from tests.servers.event_log import PATIENCE
 
@@ -271,14 +271,6 @@ def test_many_threads_may_cancel_same_promises(
         assert_cancelled(promise)
 
 
-def test_close_may_cancel_all_requests(scripted: ScriptedServer, http: ScriptedHttp) -> None:
-    promises = [http.request(f"{HOST}/{number}", callback=call_back) for number in range(10)]
-    scripted.wait_for_transfers(LIMIT)
-    http.close(cancel_futures=True)
-    assert all(promise.cancelled() for promise in promises)
-    assert scripted.paths == ["/0", "/1", "/2"]  # no queued request gets a freed slot
-
-
 # Waiters
 
 
@@ -290,7 +282,7 @@ def test_cancel_wakes_waiting_threads(scripted: ScriptedServer, http: ScriptedHt
             promise = http.request(HOST)
             scripted.wait_for_transfer()
             looking = [threads.submit(look, promise) for look in LOOKS]
-            until_threads_wait(len(LOOKS))
+            wait_until_threads_wait(len(LOOKS))
             assert promise.cancel()
             errors = [each.exception(PATIENCE) for each in looking]
             assert [type(error) for error in errors] == [CancelledError] * len(LOOKS)
@@ -309,20 +301,3 @@ def test_cancel_wakes_waiters_of_concurrent_futures(
     assert promise.cancel()
     assert cf.wait([promise], timeout=PATIENCE).done == {promise}
     assert done.result(PATIENCE) is promise
-
-
-def test_cancel_also_cancels_future_of_then(scripted: ScriptedServer, http: ScriptedHttp) -> None:
-    promise = http.request(HOST)
-    following = promise.then(lambda response, content: forbidden_calls.append(promise))
-    assert promise.cancel()
-    with pytest.raises(CancelledError):
-        following.result(PATIENCE)
-
-
-def test_cancelling_future_of_then_keeps_request(
-    scripted: ScriptedServer, http: ScriptedHttp
-) -> None:
-    promise = http.request(HOST)
-    assert promise.then(lambda response, content: forbidden_calls.append(promise)).cancel()
-    scripted.wait_for_transfer().answer(content=b"content")
-    assert promise.content == b"content"

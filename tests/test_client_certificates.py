@@ -73,17 +73,17 @@ def split_identity(pem: Path) -> Identity:
 
 
 @pytest.fixture(scope="module")
-def known(authority: Authority) -> Identity:
+def trusted_identity(authority: Authority) -> Identity:
     return split_identity(authority.sign("known.test"))
 
 
 @pytest.fixture(scope="module")
-def other(authority: Authority) -> Identity:
+def other_identity(authority: Authority) -> Identity:
     return split_identity(authority.sign("other.test"))
 
 
 @pytest.fixture(scope="module")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Identity:
+def untrusted_identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
     """Signed by an authority that the servers do not trust."""
     return split_identity(Authority(tmp_path_factory.mktemp("stranger")).sign("stranger.test"))
 
@@ -207,12 +207,12 @@ def test_demanded_certificate_is_sent(
     client: Client,
     servers: TlsServers,
     settings: dict[str, Any],
-    known: Identity,
+    trusted_identity: Identity,
     good: str,
     version: TLSVersion,
 ) -> None:
     server = servers(verify=ssl.CERT_REQUIRED, version=version)
-    added = ACCEPTED_CERTIFICATES[good](known, domain(server))
+    added = ACCEPTED_CERTIFICATES[good](trusted_identity, domain(server))
     assert outcome(client, server.url(), added, **settings) == b"ok"
     assert list(server.bodies) == [b"known.test"]
 
@@ -233,12 +233,12 @@ DOMAINS: dict[str, Callable[[int], str]] = {
 @pytest.mark.parametrize("host", ["localhost", "LocalHost", "127.0.0.1"])
 @pytest.mark.parametrize("where", DOMAINS)
 def test_certificate_is_sent_to_its_domain_only(
-    servers: TlsServers, settings: dict[str, Any], known: Identity, where: str, host: str
+    servers: TlsServers, settings: dict[str, Any], trusted_identity: Identity, where: str, host: str
 ) -> None:
     came = []
     for client in (httplib2.Http, Http):
         server = servers()
-        added = known.key, known.certificate, DOMAINS[where](server.port)
+        added = trusted_identity.key, trusted_identity.certificate, DOMAINS[where](server.port)
         uri = server.url().replace("localhost", host)
         assert outcome(client, uri, added, **settings) == b"ok"
         came.append(list(server.bodies))
@@ -250,23 +250,27 @@ def test_key_without_certificate_is_not_sent(
     client: Client,
     servers: TlsServers,
     settings: dict[str, Any],
-    known: Identity,
+    trusted_identity: Identity,
     certificate: str | None,
 ) -> None:
     server = servers()
-    added = known.key, certificate, ""
+    added = trusted_identity.key, certificate, ""
     assert outcome(client, server.url(), added, **settings) == b"ok"
     assert list(server.bodies) == [NO_CERTIFICATE]
 
 
 def test_first_matching_certificate_is_sent(
-    client: Client, servers: TlsServers, settings: dict[str, Any], known: Identity, other: Identity
+    client: Client,
+    servers: TlsServers,
+    settings: dict[str, Any],
+    trusted_identity: Identity,
+    other_identity: Identity,
 ) -> None:
     server = servers()
     added = [
-        (other.key, other.certificate, "elsewhere.test"),
-        (known.key, known.certificate, domain(server)),
-        (other.key, other.certificate, domain(server)),
+        (other_identity.key, other_identity.certificate, "elsewhere.test"),
+        (trusted_identity.key, trusted_identity.certificate, domain(server)),
+        (other_identity.key, other_identity.certificate, domain(server)),
     ]
     assert outcome(client, server.url(), *added, **settings) == b"ok"
     assert list(server.bodies) == [b"known.test"]
@@ -277,11 +281,11 @@ def redirect_to(server: RawServer) -> bytes:
 
 
 def test_redirect_does_not_take_certificate_elsewhere(
-    client: Client, servers: TlsServers, settings: dict[str, Any], known: Identity
+    client: Client, servers: TlsServers, settings: dict[str, Any], trusted_identity: Identity
 ) -> None:
     second = servers()
     first = servers([read_head, record_identity, send(redirect_to(second))])
-    added = known.key, known.certificate, domain(first)
+    added = trusted_identity.key, trusted_identity.certificate, domain(first)
     assert outcome(client, first.url(), added, **settings) == b"ok"
     assert list(first.bodies) == [b"known.test"]
     assert list(second.bodies) == [NO_CERTIFICATE]
@@ -292,7 +296,7 @@ def test_certificate_is_sent_through_proxy(
     raw_server: RawServerFactory,
     authority: Authority,
     settings: dict[str, Any],
-    known: Identity,
+    trusted_identity: Identity,
 ) -> None:
     context = tls_server_context(sign_for_this_machine(authority))
     context.verify_mode = ssl.CERT_REQUIRED
@@ -301,7 +305,7 @@ def test_certificate_is_sent_through_proxy(
         [*ACCEPT_TUNNEL, lambda connection: connection.secure(context), *ANSWER_ONE_REQUEST]
     )
     info = httplib2.ProxyInfo(socks.PROXY_TYPE_HTTP, "127.0.0.1", proxy.port)
-    added = known.encrypted, known.certificate, "localhost:81", PASSWORD
+    added = trusted_identity.encrypted, trusted_identity.certificate, "localhost:81", PASSWORD
     settings["proxy_info"] = info
     assert outcome(client, "https://localhost:81/", added, **settings) == b"ok"
     assert list(proxy.bodies) == [b"known.test"]
@@ -311,14 +315,14 @@ def test_certificate_is_sent_through_proxy(
 def test_changed_certificate_counts_for_next_request(
     servers: TlsServers,
     settings: dict[str, Any],
-    known: Identity,
-    other: Identity,
+    trusted_identity: Identity,
+    other_identity: Identity,
     version: TLSVersion,
 ) -> None:
     """No connection and no TLS session goes on with another identity."""
     server = servers([*ANSWER_ONE_REQUEST, *ANSWER_ONE_REQUEST], version=version)
     with Http(**settings) as http:
-        for each in (None, known, other, None):
+        for each in (None, trusted_identity, other_identity, None):
             http.certificates.clear()
             if each:
                 http.add_certificate(each.key, each.certificate, "")
@@ -327,11 +331,11 @@ def test_changed_certificate_counts_for_next_request(
 
 
 def test_clear_credentials_keeps_certificates(
-    client: Client, servers: TlsServers, settings: dict[str, Any], known: Identity
+    client: Client, servers: TlsServers, settings: dict[str, Any], trusted_identity: Identity
 ) -> None:
     server = servers()
     with closing(client(**settings)) as http:
-        http.add_certificate(known.key, known.certificate, "")
+        http.add_certificate(trusted_identity.key, trusted_identity.certificate, "")
         http.clear_credentials()
         assert get_content(http, server.url()) == b"ok"
     assert list(server.bodies) == [b"known.test"]
@@ -350,20 +354,22 @@ def test_missing_demanded_certificate_fails_like_httplib2(
 
 
 def test_untrusted_certificate_fails_like_httplib2(
-    servers: TlsServers, settings: dict[str, Any], stranger: Identity
+    servers: TlsServers, settings: dict[str, Any], untrusted_identity: Identity
 ) -> None:
     server = servers(verify=ssl.CERT_REQUIRED, version=TLSVersion.TLSv1_2)
-    failed = outcome_of_both(server.url(), (stranger.key, stranger.certificate, ""), **settings)
+    failed = outcome_of_both(
+        server.url(), (untrusted_identity.key, untrusted_identity.certificate, ""), **settings
+    )
     assert isinstance(failed, Failure)
     assert failed.kind is ssl.SSLError
 
 
 def test_certificate_refused_after_handshake_fails(
-    client: Client, servers: TlsServers, settings: dict[str, Any], stranger: Identity
+    client: Client, servers: TlsServers, settings: dict[str, Any], untrusted_identity: Identity
 ) -> None:
     """In TLS 1.3, a client sees the refusal, or only the end of the connection."""
     server = servers(verify=ssl.CERT_REQUIRED, version=TLSVersion.TLSv1_3)
-    for added in ([], [(stranger.key, stranger.certificate, "")]):
+    for added in ([], [(untrusted_identity.key, untrusted_identity.certificate, "")]):
         failed = outcome(client, server.url(), *added, **settings)
         assert isinstance(failed, Failure)
         assert issubclass(failed.kind, ssl.SSLError | ConnectionError)
@@ -399,21 +405,30 @@ UNUSABLE_CERTIFICATES: dict[str, Callable[[Identity, str], CertificateArguments]
 
 @pytest.mark.parametrize("bad", UNUSABLE_CERTIFICATES)
 def test_unusable_certificate_files_fail_like_httplib2(
-    servers: TlsServers, settings: dict[str, Any], known: Identity, bad: str, tmp_path: Path
+    servers: TlsServers,
+    settings: dict[str, Any],
+    trusted_identity: Identity,
+    bad: str,
+    tmp_path: Path,
 ) -> None:
     server = servers()
     failed = outcome_of_both(
-        server.url(), UNUSABLE_CERTIFICATES[bad](known, str(tmp_path)), **settings
+        server.url(), UNUSABLE_CERTIFICATES[bad](trusted_identity, str(tmp_path)), **settings
     )
     assert isinstance(failed, Failure)
     assert list(server.heads) == []
 
 
 def test_key_of_other_certificate_fails_like_httplib2(
-    servers: TlsServers, settings: dict[str, Any], known: Identity, other: Identity
+    servers: TlsServers,
+    settings: dict[str, Any],
+    trusted_identity: Identity,
+    other_identity: Identity,
 ) -> None:
     server = servers()
-    failed = outcome_of_both(server.url(), (other.key, known.certificate, ""), **settings)
+    failed = outcome_of_both(
+        server.url(), (other_identity.key, trusted_identity.certificate, ""), **settings
+    )
     assert isinstance(failed, Failure)
     assert failed.kind is ssl.SSLError
     assert list(server.heads) == []
@@ -434,21 +449,27 @@ def test_unusable_files_are_ignored_without_tls(
     assert outcome(client, server.url(), ("/missing", "/missing", ""), **settings) == b"ok"
 
 
-def test_unusable_files_fail_before_connecting(settings: dict[str, Any], known: Identity) -> None:
+def test_unusable_files_fail_before_connecting(
+    settings: dict[str, Any], trusted_identity: Identity
+) -> None:
     with refused_port() as port:
-        added = known.encrypted, known.certificate, "", "wrong"
+        added = trusted_identity.encrypted, trusted_identity.certificate, "", "wrong"
         failed = outcome_of_both(f"https://localhost:{port}/", added, **settings)
     assert isinstance(failed, Failure)
     assert failed.kind is ssl.SSLError
 
 
 def test_wrong_password_fails_only_its_request(
-    servers: TlsServers, settings: dict[str, Any], known: Identity
+    servers: TlsServers, settings: dict[str, Any], trusted_identity: Identity
 ) -> None:
     good, bad = servers(), servers()
     with Http(**settings) as http:
-        http.add_certificate(known.encrypted, known.certificate, domain(bad), "wrong")
-        http.add_certificate(known.encrypted, known.certificate, domain(good), PASSWORD)
+        http.add_certificate(
+            trusted_identity.encrypted, trusted_identity.certificate, domain(bad), "wrong"
+        )
+        http.add_certificate(
+            trusted_identity.encrypted, trusted_identity.certificate, domain(good), PASSWORD
+        )
         promises = [http.request(server.url()) for server in (bad, good)]
         assert isinstance(promises[0].exception(), ssl.SSLError)
         assert promises[1].content == b"ok"
@@ -457,7 +478,7 @@ def test_wrong_password_fails_only_its_request(
 def test_password_is_in_no_log_and_no_error(
     servers: TlsServers,
     settings: dict[str, Any],
-    known: Identity,
+    trusted_identity: Identity,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -465,7 +486,9 @@ def test_password_is_in_no_log_and_no_error(
     errors = []
     for password in (PASSWORD, PASSWORD * 2):
         with Http(**settings) as http:
-            http.add_certificate(known.encrypted, known.certificate, "", password)
+            http.add_certificate(
+                trusted_identity.encrypted, trusted_identity.certificate, "", password
+            )
             error = http.request(server.url()).exception()
             errors.append(str(error) + "".join(getattr(error, "__notes__", [])))
     assert str(server.port) in caplog.text

@@ -85,8 +85,8 @@ def test_logging_recipe_logs_each_step_of_request(
     finally:
         logging.getLogger("asynchttp").setLevel(logging.NOTSET)
         logging.root.handlers[:] = before
-    story = [line for line in capsys.readouterr().err.splitlines() if f"#{number} " in line]
-    told = [re.sub(r"^\S+ \S+ .*?#\d+ ", "", line) for line in story]
+    messages = [line for line in capsys.readouterr().err.splitlines() if f"#{number} " in line]
+    steps = [re.sub(r"^\S+ \S+ .*?#\d+ ", "", line) for line in messages]
     milliseconds = r"\d+\.\d ms"
     expected = [
         rf"queued: GET {re.escape(server.url('/bytes/5'))}",
@@ -96,6 +96,6 @@ def test_logging_recipe_logs_each_step_of_request(
         rf"callback ran {milliseconds}",
         rf"settled after {milliseconds}",
     ]
-    assert len(told) == len(expected)
-    for line, pattern in zip(told, expected, strict=True):
+    assert len(steps) == len(expected)
+    for line, pattern in zip(steps, expected, strict=True):
         assert re.fullmatch(pattern, line)

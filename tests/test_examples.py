@@ -149,8 +149,8 @@ def test_progress_example_counts_given_urls(refused_url: str) -> None:
 
 def test_progress_example_reads_urls_from_file(tmp_path: Path) -> None:
     with transit.serving() as url:
-        (tmp_path / "urls.txt").write_text(f"{url}/agencies\n{url}/stops/elm-held_url\n")
+        (tmp_path / "urls.txt").write_text(f"{url}/agencies\n{url}/stops/elm-gate\n")
         text = quiet_output("progress.py", "@urls.txt")
     assert "2 x status 200" in text
-    bodies = transit.BODIES["/agencies"] + transit.BODIES["/stops/elm-held_url"]
+    bodies = transit.BODIES["/agencies"] + transit.BODIES["/stops/elm-gate"]
     assert f"{len(bodies):,} bytes in all" in text

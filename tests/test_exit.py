@@ -603,7 +603,7 @@ def test_log_records_are_written_before_exit(server: WebServer) -> None:
     assert sum("settled" in line for line in lines) == 10
 
 
-LAST_WORDS = """
+REQUEST_IN_FINALIZER = """
     import sys
     from asynchttp import Http
 
@@ -632,7 +632,7 @@ LAST_WORDS = """
 def test_request_in_finalizer_after_exit_raises_error(
     blocking: bool, before: str, server: WebServer
 ) -> None:
-    command = [sys.executable, *STRICT_OPTIONS, "-c", textwrap.dedent(LAST_WORDS)]
+    command = [sys.executable, *STRICT_OPTIONS, "-c", textwrap.dedent(REQUEST_IN_FINALIZER)]
     with Program([*command, server.url(), str(blocking), before]) as running:
         code, out, err = running.wait_for_end()
     assert (code, err) == (0, "")

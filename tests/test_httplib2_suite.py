@@ -20,7 +20,7 @@ PASS_ON_HTTPLIB2 = 510
 """The number of tests that pass with httplib2 0.32 itself."""
 MAKE_REQUESTS = 90
 """The least number of tests that make requests."""
-PROPER_WAYS = {"libcurl", "cache", "connection_type"}
+PROPER_SOURCES = {"libcurl", "cache", "connection_type"}
 MOST_EXCEPTIONS = 8
 
 EXPECTED_FAILURES = {
@@ -75,8 +75,10 @@ def test_expected_failures_are_few() -> None:
 
 def test_httplib2_suite_makes_requests_by_libcurl(report: Report) -> None:
     """Exceptions: answers of the cache, and requests with a `connection_type`."""
-    assert not {way: names for way, names in report.ways.items() if way not in PROPER_WAYS}
-    assert len(set(report.ways["libcurl"])) >= MAKE_REQUESTS
+    assert not {
+        source: names for source, names in report.sources.items() if source not in PROPER_SOURCES
+    }
+    assert len(set(report.sources["libcurl"])) >= MAKE_REQUESTS
 
 
 def test_suite_plugin_detects_sockets_of_httplib2(suite: Path, tmp_path: Path) -> None:

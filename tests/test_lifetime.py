@@ -81,10 +81,12 @@ def test_close_waits_for_pending_and_following_requests(scripted: ScriptedServer
 def test_close_can_cancel_pending_requests(server: WebServer) -> None:
     held = server.hold_answers()
     http = Http(max_workers=2)
-    promises = [http.request(held.url(str(number))) for number in range(6)]
+    called: list[Promise] = []
+    promises = [http.request(held.url(str(n)), callback=called.append) for n in range(6)]
     held.arrived.wait_for(2)
     http.close(cancel_futures=True)
     assert all(promise.cancelled() for promise in promises)
+    assert called == []
     with pytest.raises(CancelledError):
         promises[0].result()
     held.aborted.wait_for(2)

@@ -42,7 +42,7 @@ def run_where_names_hang(
     silent_name_server: SilentNameServer, source: str, *arguments: object
 ) -> list[str]:
     """The lines printed by the program; the last line is the time taken, in seconds."""
-    timed = PROGRAM + source + "\nsay(time.monotonic() - began)\n"
+    timed = PROGRAM + source + "\nprint_line(time.monotonic() - began)\n"
     with Program(silent_name_server.command(*python_command(timed, *arguments))) as program:
         return program.wait_for_end().assert_clean()
 

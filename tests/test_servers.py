@@ -292,7 +292,7 @@ def test_raw_server_plays_script_over_tls(
     assert raw.closed.wait_for(1) == list(raw.accepted)
 
 
-def test_reset_step_resets_connection(raw_server: RawServerFactory) -> None:
+def test_reset_connection_step_resets_connection(raw_server: RawServerFactory) -> None:
     raw = raw_server([read_head, send(b"HTTP/1.1 200 OK\r\n"), reset_connection])
     with socket.create_connection(("127.0.0.1", raw.port)) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -300,7 +300,7 @@ def test_reset_step_resets_connection(raw_server: RawServerFactory) -> None:
             connection.makefile("rb").read()
 
 
-def test_drip_step_pauses_between_bytes(raw_server: RawServerFactory) -> None:
+def test_send_slowly_step_pauses_between_bytes(raw_server: RawServerFactory) -> None:
     raw = raw_server([send_slowly(b"abc", every=0.05)])
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", raw.port)) as connection:
@@ -309,7 +309,7 @@ def test_drip_step_pauses_between_bytes(raw_server: RawServerFactory) -> None:
     assert time.monotonic() - began > 0.1
 
 
-def test_wait_step_waits_for_event(raw_server: RawServerFactory) -> None:
+def test_wait_for_event_step_waits(raw_server: RawServerFactory) -> None:
     may_go = threading.Event()
     raw = raw_server([wait_for_event(may_go), send(b"now")])
     with socket.create_connection(("127.0.0.1", raw.port)) as connection:
@@ -321,7 +321,7 @@ def test_wait_step_waits_for_event(raw_server: RawServerFactory) -> None:
         assert connection.recv(3) == b"now"
 
 
-def test_until_closed_step_records_close(raw_server: RawServerFactory) -> None:
+def test_read_until_closed_step_records_close(raw_server: RawServerFactory) -> None:
     raw = raw_server([read_until_closed])
     with socket.create_connection(("127.0.0.1", raw.port)):
         raw.accepted.wait_for(1)
@@ -380,7 +380,7 @@ socket.getaddrinfo("dead.test", 80)
 """
 
 
-def test_dead_name_server_lets_lookup_hang(silent_name_server: SilentNameServer) -> None:
+def test_silent_name_server_lets_lookup_hang(silent_name_server: SilentNameServer) -> None:
     asking = subprocess.Popen(silent_name_server.command(sys.executable, "-c", LOOKS_UP))
     try:
         assert b"\x04dead\x04test" in silent_name_server.wait_for_question()

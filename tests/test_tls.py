@@ -66,7 +66,7 @@ def errors_of_both(uri: str, **settings: Any) -> tuple[Any, Any]:  # Any: as in 
 
 
 @pytest.fixture(scope="module")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+def untrusted_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """An authority that did not sign the servers' certificates."""
     return Authority(tmp_path_factory.mktemp("stranger"))
 
@@ -105,11 +105,11 @@ def test_bad_certificate_fails_like_httplib2(
 
 
 def test_untrusted_authority_fails_like_httplib2(
-    raw_tls_server: RawServerFactory, stranger: Authority, tls_server: WebServer
+    raw_tls_server: RawServerFactory, untrusted_authority: Authority, tls_server: WebServer
 ) -> None:
     server = raw_tls_server([read_head, send(OK)])
     for uri in (server.url(), tls_server.url()):
-        assert_same_error(uri, ca_certs=str(stranger.pem))
+        assert_same_error(uri, ca_certs=str(untrusted_authority.pem))
     assert_same_error(server.url())  # httplib2's default authorities
     assert list(server.heads) == []
 
@@ -147,9 +147,11 @@ def test_signed_server_certificate_is_no_trust_anchor(
 
 @pytest.mark.parametrize("sign", [sign_for_this_machine, sign_expired, sign_for_other_host])
 def test_disabled_validation_accepts_any_certificate(
-    raw_tls_server: RawServerFactory, stranger: Authority, sign: Callable[[Authority], Path]
+    raw_tls_server: RawServerFactory,
+    untrusted_authority: Authority,
+    sign: Callable[[Authority], Path],
 ) -> None:
-    server = raw_tls_server([read_head, send(OK)], pem=sign(stranger))
+    server = raw_tls_server([read_head, send(OK)], pem=sign(untrusted_authority))
     with Http(disable_ssl_certificate_validation=True) as http:
         assert http.request(server.url())[1] == b"ok"
 
@@ -168,10 +170,10 @@ def test_unchecked_connection_is_not_reused_for_checked_request(
 
 
 def test_ca_certs_can_change_between_requests(
-    raw_tls_server: RawServerFactory, authority: Authority, stranger: Authority
+    raw_tls_server: RawServerFactory, authority: Authority, untrusted_authority: Authority
 ) -> None:
     server = raw_tls_server([read_head, send(OK)])
-    with Http(ca_certs=str(stranger.pem)) as http:
+    with Http(ca_certs=str(untrusted_authority.pem)) as http:
         refused = http.request(server.url())
         http.ca_certs = str(authority.pem)
         accepted = http.request(server.url())

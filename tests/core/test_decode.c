@@ -42,7 +42,7 @@ typedef struct {
     size_t size;
 } Bytes;
 
-static void find(void *library, const char *name, void *into) {
+static void load_function(void *library, const char *name, void *into) {
     void *function = dlsym(library, name);
     CHECK(function != NULL);
     memcpy(into, &function, sizeof function);
@@ -55,7 +55,7 @@ static Bytes copy_of(const void *bytes, size_t size) {
     return copy;
 }
 
-static void drop(Bytes bytes) { free(bytes.at); }
+static void free_bytes(Bytes bytes) { free(bytes.at); }
 
 static Bytes pack_at(Bytes plain, int format, int level) {
     Stream stream = {0};
@@ -80,8 +80,8 @@ static Bytes joined(Bytes first, Bytes second) {
     CHECK(both.at != NULL);
     memcpy(both.at, first.at, first.size);
     memcpy(both.at + first.size, second.at, second.size);
-    drop(first);
-    drop(second);
+    free_bytes(first);
+    free_bytes(second);
     return both;
 }
 
@@ -123,7 +123,7 @@ static const DecodeLimits DEFAULTS = {100, 10 << 20, (size_t)10 << 30};
 
 enum { WHOLE = 0, RANDOM = -1 };
 
-static size_t piece_of(int sizes, size_t left) {
+static size_t piece_size(int sizes, size_t left) {
     size_t piece = sizes == WHOLE ? left : sizes == RANDOM ? 1 + random_below(3000) : (size_t)sizes;
     return piece < left ? piece : left;
 }
@@ -138,10 +138,10 @@ static DecodeResult decode_in(const char *field, Bytes content, const DecodeLimi
     size_t at = 0;
     while (at < content.size && result == DECODED) {
         size_t left = content.size - at;
-        size_t size = at == 0 && first > 0 && first < left ? first : piece_of(sizes, left);
+        size_t size = at == 0 && first > 0 && first < left ? first : piece_size(sizes, left);
         Bytes piece = copy_of(content.at + at, size);
         result = decoder_feed(decoder, piece.at, size, output);
-        drop(piece);
+        free_bytes(piece);
         at += size;
     }
     if (result == DECODED) {
@@ -179,7 +179,7 @@ static void check_decoded(const char *field, Bytes content, Bytes plain) {
     CHECK(output.size == plain.size);
     if (plain.size > 0) CHECK(memcmp(output.bytes, plain.at, plain.size) == 0);
     buffer_free(&output);
-    drop(content);
+    free_bytes(content);
 }
 
 static DecodeResult result_of(const char *field, Bytes content, DecodeLimits limits) {
@@ -192,7 +192,7 @@ static DecodeResult result_of(const char *field, Bytes content, DecodeLimits lim
 /* CHECK that the content is damaged. The content is dropped. */
 static void check_damaged(const char *field, Bytes content) {
     CHECK(result_of(field, content, DEFAULTS) == DECODE_DAMAGED);
-    drop(content);
+    free_bytes(content);
 }
 
 /* ---- the field ---- */
@@ -227,7 +227,7 @@ static void test_every_format_under_every_name(void) {
         Bytes plain = text(size);
         for (size_t i = 0; i < 4; i++)
             for (size_t j = 0; j < 3; j++) check_decoded(names[i], pack(plain, FORMATS[j]), plain);
-        drop(plain);
+        free_bytes(plain);
     }
 }
 
@@ -237,7 +237,7 @@ static void test_every_level_and_kind_of_content(void) {
         for (int level = 0; level < 10; level += 3)
             for (size_t j = 0; j < 3; j++)
                 check_decoded("gzip", pack_at(plain[i], FORMATS[j], level), plain[i]);
-        drop(plain[i]);
+        free_bytes(plain[i]);
     }
 }
 
@@ -247,8 +247,8 @@ static void test_gzip_header_with_all_fields(void) {
     Bytes plain = text(100), packed = pack(plain, GZIP);
     Bytes content = joined(copy_of(head, sizeof head - 1), copy_of(packed.at + 10, packed.size - 10));
     check_decoded("gzip", content, plain);
-    drop(packed);
-    drop(plain);
+    free_bytes(packed);
+    free_bytes(plain);
 }
 
 static void test_no_bytes_are_an_empty_content(void) {
@@ -256,7 +256,7 @@ static void test_no_bytes_are_an_empty_content(void) {
     check_decoded("gzip", copy_of("", 0), none);
     check_decoded("gzip, deflate", copy_of("", 0), none);
     check_decoded("gzip, gzip", pack(none, GZIP), none); /* the inner content has no bytes */
-    drop(none);
+    free_bytes(none);
 }
 
 static void test_every_cut_is_damaged(void) {
@@ -265,14 +265,14 @@ static void test_every_cut_is_damaged(void) {
         Bytes packed = pack(plain, FORMATS[i]);
         for (size_t size = 1; size < packed.size; size++)
             check_damaged("gzip", copy_of(packed.at, size));
-        drop(packed);
+        free_bytes(packed);
     }
-    drop(plain);
+    free_bytes(plain);
     Bytes large = text(300000), packed = pack(large, GZIP);
     check_damaged("gzip", copy_of(packed.at, packed.size - 1));
     check_damaged("gzip", copy_of(packed.at, 30000));
-    drop(packed);
-    drop(large);
+    free_bytes(packed);
+    free_bytes(large);
 }
 
 static void test_damaged_content(void) {
@@ -289,9 +289,9 @@ static void test_damaged_content(void) {
             damaged.at[packed.size - back] ^= 1;
             check_damaged("gzip", damaged);
         }
-        drop(packed);
+        free_bytes(packed);
     }
-    drop(plain);
+    free_bytes(plain);
 }
 
 /* ---- members ---- */
@@ -299,16 +299,16 @@ static void test_damaged_content(void) {
 static void test_all_members_are_decoded(void) {
     Bytes plain = text(90000), twice = joined(copy_of(plain.at, 90000), copy_of(plain.at, 90000));
     check_decoded("gzip", joined(pack(plain, GZIP), pack(plain, GZIP)), twice);
-    drop(plain);
-    drop(twice);
+    free_bytes(plain);
+    free_bytes(twice);
     Bytes few = copy_of("few", 3), none = copy_of("", 0), content = copy_of("", 0);
     for (int i = 0; i < 3; i++)
         content = joined(content, joined(pack(few, GZIP), pack(none, GZIP)));
     Bytes all = copy_of("fewfewfew", 9);
     check_decoded("gzip", content, all);
-    drop(all);
-    drop(few);
-    drop(none);
+    free_bytes(all);
+    free_bytes(few);
+    free_bytes(none);
 }
 
 static void test_garbage_after_the_end_is_ignored(void) {
@@ -327,7 +327,7 @@ static void test_garbage_after_the_end_is_ignored(void) {
     check_decoded("gzip", joined(pack(plain, ZLIB), pack(plain, GZIP)), plain);
     check_decoded("gzip", joined(pack(plain, GZIP), pack(plain, ZLIB)), plain);
     check_decoded("gzip", joined(pack(plain, RAW), pack(plain, GZIP)), plain);
-    drop(plain);
+    free_bytes(plain);
 }
 
 static void test_damaged_further_members(void) {
@@ -337,7 +337,7 @@ static void test_damaged_further_members(void) {
     check_damaged("gzip", joined(pack(plain, GZIP), copy_of("\x1f\x8b\0\0", 4)));
     packed.at[packed.size - 1] ^= 1;
     check_damaged("gzip", joined(pack(plain, GZIP), packed));
-    drop(plain);
+    free_bytes(plain);
 }
 
 /* ---- raw deflate that looks like zlib's format ---- */
@@ -355,12 +355,12 @@ static void test_raw_deflate_like_zlib(void) {
         Bytes plain = text((size_t)(0x9c | high << 8));
         check_decoded("deflate", stored_like_zlib((unsigned char)high, plain), plain);
         check_damaged("deflate", copy_of("\x78\x9c\x07\x63\xf8 too short for a stored block", 34));
-        drop(plain);
+        free_bytes(plain);
     }
 }
 
 /* A zlib stream whose second to fifth bytes are also lengths of a stored block: a stored block of
- * zlib's format, whose own length is random_below so. (0x78 0x01 0x00: the lower byte is 0x01 ^ 255.) */
+ * zlib's format, whose own length is chosen for this. (0x78 0x01 0x00: the lower byte is 0x01 ^ 255.) */
 static Bytes zlib_like_stored(Bytes plain) {
     CHECK(plain.size == 0xfffe);
     Bytes packed = pack_at(plain, ZLIB, 0), content = {malloc(65600), 0};
@@ -370,7 +370,7 @@ static Bytes zlib_like_stored(Bytes plain) {
     memcpy(content.at + 7 + plain.size, "\3\0", 2);
     memcpy(content.at + 9 + plain.size, packed.at + packed.size - 4, 4); /* Adler-32 */
     content.size = plain.size + 13;
-    drop(packed);
+    free_bytes(packed);
     return content;
 }
 
@@ -380,7 +380,7 @@ static void test_zlib_like_raw_deflate(void) {
     for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++)
         check_damaged("deflate", copy_of(content.at, cuts[i]));
     check_decoded("deflate", joined(content, copy_of("ignored", 7)), plain);
-    drop(plain);
+    free_bytes(plain);
 }
 
 /* Short zlib streams that are in doubt, from a search among random contents of three bytes. */
@@ -399,7 +399,7 @@ static void test_short_zlib_streams_in_doubt(void) {
         check_decoded("deflate", copy_of(packed[i], 11), expected);
         check_decoded("deflate", joined(copy_of(packed[i], 11), zeros(400)), expected);
         for (size_t size = 1; size < 11; size++) check_damaged("deflate", copy_of(packed[i], size));
-        drop(expected);
+        free_bytes(expected);
     }
 }
 
@@ -412,13 +412,13 @@ static void test_lists_of_codings(void) {
     static const int formats[] = {GZIP, RAW, ZLIB, GZIP, RAW};
     for (size_t i = 0; i < 5; i++) {
         Bytes packed = pack(content, formats[i]);
-        drop(content);
+        free_bytes(content);
         content = packed;
         check_decoded(fields[i], copy_of(content.at, content.size), plain);
         check_damaged(fields[i], copy_of(content.at, content.size - 1));
     }
-    drop(content);
-    drop(plain);
+    free_bytes(content);
+    free_bytes(plain);
 }
 
 static void test_damaged_inner_coding(void) {
@@ -428,9 +428,9 @@ static void test_damaged_inner_coding(void) {
     check_damaged("gzip, gzip", pack(plain, GZIP));
     Bytes inner = joined(packed, copy_of("garbage", 7));
     check_decoded("gzip, gzip", pack(inner, ZLIB), plain);
-    drop(inner);
-    drop(cut);
-    drop(plain);
+    free_bytes(inner);
+    free_bytes(cut);
+    free_bytes(plain);
 }
 
 /* ---- limits ---- */
@@ -442,13 +442,13 @@ static void test_hard_limit(void) {
         CHECK(result_of("gzip", packed, (DecodeLimits){.hard = 100000}) == DECODED);
         CHECK(result_of("gzip", packed, (DecodeLimits){.hard = 99999}) == DECODE_OVER_HARD);
         CHECK(result_of("gzip", packed, (DecodeLimits){.hard = 1}) == DECODE_OVER_HARD);
-        drop(packed);
+        free_bytes(packed);
     }
     Bytes twice = joined(pack(plain, GZIP), pack(plain, GZIP));
     CHECK(result_of("gzip", twice, (DecodeLimits){.hard = 199999}) == DECODE_OVER_HARD);
     CHECK(result_of("gzip", twice, (DecodeLimits){.hard = 200000}) == DECODED);
-    drop(twice);
-    drop(plain);
+    free_bytes(twice);
+    free_bytes(plain);
 }
 
 static void test_ratio_counts_from_the_safe_size_on(void) {
@@ -468,8 +468,8 @@ static void test_ratio_counts_from_the_safe_size_on(void) {
     low.hard = 99999;
     CHECK(result_of("gzip", packed, low) == DECODE_OVER_HARD);
     CHECK(result_of("gzip", packed, (DecodeLimits){.safe = 1}) == DECODED); /* no ratio */
-    drop(packed);
-    drop(plain);
+    free_bytes(packed);
+    free_bytes(plain);
 }
 
 static void test_exact_ratio_is_allowed(void) {
@@ -480,8 +480,8 @@ static void test_exact_ratio_is_allowed(void) {
     double ratio = (double)(100000 / content.size);
     CHECK(result_of("gzip", content, (DecodeLimits){.ratio = ratio}) == DECODED);
     CHECK(result_of("gzip", content, (DecodeLimits){.ratio = ratio - 0.01}) == DECODE_OVER_RATIO);
-    drop(content);
-    drop(plain);
+    free_bytes(content);
+    free_bytes(plain);
 }
 
 static void test_ignored_input_counts(void) {
@@ -489,13 +489,13 @@ static void test_ignored_input_counts(void) {
     Bytes content = joined(pack(plain, GZIP), zeros(20000)); /* in all 20,992 bytes or so */
     CHECK(result_of("gzip", content, (DecodeLimits){.ratio = 48}) == DECODED);
     CHECK(result_of("gzip", content, (DecodeLimits){.ratio = 47}) == DECODE_OVER_RATIO);
-    drop(content);
+    free_bytes(content);
     content = joined(pack(plain, GZIP), zeros(200000));
     /* The first check is after 64 KiB: 1,000,000 / 65,536 = 15.26. */
     CHECK(result_of("gzip", content, (DecodeLimits){.ratio = 15.25}) == DECODE_OVER_RATIO);
     CHECK(result_of("gzip", content, (DecodeLimits){.ratio = 15.26}) == DECODED);
-    drop(content);
-    drop(plain);
+    free_bytes(content);
+    free_bytes(plain);
 }
 
 /* Zeros, then 70,000 bytes that cannot be packed. The input is 71,000 to 73,000 bytes; the
@@ -507,15 +507,15 @@ static void test_ratio_is_checked_after_each_chunk(void) {
     CHECK(result_of("gzip", packed, (DecodeLimits){.ratio = 15.1}) == DECODE_OVER_RATIO);
     CHECK(result_of("gzip", packed, (DecodeLimits){.ratio = 16.2}) == DECODE_OVER_RATIO);
     CHECK(result_of("gzip", packed, (DecodeLimits){.ratio = 16.3}) == DECODED);
-    drop(packed);
-    drop(plain);
+    free_bytes(packed);
+    free_bytes(plain);
     /* Noise first, then zeros: beyond the ratio only after the first chunk's end. */
     plain = joined(noise(70000), zeros(1000000)), packed = pack(plain, GZIP);
     CHECK(packed.size > 71000 && packed.size < 73000);
     CHECK(result_of("gzip", packed, (DecodeLimits){.ratio = 14.6}) == DECODE_OVER_RATIO);
     CHECK(result_of("gzip", packed, (DecodeLimits){.ratio = 15.1}) == DECODED);
-    drop(packed);
-    drop(plain);
+    free_bytes(packed);
+    free_bytes(plain);
 }
 
 static void test_cut_off_content_is_held_to_the_limits_first(void) {
@@ -523,13 +523,13 @@ static void test_cut_off_content_is_held_to_the_limits_first(void) {
     packed.size -= 4; /* LimitDecoder would have raised DecodeRatioError */
     CHECK(result_of("gzip", packed, (DecodeLimits){.ratio = 100}) == DECODE_OVER_RATIO);
     CHECK(result_of("gzip", packed, (DecodeLimits){.ratio = 2000}) == DECODE_DAMAGED);
-    drop(packed);
-    drop(plain);
+    free_bytes(packed);
+    free_bytes(plain);
 }
 
 static void test_bomb_takes_no_more_memory_than_the_limits(void) {
     Bytes plain = zeros(100 << 20), packed = pack(plain, GZIP);
-    drop(plain);
+    free_bytes(plain);
     Buffer output = {0};
     CHECK(packed.size > 64 << 10);
     CHECK(decode_in("gzip", packed, &DEFAULTS, 0, WHOLE, &output) == DECODE_OVER_RATIO);
@@ -539,7 +539,7 @@ static void test_bomb_takes_no_more_memory_than_the_limits(void) {
     CHECK(decode_in("gzip", packed, &hard, 0, WHOLE, &output) == DECODE_OVER_HARD);
     CHECK(output.room <= 2048);
     buffer_free(&output);
-    drop(packed);
+    free_bytes(packed);
 }
 
 static void test_bomb_within_a_list_is_stopped(void) {
@@ -557,7 +557,7 @@ static void test_bomb_within_a_list_is_stopped(void) {
     CHECK(result_of("gzip, gzip", outer, limits) == DECODE_OVER_RATIO);
     CHECK(result_of("gzip, gzip", outer, (DecodeLimits){.hard = 499999}) == DECODE_OVER_HARD);
     Bytes all[] = {plain, once, twice, thrice, none, inner, outer};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) drop(all[i]);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_bytes(all[i]);
 }
 
 /* ---- buffers ---- */
@@ -581,8 +581,8 @@ static void test_output_is_appended_and_may_be_taken_away(void) {
     decoder_free(decoder);
     buffer_free(&output);
     buffer_free(&all);
-    drop(packed);
-    drop(plain);
+    free_bytes(packed);
+    free_bytes(plain);
 }
 
 static void test_full_buffer(void) {
@@ -592,8 +592,8 @@ static void test_full_buffer(void) {
     buffer_lend(&output, memory, sizeof memory);
     CHECK(decode_in("gzip", packed, &DEFAULTS, 0, WHOLE, &output) == DECODE_NO_MEMORY);
     buffer_free(&output);
-    drop(packed);
-    drop(plain);
+    free_bytes(packed);
+    free_bytes(plain);
 }
 
 static void test_unused_decoder(void) {
@@ -609,9 +609,9 @@ int main(int count, char **arguments) {
     void *library = dlopen(arguments[1], RTLD_NOW | RTLD_LOCAL);
     CHECK(library != NULL);
     CHECK(zlib_find(library) == 0);
-    find(library, "deflateInit2_", &deflate_init);
-    find(library, "deflate", &deflate);
-    find(library, "deflateEnd", &deflate_end);
+    load_function(library, "deflateInit2_", &deflate_init);
+    load_function(library, "deflate", &deflate);
+    load_function(library, "deflateEnd", &deflate_end);
     test_decodable_fields();
     test_undecodable_fields();
     test_every_format_under_every_name();

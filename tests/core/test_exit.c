@@ -24,7 +24,7 @@ enum {
     AT_ONCE = 8,          /* transfers */
     REQUESTS = 2000,      /* more than any server answers before the end */
     LAST_PAUSE = 8000000, /* nanoseconds: some handshakes have ended by then */
-    LINGER = 10000000,    /* nanoseconds: a thread that goes on uses freed memory */
+    SLEEP_BEFORE_EXIT = 10000000,    /* nanoseconds: a thread that goes on uses freed memory */
 };
 
 enum { PROXY = 10004, AUTHORITY = 10065 }; /* CURLOPT_PROXY, CURLOPT_CAINFO */
@@ -46,7 +46,7 @@ static Plan *make_plan(const char *authority) {
     return plan;
 }
 
-static Ticket *ask(Account *account, Plan *plan, const char *url) {
+static Ticket *submit_request(Account *account, Plan *plan, const char *url) {
     Ticket *ticket = ticket_new(account, account, 0);
     CHECK(ticket != NULL);
     ticket_set_transfer(ticket, plan, url, 0, NULL, -1);
@@ -55,7 +55,7 @@ static Ticket *ask(Account *account, Plan *plan, const char *url) {
 }
 
 static void check_answer(Account *account, Plan *plan, const char *url) {
-    Ticket *ticket = ask(account, plan, url);
+    Ticket *ticket = submit_request(account, plan, url);
     CHECK(account_wait(account, PATIENCE));
     CHECK(ticket_outcome(ticket) == OUTCOME_ANSWERED && ticket_status(ticket) == 200);
     ticket_release(ticket);
@@ -66,18 +66,18 @@ static void sleep_for(long nanoseconds) {
     nanosleep(&time, NULL);
 }
 
-/* Exit handlers run in the reverse order: `linger` runs after OpenSSL's clean-up. */
-static void linger(void) { sleep_for(LINGER); }
+/* Exit handlers run in the reverse order: `sleep_before_exit` runs after OpenSSL's clean-up. */
+static void sleep_before_exit(void) { sleep_for(SLEEP_BEFORE_EXIT); }
 
 /* Called in a child. After `pause` the process ends, with the core's thread somewhere in its transfers. */
-_Noreturn static void end(const char *authority, const char *url, long pause) {
+_Noreturn static void end_during_transfer(const char *authority, const char *url, long pause) {
     alarm(PATIENCE); /* after a crash in a thread the other thread may wait for ever */
-    CHECK(atexit(linger) == 0);
+    CHECK(atexit(sleep_before_exit) == 0);
     Plan *plan = make_plan(authority);
     Account *account = account_new(core_get(), AT_ONCE);
     CHECK(account != NULL);
     check_answer(account, plan, url);
-    for (int i = 0; i < REQUESTS; i++) ticket_release(ask(account, plan, url));
+    for (int i = 0; i < REQUESTS; i++) ticket_release(submit_request(account, plan, url));
     sleep_for(pause);
     CHECK(account_pending(account) > AT_ONCE);
     core_park();
@@ -88,7 +88,7 @@ static void test_end(const char *authority, const char *url, long pause) {
     int status;
     pid_t child = fork();
     CHECK(child >= 0);
-    if (child == 0) end(authority, url, pause);
+    if (child == 0) end_during_transfer(authority, url, pause);
     CHECK(waitpid(child, &status, 0) == child);
     if (WIFSIGNALED(status)) fprintf(stderr, "ended by signal %d\n", WTERMSIG(status));
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);

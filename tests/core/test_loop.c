@@ -155,14 +155,16 @@ static const char *url_of(const char *path) {
     return urls[i];
 }
 
-static Ticket *ask_with_plan(Plan *how, Account *account, const char *path) {
+static Ticket *submit_with_plan(Plan *how, Account *account, const char *path) {
     Ticket *ticket = ticket_new(account, account, 0);
     ticket_set_transfer(ticket, how, url_of(path), 0, NULL, -1);
     CHECK(ticket_submit(ticket, NULL) == 0);
     return ticket;
 }
 
-static Ticket *ask(Account *account, const char *path) { return ask_with_plan(plan, account, path); }
+static Ticket *submit_request(Account *account, const char *path) {
+    return submit_with_plan(plan, account, path);
+}
 
 static void wake(void *wakeup) {
     pthread_mutex_lock(wakeup);
@@ -198,7 +200,7 @@ static Event next_event(Core *core, int *has_role) {
 static void test_plain_requests_end_in_the_core(int count) {
     Account *account = account_new(core_get(), 20);
     Ticket **tickets = calloc((size_t)count, sizeof *tickets);
-    for (int i = 0; i < count; i++) tickets[i] = ask(account, "x");
+    for (int i = 0; i < count; i++) tickets[i] = submit_request(account, "x");
     WAIT_UNTIL_IDLE(account);
     for (int i = 0; i < count; i++) {
         CHECK(ticket_state(tickets[i]) == STATE_FINISHED);
@@ -241,7 +243,7 @@ static void test_phases_are_read_at_any_time(void) {
 static void test_done_request_is_not_under_way(void) {
     Account *account = account_new(core_get(), 1);
     for (int i = 0; i < 500; i++) {
-        Ticket *ticket = ask(account, "x");
+        Ticket *ticket = submit_request(account, "x");
         while (!(ticket_state(ticket) & STATE_DONE)) continue;
         CHECK(!ticket_is_under_way(ticket));
         CHECK(ticket_content(ticket)->size == 5);
@@ -256,7 +258,7 @@ static void test_limit_of_one_keeps_order(void) {
     for (int i = 0; i < ORDERED; i++) {
         char path[24];
         snprintf(path, sizeof path, "order%d", i);
-        tickets[i] = ask(account, path);
+        tickets[i] = submit_request(account, path);
     }
     WAIT_UNTIL_IDLE(account);
     CHECK(atomic_load(&served->ordered) == ORDERED);
@@ -276,7 +278,7 @@ static void test_observed_requests_are_events(void) {
     Ticket *tickets[COUNT];
     int has_role = 0;
     for (int i = 0; i < COUNT; i++) {
-        tickets[i] = ask_with_plan(i % 2 ? observed_plan : plan, account, "x");
+        tickets[i] = submit_with_plan(i % 2 ? observed_plan : plan, account, "x");
         if (i % 2 == 0) ticket_observe(tickets[i]);
     }
     int finished = 0, plain = 0;
@@ -301,7 +303,7 @@ static void test_cancel_at_every_moment(int count) {
     unsigned seed = 1;
     for (int round = 0; round < count; round++) {
         Ticket *tickets[16];
-        for (int i = 0; i < 16; i++) tickets[i] = ask(account, rand_r(&seed) % 4 ? "x" : "silent");
+        for (int i = 0; i < 16; i++) tickets[i] = submit_request(account, rand_r(&seed) % 4 ? "x" : "silent");
         struct timespec pause = {0, rand_r(&seed) % 300000};
         nanosleep(&pause, NULL);
         for (int i = 0; i < 16; i++) cancel(tickets[i]);
@@ -313,8 +315,8 @@ static void test_cancel_at_every_moment(int count) {
 
 static void test_close_with_transfers_under_way(void) {
     Account *account = account_new(core_get(), 4);
-    Ticket *silent = ask(account, "silent");
-    Ticket *other = ask(account, "x");
+    Ticket *silent = submit_request(account, "silent");
+    Ticket *other = submit_request(account, "x");
     account_close(account);
     cancel(silent);
     WAIT_UNTIL_IDLE(account);
@@ -329,9 +331,9 @@ static void test_request_is_written_once(void) {
     Core *core = core_get();
     Account *account = account_new(core, 1);
     int has_role = 0;
-    Ticket *first = ask(account, "x");
+    Ticket *first = submit_request(account, "x");
     WAIT_UNTIL_IDLE(account);
-    Ticket *closed = ask(account, "close"); /* on the kept connection */
+    Ticket *closed = submit_request(account, "close"); /* on the kept connection */
     Event event = next_event(core, &has_role);
     CHECK(event.ticket == closed && event.what == EVENT_ENDED);
     CHECK(ticket_outcome(closed) == OUTCOME_RESENT);
@@ -350,11 +352,11 @@ static void test_fork_while_core_is_busy(int children) {
     Account *account = account_new(core_get(), 8);
     /* Have the core's thread begin before the forks: AddressSanitizer holds a lock of its allocator while a
      * thread begins. */
-    ticket_release(ask(account, "x"));
+    ticket_release(submit_request(account, "x"));
     WAIT_UNTIL_IDLE(account);
     for (int i = 0; i < children; i++) {
         Ticket *tickets[50];
-        for (int j = 0; j < 50; j++) tickets[j] = ask(account, "x");
+        for (int j = 0; j < 50; j++) tickets[j] = submit_request(account, "x");
         pid_t child = fork();
         CHECK(child >= 0);
         if (child == 0) {
@@ -362,7 +364,7 @@ static void test_fork_while_core_is_busy(int children) {
             ticket_set_transfer(lost, plan, "http://127.0.0.1/", 0, NULL, -1);
             CHECK(ticket_submit(lost, NULL) < 0);
             Account *own = account_new(core_get(), 2);
-            Ticket *mine = ask(own, "x");
+            Ticket *mine = submit_request(own, "x");
             WAIT_UNTIL_IDLE(own);
             _exit(ticket_state(mine) == STATE_FINISHED ? 0 : 1);
         }
@@ -381,7 +383,7 @@ static void test_fork_while_core_is_busy(int children) {
 static void let_turns_pass(void) {
     Account *account = account_new(core_get(), 1);
     for (int i = 0; i < 20; i++) {
-        Ticket *ticket = ask(account, "x");
+        Ticket *ticket = submit_request(account, "x");
         WAIT_UNTIL_IDLE(account);
         ticket_release(ticket);
     }
@@ -417,7 +419,7 @@ static void test_content_waits_for_memory_while_body_is_sent(void) {
     account_release(account);
 }
 
-static void *ask_and_wait(void *account) {
+static void *request_and_wait(void *account) {
     for (int i = 0; i < 100; i++) {
         Ticket *ticket = ticket_new(account, account, 0);
         ticket_set_transfer(ticket, plan, url_of("x"), 0, NULL, -1);
@@ -501,8 +503,8 @@ static void fork_and_wait(void) {
 
 static atomic_int forks_are_over;
 
-static void *ask_during_forks(void *account) {
-    while (!atomic_load(&forks_are_over)) ask_and_wait(account);
+static void *request_during_forks(void *account) {
+    while (!atomic_load(&forks_are_over)) request_and_wait(account);
     return NULL;
 }
 
@@ -510,9 +512,9 @@ static void test_callers_take_turns_during_forks(int forks) {
     enum { CALLERS = 4 };
     Account *account = account_new(core_get(), 2);
     pthread_t callers[CALLERS];
-    ask_and_wait(account); /* alone */
+    request_and_wait(account); /* alone */
     for (int i = 0; i < CALLERS; i++)
-        CHECK(pthread_create(&callers[i], NULL, ask_during_forks, account) == 0);
+        CHECK(pthread_create(&callers[i], NULL, request_during_forks, account) == 0);
     for (int i = 0; i < forks; i++) fork_and_wait();
     atomic_store(&forks_are_over, 1);
     for (int i = 0; i < CALLERS; i++) CHECK(pthread_join(callers[i], NULL) == 0);
@@ -553,7 +555,7 @@ static void test_parked_core_makes_no_transfer(void) {
     Account *account = account_new(core_get(), 4);
     core_park();
     core_park(); /* the end of a process may call this twice */
-    Ticket *ticket = ask(account, "x");
+    Ticket *ticket = submit_request(account, "x");
     CHECK(!account_wait(account, 0.05));
     CHECK(!(ticket_state(ticket) & STATE_DONE));
     ticket_release(ticket);

@@ -503,92 +503,92 @@ static void test_cancel_ends_delayed_request(void) {
 
 /* ---- from several threads at once ---- */
 
-enum { PLAYERS = 3, EACH = 200 };
+enum { THREADS = 3, EACH = 200 };
 
 typedef struct {
     Account *account;
-    Ticket *tickets[PLAYERS * EACH];
+    Ticket *tickets[THREADS * EACH];
     atomic_int count; /* of submitted tickets */
-    atomic_int playing, cancelled, settled;
-} Game;
+    atomic_int submitting, cancelled, settled;
+} ThreadedRun;
 
 typedef struct {
-    Game *game;
+    ThreadedRun *run;
     unsigned seed;
-} Player;
+} RunThread;
 
-static Ticket *any_ticket(Game *game, unsigned *seed) {
-    return game->tickets[rand_r(seed) % atomic_load(&game->count)];
+static Ticket *any_ticket(ThreadedRun *run, unsigned *seed) {
+    return run->tickets[rand_r(seed) % atomic_load(&run->count)];
 }
 
-static void play_once(Game *game, unsigned *seed) {
-    Ticket *ticket = any_ticket(game, seed);
+static void end_or_cancel_any(ThreadedRun *run, unsigned *seed) {
+    Ticket *ticket = any_ticket(run, seed);
     int kind = rand_r(seed) % 8;
     if (kind == 0 && ticket_settle(ticket, STATE_CANCELLED)) {
-        atomic_fetch_add(&game->cancelled, 1);
+        atomic_fetch_add(&run->cancelled, 1);
         ticket_cancel(ticket);
     } else if (kind == 1) fail(ticket);
     else answer(ticket);
 }
 
-static void *play(void *argument) {
-    Player *player = argument;
-    Game *game = player->game;
+static void *submit_and_end(void *argument) {
+    RunThread *thread = argument;
+    ThreadedRun *run = thread->run;
     for (int i = 0; i < EACH; i++) {
-        CHECK(ticket_submit(game->tickets[atomic_fetch_add(&game->count, 1)], NULL) == 0);
-        for (int times = 0; times < 4; times++) play_once(game, &player->seed);
+        CHECK(ticket_submit(run->tickets[atomic_fetch_add(&run->count, 1)], NULL) == 0);
+        for (int times = 0; times < 4; times++) end_or_cancel_any(run, &thread->seed);
     }
-    atomic_fetch_sub(&game->playing, 1);
+    atomic_fetch_sub(&run->submitting, 1);
     return NULL;
 }
 
-static void handle_event(Game *game, const Event *event) {
+static void handle_event(ThreadedRun *run, const Event *event) {
     if (event->what & EVENT_ENDED) {
-        if (ticket_settle(event->ticket, STATE_FINISHED)) atomic_fetch_add(&game->settled, 1);
+        if (ticket_settle(event->ticket, STATE_FINISHED)) atomic_fetch_add(&run->settled, 1);
         ticket_leave(event->ticket);
     } else answer(event->ticket);
     ticket_release(event->ticket);
 }
 
-static void handle_events(Game *game, Core *core) {
+static void handle_events(ThreadedRun *run, Core *core) {
     Event event;
     int has_role = 0;
-    while (atomic_load(&game->playing) > 0 || account_pending(game->account) > 0) {
+    while (atomic_load(&run->submitting) > 0 || account_pending(run->account) > 0) {
         has_role = core_wait(core, 0.001, has_role) == WAIT_ROLE;
-        while (core_take_events(core, &event, 1) == 1) handle_event(game, &event);
+        while (core_take_events(core, &event, 1) == 1) handle_event(run, &event);
     }
     if (has_role) core_pass_on(core);
 }
 
 /* CHECK that each ticket is done. Returns how many tickets are FINISHED. */
-static int count_ends(Game *game) {
+static int count_ends(ThreadedRun *run) {
     int finished = 0;
-    for (int i = 0; i < PLAYERS * EACH; i++) {
-        int state = ticket_state(game->tickets[i]) & STATE_DONE;
+    for (int i = 0; i < THREADS * EACH; i++) {
+        int state = ticket_state(run->tickets[i]) & STATE_DONE;
         CHECK(state == STATE_FINISHED || state == STATE_CANCELLED);
-        CHECK(answer(game->tickets[i]) == 0);
+        CHECK(answer(run->tickets[i]) == 0);
         finished += state == STATE_FINISHED;
-        ticket_release(game->tickets[i]);
+        ticket_release(run->tickets[i]);
     }
     return finished;
 }
 
 static void test_concurrent_answers_and_cancels_end_each_request_once(unsigned seed) {
-    static Game game;
-    Player players[PLAYERS];
-    pthread_t threads[PLAYERS];
+    static ThreadedRun run;
+    RunThread arguments[THREADS];
+    pthread_t threads[THREADS];
     Core *core = core_get();
-    game = (Game){.account = account_new_scripted(core, 5), .playing = PLAYERS};
-    for (int i = 0; i < PLAYERS * EACH; i++) game.tickets[i] = new_request(game.account, i % 2);
-    for (int i = 0; i < PLAYERS; i++) {
-        players[i] = (Player){&game, seed + (unsigned)i};
-        CHECK(pthread_create(&threads[i], NULL, play, &players[i]) == 0);
+    run = (ThreadedRun){.account = account_new_scripted(core, 5), .submitting = THREADS};
+    for (int i = 0; i < THREADS * EACH; i++) run.tickets[i] = new_request(run.account, i % 2);
+    for (int i = 0; i < THREADS; i++) {
+        arguments[i] = (RunThread){&run, seed + (unsigned)i};
+        CHECK(pthread_create(&threads[i], NULL, submit_and_end, &arguments[i]) == 0);
     }
-    handle_events(&game, core);
-    for (int i = 0; i < PLAYERS; i++) CHECK(pthread_join(threads[i], NULL) == 0);
-    CHECK(count_ends(&game) == PLAYERS * EACH - atomic_load(&game.cancelled));
-    CHECK(atomic_load(&game.settled) > 0 && atomic_load(&game.cancelled) > 0);
-    account_release(game.account);
+    handle_events(&run, core);
+    for (int i = 0; i < THREADS; i++) CHECK(pthread_join(threads[i], NULL) == 0);
+    CHECK(count_ends(&run) == THREADS * EACH - atomic_load(&run.cancelled));
+    CHECK(atomic_load(&run.settled) > 0 && atomic_load(&run.cancelled) > 0);
+    account_release(run.account);
 }
 
 static atomic_int is_looking;

@@ -1093,16 +1093,16 @@ static int pick_scope(int (*is_right)(int number)) {
     return scope;
 }
 
-static void pump(void) {
+static void take_all_queued(void) {
     for (int account = 0; account < account_count; account++) {
         may_take[account] = 1;
         while (may_take[account]) do_take(account);
     }
 }
 
-/* Wild histories: all calls that the header allows, in any order. */
+/* Random histories: all calls that the header allows, in any order. */
 
-static void ask_wildly(void) {
+static void ask_at_random(void) {
     int chance = random_below(10);
     int work = chance < 3 ? pick(work_count, is_new) : -1;
     int asked_by = random_below(4) ? pick_scope(chance < 5 ? is_running : is_usable) : -1;
@@ -1112,7 +1112,7 @@ static void ask_wildly(void) {
     if (chance != 9) do_enter(work, asked_by);
 }
 
-static void begin_or_end_wildly(void) {
+static void begin_or_end_at_random(void) {
     int work = pick(work_count, may_begin), scope = pick_scope(is_running);
     if (random_below(3) && work >= 0 && callback_count < MOST) {
         do_begin(work);
@@ -1121,13 +1121,13 @@ static void begin_or_end_wildly(void) {
     }
 }
 
-static void expect_wildly(void) {
+static void expect_at_random(void) {
     int scope = pick_scope(random_below(8) ? is_running : is_usable);
     int work = pick(work_count, random_below(2) ? is_called : has_memory);
     if (scope >= 0 && work >= 0) do_expect(scope, work);
 }
 
-static void remove_wildly(void) {
+static void remove_at_random(void) {
     int leaves = random_below(2);
     int work = pick(work_count, leaves ? has_no_scope_running : has_memory);
     if (random_below(2)) work = pick(work_count, leaves ? may_begin : is_queued);
@@ -1136,32 +1136,32 @@ static void remove_wildly(void) {
     else do_withdraw(work);
 }
 
-static void pause_or_resume_wildly(void) {
+static void pause_or_resume_at_random(void) {
     int work = pick(work_count, may_begin), paused = pick(work_count, is_paused);
     if (paused >= 0 && random_below(2)) do_resume(paused);
     else if (work >= 0) do_pause(work);
 }
 
-static void clean_up_wildly(void) {
+static void clean_up_at_random(void) {
     int scope = pick(callback_count, may_release), work = pick(work_count, may_free);
     if (scope >= 0) do_release(scope);
     if (work >= 0) do_free(work);
     do_reopen(random_below(account_count));
 }
 
-static void step_wildly(void) {
+static void step_at_random(void) {
     int chance = random_below(22);
-    if (chance >= 20) pause_or_resume_wildly();
-    else if (chance < 5) ask_wildly();
+    if (chance >= 20) pause_or_resume_at_random();
+    else if (chance < 5) ask_at_random();
     else if (chance < 11) do_take(random_below(account_count));
-    else if (chance < 14) begin_or_end_wildly();
-    else if (chance < 16) expect_wildly();
-    else if (chance < 18) remove_wildly();
-    else if (chance < 19) clean_up_wildly();
+    else if (chance < 14) begin_or_end_at_random();
+    else if (chance < 16) expect_at_random();
+    else if (chance < 18) remove_at_random();
+    else if (chance < 19) clean_up_at_random();
     else do_limit(random_below(account_count), random_below(5));
 }
 
-static void finish_wildly(void) {
+static void finish_at_random(void) {
     for (int scope; (scope = pick(callback_count, is_running)) >= 0;) do_end(scope);
     for (int work = 0; work < work_count; work++) {
         if (!has_memory(work)) continue;
@@ -1188,11 +1188,11 @@ static int has_children(int scope) {
 }
 
 /* Whether `work` waits for the work that `scope` runs for. */
-static int reaches(int work, int scope) {
+static int would_wait_for(int work, int scope) {
     if (work == callbacks[scope].work) return 1;
     for (int other = 0; other < callback_count; other++)
         if (callbacks[other].work == work && is_running(other) && !is_awake(other))
-            return reaches(callbacks[other].waits_for, scope);
+            return would_wait_for(callbacks[other].waits_for, scope);
     return 0;
 }
 
@@ -1221,7 +1221,7 @@ static void end_orderly(int scope) {
 
 static void wait_orderly(int scope) {
     int work = pick(work_count, is_pending);
-    if (scope < 0 || work < 0 || reaches(work, scope)) return;
+    if (scope < 0 || work < 0 || would_wait_for(work, scope)) return;
     int is_child = works[work].parent == scope;
     if (works[work].stage == WORK_CALLED && !is_child) return;
     callbacks[scope].waits_for = work;
@@ -1251,7 +1251,7 @@ static void step_orderly(void) {
     } else if (queued >= 0) {
         do_withdraw(queued);
     }
-    pump();
+    take_all_queued();
     check_orderly();
 }
 
@@ -1262,7 +1262,7 @@ static void finish_orderly(void) {
         if (paused >= 0) do_resume(paused);
         else if (working >= 0) do_leave(working);
         else end_orderly(pick(callback_count, is_awake));
-        pump();
+        take_all_queued();
         check_orderly();
     }
 }
@@ -1302,10 +1302,10 @@ static void run_history(void) {
     begin_history();
     for (int step = 0; step < steps; step++) {
         if (is_orderly) step_orderly();
-        else step_wildly();
+        else step_at_random();
     }
     if (is_orderly) finish_orderly();
-    else finish_wildly();
+    else finish_at_random();
     end_history();
 }
 

@@ -18,16 +18,16 @@ from tests.differential.value_tables import REPEATED, Choices, ValueTable
 T = TypeVar("T")
 
 
-def up_to(choices: Choices[T], most: int = 3) -> SearchStrategy[tuple[T, ...]]:
+def tuples_up_to(choices: Choices[T], most: int = 3) -> SearchStrategy[tuple[T, ...]]:
     """A tuple of up to `most` choices, repeats allowed."""
     if not choices:
         return st.just(())
     return st.lists(st.sampled_from(choices), max_size=most).map(tuple)
 
 
-def rarely(choices: Choices[T], most: int = 2) -> SearchStrategy[tuple[T, ...]]:
-    """An empty tuple in most cases."""
-    return st.one_of(st.just(()), st.just(()), up_to(choices, most))
+def mostly_empty_tuples(choices: Choices[T], most: int = 2) -> SearchStrategy[tuple[T, ...]]:
+    """A tuple of up to `most` choices, empty in most cases."""
+    return st.one_of(st.just(()), st.just(()), tuples_up_to(choices, most))
 
 
 def without_repeats(fields: Fields, but: Choices[str] = ()) -> Fields:
@@ -49,7 +49,7 @@ def scenarios(draw: DrawFn, tables: Choices[ValueTable]) -> Scenario:
         tuple(draw(_resource(draw(table), url)) for url in urls),
         tuple(draw(st.lists(visit, min_size=1, max_size=6))),
         draw(st.sampled_from(draw(table).cache)),
-        draw(up_to(draw(table).credentials, 2)),
+        draw(tuples_up_to(draw(table).credentials, 2)),
     )
     return _without_bodies(scenario) if _ends_connections(scenario) else scenario
 
@@ -95,7 +95,7 @@ def _answer(draw: DrawFn, table: ValueTable) -> Answer:
     content = draw(st.sampled_from(table.contents))
     return Answer(
         status,
-        without_repeats(recipe + draw(rarely(table.answer_fields, 3)), REPEATED),
+        without_repeats(recipe + draw(mostly_empty_tuples(table.answer_fields, 3)), REPEATED),
         content,
         coding,
         packed or not content,
@@ -111,9 +111,9 @@ def _visit(draw: DrawFn, table: ValueTable, urls: list[str]) -> Visit:
     return Visit(
         draw(st.sampled_from(urls)),
         method,
-        draw(up_to(table.request_fields, 2).map(without_repeats)),
+        draw(tuples_up_to(table.request_fields, 2).map(without_repeats)),
         draw(st.sampled_from(table.bodies)) if method != "HEAD" else None,
         draw(st.sampled_from(table.redirections)),
         draw(st.sampled_from(table.after)),
-        draw(rarely(table.settings)),
+        draw(mostly_empty_tuples(table.settings)),
     )

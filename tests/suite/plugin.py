@@ -1,4 +1,4 @@
-"""A pytest plugin: replaces `httplib2.Http` for httplib2's tests, and records ways of requests.
+"""A pytest plugin: replaces `httplib2.Http` for httplib2's tests, and records sources of answers.
 
     python -m pytest -p plugin --form lazy --report report.json ...
 
@@ -7,7 +7,7 @@ Rules:
   either blocks (`blocking`) or whose promise is looked at (`lazy`).
 - Timeouts and sleeps are longer: in a test a server is 0.1 s too late for the client, and
   0.1 s later an answer has to be in time; a busy machine blurs the difference.
-- The plugin judges nothing: the report has the end of each test and the way of each request.
+- The plugin judges nothing: the report has the end of each test and the source of each answer.
 - The plugin is loaded as a top-level module: in its pytest, `tests` is httplib2's package.
 """
 
@@ -44,8 +44,8 @@ Pair = Any
 """The value of `request`. Any: a promise or a plain tuple, depending on the form."""
 
 
-class Watch:
-    """The way of each request, by the name of the test.
+class AnswerSources:
+    """The source of each answer, by the name of the test.
 
     `libcurl`: a transfer was started. `sockets`: httplib2 opened a socket. `cache`: answered from
     the cache. `lost`: answered without libcurl, socket or cache. `failed`: an error before any byte
@@ -53,36 +53,36 @@ class Watch:
     """
 
     def __init__(self) -> None:
-        self.ways: defaultdict[str, list[str]] = defaultdict(list)
+        self.sources: defaultdict[str, list[str]] = defaultdict(list)
         self.test = ""
         self._asking = False
         self._transfers = self._sockets = 0
         sys.addaudithook(self._audit)
 
-    def ask(self, request: Callable[[], Pair], connection_type: object) -> Pair:
-        """Make a request, and note the way. The tests make one request at a time."""
+    def record(self, request: Callable[[], Pair], connection_type: object) -> Pair:
+        """Make a request, and record the source. The tests make one request at a time."""
         if connection_type is not None:
-            self._note("connection_type")
+            self._append("connection_type")
             return request()
         self._asking, self._transfers, self._sockets = True, 0, 0
-        way = "failed"
+        source = "failed"
         try:
             pair = request()
-            way = "cache" if _needs_no_server(pair[0]) else "lost"
+            source = "cache" if _needs_no_server(pair[0]) else "lost"
             return pair
         finally:
             self._asking = False
-            self._note(self._way_of_bytes() or way)
+            self._append(self._source_of_bytes() or source)
 
-    def started(self) -> None:
+    def count_transfer(self) -> None:
         """Count a started transfer."""
         self._transfers += 1
 
-    def _way_of_bytes(self) -> str:
+    def _source_of_bytes(self) -> str:
         return "sockets" if self._sockets else "libcurl" if self._transfers else ""
 
-    def _note(self, way: str) -> None:
-        self.ways[way].append(self.test)
+    def _append(self, source: str) -> None:
+        self.sources[source].append(self.test)
 
     def _audit(self, event: str, _arguments: object) -> None:
         # A socket of httplib2, not of a test's server; also a socket that is never connected.
@@ -103,10 +103,10 @@ def _needs_no_server(response: httplib2.Response) -> bool:
     return bool(response.fromcache) or response.status == 504
 
 
-watch = Watch()
+answer_sources = AnswerSources()
 
 
-class Watched(asynchttp.Http):
+class RecordedHttp(asynchttp.Http):
     """The common part of both forms of asynchttp's Http."""
 
     def __init__(self, cache: Any = None, timeout: float | None = None, **settings: Any) -> None:
@@ -125,21 +125,21 @@ class Watched(asynchttp.Http):
         def ask() -> Pair:
             return self.ask(uri, method, body, headers, redirections, connection_type)
 
-        return watch.ask(ask, connection_type)
+        return answer_sources.record(ask, connection_type)
 
     def ask(self, *arguments: Any) -> Pair:
         """Make the request."""
         return super().request(*arguments)
 
 
-class Blocking(Watched):
+class Blocking(RecordedHttp):
     """`Http(blocking=True)`: `request` itself returns the pair or raises."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings, blocking=True)
 
 
-class Lazy(Watched):
+class Lazy(RecordedHttp):
     """`request` returns a promise, after a look at the response and then at the content."""
 
     def ask(self, *arguments: Any) -> Pair:
@@ -150,28 +150,28 @@ class Lazy(Watched):
 
 
 class Plain(httplib2.Http):
-    """httplib2 itself, watched like asynchttp."""
+    """httplib2 itself, recorded like asynchttp."""
 
     def request(self, *arguments: Any, **named: Any) -> Pair:
         ask = super().request
-        return watch.ask(lambda: ask(*arguments, **named), named.get("connection_type"))
+        return answer_sources.record(lambda: ask(*arguments, **named), named.get("connection_type"))
 
 
 FORMS: dict[str, type[httplib2.Http]] = {"blocking": Blocking, "lazy": Lazy, "plain": Plain}
 
 
-def watch_engine() -> None:
+def count_transfers_of_engine() -> None:
     """Count transfers where asynchttp prepares a new plan, and where a known plan starts."""
     prepare, start = plans.prepare, Promise._start
 
     def prepared(transfer: Transfer, statuses: bytes) -> Prepared:
-        watch.started()
+        answer_sources.count_transfer()
         return prepare(transfer, statuses)
 
     def started(work: Promise, plans: dict[str, Plan], sent: bytes | None) -> bool:
         has_plan = start(work, plans, sent)
         if has_plan:
-            watch.started()
+            answer_sources.count_transfer()
         return has_plan
 
     vars(request_work)["prepare"] = prepared
@@ -184,7 +184,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    watch_engine()
+    count_transfers_of_engine()
     httplib2.Http = FORMS[config.getoption("form")]  # type: ignore[misc]  # on purpose
 
 
@@ -204,7 +204,7 @@ def _longer_server_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_runtest_logstart(nodeid: str) -> None:
-    watch.test = nodeid
+    answer_sources.test = nodeid
 
 
 def pytest_terminal_summary(
@@ -215,6 +215,6 @@ def pytest_terminal_summary(
     report = {
         "passed": [each.nodeid for each in stats.get("passed", [])],
         "failed": {each.nodeid: each.longreprtext for each in failed},
-        "ways": watch.ways,
+        "sources": answer_sources.sources,
     }
     config.getoption("report").write_text(json.dumps(report))

@@ -23,8 +23,11 @@ class Report(NamedTuple):
     passed: list[str]
     failed: dict[str, str]
     """Failed tests with pytest's messages."""
-    ways: dict[str, list[str]]
-    """For each way the names of the requesting tests, one for each request; see `plugin.Watch`."""
+    sources: dict[str, list[str]]
+    """For each source the names of the requesting tests, one for each request.
+
+    See `plugin.AnswerSources`.
+    """
 
 
 class Run:
