@@ -347,11 +347,11 @@ def counting_server(raw_server: RawServerFactory, idle_workers_end_soon: None) -
 
 
 def most_threads(callbacks: int) -> int:
-    """The largest number of threads with `callbacks` at once: two workers for each callback, since
-    a worker that has just left a callback is not free yet; a worker that waits for events; and
-    a worker that has just taken over this role.
+    """A bound for the threads with `callbacks` at once, whatever the number of requests. A worker
+    that has left a callback is not free before the worker has the GIL again: a busy machine may
+    have several such workers for each callback.
     """
-    return 2 + 2 * callbacks
+    return 4 + 4 * callbacks
 
 
 def test_ten_thousand_waiting_callbacks_use_few_threads(counting_server: CountingServer) -> None:
@@ -364,12 +364,12 @@ def test_ten_thousand_waiting_callbacks_use_few_threads(counting_server: Countin
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 5])
-def test_thread_count_is_bounded_by_workers_and_depth(
+def test_thread_count_does_not_grow_with_requests(
     counting_server: CountingServer, depth: int
 ) -> None:
     with Http(max_workers=3) as http:
         promises = [
-            request_nested(depth, [http], counting_server.url, Promise.wait) for _ in range(100)
+            request_nested(depth, [http], counting_server.url, Promise.wait) for _ in range(500)
         ]
-        assert [promise.exception(PATIENCE) for promise in promises] == [None] * 100
+        assert [promise.exception(PATIENCE) for promise in promises] == [None] * 500
     assert max(counting_server.threads) <= most_threads(3 * depth)
