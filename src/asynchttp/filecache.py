@@ -3,11 +3,15 @@
 The files are those of FileCache: both classes can share a directory. `set` writes an entry to a
 draft, and renames the draft: a reader gets the old entry or the new entry, even if the writer is
 killed.
+
+A new directory is for the user alone: the entries are answers to this user. A directory that exists
+keeps its mode, and so do new files in the directory: a group may share the directory.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 import httplib2
@@ -17,6 +21,12 @@ from .messages.settings import Cache
 
 class SafeFileCache(httplib2.FileCache):
     """A FileCache whose entries are always complete."""
+
+    def __init__(self, cache: str, safe: Callable[[str], str] = httplib2.safename) -> None:
+        directory = Path(cache)
+        if not directory.exists():  # `exist_ok`, since another process may make it meanwhile
+            directory.mkdir(0o700, parents=True, exist_ok=True)
+        super().__init__(cache, safe)
 
     def set(self, key: str, value: bytes) -> None:
         """Store `value`. Raises `OSError` if the file cannot be written."""

@@ -14,6 +14,7 @@ import httplib2
 from . import options
 from .dispatch.dispatcher import Dispatcher
 from .engine.clients import Clients
+from .filecache import SafeFileCache
 from .messages.body import body_from
 from .messages.callsite import frames_of_caller
 from .messages.request import Headers, Request
@@ -75,7 +76,7 @@ class Http(httplib2.Http):
         blocking: bool = False,
     ) -> None:
         super().__init__(
-            cache,
+            SafeFileCache(cache) if cache and isinstance(cache, str) else cache,
             timeout,
             proxy_info,
             ca_certs,
