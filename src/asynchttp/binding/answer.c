@@ -147,6 +147,7 @@ PyObject *fill_response(PyObject *response, const char *head, size_t size) {
         line = next;
         stop = end_of_line(line, end, &next);
         if (stop == line) break; /* trailers may follow */
+        if (*line == '-') continue; /* httplib2 marks entries of a cache with such names */
         failed = add_field(response, &several, line, stop) < 0;
     }
     if (!failed) failed = set_several(response, several) < 0;
