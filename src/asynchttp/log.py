@@ -35,6 +35,11 @@ def debug(message: str, *args: object) -> None:
     _write(logging.DEBUG, message, args, None)
 
 
+def warning(message: str, *args: object) -> None:
+    """Log a fault that loses no answer."""
+    _write(logging.WARNING, message, args, None)
+
+
 def error(message: str, *args: object, error: BaseException | None = None) -> None:
     """Log `error`, by default the exception being handled, with its traceback."""
     _write(logging.ERROR, message, args, error or sys.exc_info()[1])

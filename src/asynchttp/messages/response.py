@@ -42,6 +42,12 @@ class Response(httplib2.Response):
         several = getattr(self, "_several", None)
         return self.__dict__ if several is None else (self.__dict__, {"_several": several})
 
+    @property
+    def several(self) -> dict[str, list[str]]:
+        """The values of fields that came several times, by name."""
+        several: dict[str, list[str]] | None = getattr(self, "_several", None)
+        return several or {}
+
     def getall(self, name: str) -> list[str]:
         r"""All values of a header field, in order.
 
@@ -55,7 +61,7 @@ class Response(httplib2.Response):
         name = name.lower()
         if name not in self:
             return []
-        values = (getattr(self, "_several", None) or {}).get(name, ())
+        values = self.several.get(name, ())
         # The item may have been set to a new value since.
         return list(values) if ", ".join(values) == self[name] else [self[name]]
 

@@ -11,6 +11,7 @@ Rules:
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -61,6 +62,22 @@ def send_with_auth(
     return response, content
 
 
+def asker_of(hop: Hop, settings: Settings) -> str:
+    """The owner of the credentials to send, as far as known before a challenge, or ""."""
+    authorization = _in_scope(hop, settings)
+    if authorization is not None:
+        return _asker_by(authorization)
+    given = [hop.headers[name] for name in ("authorization", "x-wsse") if name in hop.headers]
+    return f"fields: {given}" if given else ""
+
+
+def _asker_by(authorization: Authentication) -> str:
+    """User and realm: the field itself may differ with each request, as a Digest does."""
+    # A program's own class may have no credentials, and is a new asker each time.
+    credentials = getattr(authorization, "credentials", None) or (secrets.token_hex(),)
+    return f"user: {credentials[0]!r} in {getattr(authorization, 'realm', '')!r}"
+
+
 def _answer_challenge(
     hop: Hop, settings: Settings, response: Response, content: bytes
 ) -> Generator[Step, Any, Found]:
@@ -77,6 +94,7 @@ def _authorized(
     authorization: Authentication, hop: Hop, settings: Settings
 ) -> Generator[Step, Any, Found]:
     authorization.request(hop.method, _path_and_query(hop), hop.headers, _content(hop))
+    hop.asker = _asker_by(authorization)
     return (yield from _send(hop, settings))
 
 
@@ -103,11 +121,11 @@ def _in_scope(hop: Hop, settings: Settings) -> Authentication | None:
 def _from_challenge(
     hop: Hop, settings: Settings, response: Response, content: bytes
 ) -> Iterator[Authentication]:
-    schemes = httplib2_rules.auth_schemes(httplib2_rules.parse_challenges(response))
+    challenges = httplib2_rules.parse_challenges(response)
     for domain, name, password in settings.credentials:
         if domain in ("", hop.authority):
-            for scheme in schemes:
-                yield _class_for(scheme)(
+            for scheme in httplib2_rules.auth_schemes(challenges):
+                authorization = _class_for(scheme)(
                     (name, password),
                     hop.authority,
                     _path_and_query(hop),
@@ -116,6 +134,8 @@ def _from_challenge(
                     content,
                     None,  # the Http, which only GoogleLogin needs
                 )
+                authorization.realm = challenges[scheme].get("realm", "")  # for `_asker_by`
+                yield authorization
 
 
 def _class_for(scheme: str) -> Authentication:

@@ -1,9 +1,11 @@
 """The cache (RFC 9111): which responses are stored, served and validated, as in httplib2.
 
 Rules:
-- Entries have httplib2's format, byte for byte, so that both libraries can share a cache.
-  httplib2's own functions decide what an entry permits.
-- A cache is user code or a disk: every access is a BlockingCall.
+- Entries have httplib2's format, so that both libraries can share a cache. httplib2's own functions
+  decide what an entry permits.
+- An entry is served only to who asked for it. For anybody else the entry is stale (3.5).
+- A request with a Host field of its own has no cache: the key is the URL.
+- A cache is user code or a disk: every access is a BlockingCall, and a failure loses no answer.
 - An entry counts as missing if unreadable, or if the content's length is not Content-Length:
   httplib2 stores responses to HEAD, and a killed process may leave half an entry.
 - Equal GETs at the same time are coalesced (4, "collapsed requests"), unless the answer may not be
@@ -13,9 +15,8 @@ Rules:
 from __future__ import annotations
 
 import copy
-import email
-import email.header
-from collections.abc import Generator
+import re
+from collections.abc import Callable, Generator
 from email.message import Message
 from functools import partial
 from typing import Any, NamedTuple
@@ -26,16 +27,13 @@ from ..messages.settings import Cache, Settings
 from ..messages.step import BlockingCall, Coalesce, Step, StopCoalescing
 from ..messages.transfer import Reply
 from . import httplib2_rules
-from .auth import send_with_auth
-from .cache_entry import store_entry
+from .auth import asker_of, send_with_auth
+from .cache_entry import Entry, read_entry, store_entry
+from .freshness import disposition
 from .wire import Hop
 
-
-class Entry(NamedTuple):
-    """A stored response."""
-
-    info: httplib2_rules.Fields
-    content: bytes
+CONDITIONS = frozenset(("if-match", "if-none-match", "if-modified-since", "if-unmodified-since"))
+VARYING = re.compile(r"[^\s*]+")  # the name of a field; "*" never matches (RFC 9111, 4.1)
 
 
 class Fetched(NamedTuple):
@@ -53,8 +51,9 @@ def fetch(hop: Hop, settings: Settings, reply: Reply | None) -> Generator[Step, 
     """The response to a hop; `reply`: the network's reply, if already received."""
     if reply is not None:
         return Fetched(*(yield from send_with_auth(hop, settings, reply)))
-    entry = None if settings.cache is None else (yield from _prepare(hop, settings.cache, settings))
-    if hop.method not in settings.safe_methods and settings.cache is not None:
+    cache = _cache_for(hop, settings)
+    entry = None if cache is None else (yield from _prepare(hop, cache, settings))
+    if hop.method not in settings.safe_methods and cache is not None:
         fetched = yield from _fetch_unsafe(hop, entry, settings)
         return fetched
     return (yield from _serve_or_forward(hop, entry, settings))
@@ -75,10 +74,13 @@ def _fetch_unsafe(
 def _serve_or_forward(
     hop: Hop, entry: Entry | None, settings: Settings
 ) -> Generator[Step, Any, Fetched]:
-    if entry is not None and _may_serve(hop, entry, settings):
-        return (yield from _serve(hop, entry, settings))
+    usable = entry if entry is not None and _may_serve(hop, entry, settings) else None
+    if usable is not None and usable.is_for(hop.asker):
+        return (yield from _serve(hop, usable, settings))
     if "only-if-cached" in httplib2_rules.cache_control(hop.headers):
-        return Fetched(_gateway_timeout(entry), b"")
+        return Fetched(_gateway_timeout(entry, hop), b"")
+    if usable is not None:
+        return (yield from _serve_others(hop, usable, settings))
     return Fetched(*(yield from _forward(hop, settings)))
 
 
@@ -86,16 +88,18 @@ def _prepare(
     hop: Hop, cache: Cache, settings: Settings
 ) -> Generator[BlockingCall, Any, Entry | None]:
     """The entry for a hop; an unsafe method deletes the entry from the cache."""
+    hop.asker = asker_of(hop, settings)
     entry: Entry | None = yield BlockingCall(partial(_read, cache, hop))
     if entry is not None:
         _add_precondition(hop, entry, settings)
     if hop.method not in settings.safe_methods:
-        yield BlockingCall(partial(cache.delete, hop.url))  # RFC 9111, 4.4
+        yield _change(partial(cache.delete, hop.url), hop.url)  # RFC 9111, 4.4
     return entry
 
 
 def _forward(hop: Hop, settings: Settings) -> Generator[Step, Any, tuple[Response, bytes]]:
     """Send the request to the server, and store the response if permitted."""
+    hop.sent = httplib2_rules.now()
     response, content = yield from send_with_auth(hop, settings)
     if response.status in (200, 203) and hop.method in settings.safe_methods:
         response.setdefault("content-location", hop.uri)
@@ -108,42 +112,58 @@ def store(
     hop: Hop, response: Response, content: bytes, settings: Settings
 ) -> Generator[BlockingCall, Any, None]:
     """Store a response in the cache, unless request or response forbids storing."""
-    cache = settings.cache
+    cache = _cache_for(hop, settings)
     if cache is not None:
-        yield BlockingCall(partial(store_entry, hop.headers, response, content, cache, hop.url))
+        change = partial(store_entry, hop.headers, response, content, cache, hop.url)
+        yield _change(partial(change, hop.asker, hop.sent), hop.url)
 
 
 def invalidate(keys: list[str], settings: Settings) -> Generator[BlockingCall, Any, None]:
     """Delete the entries with these keys."""
     for key in keys:
         assert settings.cache is not None  # the keys were found in the cache
-        yield BlockingCall(partial(settings.cache.delete, key))
+        yield _change(partial(settings.cache.delete, key), key)
 
 
-# Reading.
+# Reading and changing the cache.
+
+
+def _cache_for(hop: Hop, settings: Settings) -> Cache | None:
+    """The cache; or None if a Host field of the caller's asks for another resource than the key."""
+    is_own_host = hop.headers.get("host", hop.authority).lower() != hop.authority
+    return None if is_own_host else settings.cache
 
 
 def _read(cache: Cache, hop: Hop) -> Entry | None:
     try:
         stored = cache.get(hop.url)
-        return _parse(stored, hop) if stored else None
+        entry = read_entry(stored) if stored else None
+        return None if entry is None or _is_cut_short(entry, hop) else entry
     except Exception as error:  # noqa: BLE001  # a cache may raise and return anything
         log.debug("cannot read the cache entry for %s: %r", hop.url, error)
         return None
 
 
-def _parse(stored: bytes, hop: Hop) -> Entry | None:
-    head, content = stored.split(b"\r\n\r\n", 1)
-    info = email.message_from_bytes(head)
-    for name, value in info.items():
-        if value.startswith("=?") and value.endswith("?="):
-            text, charset = email.header.decode_header(value)[0]
-            info.replace_header(name, text if charset is None else str(text, charset))
-    int(info["status"])
-    length = info.get("content-length")
-    if hop.method != "HEAD" and length is not None and int(length) != len(content):
-        return None
-    return Entry(info, content)
+def _is_cut_short(entry: Entry, hop: Hop) -> bool:
+    length = entry.info.get("content-length")
+    return (
+        hop.method != "HEAD"
+        and length is not None
+        and any(int(each) != len(entry.content) for each in length.split(","))  # of equal fields
+    )
+
+
+def _change(change: Callable[[], object], key: str) -> BlockingCall:
+    """The call `change`, which changes the entry of `key`."""
+    return BlockingCall(partial(_try_change, change, key))
+
+
+def _try_change(change: Callable[[], object], key: str) -> None:
+    """Call `change`. An answer that cannot be stored is an answer nevertheless."""
+    try:
+        change()
+    except Exception as error:  # noqa: BLE001  # a cache may raise anything
+        log.warning("cannot change the cache entry for %s: %r", key, error)
 
 
 # Serving and validating.
@@ -155,6 +175,7 @@ def _add_precondition(hop: Hop, entry: Entry, settings: Settings) -> None:
         hop.method in settings.optimistic_concurrency_methods
         and "etag" in entry.info
         and not settings.ignore_etag
+        and entry.is_for(hop.asker)
     ):
         hop.headers.setdefault("if-match", entry.info["etag"])
 
@@ -170,21 +191,22 @@ def _may_serve(hop: Hop, entry: Entry, settings: Settings) -> bool:
 def _matches(hop: Hop, entry: Entry) -> bool:
     """Whether the fields that the entry varies by are the same (RFC 9111, 4.1)."""
     varying = entry.info.get("vary", "").lower().replace(" ", "").split(",")
-    return all(hop.headers.get(name) == entry.info[f"-varied-{name}"] for name in varying if name)
+    return all(
+        VARYING.fullmatch(name) and hop.headers.get(name) == entry.info[f"-varied-{name}"]
+        for name in varying
+        if name
+    )
 
 
 def _serve(hop: Hop, entry: Entry, settings: Settings) -> Generator[Step, Any, Fetched]:
     if "-x-permanent-redirect-url" in entry.info:
-        return Fetched(_from(entry), b"", in_doubt=True)
-    disposition = httplib2_rules.disposition(entry.info, hop.headers)
-    if disposition == "FRESH":
-        return Fetched(_from(entry), entry.content)
-    if disposition == "STALE":
+        return Fetched(entry.response(), b"", in_doubt=True)
+    found = disposition(entry, hop.headers)
+    if found == "FRESH":
+        return Fetched(entry.response(), entry.content)
+    if found == "STALE":
         _add_validators(hop, entry, settings)
-    response, content = yield from _forward(hop, settings)
-    if response.status == 304 and hop.method == "GET":
-        return (yield from _freshen(hop, entry, response, settings))
-    return Fetched(response, content, in_doubt=True)
+    return (yield from _validate(hop, entry, settings))
 
 
 def _add_validators(hop: Hop, entry: Entry, settings: Settings) -> None:
@@ -195,31 +217,53 @@ def _add_validators(hop: Hop, entry: Entry, settings: Settings) -> None:
         hop.headers["if-modified-since"] = entry.info["last-modified"]
 
 
+def _validate(hop: Hop, entry: Entry, settings: Settings) -> Generator[Step, Any, Fetched]:
+    response, content = yield from _forward(hop, settings)
+    if response.status == 304 and hop.method == "GET":
+        return (yield from _freshen(hop, entry, response, settings))
+    return Fetched(response, content, in_doubt=True)
+
+
+def _serve_others(hop: Hop, entry: Entry, settings: Settings) -> Generator[Step, Any, Fetched]:
+    """Make a request for which the cache has an entry that somebody else asked for.
+
+    The server says whether the entry is the answer, by the entry's ETag alone: two documents may
+    have been modified at the same time. A condition of the caller's is about another entry.
+    """
+    if (
+        disposition(entry, hop.headers) == "TRANSPARENT"
+        or not CONDITIONS.isdisjoint(hop.headers)
+        or hop.method != "GET"
+        or "etag" not in entry.info
+        or settings.ignore_etag
+    ):
+        return Fetched(*(yield from _forward(hop, settings)))
+    hop.headers["if-none-match"] = entry.info["etag"]
+    fetched = yield from _validate(hop, entry, settings)
+    return fetched._replace(in_doubt=False)  # the entry is as fresh as before for who asked for it
+
+
 def _freshen(
     hop: Hop, entry: Entry, not_modified: Response, settings: Settings
 ) -> Generator[Step, Any, Fetched]:
     """Update the entry with the header fields of a 304, and serve the entry (RFC 9111, 4.3.4)."""
+    del entry.info["age"]  # of the stored response: the 304 has the age since validation (4.2.3)
     for name in httplib2_rules.end_to_end(not_modified):
         if name == "content-length":
             continue  # stays the stored content's length (3.2)
         # httplib2 adds a second field with the same name, and reads the last field.
         entry.info[name] = not_modified[name]
-    response = _from(entry)
+    entry.several.update(not_modified.several)
+    response = entry.response()
     vars(response).update({k: v for k, v in vars(not_modified).items() if k == "_stale_digest"})
     yield from store(hop, response, entry.content, settings)
     response.status = 200
     return Fetched(response, entry.content)
 
 
-def _from(entry: Entry) -> Response:
-    response = Response(entry.info)
-    response.fromcache = True
-    return response
-
-
-def _gateway_timeout(entry: Entry | None) -> Response:
+def _gateway_timeout(entry: Entry | None, hop: Hop) -> Response:
     """The answer to only-if-cached without a usable entry (RFC 9111, 5.2.1.7)."""
-    info = Message() if entry is None else entry.info
+    info = entry.info if entry is not None and entry.is_for(hop.asker) else Message()
     del info["status"]
     info["status"] = "504"
     return Response(info)
@@ -232,7 +276,7 @@ def coalesce(
     hop: Hop, redirections: int, settings: Settings
 ) -> Generator[Coalesce, Any, Answer | None]:
     """The answer of an equal request under way, or None if the caller has to make the request."""
-    if settings.cache is None or hop.method != "GET" or hop.body is not None:
+    if _cache_for(hop, settings) is None or hop.method != "GET" or hop.body is not None:
         return None
     if _forbids(hop.headers):
         return None
@@ -243,7 +287,9 @@ def coalesce(
 
 
 def _is_shareable(answer: Answer) -> bool:
-    return answer.response.status in (200, 203) and not _forbids(answer.response)
+    response = answer.response
+    is_unique = "*" in response.get("vary", "")
+    return response.status in (200, 203) and not is_unique and not _forbids(response)
 
 
 def _forbids(headers: dict[str, str]) -> bool:

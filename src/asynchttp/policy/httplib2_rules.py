@@ -13,8 +13,7 @@ from typing import Any, TypeAlias
 import httplib2
 import httplib2.auth
 
-from ..messages.response import Response
-from ..messages.settings import Cache, Tls
+from ..messages.settings import Tls
 
 _httplib2: Any = httplib2  # Any: httplib2's stubs leave these functions out
 _auth: Any = httplib2.auth  # Any: as above
@@ -74,7 +73,7 @@ def end_to_end(headers: Mapping[str, str]) -> list[str]:
     return names
 
 
-def cache_control(headers: Mapping[str, str]) -> Mapping[str, object]:
+def cache_control(headers: Mapping[str, str] | Fields) -> Mapping[str, object]:
     """The directives of Cache-Control."""
     directives: Mapping[str, object] = _httplib2._parse_cache_control(headers)
     return directives
@@ -84,6 +83,12 @@ def disposition(entry: Fields, headers: dict[str, str]) -> str:
     """FRESH, STALE or TRANSPARENT: serve the entry, validate it, or ignore the cache."""
     found: str = _httplib2._entry_disposition(entry, headers)
     return found
+
+
+def now() -> float:
+    """Seconds since the epoch, by the clock of `disposition`."""
+    time: float = _httplib2.time.time()
+    return time
 
 
 def proxy_info_from_environment(scheme: str) -> Any:  # Any: a ProxyInfo, which has no types
@@ -109,10 +114,3 @@ def checked_tls(tls: Tls) -> Tls:
         certificate and certificate.password,
     )
     return tls._replace(certificate=certificate)
-
-
-def update_cache(
-    headers: dict[str, str], response: Response, content: bytes, cache: Cache, key: str
-) -> None:
-    """Store the response under `key`, or delete the entry if storing is forbidden."""
-    _httplib2._updateCache(headers, response, content, cache, key)

@@ -50,6 +50,12 @@ class Hop:
     headers: dict[str, str]
     body: Body | None
 
+    # For the cache:
+    asker: str = ""
+    """The owner of the sent credentials (`auth.asker_of`), or "" for no credentials."""
+    sent: float = 0.0
+    """The time of sending, in seconds since the epoch."""
+
 
 def first_hop(request: Request) -> Hop:
     """The first hop of a request; raises what `hop_to` raises."""
