@@ -4,23 +4,29 @@ tests compare the rest with httplib2.
 """
 
 import concurrent.futures as cf
+import shutil
+import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import httplib2
 import pytest
 
-from asynchttp import Http
+from asynchttp import Http, log
 from asynchttp.filecache import SafeFileCache
 from tests.conftest import RawServerFactory
 from tests.programs import run_python
+from tests.scripted import MemoryCache
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import Step, read_head, send
+from tests.servers.recording import answer_requests
 from tests.servers.web import WebServer
 
 FRESH = "/status/200?Cache-Control=max-age%3D1000"
+FOR_EVER = "Cache-Control: max-age=1000", "Date: Fri, 01 Jan 2100 00:00:00 GMT"
 
 
 @pytest.fixture
@@ -34,8 +40,12 @@ def cache_files(tmp_path: Path) -> list[Path]:
 
 
 def answer(content: bytes, *fields: str) -> Step:
+    return send(answer_bytes(content, *fields))
+
+
+def answer_bytes(content: bytes, *fields: str) -> bytes:
     lines = [f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}", *fields, "", ""]
-    return send("\r\n".join(lines).encode() + content)
+    return "\r\n".join(lines).encode() + content
 
 
 # Entries
@@ -211,20 +221,248 @@ def test_304_does_not_change_stored_length(http: Http, raw_server: RawServerFact
     assert [b"if-none-match" in each for each in server.heads] == [False, True, True, True]
 
 
-@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, ValueError])
-def test_error_while_storing_fails_promise(server: WebServer, error: type[BaseException]) -> None:
+# A cache that cannot be written
+
+
+class Unwritable(MemoryCache):
+    """A cache whose writing methods raise an error."""
+
+    def __init__(self, error: type[BaseException] = OSError) -> None:
+        super().__init__()
+        self.error = error
+
+    def set(self, key: str, value: bytes) -> None:
+        raise self.error("cannot set")
+
+    def delete(self, key: str) -> None:
+        raise self.error("cannot delete")
+
+
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    log.flush()
+    return [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+
+
+@pytest.mark.parametrize("error", [OSError, ValueError, KeyError])
+@pytest.mark.parametrize("cache_control", ["max-age=60", "no-store"])
+def test_unwritable_cache_loses_no_answer(
+    raw_server: RawServerFactory,
+    caplog: pytest.LogCaptureFixture,
+    error: type[Exception],
+    cache_control: str,
+) -> None:
+    """An entry is set or deleted."""
+    server = raw_server([read_head, answer(b"content", f"Cache-Control: {cache_control}")])
+    with Http(Unwritable(error)) as http:
+        assert http.request(server.url()).content == b"content"
+    (warning,) = warnings_of(caplog)
+    assert f"cannot change the cache entry for {server.url()}: {error.__name__}(" in warning
+
+
+def test_unsafe_request_is_sent_although_entry_cannot_be_deleted(
+    server: WebServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Http(Unwritable()) as http:
+        assert http.request(server.url("/status/201"), "POST").response.status == 201
+    assert len(server.received) == 1
+    assert "cannot delete" in "".join(warnings_of(caplog))
+
+
+def test_entry_in_doubt_that_cannot_be_deleted_loses_no_answer(
+    raw_server: RawServerFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = raw_server([read_head, send(b"HTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n")])
+    cache = Unwritable()
+    MemoryCache.set(cache, server.url(), b"status: 200\r\n\r\nstale")
+    with Http(cache) as http:
+        assert http.request(server.url()).response.status == 404
+    assert "cannot delete" in "".join(warnings_of(caplog))
+
+
+def test_redirect_that_cannot_be_stored_is_followed(
+    raw_server: RawServerFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    moved = send(b"HTTP/1.1 301 Moved\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n")
+    server = raw_server([read_head, moved, read_head, answer(b"there")])
+    with Http(Unwritable()) as http:
+        assert http.request(server.url()).content == b"there"
+    assert len(warnings_of(caplog)) == 2
+
+
+def test_answer_comes_although_cache_directory_is_gone(
+    http: Http, server: WebServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    http.request(server.url(FRESH)).result()
+    shutil.rmtree(tmp_path / "cache")
+    assert http.request(server.url(FRESH)).response.status == 200
+    assert "FileNotFoundError" in "".join(warnings_of(caplog))
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+def test_exit_while_storing_fails_promise(server: WebServer, error: type[BaseException]) -> None:
     """No slot is lost."""
-
-    class Broken:
-        def get(self, key: str) -> None:
-            return None
-
-        def set(self, key: str, value: bytes) -> None:
-            raise error("mine")
-
-        def delete(self, key: str) -> None:
-            pass
-
-    with Http(Broken(), max_workers=1) as http:
+    with Http(Unwritable(error), max_workers=1) as http:
         for _ in range(3):
             assert isinstance(http.request(server.url(FRESH)).exception(PATIENCE), error)
+
+
+# Resources with the same key
+
+
+@pytest.mark.parametrize("vary", ["*", "accept, *", "x,\taccept"])
+def test_vary_that_never_matches(http: Http, raw_server: RawServerFactory, vary: str) -> None:
+    """RFC 9111, 4.1. httplib2 knows only names separated by commas and spaces."""
+    same = answer(b"content", f"Vary: {vary}", *FOR_EVER)
+    server = raw_server([read_head, same, read_head, same])
+    assert [http.request(server.url()).response.fromcache for _ in range(2)] == [False, False]
+
+
+def test_request_with_own_host_neither_uses_nor_fills_cache(
+    http: Http, raw_server: RawServerFactory
+) -> None:
+    """The key is the URL, in which another host stands."""
+    contents = [b"a.test", b"URL", b"a.test again"]
+    server = raw_server(
+        [step for each in contents for step in (read_head, answer(each, *FOR_EVER))]
+    )
+    hosts = [{"Host": "a.test"}, {}, {"host": "a.test"}, {}]
+    got = [bytes(http.request(server.url(), headers=each).content) for each in hosts]
+    assert got == [*contents, b"URL"]
+
+
+def test_unsafe_request_with_own_host_keeps_entry(http: Http, raw_server: RawServerFactory) -> None:
+    script = [read_head, answer(b"content", *FOR_EVER)]
+    server = raw_server([*script, *script])
+    http.request(server.url()).result()
+    http.request(server.url(), "POST", headers={"Host": "a.test"}).result()
+    assert http.request(server.url()).response.fromcache
+
+
+def test_permanent_redirect_with_own_host_is_not_stored(
+    http: Http, raw_server: RawServerFactory
+) -> None:
+    moved = send(b"HTTP/1.1 301 Moved\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n")
+    script = [read_head, moved, read_head, answer(b"there"), read_head, answer(b"here")]
+    server = raw_server(script)
+    http.request(server.url(), headers={"Host": "a.test"}).result()
+    assert http.request(server.url()).content == b"here"
+
+
+def test_host_of_the_url_uses_cache(http: Http, raw_server: RawServerFactory) -> None:
+    server = raw_server([read_head, answer(b"content", *FOR_EVER)])
+    headers = {"Host": f"127.0.0.1:{server.port}"}
+    for given, fromcache in [(headers, False), ({}, True), (headers, True)]:
+        assert http.request(server.url(), headers=given).response.fromcache == fromcache
+
+
+# Fields of httplib2's own
+
+OWN_NAMES = [
+    "-x-permanent-redirect-url",
+    "-X-Permanent-Redirect-URL",
+    "-varied-accept",
+    "-content-encoding",
+    "-asynchttp-asked-by",
+    "-",
+]
+
+
+@pytest.mark.parametrize("name", OWN_NAMES)
+def test_name_with_leading_hyphen_is_dropped(
+    http: Http, raw_server: RawServerFactory, name: str
+) -> None:
+    """httplib2 marks entries with such fields; the second GET was 200 and b""."""
+    fields = f"{name}: http://127.0.0.1:1/", f"{name}: again", "X: y"
+    server = raw_server([read_head, answer(b"content", *fields, *FOR_EVER)])
+    for is_second in (False, True):
+        response, content = http.request(server.url()).result()
+        assert (response.fromcache, content, response["x"]) == (is_second, b"content", "y")
+        assert (response.getall(name), name.lower() in response) == ([], False)
+
+
+def test_name_with_leading_hyphen_is_dropped_without_cache(raw_server: RawServerFactory) -> None:
+    server = raw_server([read_head, answer(b"content", *(f"{name}: x" for name in OWN_NAMES))])
+    with Http() as http:
+        assert not any(name.startswith("-") for name in http.request(server.url()).response)
+
+
+def test_redirect_field_that_httplib2_stored_for_a_server_is_not_followed(
+    http: Http, raw_server: RawServerFactory, tmp_path: Path
+) -> None:
+    whole = answer(b"content", "-x-permanent-redirect-url: http://127.0.0.1:1/", *FOR_EVER)
+    server = raw_server([read_head, whole])
+    with closing(httplib2.Http(str(tmp_path / "cache"))) as theirs:
+        theirs.request(server.url())
+    assert http.request(server.url()).content == b"content"
+
+
+# Fields that came several times
+
+
+def test_getall_from_cache_gives_each_value(
+    http: Http, raw_server: RawServerFactory, tmp_path: Path
+) -> None:
+    """Also from another process, after a 304, and where the joined values are long."""
+    cookies = ["a=1; Expires=Sun, 06 Nov 1994 08:49:37 GMT", "b=2, 3; Path=/" + "x" * 90, "c", ""]
+    fields = [f"Set-Cookie: {cookie}" for cookie in cookies]
+    fields += ["Link: <a>", "Link: <b>", "X: y, z", 'ETag: "1"', *FOR_EVER]
+    unchanged = b'HTTP/1.1 304 N\r\nETag: "1"\r\nX: 1\r\nX: 2\r\n\r\n'
+    server = raw_server([answer_requests(answer_bytes(b"content", *fields), unchanged)])
+    revalidated = {"cache-control": "max-age=0"}
+    http.request(server.url()).result()
+    with Http(str(tmp_path / "cache")) as other:
+        for client, headers, xs in [
+            (http, {}, ["y, z"]),
+            (other, {}, ["y, z"]),
+            (other, revalidated, ["1", "2"]),
+            (http, {}, ["1", "2"]),
+        ]:
+            response, _ = client.request(server.url(), headers=headers).result()
+            assert response.fromcache
+            assert response.getall("set-cookie") == cookies
+            assert response["set-cookie"] == ", ".join(cookies)
+            assert response.getall("link") == ["<a>", "<b>"]
+            assert response.getall("x") == xs
+
+
+def test_getall_gives_whole_value_that_httplib2_has_changed(
+    http: Http, raw_server: RawServerFactory, tmp_path: Path
+) -> None:
+    full = answer(b"content", "X: a", "X: b", 'ETag: "1"', *FOR_EVER)
+    unchanged = send(b'HTTP/1.1 304 N\r\nETag: "1"\r\nX: long, and other\r\n\r\n')
+    server = raw_server([read_head, full], [read_head, unchanged])
+    http.request(server.url()).result()
+    with closing(httplib2.Http(str(tmp_path / "cache"))) as theirs:
+        theirs.request(server.url(), headers={"cache-control": "max-age=0"})
+    assert http.request(server.url()).response.getall("x") == ["long, and other"]
+
+
+# Modes
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("make", [Http, SafeFileCache], ids=lambda make: make.__name__)
+def test_new_cache_directory_is_for_the_user_alone(
+    tmp_path: Path, make: Callable[[str], object]
+) -> None:
+    make(str(tmp_path / "parent" / "cache"))
+    assert mode_of(tmp_path / "parent" / "cache") == 0o700
+
+
+def test_existing_directory_and_its_files_have_modes_of_httplib2(
+    server: WebServer, tmp_path: Path
+) -> None:
+    """A group may share the directory."""
+    modes: list[tuple[int, int]] = []
+    for client in (httplib2.Http, partial(Http, blocking=True)):
+        directory = tmp_path / f"{len(modes)}"
+        directory.mkdir()
+        directory.chmod(0o2775)
+        with closing(client(str(directory))) as http:
+            http.request(server.url(FRESH))
+        (file,) = directory.iterdir()
+        modes.append((mode_of(directory), mode_of(file)))
+    assert modes[0] == modes[1]

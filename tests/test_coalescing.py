@@ -110,6 +110,23 @@ def test_unshareable_answer_makes_waiting_requests_transfer(
     assert {bytes(each.content) for each in promises} == {b"0", b"1", b"2"}
 
 
+def test_answer_with_vary_star_is_not_shared(scripted: ScriptedServer, http: ScriptedHttp) -> None:
+    """RFC 9111, 4.1."""
+    promises = make_equal_requests(scripted, http, 2)
+    scripted.waiting[0].answer(200, "Vary: *", content=b"0")
+    scripted.wait_for_transfers(1)[0].answer(200, "Vary: *", content=b"1")
+    assert [bytes(each.content) for each in promises] == [b"0", b"1"]
+
+
+def test_requests_with_own_host_are_not_coalesced(
+    scripted: ScriptedServer, http: ScriptedHttp
+) -> None:
+    promises = [http.request(HOST, headers={"host": "a.test"}) for _ in range(2)]
+    for transfer in scripted.wait_for_transfers(2):
+        transfer.answer()
+    assert_all_end(promises)
+
+
 def test_second_request_takes_over_after_cancel(
     scripted: ScriptedServer, http: ScriptedHttp
 ) -> None:

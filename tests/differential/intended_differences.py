@@ -6,8 +6,8 @@ Rules:
   nothing are for scenarios that are never drawn.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any, TypeAlias
 
@@ -51,6 +51,12 @@ def _one_answer(answer: Answer, *visits: Visit, cache: bool = False) -> Scenario
     return Scenario((Resource(visits[0].url, (answer,)),), visits, cache)
 
 
+def _cached_twice(*fields: tuple[str, str], after: int = 0) -> Scenario:
+    """Two visits to an answer that is fresh for a minute, with further fields."""
+    answer = replace(FRESH, fields=(*FRESH.fields, *fields))
+    return _one_answer(answer, ONE_VISIT, replace(ONE_VISIT, after=after), cache=True)
+
+
 def _guarded(challenge: str, *credentials: tuple[str, str, str]) -> Scenario:
     resource = Resource("http://one/", guard=RequiredCredentials((challenge,)))
     return Scenario((resource,), (ONE_VISIT,), credentials=credentials)
@@ -60,6 +66,8 @@ NOT_REDIRECTED = ("authorization", "if-none-match", "if-modified-since")
 MAY_DIFFER = (*NOT_REDIRECTED, "content-length")
 NO_REQUEST = RecordedRequest("", [], b"")
 ONE_VISIT = Visit("http://one/")
+FOR_A_MINUTE = ("Cache-Control", "max-age=60")
+FRESH = Answer(fields=(("Date", "@0"), FOR_A_MINUTE))
 TWO_LOCATIONS: Fields = (("Location", "/a"), ("Location", "/b"))
 ERRORS_AS_RESPONSES = (("force_exception_to_status_code", True),)
 ANN_CREDENTIALS = ("ann", "a", "")
@@ -201,6 +209,69 @@ def _is_limit_in_cache(scenario: Scenario, found: Found) -> bool:
     return scenario.cache and "fromcache" in found and (is_limit or unchanged)
 
 
+def _asks_more(found: Found) -> bool:
+    """asynchttp asks where httplib2 serves an entry, or asks without a condition on the entry."""
+    theirs, ours = _first_different_requests(found)
+    conditions = ("if-none-match", "if-modified-since")
+    return ours != NO_REQUEST and (
+        theirs == NO_REQUEST
+        or theirs.line != ours.line  # to the target of a cached redirect
+        or _without(theirs, *conditions) == _without(ours, *conditions)
+    )
+
+
+def _is_for_somebody_else(scenario: Scenario, found: Found) -> bool:
+    askers = {dict(visit.headers).get("Authorization") for visit in scenario.visits}
+    several = len(askers) > 1 or bool(scenario.credentials)
+    keeps_entry = found.keys() == {"files"}  # httplib2 deletes the entry if the other gets an error
+    return scenario.cache and several and (_asks_more(found) or _is_other_504(found) or keeps_entry)
+
+
+def _is_other_504(found: Found) -> bool:
+    """The answer to only-if-cached."""
+    return "status" in found and found["status"].ours == 504
+
+
+def _varies_by_everything(scenario: Scenario, found: Found) -> bool:
+    varies = any(name == "Vary" and "*" in value for name, value in _fields(scenario))
+    return scenario.cache and varies and (_asks_more(found) or _is_other_504(found))
+
+
+def _has_other_host(scenario: Scenario, found: Found) -> bool:
+    has_host = any("Host" in dict(visit.headers) for visit in scenario.visits)
+    return scenario.cache and has_host and ("files" in found or _asks_more(found))
+
+
+def _has_leading_hyphen(scenario: Scenario, found: Found) -> bool:
+    sent = {name for name, _ in _fields(scenario) if name.startswith("-")}
+    shown = {"fields", "previous", "files"}
+    return bool(sent) and found.keys() <= shown
+
+
+def _is_date_error(scenario: Scenario, found: Found) -> bool:
+    """An error, or a response in place of the error."""
+    theirs = [found[what].theirs for what in ("error", "content") if what in found]
+    errors = (TypeError, ValueError, b"'NoneType' object is not subscriptable")
+    return scenario.cache and any(error in theirs for error in errors)
+
+
+def _is_aged(scenario: Scenario, found: Found) -> bool:
+    has_age = any(name == "Age" for name, _ in _fields(scenario))
+    only_shown = found.keys() <= {"fields", "files"}  # a 304 without Age
+    return scenario.cache and has_age and (_asks_more(found) or only_shown)
+
+
+def _is_encoded_word(scenario: Scenario, found: Found) -> bool:
+    encoded = any(value.startswith("=?") for _, value in _fields(scenario))
+    return scenario.cache and encoded and found.keys() <= {"fields", "previous", "files"}
+
+
+def _fields(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """The fields of all answers."""
+    for answer in _answers(scenario):
+        yield from answer.fields
+
+
 INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
     "several Locations": IntendedDifference(
         "RFC 9110 allows a single Location; httplib2 goes to '/a, /b', which no server named.",
@@ -287,8 +358,7 @@ INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
         "Authorization is dropped, as after a new redirect; httplib2 passes Authorization on.",
         _one_answer(
             Answer(301, TWO_LOCATIONS[:1]),
-            ONE_VISIT,
-            Visit("http://one/", headers=(("Authorization", "mine"),)),
+            *[Visit("http://one/", headers=(("Authorization", "mine"),))] * 2,
             cache=True,
         ),
         _is_cached_redirect,
@@ -350,6 +420,57 @@ INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
             cache=True,
         ),
         _is_kept_of_head,
+    ),
+    "cached answer to somebody else": IntendedDifference(
+        "RFC 9111, 3.5: the answer is for who asked; httplib2 serves the answer to everybody.",
+        _one_answer(
+            FRESH,
+            Visit("http://one/", headers=(("Authorization", "mine"),)),
+            Visit("http://one/", headers=(("Authorization", "yours"),)),
+            cache=True,
+        ),
+        _is_for_somebody_else,
+    ),
+    "Vary: *": IntendedDifference(
+        "RFC 9111, 4.1: no other request matches; httplib2 takes * for the name of a field.",
+        _cached_twice(("Vary", "*")),
+        _varies_by_everything,
+    ),
+    "Host with a cache": IntendedDifference(
+        "RFC 9111, 2: the key is the target's URI; httplib2 serves another host's answer.",
+        _one_answer(
+            FRESH,
+            Visit("http://one/", headers=(("Host", "elsewhere.test"),)),
+            ONE_VISIT,
+            cache=True,
+        ),
+        _has_other_host,
+    ),
+    "names with a leading hyphen": IntendedDifference(
+        "These mark httplib2's cache entries; httplib2 believes a server that sends such fields.",
+        _one_answer(Answer(fields=(("-x-permanent-redirect-url", "/"),)), ONE_VISIT),
+        _has_leading_hyphen,
+    ),
+    "cached answer with an invalid date": IntendedDifference(
+        "RFC 9111, 4.2: the entry is stale; httplib2 raises TypeError or ValueError, for good.",
+        _one_answer(
+            Answer(fields=(("Date", "never"), FOR_A_MINUTE)), ONE_VISIT, ONE_VISIT, cache=True
+        ),
+        _is_date_error,
+    ),
+    "Age": IntendedDifference(
+        "RFC 9111, 4.2.3: time in other caches counts; httplib2 counts the time since Date.",
+        _cached_twice(("Age", "50"), after=20),
+        _is_aged,
+    ),
+    "encoded word from the cache": IntendedDifference(
+        "The value is as the server sent it; httplib2 decodes the value only in the cache.",
+        _cached_twice(("X-Other", "=?utf-8?q?caf=C3=A9?=")),
+        _is_encoded_word,
+    ),
+    "multipart content from the cache": IntendedDifference(
+        "The content is as the server sent it; httplib2 stores a boundary before the content.",
+        _cached_twice(("Content-Type", "multipart/mixed")),
     ),
 }
 

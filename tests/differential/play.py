@@ -3,6 +3,8 @@
 Rule: each play has its own client, cache directory, clock and ScenarioRun.
 """
 
+import email
+import email.header
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 import httplib2
 
+from asynchttp.policy.cache_entry import OWN
 from tests.differential.clock import Clock, controlled_clock
 from tests.differential.scenario import Scenario, Visit
 from tests.differential.server import OriginServers, ScenarioRun
@@ -20,6 +23,10 @@ from tests.servers.recording import RecordedRequest
 
 Client: TypeAlias = Callable[..., httplib2.Http]
 """Makes a client: a class, for example, with httplib2.Http's arguments."""
+
+
+StoredEntry: TypeAlias = tuple[tuple[tuple[str, str], ...], bytes]
+"""The fields and the content of an entry of the cache."""
 
 
 class Result(NamedTuple):
@@ -41,7 +48,7 @@ class Observation(NamedTuple):
 
     result: Result
     requests: list[RecordedRequest]
-    files: dict[str, bytes]
+    files: dict[str, StoredEntry]
 
 
 def play(
@@ -97,9 +104,23 @@ class _Player(NamedTuple):
             visit.redirections,
         )
 
-    def _files(self) -> Iterator[tuple[str, bytes]]:
+    def _files(self) -> Iterator[tuple[str, StoredEntry]]:
         for path in sorted(self.cache.iterdir()):
-            yield path.name, path.read_bytes()
+            yield path.name, _as_read(path.read_bytes())
+
+
+def _as_read(entry: bytes) -> StoredEntry:
+    """The fields and the content of a cache entry: the two libraries encode values in different
+    ways, and asynchttp adds fields of its own.
+    """
+    head, _, content = entry.partition(b"\r\n\r\n")
+    fields = email.message_from_bytes(head).items()
+    shared = ((name, _decoded(value)) for name, value in fields if not name.startswith(OWN))
+    return tuple(shared), content
+
+
+def _decoded(value: str) -> str:
+    return str(email.header.make_header(email.header.decode_header(value)))
 
 
 def _answered(response: httplib2.Response, content: object = None) -> Result:
