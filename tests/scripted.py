@@ -33,6 +33,7 @@ import pycurl
 from asynchttp import Http, Promise
 from asynchttp.dispatch.dispatcher import Dispatcher
 from asynchttp.engine.outcome import ANSWERED, CUT_HEAD, FAILED, NOT_FOUND, SILENT, TransferError
+from asynchttp.engine.outcome import REFUSED as STREAM_IS_REFUSED
 from asynchttp.engine.plans import ON_NEW_CONNECTION
 from tests.servers.event_log import PATIENCE, EventLog
 
@@ -98,7 +99,7 @@ class Failure(NamedTuple):
 
 def failure(outcome: int, code: int, message: str = "", **rest: Any) -> Failure:  # Any: any field
     """`rest`: further fields of TransferError."""
-    blank = TransferError(code, message, 0, 0, 0, 0, -1, False, False, 0, 0)
+    blank = TransferError(code, message, 0, 0, 0, 0, -1, False, False, False, 0, 0)
     return Failure(outcome, blank._replace(**rest))
 
 
@@ -120,6 +121,7 @@ RESET = failure(
 )
 STALE = Failure(RESET.outcome, RESET.error._replace(is_reused=True))
 """The server had closed a kept connection; no byte of an answer came."""
+STREAM_REFUSED = failure(STREAM_IS_REFUSED, pycurl.E_RECV_ERROR, is_connected=True)
 CLOSED = failure(FAILED, pycurl.E_GOT_NOTHING, "Empty reply", is_connected=True)
 CUT_SHORT = failure(FAILED, pycurl.E_PARTIAL_FILE, "closed", is_connected=True, length=100)
 CUT_IN_HEAD = failure(CUT_HEAD, 0, is_connected=True)

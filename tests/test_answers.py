@@ -214,12 +214,12 @@ def test_ended_connection_is_not_used_again(raw_server: RawServerFactory, last: 
     assert len(server.accepted) == 2
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_request_is_resent_if_idle_connection_closes(
     raw_server: RawServerFactory, method: str
 ) -> None:
     """The server closes while the request is written; httplib2 sends again, too."""
-    body = b"again" if method in ("POST", "PUT") else None
+    body = b"again" if method == "PUT" else None
     server = raw_server([record_request, send(OK), record_request], [record_request, send(OK)])
     with Http() as http:
         assert http.request(server.url("/first"))[1] == b"ok"

@@ -44,7 +44,12 @@ from asynchttp.engine.resolver import resolve_on_thread
 from asynchttp.engine.trace import trace_lines
 from asynchttp.engine.upload import PIECE, Upload
 from asynchttp.messages.body import Body, FileBody, body_from
-from asynchttp.messages.errors import MalformedAnswerError, StaleConnectionError
+from asynchttp.messages.errors import (
+    CutConnectionError,
+    MalformedAnswerError,
+    RefusedStreamError,
+    StaleConnectionError,
+)
 from asynchttp.messages.settings import Tls
 from asynchttp.messages.transfer import Proxy, Reply, Transfer
 from tests.conftest import RawServerFactory
@@ -339,7 +344,7 @@ def read_enum(header: str, first: str) -> dict[str, int]:
             "OUTCOME_ANSWERED",
             "OUTCOME_",
             outcome,
-            "ANSWERED FAILED NOT_FOUND SILENT CUT_HEAD BAD_HEAD BAD_CONTENT RESENT",
+            "ANSWERED FAILED NOT_FOUND SILENT CUT_HEAD BAD_HEAD BAD_CONTENT REFUSED",
         ),
         (
             "core.h",
@@ -372,7 +377,7 @@ def test_constants_equal_enums_of_core(
 # Outcomes
 
 
-ERROR = outcome.TransferError(0, "", 0, 0, 0, 0, -1, False, False, 0, 0)
+ERROR = outcome.TransferError(0, "", 0, 0, 0, 0, -1, False, False, False, 0, 0)
 OK_HEAD = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n"
 
 
@@ -399,6 +404,7 @@ def test_answered_transfer_becomes_reply() -> None:
 
 
 RESET_WORDS = {"code": 56, "message": "Connection reset by peer", "os_errno": errno.ECONNRESET}
+CUT_WORDS = {"code": 56, "message": "error:0A000126:SSL routines::unexpected eof while reading"}
 
 KINDS: list[tuple[int, dict[str, Any], type[BaseException]]] = [
     (outcome.NOT_FOUND, {"code": socket.EAI_NONAME}, httplib2.ServerNotFoundError),
@@ -410,11 +416,17 @@ KINDS: list[tuple[int, dict[str, Any], type[BaseException]]] = [
     (outcome.BAD_CONTENT, {"code": 1}, httplib2.FailedToDecompressContent),
     (outcome.BAD_CONTENT, {"code": outcome.OVER_HARD}, DecodeLimitError),
     (outcome.BAD_CONTENT, {"code": outcome.OVER_RATIO}, DecodeRatioError),
-    (outcome.RESENT, {}, StaleConnectionError),
-    (outcome.FAILED, {"code": 56, "is_reused": True}, StaleConnectionError),
+    (outcome.REFUSED, {"code": 56}, RefusedStreamError),
+    (outcome.FAILED, {**RESET_WORDS, "is_reused": True}, StaleConnectionError),
+    (outcome.FAILED, {**RESET_WORDS, "is_reused": True, "has_begun": True}, ConnectionResetError),
+    (outcome.FAILED, {**CUT_WORDS, "is_reused": True}, CutConnectionError),
+    (outcome.FAILED, {**CUT_WORDS, "is_reused": False}, CutConnectionError),
+    (outcome.FAILED, {**CUT_WORDS, "head": OK_HEAD}, IncompleteRead),
     (outcome.FAILED, {"code": 56, "is_reused": False}, RemoteDisconnected),
     (outcome.FAILED, {**RESET_WORDS, "is_reused": False}, ConnectionResetError),
-    (outcome.FAILED, {"code": 52, "is_reused": True}, StaleConnectionError),
+    (outcome.FAILED, {"code": 52, "is_reused": True}, RemoteDisconnected),
+    (outcome.FAILED, {"code": 52, "is_reused": True, "has_begun": True}, MalformedAnswerError),
+    (outcome.FAILED, {"code": 52, "has_begun": True}, MalformedAnswerError),
     (outcome.FAILED, {"code": 56, "is_reused": True, "head": OK_HEAD}, IncompleteRead),
     (outcome.FAILED, {"code": 8, "head": OK_HEAD}, MalformedAnswerError),
     (outcome.FAILED, {"code": 8}, BadStatusLine),
@@ -558,7 +570,7 @@ TABLE: list[tuple[CurlError, type[BaseException], int | None]] = [
         errno.EPIPE,
     ),
     # errno is left over from another address with a refused connection:
-    (curl_error(56, ENDED, os_errno=REFUSED), RemoteDisconnected, None),
+    (curl_error(56, ENDED, os_errno=REFUSED), CutConnectionError, None),
     (curl_error(56, ENDED, os_errno=REFUSED, begun=True), IncompleteRead, None),
     (curl_error(56, "chunk hex-length", os_errno=REFUSED, begun=True), IncompleteRead, None),
     (curl_error(35, WRONG_VERSION, os_errno=REFUSED), ssl.SSLError, 1),

@@ -88,8 +88,8 @@ def test_broken_answer_fails_like_httplib2(
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (b"HTTP/1.", RemoteDisconnected),  # httplib2: BadStatusLine, the base class
-        (b"HTTP/1.1 200 OK", RemoteDisconnected),  # httplib2: a whole answer
+        (b"HTTP/1.", BadStatusLine),
+        (b"HTTP/1.1 200 OK", BadStatusLine),  # httplib2: a whole answer
         (b"HTTP/1.1 200 OK\r\nX: 1\r\n", IncompleteRead),  # httplib2: a whole answer
         (CHUNKED + b"2\r\nok\r\n0\r\n", IncompleteRead),  # httplib2: a whole answer
         (CHUNKED + b"2\r\nokXX0\r\n\r\n", IncompleteRead),  # httplib2 ignores bytes between chunks

@@ -16,8 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asynchttp import Http
 from asynchttp.messages.body import body_from
-from asynchttp.messages.errors import MalformedAnswerError, StaleConnectionError
+from asynchttp.messages.errors import (
+    CutConnectionError,
+    MalformedAnswerError,
+    RefusedStreamError,
+    StaleConnectionError,
+)
 from asynchttp.messages.request import Headers, Request
 from asynchttp.messages.response import Answer, Response
 from asynchttp.messages.settings import DecodeLimits, Settings, Tls
@@ -30,7 +36,7 @@ Steps = Generator[Transfer, Reply, Answer]
 
 URI = "http://server.test/start"
 TLS = Tls("authorities.pem", verify=True)
-SETTINGS = settings_of(httplib2.Http(proxy_info=None, ca_certs=TLS.ca_certs))
+SETTINGS = settings_of(Http(proxy_info=None, ca_certs=TLS.ca_certs))
 
 
 def begin(
@@ -263,10 +269,12 @@ def test_exchanges_of_same_request_are_independent() -> None:
 # Retries
 
 
-def transfers_until(*errors: Exception) -> list[Transfer]:
+def transfers_until(
+    *errors: Exception, method: str = "PUT", settings: Settings = SETTINGS
+) -> list[Transfer]:
     """All transfers of a request that fails with `errors`; the last error leaves the exchange."""
     *others, last = errors
-    steps = begin(method="POST", body=b"body")
+    steps = begin(method=method, body=b"body", settings=settings)
     sent = [next(steps), *(steps.throw(error) for error in others)]
     with pytest.raises(type(last)) as raised:
         steps.throw(last)
@@ -274,26 +282,58 @@ def transfers_until(*errors: Exception) -> list[Transfer]:
     return sent
 
 
-@pytest.mark.parametrize(
-    "error",
-    [StaleConnectionError("stale"), RemoteDisconnected("closed"), BadStatusLine("no HTTP")],
-    ids=repr,
-)
-@pytest.mark.parametrize(
-    "second",
-    [StaleConnectionError("stale"), RemoteDisconnected("closed"), BadStatusLine("no HTTP")],
-    ids=repr,
-)
-def test_unanswered_request_is_sent_twice(error: Exception, second: Exception) -> None:
+UNANSWERED = [StaleConnectionError("stale"), RemoteDisconnected("closed"), BadStatusLine("no HTTP")]
+BLOCKING = SETTINGS._replace(blocking=True)
+ONCE = SETTINGS._replace(retries=0)
+
+
+@pytest.mark.parametrize("error", UNANSWERED, ids=repr)
+@pytest.mark.parametrize("second", UNANSWERED, ids=repr)
+def test_unanswered_idempotent_request_is_sent_twice(error: Exception, second: Exception) -> None:
     sent, resent = transfers_until(error, second)
     assert not sent.on_new_connection
     assert resent == replace(sent, on_new_connection=True)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
+@pytest.mark.parametrize("error", UNANSWERED, ids=repr)
+def test_idempotent_methods_are_those_of_rfc_9110(method: str, error: Exception) -> None:
+    assert len(transfers_until(error, ValueError(), method=method)) == 2
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "CONNECT", "MKCOL", "get"])
+@pytest.mark.parametrize("error", UNANSWERED, ids=repr)
+def test_unanswered_request_with_effects_is_sent_once(method: str, error: Exception) -> None:
+    assert len(transfers_until(error, method=method)) == 1
+
+
+def test_blocking_form_sends_post_again_after_close_only() -> None:
+    again, once = RemoteDisconnected("closed"), StaleConnectionError("reset")
+    assert len(transfers_until(again, again, method="POST", settings=BLOCKING)) == 2
+    assert len(transfers_until(once, method="POST", settings=BLOCKING)) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_refused_request_is_sent_three_times_with_delays(method: str) -> None:
+    sent = transfers_until(*[RefusedStreamError("refused")] * 3, method=method)
+    assert [transfer.delay for transfer in sent] == [0, 0.1, 1.0]
+    assert not any(transfer.on_new_connection for transfer in sent)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [*UNANSWERED, RefusedStreamError("refused"), OSError(errno.ENETUNREACH, "for now")],
+    ids=repr,
+)
+def test_failed_request_without_retries_is_sent_once(error: Exception) -> None:
+    assert len(transfers_until(error, settings=ONCE)) == 1
 
 
 @pytest.mark.parametrize(
     "error",
     [
         MalformedAnswerError("HTTP/1.1 2000 Reason"),
+        CutConnectionError("cut"),
         IncompleteRead(b"part"),
         ConnectionResetError(errno.ECONNRESET, "reset"),
         ConnectionRefusedError(errno.ECONNREFUSED, "refused"),

@@ -21,6 +21,7 @@ from tests.scripted import (
     REFUSED,
     RESET,
     STALE,
+    STREAM_REFUSED,
     TIMED_OUT,
     UNKNOWN_HOST,
     UNREACHABLE,
@@ -244,7 +245,7 @@ def test_permanent_redirect_is_cached(scripted: ScriptedServer, cached: Scripted
 def test_unanswered_request_is_sent_again_on_new_connection(
     scripted: ScriptedServer, client: ScriptedHttp, failure: Failure, callback: Callback | None
 ) -> None:
-    promise = client.request(HOST, "POST", body="body", callback=callback)
+    promise = client.request(HOST, "PUT", body="body", callback=callback)
     first = scripted.wait_for_transfer()
     first.fail(failure)
     second = scripted.wait_for_transfer()
@@ -253,6 +254,32 @@ def test_unanswered_request_is_sent_again_on_new_connection(
     assert not first.answer()  # must not answer the second transfer
     second.answer(content=b"answer")
     assert promise.content == b"answer"
+
+
+@pytest.mark.parametrize("failure", [STALE, CLOSED], ids=["stale", "closed"])
+def test_unanswered_post_is_not_sent_again(
+    scripted: ScriptedServer, client: ScriptedHttp, failure: Failure
+) -> None:
+    promise = client.request(HOST, "POST", body="body")
+    scripted.wait_for_transfer().fail(failure)
+    assert isinstance(promise.exception(PATIENCE), ConnectionResetError)
+    assert len(scripted.arrived) == 1
+
+
+def test_refused_request_frees_its_slot_until_next_try(
+    scripted: ScriptedServer, client: ScriptedHttp
+) -> None:
+    refused = client.request(HOST + "/refused", "POST", body="body")
+    client.request(HOST + "/other")
+    scripted.wait_for_transfer().fail(STREAM_REFUSED)
+    other = scripted.wait_for_transfer()
+    assert other.path == "/other"
+    other.answer()
+    second = scripted.wait_for_transfer()
+    assert (second.path, second.body) == ("/refused", b"body")
+    assert not second.is_on_new_connection
+    second.answer(content=b"answer")
+    assert refused.content == b"answer"
 
 
 def test_request_unanswered_twice_fails(scripted: ScriptedServer, client: ScriptedHttp) -> None:

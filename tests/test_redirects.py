@@ -17,6 +17,7 @@ import pytest
 from asynchttp import Http, Response
 from tests.conftest import RawServerFactory
 from tests.reference import Pair, Url, assert_same_as_httplib2, request_with_both
+from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK
 from tests.servers.recording import PORT, RecordedRequest, answer_requests, recorded_requests
 from tests.servers.web import WebServer
@@ -252,7 +253,6 @@ HEADERS = {
     "If-Modified-Since": "Thu, 01 Jan 1970 00:00:00 GMT",
     "If-Match": '"other"',
     "Cookie": "a=b",
-    "Content-Type": "text/x",
     "X-Own": "kept",
     "Host": "elsewhere.test",
     "Range": "bytes=0-1",
@@ -280,6 +280,54 @@ def test_headers_after_redirect_match_httplib2(
         assert (request.header("authorization") is None) == (setting is not forward_authorization)
         assert request.header("if-none-match") is None
         assert request.header("x-own") == "kept"
+
+
+OF_CONTENT = {
+    "Content-Length": "4",
+    "Content-Type": "text/x",
+    "Content-Language": "de",
+    "Digest": "x",
+    "Trailer": "Expires",
+}
+
+
+@pytest.mark.parametrize("code", [302, 303])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_fields_of_dropped_content_are_dropped(
+    raw_server: RawServerFactory, code: int, method: str
+) -> None:
+    """RFC 9110, 15.4. With Content-Length, the next request would be taken for the content."""
+    server = raw_server([answer_requests(redirect(code), OK)])
+    with Http(timeout=PATIENCE) as http:
+        http.follow_all_redirects = True
+        for _ in range(2):
+            assert http.request(server.url("/"), method, b"body", OF_CONTENT)[1] == b"ok"
+    (_, body), (following, nothing), *_ = server.requests
+    assert (body, nothing) == (b"body", b"")
+    names = [line.partition(b":")[0].decode() for line in following.lower().split(b"\r\n")]
+    assert set(names).isdisjoint(name.lower() for name in OF_CONTENT)
+    assert len(server.accepted) == 1
+
+
+def test_transfer_encoding_is_dropped_with_content(raw_server: RawServerFactory) -> None:
+    server = raw_server([answer_requests(redirect(303), OK)])
+    with Http(timeout=PATIENCE) as http:
+        chunked = {"Transfer-Encoding": "chunked"}
+        assert http.request(server.url("/"), "POST", iter([b"body"]), chunked)[1] == b"ok"
+    assert b"transfer-encoding" in server.heads[0].lower()
+    assert b"transfer-encoding" not in server.heads[1].lower()
+
+
+@pytest.mark.parametrize(("code", "method"), [(302, "GET"), (307, "POST"), (308, "POST")])
+def test_fields_of_content_stay_with_method_and_content(
+    raw_server: RawServerFactory, code: int, method: str
+) -> None:
+    def ask(http: httplib2.Http, url: Url) -> Pair:
+        follow_all(http)
+        return http.request(url("/"), method, headers={"Content-Type": "text/x"})
+
+    story = assert_same_as_httplib2(raw_server, [answer_requests(redirect(code), OK)], ask)
+    assert [request.header("content-type") for request in story.requests] == ["text/x"] * 2
 
 
 def test_redirect_leaves_callers_headers_unchanged(server: WebServer) -> None:

@@ -331,11 +331,14 @@ def test_requests_succeed_after_timeout(http: Http, any_server: WebServer) -> No
 def test_http_2_timeout_ends_only_own_stream(http: Http, tls_server: WebServer) -> None:
     held = tls_server.hold_answers()
     connect(http, tls_server)
+    http.timeout = PATIENCE
+    other = http.request(held.url("other"))
+    held.arrived.wait_for(1)
     http.timeout = SHORT_TIMEOUT
     assert_times_out(http.request(held.url("silent")))
     assert held.aborted.wait_for(1) == ["silent"]
-    http.timeout = PATIENCE
-    assert http.request(tls_server.url("/status/200")).response.status == 200
+    held.answer_all()
+    assert other.response.status == 200
     assert len({each.port for each in tls_server.received}) == 1
 
 

@@ -137,6 +137,9 @@ class Work:
         """
 
     def _transfer(self) -> None: ...
+    def _delay(self, seconds: float, /) -> None:
+        """Delay the next transfer; the work has no slot meanwhile."""
+
     def _leave(self) -> None: ...
     def _stop(self) -> None: ...
     def _observe(self) -> bool: ...
@@ -163,7 +166,7 @@ class Work:
         head: bytes,
         content: bytes,
         is_decoded: bool,
-        error: tuple[int, str, int, int, int, int, int, bool, bool, int, int] | None,
+        error: tuple[int, str, int, int, int, int, int, bool, bool, bool, int, int] | None,
         /,
     ) -> bool:
         """Answer a transfer of a scripted account, by number; False after the first answer."""
@@ -185,7 +188,7 @@ class Work:
     def _get_is_decoded(self) -> bool: ...
     def _get_error(
         self,
-    ) -> tuple[int, str, int, int, int, int, int, bool, bool, int, int] | None: ...
+    ) -> tuple[int, str, int, int, int, int, int, bool, bool, bool, int, int] | None: ...
     def _get_connected(self) -> tuple[str, int, bool, float] | None: ...
     _transfers: int
     """The number of transfers so far."""

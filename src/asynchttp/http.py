@@ -19,6 +19,7 @@ from .messages.body import body_from
 from .messages.callsite import frames_of_caller
 from .messages.request import Headers, Request
 from .messages.settings import Settings
+from .policy.retry import resends_after_close
 from .promise.lazy_pair import unwrap
 from .promise.promise import Callback, Promise, new_promise
 
@@ -48,6 +49,8 @@ class Http(httplib2.Http):
     >>> response, content = Http(blocking=True).request(url)  # blocks here
     >>> type(content)
     <class 'bytes'>
+
+    `retries`: 0 to send each request once only, whatever happens.
     """
 
     # Slots, since `vars` holds the attributes of httplib2, for pickle and for other clients.
@@ -74,6 +77,7 @@ class Http(httplib2.Http):
         *,
         max_workers: int = 32,
         blocking: bool = False,
+        retries: int | None = None,
     ) -> None:
         super().__init__(
             SafeFileCache(cache) if cache and isinstance(cache, str) else cache,
@@ -89,6 +93,7 @@ class Http(httplib2.Http):
             decode_limit_chunk,
         )
         self.blocking = blocking
+        self.retries = options.checked("retries", retries)
         self._set_up(max_workers)
 
     def _set_up(self, max_workers: int) -> None:
@@ -121,6 +126,7 @@ class Http(httplib2.Http):
         connection_type: Any = None,  # Any: as above
         *,
         callback: Callback | None = None,
+        retries: int | None = None,
     ) -> Promise:
         """Request `uri` in the background, and return at once. Errors of the request are raised
         later, at each look at response or content.
@@ -130,17 +136,20 @@ class Http(httplib2.Http):
         `redirections`: how many redirects are followed.
         `callback`: called on a worker with the settled promise. If the callback raises, the promise
         gets the exception, unless the request itself failed.
+        `retries`: 0 to send the request once only, whatever happens.
 
         >>> promise = Http().request(url, "POST", body="hello", headers={"content-type": "text/x"})
         >>> promise.result()[0].status
         200
         """
         dispatcher, settings = self._dispatcher, self._current_settings()
+        if retries is not None:
+            settings = options.for_request(settings, {"retries": retries})
         promise = new_promise(dispatcher, dispatcher.account, settings, method, uri, redirections)
         if headers is not None or body is not None or type(uri) is not str:
             _take_arguments(promise, uri, body, headers)
         if connection_type is not None or self.Client is not None or _has_expect(promise._headers):
-            client = self._other_client(connection_type)
+            client = self._other_client(connection_type, resends_after_close(method, settings))
             promise._settings = settings._replace(client=client, is_plain=False)
         if callback is not None:
             promise.callback = callback
@@ -152,6 +161,7 @@ class Http(httplib2.Http):
     def _other_client(
         self,
         connection_type: Any,  # Any: as above
+        may_resend: bool,
     ) -> Callable[[Request], tuple[httplib2.Response, bytes]]:
         kind = self.Client or HTTPLIB2_HTTP
         # Without attributes that hide a method: a `request` set on this Http may call the method of
@@ -161,7 +171,7 @@ class Http(httplib2.Http):
             for name, value in vars(self).items()
             if name not in NOT_FOR_OTHER_CLIENTS and not hasattr(type(self), name)
         }
-        return partial(self._clients.request, kind, attributes, connection_type)
+        return partial(self._clients.request, kind, attributes, connection_type, may_resend)
 
     def submit(
         self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs

@@ -74,6 +74,12 @@ def _at_least_one(value: object) -> int:
     raise ValueError
 
 
+def _retries(given: object) -> int | None:
+    if given is None or (type(given) is int and given == 0):
+        return given
+    raise ValueError
+
+
 def _timeout(given: float | None) -> float | None:
     return socket.getdefaulttimeout() if given is None else given
 
@@ -138,7 +144,11 @@ OPTIONS = (
            convert=_at_least_one, is_own=True),
     Option("blocking", "bool", False, Place.HTTP,
            "whether `request` waits, and returns a plain response and bytes",
-           is_own=True),
+           "blocking", is_own=True),
+    Option("retries", "int (only 0) | None", None, Place.BOTH,
+           "0: a request is on the wire once, whatever happens; None: a request that failed is sent"
+           " again where that is safe, and in the blocking form as by httplib2",
+           "retries", _retries, is_own=True),
     # httplib2's, of a request.
     Option("redirections", "int", httplib2.DEFAULT_MAX_REDIRECTS, Place.REQUEST,
            "how many redirects are followed"),

@@ -336,7 +336,9 @@ static void test_request_is_written_once(void) {
     Ticket *closed = submit_request(account, "close"); /* on the kept connection */
     Event event = next_event(core, &has_role);
     CHECK(event.ticket == closed && event.what == EVENT_ENDED);
-    CHECK(ticket_outcome(closed) == OUTCOME_RESENT);
+    CHECK(ticket_outcome(closed) == OUTCOME_FAILED);
+    CHECK(ticket_error(closed)->code == CURLE_GOT_NOTHING);
+    CHECK(ticket_error(closed)->is_reused && !ticket_error(closed)->has_begun);
     CHECK(atomic_load(&served->closes) == 1);
     ticket_settle(closed, STATE_FINISHED);
     ticket_leave(closed);

@@ -68,9 +68,11 @@ NO_REQUEST = RecordedRequest("", [], b"")
 ONE_VISIT = Visit("http://one/")
 FOR_A_MINUTE = ("Cache-Control", "max-age=60")
 FRESH = Answer(fields=(("Date", "@0"), FOR_A_MINUTE))
+NO_ANSWER = Answer(0, content=b"", framing="close")
 TWO_LOCATIONS: Fields = (("Location", "/a"), ("Location", "/b"))
 ERRORS_AS_RESPONSES = (("force_exception_to_status_code", True),)
 ANN_CREDENTIALS = ("ann", "a", "")
+LAZY = (("blocking", False),)
 WSSE = 'WSSE realm="here", profile="UsernameToken"'
 PACKED = CODINGS["gzip"](b"content")
 UNDECODABLE = "failed to decompress"
@@ -152,6 +154,17 @@ def _is_wsse_dropped(_: Scenario, found: Found) -> bool:
     theirs, ours = _first_different_requests(found)
     kept = _count(theirs, "x-wsse") > max(_count(ours, "x-wsse"), _count(theirs, "authorization"))
     return kept and _without(theirs, "x-wsse") == _without(ours, "x-wsse")
+
+
+def _is_dropped_with_content(_: Scenario, found: Found) -> bool:
+    """After a redirect httplib2 sends fields of the dropped content; asynchttp does not."""
+    theirs, ours = _first_different_requests(found)
+    of_content = {name for name, _ in theirs.headers if name.startswith("content-")}
+    return (
+        theirs.line.startswith("GET ")
+        and _without(theirs, *of_content) == ours
+        and not any(_count(ours, name) for name in of_content)
+    )
 
 
 def _is_cached_redirect(scenario: Scenario, found: Found) -> bool:
@@ -310,6 +323,26 @@ INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
     "body after a closed connection": IntendedDifference(
         "The body is sent on a new connection; httplib2 fails with a BrokenPipeError.",
         _one_answer(Answer(framing="length, gone"), ONE_VISIT, Visit("http://one/", body=b"body")),
+    ),
+    "POST without an answer": IntendedDifference(
+        "RFC 9110, 9.2.2: the server may have processed the POST; httplib2 sends the POST again.",
+        _one_answer(NO_ANSWER, Visit("http://one/", "POST", body=b"body", settings=LAZY)),
+    ),
+    "close within the first line of an answer": IntendedDifference(
+        "RFC 9110, 9.2.2: the server has begun to answer; httplib2 sends the request again.",
+        _one_answer(replace(NO_ANSWER, content=b"HTTP/1."), ONE_VISIT),
+    ),
+    "cut TLS connection without an answer": IntendedDifference(
+        "RFC 9112, 9.8: without close_notify the end is an error; httplib2 sends again.",
+        _one_answer(replace(NO_ANSWER, framing="close, ragged"), Visit("https://three/")),
+    ),
+    "fields of dropped content": IntendedDifference(
+        "RFC 9110, 15.4: without the content they are wrong; httplib2 sends Content-* with GET.",
+        Scenario(
+            (Resource("http://one/", (Answer(303, TWO_LOCATIONS[:1]),)),),
+            (Visit("http://one/", "POST", (("Content-Type", "text/x"),), b"body"),),
+        ),
+        _is_dropped_with_content,
     ),
     "end of TLS without close_notify": IntendedDifference(
         "Anyone on the way can truncate the content; httplib2 takes a part for the whole.",

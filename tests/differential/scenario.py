@@ -33,6 +33,7 @@ class Answer(ReprWithoutDefaults):
     """An answer of a server."""
 
     status: int = 200
+    """0: no head, only the content."""
     fields: Fields = ()
     content: bytes = b"content"
     coding: str = ""

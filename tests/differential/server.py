@@ -198,7 +198,8 @@ class ScenarioRun:
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
         content = framed.payload if method != "HEAD" else b""
         closes = framed.closes or answer.version == "HTTP/1.0"
-        return framed._replace(payload=head + content, closes=closes)
+        payload = head + content if answer.status else content
+        return framed._replace(payload=payload, closes=closes)
 
     def _fields(self, given: Fields) -> Fields:
         return tuple((name, self.value(value)) for name, value in given)

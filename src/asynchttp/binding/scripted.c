@@ -23,9 +23,10 @@ PyObject *work_sent(WorkObject *self, PyObject *unused) {
 static int read_error(PyObject *fields, TransferError *error) {
     Py_ssize_t consumed, produced;
     long long length;
-    if (!PyArg_ParseTuple(fields, "isilllLppnn", &error->code, &error->message, &error->os_errno,
+    if (!PyArg_ParseTuple(fields, "isilllLpppnn", &error->code, &error->message, &error->os_errno,
                           &error->verify_result, &error->connect_code, &error->request_size, &length,
-                          &error->is_connected, &error->is_reused, &consumed, &produced))
+                          &error->is_connected, &error->is_reused, &error->has_begun, &consumed,
+                          &produced))
         return -1;
     error->length = length;
     error->consumed = (size_t)consumed;

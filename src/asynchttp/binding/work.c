@@ -298,6 +298,13 @@ static PyObject *work_transfer(WorkObject *self, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
+static PyObject *work_delay(WorkObject *self, PyObject *argument) {
+    double seconds = PyFloat_AsDouble(argument);
+    if (seconds == -1 && PyErr_Occurred()) return NULL;
+    if (ticket_delay(self->ticket, seconds) < 0) return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
 static PyObject *work_leave(WorkObject *self, PyObject *unused) {
     (void)unused;
     ticket_leave(self->ticket);
@@ -497,9 +504,10 @@ static PyObject *work_error(WorkObject *self, PyObject *unused) {
     const char *message = error->message ? error->message : "";
     PyObject *text = PyUnicode_DecodeUTF8(message, (Py_ssize_t)strlen(message), "replace");
     if (text == NULL) return NULL;
-    return Py_BuildValue("(iNilllLNNnn)", error->code, text, error->os_errno, error->verify_result,
+    return Py_BuildValue("(iNilllLNNNnn)", error->code, text, error->os_errno, error->verify_result,
                          error->connect_code, error->request_size, (long long)error->length,
                          PyBool_FromLong(error->is_connected), PyBool_FromLong(error->is_reused),
+                         PyBool_FromLong(error->has_begun),
                          (Py_ssize_t)error->consumed, (Py_ssize_t)error->produced);
 }
 
@@ -551,6 +559,7 @@ static PyMethodDef work_methods[] = {
     {"_submit", (PyCFunction)work_submit, METH_O, NULL},
     {"_submit_and_wait", (PyCFunction)work_submit_and_wait, METH_O, NULL},
     {"_transfer", (PyCFunction)work_transfer, METH_NOARGS, NULL},
+    {"_delay", (PyCFunction)work_delay, METH_O, NULL},
     {"_leave", (PyCFunction)work_leave, METH_NOARGS, NULL},
     {"_stop", (PyCFunction)work_stop, METH_NOARGS, NULL},
     {"_observe", (PyCFunction)work_observe, METH_NOARGS, NULL},

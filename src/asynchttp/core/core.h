@@ -161,7 +161,7 @@ typedef enum { /* how a transfer ended */
     OUTCOME_CUT_HEAD,    /* the connection closed within the head */
     OUTCOME_BAD_HEAD,    /* the first line is not a status line (RFC 9112, 4) */
     OUTCOME_BAD_CONTENT, /* `code` is a DecodeResult */
-    OUTCOME_RESENT,      /* libcurl was about to send the request again */
+    OUTCOME_REFUSED,     /* the server has refused the HTTP/2 stream, without processing the request */
     OUTCOME_QUEUE_TIMEOUT, /* no slot was free for `queue` seconds; the ticket never gets a slot */
     OUTCOME_TOTAL_TIMEOUT, /* the transfer had not ended after `total` seconds */
 } OutcomeKind;
@@ -176,7 +176,8 @@ typedef struct {
     long request_size;   /* bytes sent */
     int64_t length;      /* the content length in the head; -1: no length */
     int is_connected;    /* a connection was made, to the proxy at least */
-    int is_reused;       /* the connection had been used before */
+    int is_reused;       /* the request was sent on an HTTP/1 connection that had been used before */
+    int has_begun;       /* bytes had come before an HTTP/1 connection ended */
     size_t consumed, produced; /* bytes into and out of the decoder */
 } TransferError;
 

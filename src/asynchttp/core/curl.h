@@ -35,6 +35,8 @@ enum { /* CURLcode */
     CURLE_OUT_OF_MEMORY = 27,
     CURLE_OPERATION_TIMEDOUT = 28,
     CURLE_BAD_FUNCTION_ARGUMENT = 43,
+    CURLE_GOT_NOTHING = 52,
+    CURLE_RECV_ERROR = 56,
 };
 
 enum { /* CURLoption: set by the core; options of profiles come from Python */
@@ -111,6 +113,7 @@ enum { /* return values of callbacks */
     CURL_READFUNC_PAUSE = 0x10000001,
     CURL_SEEKFUNC_OK = 0,
     CURL_SOCKOPT_OK = 0,
+    CURL_SOCKOPT_ERROR = 1,
     CURL_PREREQFUNC_OK = 0,
     CURL_PREREQFUNC_ABORT = 1,
     CURLPAUSE_CONT = 0,

@@ -5,12 +5,15 @@
  *   one transfer to the next can therefore not leak into a transfer of another kind.
  * - Functions that libcurl calls call no function of libcurl except getinfo.
  * - libcurl never sends a request twice: libcurl calls PREREQFUNCTION before each sending, and the function
- *   refuses the second sending. On a reused HTTP/1 connection that is readable, the function refuses the
- *   first sending too: an unexpected answer has come, or the end of the connection (RFC 9112, 9.2).
+ *   refuses the second sending. SOCKOPTFUNCTION refuses a new connection for the second sending.
+ * - On some reused connections PREREQFUNCTION refuses the first sending too: on HTTP/1, if the connection is
+ *   readable, since an unexpected answer has come, or the end of the connection (RFC 9112, 9.2); on HTTP/2,
+ *   if a transfer has timed out and nothing has come since then. The transfer begins again.
  */
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "state.h"
 
@@ -209,10 +212,29 @@ static int is_readable(int fd) {
     return poll(&descriptor, 1, 0) != 0;
 }
 
-static int has_unexpected_data(EasyHandle *handle) {
-    const Socket *socket = socket_at(handle->core, handle->fd);
-    int is_reused = info_long(handle->easy, CURLINFO_NUM_CONNECTS) == 0;
-    return is_reused && socket != NULL && socket->is_http1 && is_readable(handle->fd);
+static int is_unusable(const EasyHandle *handle, const Socket *socket) {
+    return socket->is_http1 ? is_readable(handle->fd) : socket->is_silent;
+}
+
+/* Whether another transfer waits for an answer on the connection. */
+static int is_shared(const EasyHandle *handle) {
+    const Link *all = &handle->multi->active;
+    for (const Link *link = all->next; link != all; link = link->next) {
+        const EasyHandle *other = CONTAINER(link, EasyHandle, active);
+        if (other != handle && other->fd == handle->fd && other->is_sent && !other->is_stale) return 1;
+    }
+    return 0;
+}
+
+/* Other transfers on a silent connection go on waiting. libcurl closes an idle connection that has ended. */
+static void avoid_silent_connection(EasyHandle *handle) {
+    if (is_shared(handle)) handle->ticket->flags |= TRANSFER_ON_NEW_CONNECTION;
+    else shutdown(handle->fd, SHUT_RDWR);
+}
+
+void handle_note_silence(EasyHandle *handle) {
+    Socket *socket = handle->is_sent ? socket_at(handle->core, handle->fd) : NULL;
+    if (socket != NULL && socket->heard <= handle->ticket->progress->moved) socket->is_silent = 1;
 }
 
 static void add_connected_event(EasyHandle *handle, const char *address, int port) {
@@ -242,16 +264,50 @@ static void note_connection(EasyHandle *handle) {
     set_moment(handle, &phases->secured, CURLINFO_APPCONNECT_TIME_T);
 }
 
+/* libcurl's last message. Before a second connection libcurl empties the buffer, by the first byte only. */
+static const char *last_message(const EasyHandle *handle) {
+    return handle->message[0] ? handle->message : handle->message + 1;
+}
+
+/* libcurl has a message for each reason to send again but two: a closed HTTP/1 connection, and a refused
+ * HTTP/2 stream. */
+static void refuse_second_sending(EasyHandle *handle) {
+    strcpy(handle->reason, last_message(handle));
+    if (info_long(handle->easy, CURLINFO_REQUEST_SIZE) == 0) handle->is_stale = 1; /* nothing was written */
+    else if (handle->reason[0]) refuse(handle, OUTCOME_FAILED, CURLE_RECV_ERROR);
+    else if (handle->is_http1) refuse(handle, OUTCOME_FAILED, CURLE_GOT_NOTHING);
+    else refuse(handle, OUTCOME_REFUSED, CURLE_RECV_ERROR);
+}
+
+static int before_connecting(void *argument, int fd, int purpose) {
+    (void)purpose;
+    EasyHandle *handle = argument;
+    if (!handle->is_sent && socket_opened(handle->core, fd) == 0) return CURL_SOCKOPT_OK;
+    if (handle->is_sent) refuse_second_sending(handle);
+    return CURL_SOCKOPT_ERROR;
+}
+
+static void note_first_sending(EasyHandle *handle) {
+    handle->is_sent = 1;
+    handle->fd = info_socket(handle->easy);
+    Socket *socket = socket_at(handle->core, handle->fd);
+    if (socket == NULL) return;
+    socket_begin_request(socket, handle->fd);
+    if (info_long(handle->easy, CURLINFO_NUM_CONNECTS) > 0) return; /* a new connection */
+    handle->is_http1 = socket->is_http1;
+    handle->is_stale = is_unusable(handle, socket);
+}
+
 static int before_sending(void *argument, char *address, char *local, int port, int local_port) {
     (void)local, (void)local_port;
     EasyHandle *handle = argument;
-    handle->fd = info_socket(handle->easy);
-    if (++handle->sendings > 1) {
-        refuse(handle, OUTCOME_RESENT, 0);
+    if (handle->is_sent) {
+        refuse_second_sending(handle);
         return CURL_PREREQFUNC_ABORT;
     }
-    if (has_unexpected_data(handle)) {
-        handle->is_stale = 1;
+    note_first_sending(handle);
+    if (handle->is_stale) {
+        if (!handle->is_http1) avoid_silent_connection(handle);
         return CURL_PREREQFUNC_ABORT;
     }
     handle->ticket->progress->moved = handle->core->now;
@@ -299,7 +355,7 @@ static int set_functions(EasyHandle *handle) {
         {CURLOPT_READFUNCTION, (Function)on_read, CURLOPT_READDATA, handle},
         {CURLOPT_SEEKFUNCTION, (Function)on_seek, CURLOPT_SEEKDATA, handle},
         {CURLOPT_PREREQFUNCTION, (Function)before_sending, CURLOPT_PREREQDATA, handle},
-        {CURLOPT_SOCKOPTFUNCTION, (Function)socket_opened, CURLOPT_SOCKOPTDATA, core},
+        {CURLOPT_SOCKOPTFUNCTION, (Function)before_connecting, CURLOPT_SOCKOPTDATA, handle},
         {CURLOPT_CLOSESOCKETFUNCTION, (Function)socket_closed, CURLOPT_CLOSESOCKETDATA, core},
         {CURLOPT_DEBUGFUNCTION, (Function)on_debug, CURLOPT_DEBUGDATA, handle},
     };
@@ -427,7 +483,7 @@ static int set_flag(EasyHandle *handle, int option, int *is_set, int wanted) {
 
 static void reset_for_transfer(EasyHandle *handle, Ticket *ticket) {
     handle->ticket = ticket;
-    handle->sendings = handle->is_stale = handle->is_paused = 0;
+    handle->is_sent = handle->is_stale = handle->is_http1 = handle->is_paused = 0;
     handle->content_has_begun = handle->awaits_memory = 0;
     handle->refusal = OUTCOME_ANSWERED;
     handle->refusal_code = 0;
@@ -435,7 +491,7 @@ static void reset_for_transfer(EasyHandle *handle, Ticket *ticket) {
     handle->piece = NULL;
     handle->piece_size = 0;
     handle->piece_state = PIECE_NONE;
-    handle->message[0] = '\0';
+    handle->message[0] = handle->message[1] = handle->reason[0] = '\0';
     handle->entered = clock_now();
     memset(handle->progress, 0, sizeof handle->progress);
 }

@@ -11,10 +11,18 @@
  * - A descriptor leaves the poller before libcurl closes the descriptor: a forked child may still have the
  *   descriptor open, and the system would go on reporting.
  */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/tcp.h>
+#else
+#include <netinet/tcp.h>
+#endif
 
 #include "state.h"
 
@@ -69,12 +77,35 @@ static int on_socket_change(CURL *easy, int fd, int what, void *argument, void *
     return 0;
 }
 
-int socket_opened(void *argument, int fd, int purpose) {
-    (void)purpose;
-    Socket *socket = make_socket_at(argument, fd);
-    if (socket == NULL) return 1; /* CURL_SOCKOPT_ERROR */
+/* How many bytes the system has received on a connection, read by libcurl or not. */
+static uint64_t count_received(int fd) {
+#ifdef __linux__
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ? 0 : info.tcpi_bytes_received;
+#else
+    struct tcp_connection_info info = {0};
+    socklen_t size = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_CONNECTION_INFO, &info, &size) < 0 ? 0 : info.tcpi_rxbytes;
+#endif
+}
+
+void socket_begin_request(Socket *socket, int fd) {
+    socket->received = count_received(fd);
+}
+
+int socket_has_answer(Core *core, int fd) {
+    if (fd < 0 || (size_t)fd >= core->socket_room) return 0;
+    const Socket *socket = &core->sockets[fd];
+    /* Linux counts the end of a connection as one byte. */
+    return socket->is_connection ? count_received(fd) > socket->received + 1 : socket->had_answer;
+}
+
+int socket_opened(Core *core, int fd) {
+    Socket *socket = make_socket_at(core, fd);
+    if (socket == NULL) return -1;
     *socket = (Socket){.is_connection = 1};
-    return CURL_SOCKOPT_OK;
+    return 0;
 }
 
 int socket_closed(void *argument, int fd) {
@@ -82,7 +113,7 @@ int socket_closed(void *argument, int fd) {
     Socket *socket = socket_at(core, fd);
     if (socket != NULL) {
         watch(core, fd, socket, 0);
-        *socket = (Socket){0};
+        *socket = (Socket){.had_answer = socket_has_answer(core, fd)};
     }
     return close(fd);
 }
@@ -103,10 +134,16 @@ void sockets_close(Core *core) {
         if (core->sockets[fd].is_connection) close((int)fd);
 }
 
+static void note_readable(Core *core, Socket *socket) {
+    socket->heard = core->now;
+    socket->is_silent = 0;
+}
+
 void socket_ready(Core *core, int fd, int ready) {
     Socket *socket = socket_at(core, fd);
     if (socket == NULL || socket->multi == NULL) return;
     socket->moved = core->now;
+    if (ready & READABLE) note_readable(core, socket);
     if (socket->wanted) multi_act(socket->multi, fd, ready);
     else watch(core, fd, socket, 0);
 }

@@ -267,8 +267,9 @@ struct EasyHandle {
     Ticket *ticket;
     MultiHandle *multi;
     Link active;  /* in MultiHandle.active */
-    int sendings; /* how often libcurl has called PREREQFUNCTION */
+    int is_sent;  /* libcurl has called PREREQFUNCTION */
     int is_stale; /* the sending was refused before a byte was written */
+    int is_http1; /* the request was sent on a kept HTTP/1 connection */
     int is_paused;
     int fd;         /* the socket of the connection; -1: not known yet */
     double entered; /* when the transfer entered libcurl */
@@ -284,6 +285,7 @@ struct EasyHandle {
     int piece_state;
     int64_t progress[4]; /* libcurl's counters at the last check for silence */
     char message[CURL_ERROR_SIZE];
+    char reason[CURL_ERROR_SIZE]; /* libcurl's message when a second sending was refused */
 };
 
 /* A multi handle; owned by its account. */
@@ -310,6 +312,10 @@ typedef struct {
     int is_connection;  /* made for a connection, and closed by `socket_closed` */
     int is_http1;       /* the last answer on the connection was HTTP/1 */
     double moved;       /* when the poller last reported the descriptor */
+    double heard;       /* when the descriptor was last readable */
+    uint64_t received;  /* how many bytes had come when the last request was sent */
+    int had_answer;     /* more bytes had come when the descriptor was closed */
+    int is_silent;      /* on HTTP/2: a transfer has timed out, and nothing has come meanwhile */
 } Socket;
 
 /* ---- the core ---- */
@@ -432,6 +438,7 @@ void handle_give_back(EasyHandle *handle);
 int handle_prepare(EasyHandle *handle, Ticket *ticket); /* a CURLcode */
 void handle_free(EasyHandle *handle);
 void handle_take_piece(EasyHandle *handle); /* take the piece of ticket_give_piece */
+void handle_note_silence(EasyHandle *handle); /* the transfer has timed out */
 
 /* multi.c */
 MultiHandle *multi_with_room(Account *account); /* NULL: no memory */
@@ -443,7 +450,9 @@ void multi_act(MultiHandle *multi, int fd, int ready); /* call curl_multi_socket
 void multis_read_messages(Core *core);
 void multis_free_closed(Core *core);
 void socket_ready(Core *core, int fd, int ready);
-int socket_opened(void *core, int fd, int purpose);  /* CURLOPT_SOCKOPTFUNCTION */
+int socket_opened(Core *core, int fd); /* 0, or -1: no memory */
+void socket_begin_request(Socket *socket, int fd);   /* a request is about to be sent */
+int socket_has_answer(Core *core, int fd); /* whether bytes have come since then; also after the close */
 int socket_closed(void *core, int fd);               /* CURLOPT_CLOSESOCKETFUNCTION */
 Socket *socket_at(Core *core, int fd);               /* NULL: not a descriptor of libcurl */
 void sockets_close(Core *core);                      /* in a forked child */

@@ -144,8 +144,10 @@ static void check_silence(Timer *timer) {
     progress->moved = fmin(core->now, progress->moved + late);
     if (progress->handle != NULL) note_progress(progress->handle);
     double left = progress->moved + timeout - core->now;
-    if (left <= MOMENT) transfer_end(ticket, OUTCOME_SILENT, CURLE_OPERATION_TIMEDOUT);
-    else timers_set(&core->ticket_timers, timer, core->now + fmin(left, timeout / TICKS));
+    if (left <= MOMENT) {
+        if (progress->handle != NULL) handle_note_silence(progress->handle);
+        transfer_end(ticket, OUTCOME_SILENT, CURLE_OPERATION_TIMEDOUT);
+    } else timers_set(&core->ticket_timers, timer, core->now + fmin(left, timeout / TICKS));
 }
 
 /* ---- answers to events ---- */
@@ -177,14 +179,17 @@ static void resume(Ticket *ticket, unsigned what) {
 
 static void fill_error(EasyHandle *handle, TransferError *error) {
     CURL *easy = handle->easy;
-    error->message = strdup(handle->message[0] ? handle->message : curl.easy_strerror(error->code));
+    error->message = strdup(handle->reason[0]    ? handle->reason
+                            : handle->message[0] ? handle->message
+                                                 : curl.easy_strerror(error->code));
     error->os_errno = (int)info_long(easy, CURLINFO_OS_ERRNO);
     error->verify_result = info_long(easy, CURLINFO_SSL_VERIFYRESULT);
     error->connect_code = info_long(easy, CURLINFO_HTTP_CONNECTCODE);
     error->request_size = info_long(easy, CURLINFO_REQUEST_SIZE);
     error->length = info_offset(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T);
     error->is_connected = info_offset(easy, CURLINFO_CONNECT_TIME_T) != 0;
-    error->is_reused = info_long(easy, CURLINFO_NUM_CONNECTS) == 0;
+    error->is_reused = handle->is_http1;
+    error->has_begun = handle->is_sent && socket_has_answer(handle->core, handle->fd);
     if (handle->decoder != NULL) decoder_counts(handle->decoder, &error->consumed, &error->produced);
 }
 
@@ -193,7 +198,7 @@ static void leave(Ticket *ticket) {
     MultiHandle *multi = handle->multi;
     multi_remove(handle);
     /* Load the addresses again next time: libcurl may not have read CURLOPT_RESOLVE yet. */
-    if (handle->resolve != NULL && handle->sendings == 0 && multi != NULL) resolver_unload(multi);
+    if (handle->resolve != NULL && !handle->is_sent && multi != NULL) resolver_unload(multi);
     handle_give_back(handle);
     ticket->progress->handle = NULL;
 }

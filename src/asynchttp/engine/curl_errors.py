@@ -5,7 +5,7 @@ refused, unreachable ...    OSError and its kin, by errno (ConnectionRefusedErro
 timed out                   TimeoutError, which is socket.timeout
 certificate not accepted    ssl.SSLCertVerificationError
 other TLS errors            ssl.SSLError
-closed before an answer     http.client.RemoteDisconnected
+closed before an answer     http.client.RemoteDisconnected; CutConnectionError without close_notify
 closed in the middle        http.client.IncompleteRead
 not HTTP                    http.client.BadStatusLine
 
@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 import httplib2
 import pycurl
 
-from ..messages.errors import MalformedAnswerError
+from ..messages.errors import CutConnectionError, MalformedAnswerError
 from ..messages.transfer import Proxy
 
 
@@ -131,20 +131,35 @@ def _timed_out(curl_error: CurlError) -> Exception:
     return TimeoutError("timed out")
 
 
+def _is_reset(curl_error: CurlError) -> bool:
+    """The errno may be of a later call: a failed read, then a failed write of HTTP/2's GOAWAY."""
+    return bool(_confirmed_errno(curl_error)) or _RESET in curl_error.message
+
+
+_RESET = os.strerror(errno.ECONNRESET)
+
+
 def _reset(curl_error: CurlError) -> Exception:
     number = _confirmed_errno(curl_error) or errno.ECONNRESET
     return OSError(number, os.strerror(number))
+
+
+def _stream_ended(curl_error: CurlError) -> Exception:
+    """A reset with the words of libcurl, which say what an HTTP/2 server has sent."""
+    return ConnectionResetError(errno.ECONNRESET, curl_error.message)
 
 
 def _broken(curl_error: CurlError) -> Exception:
     """The connection was reset, ended by a TLS alert or without any, or had invalid bytes."""
     if curl_error.message.startswith("Too large response headers"):
         return http.client.HTTPException(curl_error.message)
-    if _confirmed_errno(curl_error):
+    if _is_reset(curl_error):
         return _reset(curl_error)
     if _OPENSSL.search(curl_error.message) and _EOF not in curl_error.message:
         return _tls(curl_error)
-    return _incomplete(curl_error) if curl_error.begun else _disconnected(curl_error)
+    if curl_error.begun:
+        return _incomplete(curl_error)
+    return _cut(curl_error) if _EOF in curl_error.message else _disconnected(curl_error)
 
 
 # libcurl's messages: ... target hostname 'localhost', ... target IPv4 address '127.0.0.1'
@@ -206,8 +221,15 @@ def _no_ca_file(curl_error: CurlError) -> Exception:
     return _tls_error("no certificate or crl found")
 
 
+_NO_RESPONSE = "Remote end closed connection without response"  # as in `http.client`
+
+
 def _disconnected(curl_error: CurlError) -> Exception:
-    return http.client.RemoteDisconnected("Remote end closed connection without response")
+    return http.client.RemoteDisconnected(_NO_RESPONSE)
+
+
+def _cut(curl_error: CurlError) -> Exception:
+    return CutConnectionError(_NO_RESPONSE)
 
 
 def _incomplete(curl_error: CurlError) -> Exception:
@@ -249,7 +271,7 @@ _TABLE: dict[int, Callable[[CurlError], Exception]] = {
     pycurl.E_OPERATION_TIMEDOUT: _timed_out,
     pycurl.E_RECV_ERROR: _broken,
     pycurl.E_SEND_ERROR: _broken,
-    pycurl.E_HTTP2: _reset,
+    pycurl.E_HTTP2: _stream_ended,
     pycurl.E_PEER_FAILED_VERIFICATION: _not_verified,
     pycurl.E_SSL_CONNECT_ERROR: _tls,
     pycurl.E_SSL_CERTPROBLEM: _tls,
@@ -261,6 +283,6 @@ _TABLE: dict[int, Callable[[CurlError], Exception]] = {
     pycurl.E_FTP_WEIRD_SERVER_REPLY: _not_http,
     pycurl.E_URL_MALFORMAT: _bad_url,
     pycurl.E_OUT_OF_MEMORY: _no_memory,
-    92: _reset,  # CURLE_HTTP2_STREAM, which pycurl does not name
+    92: _stream_ended,  # CURLE_HTTP2_STREAM, which pycurl does not name
     100: _line_too_long,  # CURLE_TOO_LARGE, which pycurl does not name
 }

@@ -16,7 +16,7 @@ import pycurl
 from httplib2.decode import DecodeLimitError, DecodeRatioError
 
 from .. import _core
-from ..messages.errors import MalformedAnswerError, StaleConnectionError
+from ..messages.errors import MalformedAnswerError, RefusedStreamError, StaleConnectionError
 from ..messages.response import Response
 from ..messages.transfer import Reply, Transfer
 from .curl_errors import CurlError, exception_of
@@ -24,9 +24,14 @@ from .curl_options import route_to
 from .resolver import RAISED, lookup_exception
 
 # OutcomeKind of core.h, without the timeouts that no option sets yet.
-ANSWERED, FAILED, NOT_FOUND, SILENT, CUT_HEAD, BAD_HEAD, BAD_CONTENT, RESENT = range(8)
+ANSWERED, FAILED, NOT_FOUND, SILENT, CUT_HEAD, BAD_HEAD, BAD_CONTENT, REFUSED = range(8)
 
 OVER_HARD, OVER_RATIO = 2, 3  # DecodeResult of decode.h
+
+REFUSED_WORDS = (
+    "the server refused the HTTP/2 stream without processing the request"
+    " (REFUSED_STREAM, or GOAWAY with a lower stream identifier)"
+)
 
 BROKEN = (pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING)
 
@@ -45,7 +50,9 @@ class TransferError(NamedTuple):
     """The bytes of the content by Content-Length; -1 without the field."""
     is_connected: bool
     is_reused: bool
-    """Whether the connection had been used before."""
+    """Whether the request was sent on an HTTP/1 connection that had been used before."""
+    has_begun: bool
+    """Whether bytes had come before an HTTP/1 connection ended."""
     consumed: int
     """Received bytes of an encoded content; 0 for other contents."""
     produced: int
@@ -78,8 +85,8 @@ def _exception_of(work: _core.Work, error: TransferError, transfer: Transfer) ->
         return MalformedAnswerError(line.decode("latin-1").strip())
     if outcome == BAD_CONTENT:
         return _bad_content(work, error, transfer)
-    if outcome == RESENT:
-        return StaleConnectionError("the server closed the connection")
+    if outcome == REFUSED:
+        return RefusedStreamError(REFUSED_WORDS)
     return _failed(work, error, transfer)
 
 
@@ -115,9 +122,21 @@ def _bad_content(work: _core.Work, error: TransferError, transfer: Transfer) -> 
 def _failed(work: _core.Work, error: TransferError, transfer: Transfer) -> Exception:
     if work._get_outcome() == SILENT and not error.message:
         return TimeoutError("timed out")  # in a lookup, or before an origin's first connection
-    if error.code in BROKEN and error.is_reused and not work._get_head():
-        return StaleConnectionError("the server had closed the connection")
-    return exception_of(_curl_error(work, error, transfer))
+    exception = exception_of(_curl_error(work, error, transfer))
+    if error.code in BROKEN and not work._get_head():
+        return _ended(exception, error, transfer)
+    return exception
+
+
+def _ended(exception: Exception, error: TransferError, transfer: Transfer) -> Exception:
+    """The exception for a connection that ended before the first line of an answer was complete."""
+    if isinstance(exception, http.client.RemoteDisconnected):
+        # The bytes at the end of a TLS connection are a close_notify alert.
+        if error.has_begun and transfer.tls is None:
+            return MalformedAnswerError("the connection closed within the answer's first line")
+    elif isinstance(exception, ConnectionError) and error.is_reused and not error.has_begun:
+        return StaleConnectionError(*exception.args)
+    return exception
 
 
 def _curl_error(work: _core.Work, error: TransferError, transfer: Transfer) -> CurlError:

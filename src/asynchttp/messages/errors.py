@@ -19,8 +19,13 @@ class MalformedAnswerError(http.client.BadStatusLine):
     """An answer had begun, but breaks HTTP's rules."""
 
 
-class StaleConnectionError(ConnectionResetError):
-    """A connection ended, or the server refused a stream, before an answer had begun.
+class CutConnectionError(http.client.RemoteDisconnected):
+    """A TLS connection ended without a close_notify alert, before an answer had begun."""
 
-    The request is sent once more; raised when that fails in the same way.
-    """
+
+class StaleConnectionError(ConnectionResetError):
+    """A kept connection was reset before an answer had begun."""
+
+
+class RefusedStreamError(ConnectionRefusedError):
+    """The server refused an HTTP/2 stream, without processing the request (RFC 9113, 8.7)."""

@@ -98,6 +98,10 @@ class Settings(NamedTuple):
     credentials: tuple[tuple[str, str, str], ...]
     """Domain, name and password."""
     force_exception_to_status_code: bool
+    blocking: bool
+    """Whether the program waits for each request, as with httplib2."""
+    retries: int | None
+    """0: no request is sent again after a failure. None: policy decides."""
 
     client: Callable[[Request], tuple[httplib2.Response, bytes]] | None = None
     """A function that makes the whole request on a worker, or None for libcurl and `policy`."""

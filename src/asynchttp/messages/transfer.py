@@ -50,6 +50,8 @@ class Transfer:
     decode_limits: DecodeLimits = USUAL_LIMITS
     on_new_connection: bool = False
     """Whether the transfer needs a connection that has not been used before."""
+    delay: float = 0
+    """Seconds before the transfer begins."""
 
 
 @dataclass(slots=True)

@@ -104,7 +104,7 @@ def _send(hop: Hop, settings: Settings) -> Generator[Step, Any, Found]:
     if transfer.tls is not None and transfer.tls.needs_check:
         tls = yield BlockingCall(partial(httplib2_rules.checked_tls, transfer.tls))
         transfer = replace(transfer, tls=tls)
-    return _found_in((yield from send_with_retries(transfer)))
+    return _found_in((yield from send_with_retries(transfer, settings)))
 
 
 def _found_in(reply: Reply) -> Found:

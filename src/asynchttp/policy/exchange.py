@@ -78,7 +78,7 @@ def plain(request: Request, settings: Settings) -> Exchange:
     try:
         reply = yield transfer
     except RETRIED as error:
-        reply = yield from retry_failed(transfer, error)
+        reply = yield from retry_failed(transfer, error, settings)
     if reply.status > LAST_STATUS or not policy_statuses(request.method, settings)[reply.status]:
         return Answer(reply, default_location(uri, request.method, reply.status, settings))
     return (yield from follow(request, settings, (first_hop(request), reply)))

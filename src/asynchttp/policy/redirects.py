@@ -1,10 +1,11 @@
 """Redirects (RFC 9110, 15.4), followed as in httplib2.
 
-Rules, all httplib2's:
+Rules, httplib2's but for the fields of the body:
 - Redirects of safe methods are followed, and 303 and 308 of every method; all redirects with
   `follow_all_redirects`.
-- After 302 and 303 the method is GET, without a body. A redirected request has no conditional
-  fields, and no credentials unless `forward_authorization_headers`.
+- After 302 and 303 the method is GET, without a body and the fields that describe the body. A
+  redirected request has no conditional fields, and no credentials unless
+  `forward_authorization_headers`.
 - `previous` of the final response is the first redirect. `content-location` is the URI of the
   content.
 - With `force_exception_to_status_code` an error at a hop becomes the final response.
@@ -159,6 +160,19 @@ def _next_hop(hop: Hop, status: int, target: str, settings: Settings) -> Hop:
     if not settings.forward_authorization_headers:
         dropped |= {"authorization", "x-wsse"}
     headers = {name: value for name, value in hop.headers.items() if name.lower() not in dropped}
-    if status in (302, 303):
-        return hop_to("GET", target, headers, None)
-    return hop_to(hop.method, target, headers, hop.body)
+    if status not in (302, 303):
+        return hop_to(hop.method, target, headers, hop.body)
+    if hop.method != "GET" or hop.body is not None:
+        headers = {name: value for name, value in headers.items() if not _is_of_content(name)}
+    return hop_to("GET", target, headers, None)
+
+
+def _is_of_content(name: str) -> bool:
+    """Whether a field describes the content of its request (RFC 9110, 15.4)."""
+    name = name.lower()
+    return name.startswith("content-") or name in (
+        "digest",
+        "last-modified",
+        "trailer",
+        "transfer-encoding",
+    )

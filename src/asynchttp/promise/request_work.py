@@ -121,6 +121,8 @@ class RequestWork(Work[tuple[Response, bytes]]):
     def start_transfer(self, transfer: Transfer) -> None:
         """Have the core make `transfer`."""
         self._set_up(transfer)
+        if transfer.delay:
+            self._delay(transfer.delay)
         self._transfer()
 
     def _set_up(self, transfer: Transfer) -> _core.Plan:
