@@ -291,6 +291,31 @@ def test_redirect_does_not_take_certificate_elsewhere(
     assert list(second.bodies) == [NO_CERTIFICATE]
 
 
+def test_certificate_without_domain_is_for_first_origin_only(
+    servers: TlsServers, settings: dict[str, Any], trusted_identity: Identity
+) -> None:
+    """Each request has a first origin of its own. httplib2 shows the certificate to any server."""
+    second = servers()
+    first = servers([read_head, record_identity, send(redirect_to(second))])
+    with Http(**settings) as http:
+        http.add_certificate(trusted_identity.key, trusted_identity.certificate, "")
+        for server in (first, second, first):
+            assert get_content(http, server.url()) == b"ok"
+    assert list(first.bodies) == [b"known.test"] * 2
+    assert list(second.bodies) == [NO_CERTIFICATE, b"known.test", NO_CERTIFICATE]
+
+
+def test_redirect_leads_to_domain_of_certificate(
+    client: Client, servers: TlsServers, settings: dict[str, Any], trusted_identity: Identity
+) -> None:
+    second = servers()
+    first = servers([read_head, record_identity, send(redirect_to(second))])
+    added = trusted_identity.key, trusted_identity.certificate, domain(second)
+    assert outcome(client, first.url(), added, **settings) == b"ok"
+    assert list(first.bodies) == [NO_CERTIFICATE]
+    assert list(second.bodies) == [b"known.test"]
+
+
 def test_certificate_is_sent_through_proxy(
     client: Client,
     raw_server: RawServerFactory,

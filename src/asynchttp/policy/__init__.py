@@ -10,6 +10,8 @@ exception, and returns the Answer. The caller decides how steps are done: tests 
 
 cache_entry.py          a stored response, in httplib2's format
 digest.py               the Digest scheme
+origins.py              which URLs are of one origin
+fields.py               WWW-Authenticate and others, without httplib2's MalformedHeader
 proxies.py              the choice of a proxy
 httplib2_rules.py       httplib2's functions that asynchttp calls
 errors_as_responses.py  `force_exception_to_status_code`

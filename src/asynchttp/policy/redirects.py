@@ -1,11 +1,14 @@
 """Redirects (RFC 9110, 15.4), followed as in httplib2.
 
-Rules, httplib2's but for the fields of the body:
+Rules:
 - Redirects of safe methods are followed, and 303 and 308 of every method; all redirects with
   `follow_all_redirects`.
-- After 302 and 303 the method is GET, without a body and the fields that describe the body. A
-  redirected request has no conditional fields, and no credentials unless
-  `forward_authorization_headers`.
+- After 302 and 303 the method is GET, without a body and the fields that describe the body; at 302
+  HEAD stays HEAD (RFC 9110, 15.4.3).
+- A redirected request has no conditional fields, and no credentials unless
+  `forward_authorization_headers`, and these never from https to http.
+- Cookie, Host and Proxy-Authorization stay at their origin. Credentials in the caller's URI do so,
+  too: a redirect within the caller's origin sends the credentials again.
 - `previous` of the final response is the first redirect. `content-location` is the URI of the
   content.
 - With `force_exception_to_status_code` an error at a hop becomes the final response.
@@ -14,8 +17,10 @@ Rules, httplib2's but for the fields of the body:
 from __future__ import annotations
 
 import copy
+import http.client
 import urllib.parse
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +33,9 @@ from ..messages.step import Step
 from ..messages.transfer import Reply
 from .cache import Fetched, coalesce, fetch, invalidate, store
 from .errors_as_responses import as_response
-from .wire import Hop, first_hop, hop_to
+from .fields import text_of
+from .origins import Origin
+from .wire import USER, Hop, first_hop, hop_to, with_basic
 
 Found = tuple[Response, bytes]
 
@@ -39,8 +46,8 @@ def follow(
     """Hops until a response is not a redirect to follow.
 
     `begun`: the first hop with its reply, if already made. Raises `httplib2.RedirectLimit` after
-    `request.redirections` redirects, `httplib2.RedirectMissingLocation`, and the errors of the
-    layers below.
+    `request.redirections` redirects, `httplib2.RedirectMissingLocation`, `http.client.InvalidURL`,
+    and the errors of the layers below.
     """
     trail = Trail(request.redirections)
     try:
@@ -74,6 +81,7 @@ class Trail:
 def _follow(
     hop: Hop, reply: Reply | None, settings: Settings, trail: Trail
 ) -> Generator[Step, Any, Found]:
+    first = hop
     while True:
         hop = replace(hop, headers=dict(hop.headers))  # the layers below add fields
         fetched = yield from fetch(hop, settings, reply)
@@ -87,7 +95,7 @@ def _follow(
         if target is None:
             _add_location(hop, response, settings)
             return response, fetched.content
-        hop = _next_hop(hop, response.status, target, settings)
+        hop = _next_hop(first, hop, response.status, target, settings)
 
 
 def _take_redirect(
@@ -145,34 +153,74 @@ def _target(hop: Hop, response: Response, content: bytes) -> str | None:
         raise httplib2.RedirectMissingLocation(
             "Redirected but the response is missing a Location: header.", response, content
         )
-    location = response["location"]
-    if httplib2.parse_uri(location)[1] is None:
-        response["location"] = urllib.parse.urljoin(hop.uri, location)
-    return response["location"]
+    location = _location(response)
+    scheme, authority = httplib2.parse_uri(location)[:2]
+    if authority is None or (authority and scheme is None):
+        with _refusing(location):
+            location = urllib.parse.urljoin(hop.uri, location)
+    response["location"] = location
+    return location
+
+
+def _location(response: Response) -> str:
+    """The text of Location. Equal fields count as one, and blanks at the end are no part."""
+    values = {text_of(value.rstrip(" \t")) for value in response.getall("location")}
+    return values.pop() if len(values) == 1 else response["location"]
+
+
+@contextmanager
+def _refusing(location: str) -> Iterator[None]:
+    """Raise `http.client.InvalidURL` for a Location that is no URL of HTTP."""
+    try:
+        yield
+    except (KeyError, ValueError) as error:
+        shown = USER.sub(r"\g<before>", location)  # without a password
+        raise http.client.InvalidURL(f"Location: not a URL to follow: {shown!r}") from error
 
 
 def _is_permanent(hop: Hop, status: int, settings: Settings) -> bool:
     return status == 308 or (status == 301 and hop.method in settings.safe_methods)
 
 
-def _next_hop(hop: Hop, status: int, target: str, settings: Settings) -> Hop:
+def _next_hop(first: Hop, hop: Hop, status: int, target: str, settings: Settings) -> Hop:
+    method, body = hop.method, hop.body
+    if status == 303 or (status == 302 and method != "HEAD"):
+        method, body = "GET", None
+    with _refusing(target):
+        following = hop_to(method, target, hop.headers, body)
+        _origin(following).host.encode("idna")  # fails now, not in the lookup
+    following.at_callers_origin = _origin(first).includes(_origin(following))
+    dropped = _dropped_fields(hop, following, settings)
+    following.headers = {
+        name: value for name, value in hop.headers.items() if name.lower() not in dropped
+    }
+    if first.basic and following.at_callers_origin:
+        return with_basic(following, first.basic)
+    return following
+
+
+def _dropped_fields(hop: Hop, following: Hop, settings: Settings) -> set[str]:
+    """The fields that are not for the target of a redirect."""
     dropped = {"if-none-match", "if-modified-since"}
-    if not settings.forward_authorization_headers:
+    if not _origin(hop).includes(_origin(following)):
+        dropped |= {"cookie", "host", "proxy-authorization"}
+    is_exposed = (hop.scheme, following.scheme) == ("https", "http")
+    if is_exposed or not settings.forward_authorization_headers:
         dropped |= {"authorization", "x-wsse"}
-    headers = {name: value for name, value in hop.headers.items() if name.lower() not in dropped}
-    if status not in (302, 303):
-        return hop_to(hop.method, target, headers, hop.body)
-    if hop.method != "GET" or hop.body is not None:
-        headers = {name: value for name, value in headers.items() if not _is_of_content(name)}
-    return hop_to("GET", target, headers, None)
+    if following.body is None and (hop.body is not None or hop.method != following.method):
+        dropped |= {name for name in map(str.lower, hop.headers) if _is_of_content(name)}
+    return dropped
 
 
 def _is_of_content(name: str) -> bool:
     """Whether a field describes the content of its request (RFC 9110, 15.4)."""
-    name = name.lower()
     return name.startswith("content-") or name in (
         "digest",
         "last-modified",
         "trailer",
         "transfer-encoding",
     )
+
+
+def _origin(hop: Hop) -> Origin:
+    return Origin.of(hop.scheme, hop.authority)

@@ -6,9 +6,11 @@ ASCII URI, default headers, checks against injected lines, header lines.
 
 from __future__ import annotations
 
+import base64
 import http.client
 import re
-from dataclasses import dataclass
+import urllib.parse
+from dataclasses import dataclass, replace
 
 import httplib2
 from httplib2.iri2uri import iri2uri
@@ -22,6 +24,7 @@ from . import httplib2_rules
 
 PORT = re.compile("[0-9]{0,5}")
 COMMON_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+USER = re.compile("^(?P<before>(?:[^:/?#]+:)?//)(?P<user>[^/?#]*)@")
 CONTROLS = re.compile(r"[\x00-\x20\x7f]")
 FIELD_NAME = re.compile(rb"[^:\s\0][^:\r\n\0]*")
 NEVER_IN_VALUE = re.compile(rb"[\r\n\0]")  # RFC 9110, 5.5: folding has gone, too
@@ -49,6 +52,12 @@ class Hop:
     """The absolute URL to send, without a fragment; the key in a cache."""
     headers: dict[str, str]
     body: Body | None
+    at_callers_origin: bool = True
+    """Whether the hop goes to the origin of the request as the caller made the request. Credentials
+    and certificates without a domain are for this origin only.
+    """
+    basic: str = ""
+    """The Authorization by the user in the caller's URI, for the caller's origin."""
 
     # For the cache:
     asker: str = ""
@@ -60,7 +69,23 @@ class Hop:
 def first_hop(request: Request) -> Hop:
     """The first hop of a request; raises what `hop_to` raises."""
     headers = DEFAULT_HEADERS if request.headers is None else _with_defaults(request.headers)
-    return hop_to(request.method, request.uri, headers, request.body)
+    if origin_of(request.uri) or (user := USER.match(request.uri)) is None:
+        return hop_to(request.method, request.uri, headers, request.body)
+    uri = USER.sub(r"\g<before>", request.uri)
+    hop = hop_to(request.method, uri, headers, request.body)
+    is_given = "authorization" in headers or not user["user"]
+    return hop if is_given else with_basic(hop, _basic(user["user"]))
+
+
+def with_basic(hop: Hop, basic: str) -> Hop:
+    """The hop with the Authorization by the user in the caller's URI."""
+    return replace(hop, basic=basic, headers=hop.headers | {"authorization": basic})
+
+
+def _basic(user: str) -> str:
+    """The Authorization by `user` or `user:password` (RFC 7617, 2)."""
+    credentials = urllib.parse.unquote_to_bytes(user if ":" in user else user + ":")
+    return f"Basic {base64.b64encode(credentials).decode()}"
 
 
 def _with_defaults(given: object) -> dict[str, str]:
@@ -95,16 +120,18 @@ def hop_to(method: str, uri: str, headers: dict[str, str], body: Body | None) ->
 
 
 def _checked_authority(authority: str) -> str:
-    """The authority, without an empty port. Raises `http.client.InvalidURL` for an invalid port,
-    and `httplib2.ServerNotFoundError` for a user name, which httplib2 takes for a part of the host.
+    """The authority, without an empty port. Raises `http.client.InvalidURL` for an invalid port;
+    and for a user (RFC 9110, 4.2.4) without showing the password, since `first_hop` has removed
+    the caller's.
     """
+    _, at, host = authority.rpartition("@")
+    if at:
+        raise http.client.InvalidURL(f"uri: a user is not allowed in a redirect: //{host}")
     host, colon, port = authority.rpartition(":")
     if colon and not port.endswith("]"):  # a colon inside an IPv6 address is no port's
         if not PORT.fullmatch(port):
             raise http.client.InvalidURL(f"uri: {port!r} is not a port")
         authority = authority if port else host
-    if "@" in authority:
-        raise httplib2.ServerNotFoundError(f"Unable to find the server at {authority}")
     return authority
 
 
@@ -129,9 +156,14 @@ def transfer_of(hop: Hop, settings: Settings, proxy: Proxy | None) -> Transfer:
 
 def _tls_for(hop: Hop, settings: Settings) -> Tls:
     for certificate in settings.certificates:
-        if certificate.domain in ("", hop.authority):
+        if may_answer(certificate.domain, hop):
             return settings.tls._replace(certificate=certificate)
     return settings.tls
+
+
+def may_answer(domain: str, hop: Hop) -> bool:
+    """Whether credentials or a certificate with this domain, which may be empty, are for a hop."""
+    return domain == hop.authority or (domain == "" and hop.at_callers_origin)
 
 
 def _checked_method(method: str) -> str:
