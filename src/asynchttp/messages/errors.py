@@ -11,10 +11,6 @@ class LostInForkError(httplib2.HttpLib2Error):
     """The request was pending when the process forked: only the parent process continues."""
 
 
-class UnsupportedAuthError(httplib2.HttpLib2Error):
-    """The server asks for an authentication scheme that no longer exists."""
-
-
 class MalformedAnswerError(http.client.BadStatusLine):
     """An answer had begun, but breaks HTTP's rules."""
 

@@ -4,7 +4,10 @@ Rules:
 - Accepted credentials are sent with every later request in their scope. Where scopes overlap, the
   narrowest scope counts.
 - After a 401 the credentials for the host are tried in turn, each by all offered schemes, the
-  strongest scheme first: httplib2.AUTH_SCHEME_ORDER, which a program may have changed.
+  strongest scheme first: httplib2.AUTH_SCHEME_ORDER, which a program may have changed. Where no
+  scheme can be answered, the 401 is the answer.
+- Credentials without a domain are for the origin of the request as the caller made the request,
+  each request anew; also after a server has accepted them.
 - Basic and WSSE are httplib2's classes. Digest and HMACDigest are ours (digest.py): httplib2's
   Digest knows only MD5, and httplib2's HMACDigest fails.
 """
@@ -12,7 +15,7 @@ Rules:
 from __future__ import annotations
 
 import secrets
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -20,16 +23,16 @@ from typing import Any
 
 import httplib2
 
-from ..messages.errors import UnsupportedAuthError
 from ..messages.response import Response
 from ..messages.settings import Settings
 from ..messages.step import BlockingCall, Step
 from ..messages.transfer import Reply
 from . import httplib2_rules
 from .digest import Digest, HmacDigest
+from .fields import parse_challenges
 from .proxies import proxy_for
 from .retry import send_with_retries
-from .wire import Hop, transfer_of
+from .wire import Hop, may_answer, transfer_of
 
 OURS = {
     httplib2.DigestAuthentication: Digest,
@@ -112,37 +115,56 @@ def _found_in(reply: Reply) -> Found:
 
 
 def _in_scope(hop: Hop, settings: Settings) -> Authentication | None:
+    if hop.basic:  # the caller's URI names somebody
+        return None
     target = _path_and_query(hop)
-    found = [each for each in settings.authorizations if each.inscope(hop.authority, target)]
+    found = [
+        each
+        for each in settings.authorizations
+        if each.inscope(hop.authority, target) and _is_for(hop, each, settings)
+    ]
     # Reversed: of equally deep authorizations the latest counts.
     return min(reversed(found), key=lambda each: each.depth(target)) if found else None
+
+
+def _is_for(hop: Hop, authorization: Authentication, settings: Settings) -> bool:
+    """Whether a hop may have accepted credentials: by their domain, or if they were not added."""
+    given = getattr(authorization, "credentials", None)
+    domains = [
+        domain for domain, *credentials in settings.credentials if tuple(credentials) == given
+    ]
+    return not domains or any(may_answer(domain, hop) for domain in domains)
 
 
 def _from_challenge(
     hop: Hop, settings: Settings, response: Response, content: bytes
 ) -> Iterator[Authentication]:
-    challenges = httplib2_rules.parse_challenges(response)
+    realms = {each.scheme: each.parameters.get("realm", "") for each in parse_challenges(response)}
     for domain, name, password in settings.credentials:
-        if domain in ("", hop.authority):
-            for scheme in httplib2_rules.auth_schemes(challenges):
-                authorization = _class_for(scheme)(
-                    (name, password),
-                    hop.authority,
-                    _path_and_query(hop),
-                    hop.headers,
-                    response,
-                    content,
-                    None,  # the Http, which only GoogleLogin needs
-                )
-                authorization.realm = challenges[scheme].get("realm", "")  # for `_asker_by`
+        if may_answer(domain, hop):
+            for scheme in _answerable(realms):
+                kind = httplib2_rules.auth_class(scheme)
+                try:
+                    authorization = OURS.get(kind, kind)(
+                        (name, password),
+                        hop.authority,
+                        _path_and_query(hop),
+                        hop.headers,
+                        response,
+                        content,
+                        None,  # the Http, which only GoogleLogin needs
+                    )
+                except httplib2.HttpLib2Error:  # the scheme, but with unknown options
+                    continue
+                authorization.realm = realms[scheme]  # for `_asker_by`
                 yield authorization
 
 
-def _class_for(scheme: str) -> Authentication:
-    kind = httplib2_rules.auth_class(scheme)
-    if kind is httplib2.GoogleLoginAuthentication:
-        raise UnsupportedAuthError("GoogleLogin: its service ended in 2015")
-    return OURS.get(kind, kind)
+def _answerable(offered: Collection[str]) -> Iterator[str]:
+    """The offered schemes, the strongest first, without GoogleLogin: the service ended in 2015."""
+    for scheme in httplib2_rules.auth_schemes(offered):
+        if httplib2_rules.auth_class(scheme) is not httplib2.GoogleLoginAuthentication:
+            yield scheme
 
 
 def _store_authorization(authorization: Authentication, settings: Settings) -> None:

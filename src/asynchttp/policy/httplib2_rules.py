@@ -5,20 +5,17 @@ Rule: each call looks the function up in httplib2, so that a program may replace
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from email.message import Message
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 import httplib2
-import httplib2.auth
 
 from ..messages.settings import Tls
 
 _httplib2: Any = httplib2  # Any: httplib2's stubs leave these functions out
-_auth: Any = httplib2.auth  # Any: as above
 
-Challenges = dict[str, dict[str, str]]
 Fields: TypeAlias = "Message[str, str]"  # text, since Message has no type parameters at run time
 
 
@@ -28,32 +25,9 @@ def normalize_headers(headers: object) -> dict[str, str]:
     return normal
 
 
-def parse_challenges(response: Mapping[str, str]) -> Challenges:
-    """The fields of WWW-Authenticate, by scheme; raises `httplib2.MalformedHeader`."""
-    challenges: Challenges = _auth._parse_www_authenticate(response, "www-authenticate")
-    return challenges
-
-
-def parse_digest_challenges(response: Mapping[str, str]) -> list[dict[str, str]]:
-    """All Digest challenges, in order; raises `httplib2.MalformedHeader`."""
-    if not parse_challenges(response):  # raises MalformedHeader
-        return []
-    return [
-        each["params"].as_dict()
-        for each in _auth.www_authenticate.parse_string(response["www-authenticate"])
-        if each["scheme"].lower() == "digest" and "params" in each
-    ]
-
-
-def parse_authentication_info(response: Mapping[str, str]) -> dict[str, str]:
-    """The fields of Authentication-Info."""
-    fields: dict[str, str] = _auth._parse_authentication_info(response, "authentication-info")
-    return fields
-
-
-def auth_schemes(challenges: Challenges) -> list[str]:
-    """The schemes that the server offers and httplib2 knows, the strongest first."""
-    return [scheme for scheme in _httplib2.AUTH_SCHEME_ORDER if scheme in challenges]
+def auth_schemes(offered: Collection[str]) -> list[str]:
+    """The offered schemes that httplib2 knows, the strongest first."""
+    return [scheme for scheme in _httplib2.AUTH_SCHEME_ORDER if scheme in offered]
 
 
 def auth_class(scheme: str) -> Any:  # Any: an Authentication, httplib2's or a program's
