@@ -10,7 +10,9 @@ import hmac
 import re
 import threading
 from collections.abc import Callable, Iterator
+from email.utils import formatdate
 from itertools import product
+from pathlib import Path
 from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -564,6 +566,22 @@ def test_user_in_url_counts_more_than_accepted_credentials(
         assert http.request(server.url().replace("//", f"//{user}")).response.status == 200
     users = ["name:password", "other:word", "name:password"]
     assert all(basic(user) in head for user, head in zip(users, [*server.heads][1:], strict=True))
+
+
+def test_cached_answer_is_only_for_user_in_url(
+    raw_server: RawServerFactory, tmp_path: Path
+) -> None:
+    """Also where other credentials have been accepted."""
+    date = formatdate(usegmt=True)
+    fresh = OK.replace(b"\r\n", f"\r\nDate: {date}\r\nCache-Control: max-age=60\r\n".encode(), 1)
+    server = raw_server([answer_requests(unauthorized("Basic"), fresh)])
+    with Http(str(tmp_path)) as http:
+        http.add_credentials("name", "password")
+        for user in ("", "a:b@", "a:b@", "c:d@", ""):
+            assert http.request(server.url().replace("//", f"//{user}")).content == b"ok"
+    sent = [re.search(b"Basic (.*)\r\n", head) for head in server.heads]
+    users = [base64.b64decode(each[1]).decode() for each in sent if each]
+    assert users == ["name:password", "a:b", "c:d", "name:password"]
 
 
 def test_credentials_are_tried_when_user_in_url_is_refused(

@@ -8,6 +8,7 @@ Rules:
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from http.client import InvalidURL
 from itertools import zip_longest
 from typing import Any, TypeAlias
 
@@ -62,6 +63,8 @@ def _guarded(challenge: str, *credentials: tuple[str, str, str]) -> Scenario:
     return Scenario((resource,), (ONE_VISIT,), credentials=credentials)
 
 
+ORIGIN_BOUND = ("authorization", "x-wsse", "cookie")
+REFUSED_LOCATION = (b"Location: not a URL", b"uri: ")
 NOT_REDIRECTED = ("authorization", "if-none-match", "if-modified-since")
 MAY_DIFFER = (*NOT_REDIRECTED, "content-length")
 NO_REQUEST = RecordedRequest("", [], b"")
@@ -73,6 +76,7 @@ TWO_LOCATIONS: Fields = (("Location", "/a"), ("Location", "/b"))
 ERRORS_AS_RESPONSES = (("force_exception_to_status_code", True),)
 ANN_CREDENTIALS = ("ann", "a", "")
 LAZY = (("blocking", False),)
+DIGEST = 'Digest realm="here", nonce="NONCE", qop="auth"'
 WSSE = 'WSSE realm="here", profile="UsernameToken"'
 PACKED = CODINGS["gzip"](b"content")
 UNDECODABLE = "failed to decompress"
@@ -138,9 +142,70 @@ def _is_part_of_coded(scenario: Scenario, found: Found) -> bool:
     )
 
 
-def _is_malformed_challenge(scenario: Scenario, found: Found) -> bool:
+def _is_malformed_field(_: Scenario, found: Found) -> bool:
     theirs = [found[what].theirs for what in ("error", "content") if what in found]
-    return httplib2.error.MalformedHeader in theirs or b"www-authenticate" in theirs
+    names = (b"www-authenticate", b"authentication-info")
+    return httplib2.error.MalformedHeader in theirs or any(name in theirs for name in names)
+
+
+def _is_refused_location(_: Scenario, found: Found) -> bool:
+    """asynchttp raises InvalidURL, or has a response for it; httplib2 raises another error."""
+    if "requests" in found:
+        return False
+    shown = [found[what].ours for what in ("error", "content") if what in found]
+    return any(
+        each is InvalidURL or (isinstance(each, bytes) and each.startswith(REFUSED_LOCATION))
+        for each in shown
+    )
+
+
+def _has_location_without_scheme(scenario: Scenario, found: Found) -> bool:
+    """httplib2 raises RelativeURIError, or has a response for it, and asynchttp goes on."""
+    shown = [found[what].theirs for what in ("error", "content") if what in found]
+    relative = b"Only absolute URIs are allowed. uri = //"
+    is_relative = httplib2.RelativeURIError in shown or any(
+        isinstance(each, bytes) and each.startswith(relative) for each in shown
+    )
+    return is_relative and any(
+        dict(answer.fields).get("Location", "").startswith("//") for answer in _answers(scenario)
+    )
+
+
+def _has_padded_location(_: Scenario, found: Found) -> bool:
+    theirs, ours = _first_different_requests(found)
+    return theirs == ours._replace(line=ours.line.replace(" HTTP/", "%20%20 HTTP/")) != ours
+
+
+def _is_head_after_302(_: Scenario, found: Found) -> bool:
+    theirs, ours = _first_different_requests(found)
+    is_head = ours.line.startswith("HEAD ")
+    return is_head and theirs == ours._replace(line=ours.line.replace("HEAD", "GET", 1))
+
+
+def _is_for_another_origin(scenario: Scenario, found: Found) -> bool:
+    """At the end of a redirect: httplib2 sends secrets, and may go on after a 401."""
+    theirs, ours = _first_different_requests(found)
+    visit = scenario.visits[min(difference.visit for difference in found.values())]
+    is_elsewhere = theirs.header("host") not in (None, visit.url.split("/")[2])
+    is_sent = any(_count(theirs, name) > _count(ours, name) for name in ORIGIN_BOUND)
+    kept = _without(theirs, *ORIGIN_BOUND) == _without(ours, *ORIGIN_BOUND)
+    return is_elsewhere and is_sent and (kept or ours == NO_REQUEST)
+
+
+def _is_digest_without_qop(_: Scenario, found: Found) -> bool:
+    theirs, ours = _authorizations(found)
+    is_digest = theirs.startswith("Digest ") and ours.startswith("Digest ")
+    return is_digest and "qop=" in theirs and "qop=" not in ours
+
+
+def _is_escaped(_: Scenario, found: Found) -> bool:
+    theirs, ours = _authorizations(found)
+    return theirs.startswith("Digest ") and theirs == ours.replace('\\"', '"')
+
+
+def _authorizations(found: Found) -> tuple[str, str]:
+    theirs, ours = _first_different_requests(found)
+    return theirs.header("authorization") or "", ours.header("authorization") or ""
 
 
 def _is_kept_of_head(scenario: Scenario, found: Found) -> bool:
@@ -290,6 +355,65 @@ INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
         "RFC 9110 allows a single Location; httplib2 goes to '/a, /b', which no server named.",
         _one_answer(Answer(302, TWO_LOCATIONS), ONE_VISIT),
     ),
+    "equal Locations": IntendedDifference(
+        "RFC 9110, 5.3: a repeated line that says the same; httplib2 goes to '/a, /a'.",
+        _one_answer(Answer(302, TWO_LOCATIONS[:1] * 2), ONE_VISIT),
+    ),
+    "UTF-8 in Location": IntendedDifference(
+        "The bytes are percent-encoded once, as by browsers; httplib2 encodes them twice.",
+        _one_answer(Answer(302, (("Location", "/caf\xc3\xa9"),)), ONE_VISIT),
+    ),
+    "blanks after Location": IntendedDifference(
+        "RFC 9110, 5.5: blanks at the end are no part of a value; httplib2 adds '%20'.",
+        _one_answer(Answer(302, (("Location", "/a  "),)), ONE_VISIT),
+        _has_padded_location,
+    ),
+    "Location without a scheme": IntendedDifference(
+        "RFC 3986, 4.2: '//host/' keeps the scheme; httplib2 raises RelativeURIError.",
+        _one_answer(Answer(302, (("Location", "//two/a"),)), ONE_VISIT),
+        _has_location_without_scheme,
+    ),
+    "Location that is no URL": IntendedDifference(
+        "Raises http.client.InvalidURL; httplib2 raises KeyError, ValueError or UnicodeError.",
+        _one_answer(Answer(302, (("Location", "ftp://one/"),)), ONE_VISIT),
+        _is_refused_location,
+    ),
+    "user in Location": IntendedDifference(
+        "RFC 9110, 4.2.4: raises InvalidURL without the password; httplib2 looks for 'u:p@host'.",
+        _one_answer(Answer(302, (("Location", "http://u:p@one/a"),)), ONE_VISIT),
+        _is_refused_location,
+    ),
+    "user in the URL": IntendedDifference(
+        "The user becomes Basic credentials, as in curl; httplib2 looks for a host 'u:p@host'.",
+        Scenario((), (Visit("http://u:p@one/"),)),
+    ),
+    "HEAD after 302": IntendedDifference(
+        "RFC 9110, 15.4.3: only POST may become GET; httplib2 gets content nobody asked for.",
+        _one_answer(Answer(302, TWO_LOCATIONS[:1]), Visit("http://one/", "HEAD")),
+        _is_head_after_302,
+    ),
+    "secrets and another origin": IntendedDifference(
+        "RFC 9110, 15.4: Cookie, Host and Proxy-Authorization stay at their origin, and so do,"
+        " without a domain, credentials and certificates; httplib2 sends all to any origin.",
+        _one_answer(
+            Answer(302, (("Location", "http://two/"),)),
+            Visit("http://one/", headers=(("Cookie", "a=b"),)),
+        ),
+        _is_for_another_origin,
+    ),
+    "Authorization from https to http": IntendedDifference(
+        "Never, for anyone on the way could read it; httplib2 sends it with"
+        " forward_authorization_headers.",
+        _one_answer(
+            Answer(302, (("Location", "http://two/"),)),
+            Visit(
+                "https://three/",
+                headers=(("Authorization", "mine"),),
+                settings=(("forward_authorization_headers", True),),
+            ),
+        ),
+        _is_for_another_origin,
+    ),
     "HEAD with a body": IntendedDifference(
         "RFC 9110, 9.3.2: the body means nothing; a server may take the body for a request.",
         Scenario((), (Visit("http://one/", "HEAD", body=b"body"),)),
@@ -349,18 +473,39 @@ INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
         _one_answer(Answer(framing="close, ragged"), Visit("https://three/")),
         _is_ragged_end,
     ),
-    "malformed challenge without a password": IntendedDifference(
-        "The 401 says more than httplib2's MalformedHeader, which is raised with a password.",
-        _guarded("Basic"),
-        _is_malformed_challenge,
+    "malformed challenge": IntendedDifference(
+        "RFC 9110, 11.6.1: parameters are optional; what can be answered is answered, else the 401"
+        " is the answer; httplib2 raises MalformedHeader.",
+        _guarded("Negotiate, Basic", ANN_CREDENTIALS),
+        _is_malformed_field,
+    ),
+    "malformed Authentication-Info": IntendedDifference(
+        "The answer counts more than a bad nextnonce; httplib2 raises MalformedHeader.",
+        Scenario(
+            (
+                Resource(
+                    "http://one/",
+                    (Answer(fields=(("Authentication-Info", "="),)),),
+                    guard=RequiredCredentials((DIGEST,)),
+                ),
+            ),
+            (ONE_VISIT,),
+            credentials=(ANN_CREDENTIALS,),
+        ),
+        _is_malformed_field,
     ),
     "Digest with an unknown qop": IntendedDifference(
-        "Raises UnimplementedDigestAuthOptionError; httplib2 fails to make this error (TypeError).",
+        "The 401 is the answer; httplib2 fails to make its own error (TypeError).",
         _guarded('Digest realm="here", nonce="NONCE", qop="auth-int"', ANN_CREDENTIALS),
     ),
     "Digest with a list of qops": IntendedDifference(
         "RFC 7616, 3.3: commas separate values; httplib2 sees a single value (TypeError).",
         _guarded('Digest realm="here", nonce="NONCE", qop="auth,auth-int"', ANN_CREDENTIALS),
+    ),
+    "Digest without a qop": IntendedDifference(
+        "RFC 2069: no qop for a server that offers none; httplib2 sends qop=auth.",
+        _guarded('Digest realm="here", nonce="NONCE"', ANN_CREDENTIALS),
+        _is_digest_without_qop,
     ),
     "Digest with another algorithm": IntendedDifference(
         "RFC 7616's algorithms are known; httplib2 knows MD5 alone (TypeError).",
@@ -369,8 +514,21 @@ INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
         ),
     ),
     "Digest without a nonce": IntendedDifference(
-        "Raises UnimplementedDigestAuthOptionError, with the response; httplib2 a KeyError.",
-        _guarded("Digest nonce", ANN_CREDENTIALS),
+        "The 401 is the answer; httplib2 raises KeyError.",
+        _guarded("Digest realm=here", ANN_CREDENTIALS),
+    ),
+    "quotes in Digest": IntendedDifference(
+        "RFC 9110, 5.6.4: quotes in a quoted-string are escaped; httplib2 sends them as they are.",
+        _guarded(DIGEST, ('qu"ote', "", "")),
+        _is_escaped,
+    ),
+    "user name in Digest with a charset": IntendedDifference(
+        "RFC 7616, 3.4.4: with charset=UTF-8 a name goes as `username*`; httplib2 sends latin-1.",
+        _guarded(f"{DIGEST}, charset=UTF-8", ("zo\xeb", "", "")),
+    ),
+    "realm of UTF-8 in Digest": IntendedDifference(
+        "The realm's text is hashed; httplib2 takes UTF-8 for latin-1.",
+        _guarded('Digest realm="caf\xc3\xa9", nonce="NONCE", qop="auth"', ANN_CREDENTIALS),
     ),
     "WSSE and a redirect": IntendedDifference(
         "X-WSSE, a password's digest, is dropped with Authorization; httplib2 passes X-WSSE on.",

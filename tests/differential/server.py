@@ -286,7 +286,7 @@ class OriginServers:
     def with_addresses(self, text: str) -> str:
         """The text with the servers' addresses in place of the servers' names."""
         for name, address in self._addresses.items():
-            text = text.replace(name, address)
+            text = text.replace(name, address).replace(f"@{name[2:]}", f"@{address[2:]}")
         return text
 
     def with_names(self, text: str) -> str:

@@ -163,8 +163,8 @@ def _target(hop: Hop, response: Response, content: bytes) -> str | None:
 
 
 def _location(response: Response) -> str:
-    """The text of Location. Equal fields count as one, and blanks at the end are no part."""
-    values = {text_of(value.rstrip(" \t")) for value in response.getall("location")}
+    """The value of Location. Equal fields count as one, and blanks at the end are no part."""
+    values = {value.rstrip(" \t") for value in response.getall("location")}
     return values.pop() if len(values) == 1 else response["location"]
 
 
@@ -187,7 +187,7 @@ def _next_hop(first: Hop, hop: Hop, status: int, target: str, settings: Settings
     if status == 303 or (status == 302 and method != "HEAD"):
         method, body = "GET", None
     with _refusing(target):
-        following = hop_to(method, target, hop.headers, body)
+        following = hop_to(method, text_of(target), hop.headers, body)
         _origin(following).host.encode("idna")  # fails now, not in the lookup
     following.at_callers_origin = _origin(first).includes(_origin(following))
     dropped = _dropped_fields(hop, following, settings)
