@@ -389,7 +389,7 @@ CHALLENGES = st.builds(
     st.lists(PARAMETERS, max_size=6),
     st.sampled_from([", ", ", ", ",", " ", ",, "]),
 )
-WITH_CREDENTIALS = options.settings_of(httplib2.Http(proxy_info=None))._replace(
+WITH_CREDENTIALS = options.settings_of(Http(proxy_info=None))._replace(
     credentials=(("", "na\xefve", "\u20ac"), ("", 'b"', ""))
 )
 

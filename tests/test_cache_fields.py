@@ -8,10 +8,10 @@ from collections.abc import Generator
 from email.utils import formatdate
 from typing import Any
 
-import httplib2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asynchttp import Http
 from asynchttp.messages.request import Request
 from asynchttp.messages.response import Answer
 from asynchttp.messages.settings import Settings
@@ -27,7 +27,7 @@ Fields = list[tuple[str, str]]
 
 
 def with_cache() -> Settings:
-    return settings_of(httplib2.Http(proxy_info=None))._replace(cache=MemoryCache())
+    return settings_of(Http(proxy_info=None))._replace(cache=MemoryCache())
 
 
 def ask(settings: Settings, full: Reply, unchanged: Reply) -> tuple[Answer, int]:

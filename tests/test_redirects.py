@@ -33,7 +33,7 @@ from tests.servers.raw import OK
 from tests.servers.recording import PORT, RecordedRequest, answer_requests, recorded_requests
 from tests.servers.web import WebServer
 
-SETTINGS = settings_of(httplib2.Http(proxy_info=None))
+SETTINGS = settings_of(Http(proxy_info=None))
 Setting = Callable[[httplib2.Http], object]
 
 CODES = [300, 301, 302, 303, 304, 305, 307, 308]
