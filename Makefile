@@ -36,7 +36,7 @@ PYTHON := $(shell find src -name '*.py' -o -name '*.pyi')
 # -Wpedantic is not for Python's slots and dlsym, where functions are void *.
 STRICT := -g -Wall -Wextra -Wshadow -Werror
 
-.PHONY: help demo examples test found lint instructions quick bench bench-quick differential
+.PHONY: help demo examples test found lint instructions quick bench bench-quick differential suites
 .PHONY: sanitize sanitize-core sanitize-python sanitize-ci format wheel clean
 .NOTPARALLEL:
 
@@ -79,6 +79,9 @@ bench-quick: .venv/$(LOWEST)/bench/ready  ## the same in small, for daily use
 
 differential: .venv/$(LOWEST)/test/ready  ## many more scenarios beside httplib2: SCENARIOS=2400
 	SCENARIOS=$${SCENARIOS:-2400} $(<D)/bin/python -m pytest --dist=load --timeout 600 tests/test_differential.py
+
+suites: .venv/$(LOWEST)/suites/ready  ## the tests of libraries that extend httplib2, in full
+	SUITES=full $(<D)/bin/python -m pytest tests/test_library_suites.py tests/test_httplib2_suite.py
 
 sanitize: sanitize-core sanitize-python  ## all tests of code in C, under sanitizers, at full size
 

@@ -52,7 +52,7 @@ def test_page_coming_from_httplib2_runs_as_printed(
     monkeypatch.setattr(httplib2, "CA_CERTS", str(authority.pem))
     monkeypatch.chdir(tmp_path)  # the page's code makes a cache
     files = [str(number) for number in range(30)]
-    names: dict[str, object] = {"credentials": token(), "files": files}
+    names: dict[str, object] = {"credentials": token(), "files": files, "sign": str}
     for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
         names["names"] = None
         exec(block, names)

@@ -8,7 +8,7 @@ the time taken; the system's resolver gives up after 5 s or more.
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import httplib2
 import pytest
@@ -280,6 +280,44 @@ def _error_of(client: type[httplib2.Http], url: str) -> Exception:
     finally:
         http.close()
     pytest.fail("nothing was raised")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_replaced_getaddrinfo_is_asked_about_addresses_as_by_httplib2(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    """A function that forbids private addresses sees addresses and localhost, too."""
+    asked: list[str] = []
+
+    def forbid(name: str, *_: object) -> NoReturn:
+        asked.append(name)
+        raise PermissionError(f"{name} is private")
+
+    monkeypatch.setattr(socket, "getaddrinfo", forbid)
+    url = server.url().replace("127.0.0.1", host)
+    raised = [_error_of(client, url) for client in (httplib2.Http, Http)]
+    assert [str(each) for each in raised] == [f"{host.strip('[]')} is private"] * 2
+    assert asked == [host.strip("[]")] * 2
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_request_to_address_goes_on_after_replaced_getaddrinfo(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    asked: list[str] = []
+    original = socket.getaddrinfo
+
+    def note(name: str, *arguments: Any) -> Any:
+        asked.append(name)
+        return original(name, *arguments)
+
+    monkeypatch.setattr(socket, "getaddrinfo", note)
+    with Http(timeout=PATIENCE) as http:
+        for _ in range(2):
+            error = http.request(server.url().replace("127.0.0.1", host)).exception()
+            # Nobody listens at ::1.
+            assert type(error) is (ConnectionRefusedError if "::" in host else type(None))
+    assert asked == [host.strip("[]")]
 
 
 def test_lookup_without_answer_fails(

@@ -13,7 +13,8 @@ import httplib2
 
 from . import options
 from .dispatch.dispatcher import Dispatcher
-from .engine.clients import Clients
+from .engine.clients import HTTPLIB2_HTTP, Clients, OwnClient
+from .engine.extension_points import running
 from .filecache import SafeFileCache
 from .messages.body import body_from
 from .messages.callsite import frames_of_caller
@@ -26,8 +27,6 @@ from .promise.promise import Callback, Promise, new_promise
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Taken at import: a program may later replace `httplib2.Http` by the Http of this module.
-HTTPLIB2_HTTP = httplib2.Http
 NOT_FOR_OTHER_CLIENTS = options.OWN_NAMES | {"connections"}
 
 
@@ -54,7 +53,7 @@ class Http(httplib2.Http):
     """
 
     # Slots, since `vars` holds the attributes of httplib2, for pickle and for other clients.
-    __slots__ = ("_clients", "_dispatcher", "_known_settings", "_referenced")
+    __slots__ = ("_clients", "_dispatcher", "_known_settings", "_own_client", "_referenced")
 
     Client: type[httplib2.Http] | None = None
     """A class with the interface of httplib2.Http: each request is made by an instance, on a
@@ -101,7 +100,7 @@ class Http(httplib2.Http):
         vars(self)["max_workers"] = max_workers
         # Attributes, and the settings made from the attributes.
         self._known_settings: tuple[tuple[object, ...], Settings] = (), options.settings_of(self)
-        self._clients = Clients()
+        self._clients, self._own_client = Clients(), OwnClient()
         # When the Http is dropped, pending requests are finished, then the connections are closed.
         weakref.finalize(self, self._dispatcher.close_when_idle).atexit = False
 
@@ -148,15 +147,49 @@ class Http(httplib2.Http):
         promise = new_promise(dispatcher, dispatcher.account, settings, method, uri, redirections)
         if headers is not None or body is not None or type(uri) is not str:
             _take_arguments(promise, uri, body, headers)
-        if connection_type is not None or self.Client is not None or _has_expect(promise._headers):
-            client = self._other_client(connection_type, resends_after_close(method, settings))
-            promise._settings = settings._replace(client=client, is_plain=False)
         if callback is not None:
             promise.callback = callback
+        if dispatcher.is_in_exclusive_call():
+            promise._settings = self._with_own_client(settings, method, body, connection_type)
+            pair = dispatcher.run_at_once(promise)
+            return pair if self.blocking else promise.with_plain_content()  # type: ignore[return-value]
+        if (
+            connection_type is not None
+            or settings.has_extensions
+            or running
+            or self.Client is not None
+            or _has_expect(promise._headers)
+        ):
+            promise._settings = self._with_client(settings, method, body, connection_type)
         if self.blocking:
             return dispatcher.submit_and_wait(promise)  # type: ignore[return-value]  # unpacks alike
         dispatcher.submit(promise)
         return promise
+
+    def _with_client(
+        self,
+        settings: Settings,
+        method: str,
+        body: object,
+        connection_type: Any,  # Any: as above
+    ) -> Settings:
+        """The settings of a request that libcurl cannot make."""
+        if self.Client is None and (settings.has_extensions or running):
+            return self._with_own_client(settings, method, body, connection_type)
+        client = self._other_client(connection_type, resends_after_close(method, settings))
+        return settings._replace(client=client, is_plain=False)
+
+    def _with_own_client(
+        self,
+        settings: Settings,
+        method: str,
+        body: object,
+        connection_type: Any,  # Any: as above
+    ) -> Settings:
+        text = body if isinstance(body, str) else None
+        may_resend = resends_after_close(method, settings)
+        client = partial(self._own_client.request, self, text, connection_type, may_resend)
+        return settings._replace(client=client, is_client_exclusive=True, is_plain=False)
 
     def _other_client(
         self,

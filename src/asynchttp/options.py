@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import httplib2
 
+from .engine.extension_points import are_original, parts_of
 from .filecache import as_safe_cache
 from .messages.settings import Cache, Certificate, DecodeLimits, Settings
 
@@ -207,13 +208,14 @@ def checked(name: str, value: object) -> Any:  # Any: as `Option.checked`
 
 
 def state_of(http: httplib2.Http) -> tuple[object, ...]:
-    """The attributes that decide the settings; to be compared with `copy_of` an earlier state."""
+    """All that decides the settings; to be compared with `copy_of` an earlier state."""
     objects: tuple[object, ...] = _objects_of(http)
     return (
         _values_of(http),
         tuple(map(id, objects)),
         len(http.authorizations),
         socket.getdefaulttimeout(),
+        parts_of(http),
     )
 
 
@@ -229,7 +231,8 @@ def settings_of(http: httplib2.Http) -> Settings:
     fields: dict[str, Any] = {  # Any: of the types in Settings
         row.field: row.checked(attrgetter(row.attribute or row.name)(http)) for row in _FIELDS
     }
-    return Settings(**fields).with_derived()
+    has_extensions = not are_original(parts_of(http))
+    return Settings(**fields, has_extensions=has_extensions).with_derived()
 
 
 def for_request(settings: Settings, given: dict[str, object]) -> Settings:

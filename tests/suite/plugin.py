@@ -109,8 +109,10 @@ answer_sources = AnswerSources()
 class RecordedHttp(asynchttp.Http):
     """The common part of both forms of asynchttp's Http."""
 
-    def __init__(self, cache: Any = None, timeout: float | None = None, **settings: Any) -> None:
-        super().__init__(cache, timeout and timeout * TIMEOUT_FACTOR, **settings)
+    def __init__(
+        self, cache: Any = None, timeout: float | None = None, *arguments: Any, **settings: Any
+    ) -> None:
+        super().__init__(cache, timeout and timeout * TIMEOUT_FACTOR, *arguments, **settings)
 
     # Any: httplib2's own arguments, which it does not type.
     def request(  # type: ignore[override]  # no callback: httplib2 has none

@@ -1,4 +1,4 @@
-"""Run: a pytest process that runs httplib2's tests with one form of Http, and the report."""
+"""Run: a pytest process that runs a suite with one form of Http, and the report."""
 
 import json
 import os
@@ -13,7 +13,9 @@ PATIENCE = 17
 """Seconds after which a test of httplib2 hangs; the value is httplib2's own."""
 
 # Without the options of the outer pytest and the variables that send httplib2 to other servers.
-OPTIONS = f"--noconftest -c {os.devnull} -p no:cacheprovider -p no:xdist --tb=short".split()
+OPTIONS = (
+    f"--noconftest -c {os.devnull} -p no:cacheprovider -p no:xdist -p no:socket --tb=short".split()
+)
 FOREIGN = ("PYTEST_", "HTTPLIB2_")
 
 
@@ -37,12 +39,13 @@ class Run:
         self._report = place / "report.json"
         self._output = place / "output"
         wanted = ["-p", "plugin", "--form", form, "--report", str(self._report), *only]
-        options = [*OPTIONS, "--timeout", str(PATIENCE), "--rootdir", str(tests), str(tests)]
+        root = tests if tests.is_dir() else tests.parent
+        options = [*OPTIONS, "--timeout", str(PATIENCE), "--rootdir", str(root), str(tests)]
         with self._output.open("w") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", *options, *wanted],
                 cwd=place,  # the tests' cache directory is relative
-                env=_environment(),
+                env=environment(),
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -62,7 +65,8 @@ class Run:
         return Report(**json.loads(self._report.read_text()))
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """The variables for a process with the plugin."""
     kept = {name: value for name, value in os.environ.items() if not _is_foreign(name.upper())}
     places = filter(None, [str(HERE), kept.get("PYTHONPATH")])
     return kept | {"PYTHONPATH": os.pathsep.join(places)}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -29,7 +30,7 @@ from ..promise.future import FINISHED, LeanFuture, has_native_locks
 from ..promise.lazy_pair import Content
 from ..promise.promise import Promise
 from .account import AccountOwner, Task
-from .exchanges import Exchanges
+from .exchanges import Exchanges, make_at_once
 from .failures import asked_too_late, lost_in_fork
 from .request_log import log_connection, log_queued
 from .settling import run_call
@@ -82,6 +83,20 @@ class Dispatcher(AccountOwner):
         except BaseException:  # Ctrl-C: the caller will never have the promise
             promise.cancel()
             raise
+        return promise.take_result()
+
+    def is_in_exclusive_call(self) -> bool:
+        """Whether an exclusive call of a request has called the code that is running."""
+        thread = self._exchanges.exclusive_thread
+        return thread is not None and thread == threading.get_ident()
+
+    def run_at_once(self, promise: Promise) -> tuple[Response, bytes]:
+        """Make a request in the middle of an exclusive call, on this thread; return response and
+        content, or raise the failure.
+        """
+        make_at_once(promise)
+        if promise.callback is not None:
+            promise.callback(promise)
         return promise.take_result()
 
     def submit_call(

@@ -9,6 +9,8 @@ Rules:
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from functools import partial
 
 from ..messages.response import Answer
@@ -16,6 +18,7 @@ from ..messages.step import BlockingCall, Coalesce, StopCoalescing
 from ..messages.transfer import Reply, Transfer
 from ..promise.callback_scope import CallbackScope
 from ..promise.failure import Failure
+from ..promise.future import FINISHED
 from ..promise.promise import Promise
 from .coalescing import Coalescer
 from .failures import ALL_FRAMES, make_failure
@@ -29,6 +32,11 @@ class Exchanges:
 
     def __init__(self) -> None:
         self._coalescer: Coalescer[Promise] = Coalescer()
+        self._exclusive_calls: deque[tuple[Promise, BlockingCall]] = deque()
+        """Exclusive calls in order: the first is running, or about to run."""
+        self._exclusive_lock = threading.RLock()  # a finalizer may come back in the middle
+        self.exclusive_thread: int | None = None
+        """The thread that runs an exclusive call."""
 
     # From the dispatcher.
 
@@ -117,10 +125,35 @@ class Exchanges:
         elif isinstance(step, StopCoalescing):
             self._coalescer.stop_coalescing(step.url)
             self._step(promise, None, on_worker)
+        elif step.is_exclusive:
+            self._queue_exclusive_call(promise, step)
         elif on_worker:
             self._run_blocking_call(promise, step)
         else:
             workers.run(partial(self._run_blocking_call, promise, step))
+
+    def _queue_exclusive_call(self, promise: Promise, call: BlockingCall) -> None:
+        with self._exclusive_lock:
+            self._exclusive_calls.append((promise, call))
+            is_first = len(self._exclusive_calls) == 1
+        if is_first:
+            workers.run(self._run_exclusive_call)
+
+    def _run_exclusive_call(self) -> None:
+        promise, call = self._exclusive_calls[0]
+        self.exclusive_thread = threading.get_ident()
+        try:
+            if promise.done():  # cancelled while the call was queued
+                self._leave(promise)
+            else:
+                self._run_blocking_call(promise, call)
+        finally:
+            self.exclusive_thread = None
+            with self._exclusive_lock:
+                self._exclusive_calls.popleft()
+                has_more = bool(self._exclusive_calls)
+            if has_more:
+                workers.run(self._run_exclusive_call)
 
     def _run_blocking_call(self, promise: Promise, call: BlockingCall) -> None:
         with CallbackScope(promise):
@@ -164,6 +197,21 @@ class Exchanges:
         if self._coalescer.followers:
             self._answer_followers(promise, None)
         promise.owner.leave(promise)
+
+
+def make_at_once(promise: Promise) -> None:
+    """Make a request that needs no more than a blocking call, on this thread, and settle."""
+    exchange = promise.begin_exchange(has_transfer=False)
+    try:
+        call = next(exchange)
+        assert isinstance(call, BlockingCall)
+        exchange.send(call.function())
+    except StopIteration as end:
+        promise.settle(FINISHED, end.value, None)
+    except Exception as error:  # noqa: BLE001  # user code, as in `_step`
+        failure = make_failure(promise, error, str(promise.request), 1)
+        promise.settle(FINISHED, None, failure)
+    promise.release()
 
 
 def _outcome_of(call: BlockingCall) -> object:

@@ -1,19 +1,26 @@
-"""Clients: objects with httplib2's interface that make whole requests, a client for each worker.
+"""Clients: objects with httplib2's interface that make whole requests, on workers.
 
-Used for `Http.Client`, and for `connection_type=`, which only httplib2 itself can serve.
+Clients      a client for each worker: for `Http.Client`, `connection_type=` and `Expect`
+OwnClient    the Http itself, by httplib2's code: where a program has overridden or replaced parts
+             of httplib2 (extension_points.py)
 """
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Mapping
-from functools import partial
-from select import POLLIN, poll
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import Any
 
 import httplib2
 
 from ..messages.request import Request
+from .extension_points import Parts, are_shared_original, parts_of, running
+from .single_sending import sent_once
+
+# Taken at import: a program may later replace `httplib2.Http` by the Http of asynchttp.
+HTTPLIB2_HTTP = httplib2.Http
 
 
 class _AutoClosed:
@@ -57,17 +64,9 @@ class Clients:
         holder = self._holder(kind)  # a reference, so that `close` does not close the client
         client = holder.client
         vars(client).update(attributes)
-        _set_resending(client, may_resend)
-        body = None if request.body is None else request.body.whole()
-        response, content = client.request(
-            request.uri,
-            request.method,
-            body,
-            None if request.headers is None else dict(request.headers),
-            request.redirections,
-            connection_type,
-        )
-        return response, content
+        with nullcontext() if may_resend else sent_once(client):
+            response, content = client.request(*_arguments(request, None, connection_type))
+            return response, content
 
     def _holder(self, kind: type[httplib2.Http]) -> _AutoClosed:
         holder: _AutoClosed | None = getattr(self._of_this_thread, "holder", None)
@@ -76,52 +75,68 @@ class Clients:
         return holder
 
 
-# Any: a client or a connection with httplib2's interface, whose types are unknown.
-class _SingleSending:
-    """A connection for a single sending of a request.
+class OwnClient:
+    """Makes requests by httplib2's code on the Http itself, which serves one request at a time."""
 
-    httplib2 connects again before a second sending, and then gets the error of the first sending.
-    """
+    def __init__(self) -> None:
+        self._connected_with: tuple[Parts, int] | None = None
+        self._requesting_process: int | None = None
+        """The process that is making a request; a fork may come in the middle of a request."""
+        self._connections: dict[str, Any] = {}  # Any: a program may replace the class
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-        self._error: Exception | None = None
+    def __del__(self) -> None:
+        # The Http has been dropped: an Http of httplib2 would leave the connections open.
+        self._close_connections()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
+    def request(
+        self,
+        http: Any,  # Any: httplib2's stubs leave attributes out
+        text: str | None,
+        connection_type: Any,  # Any: as above
+        may_resend: bool,
+        request: Request,
+    ) -> tuple[httplib2.Response, bytes]:
+        """Make `request`; `text`: the body, if the caller gave text."""
+        parts = parts_of(http)
+        if self._requesting_process != os.getpid():  # no inner request of an overridden method
+            self._close_stale_connections(http, parts)
+        with ExitStack() as stack:
+            stack.callback(setattr, self, "_requesting_process", self._requesting_process)
+            self._requesting_process = os.getpid()
+            if not may_resend:
+                stack.enter_context(sent_once(http))
+            if running or not are_shared_original(parts):
+                stack.enter_context(_noted_as_running(request))
+            arguments = _arguments(request, text, connection_type)
+            response, content = HTTPLIB2_HTTP.request(http, *arguments)
+            return response, content
 
-    def connect(self) -> None:
-        if self._error is not None:
-            raise self._error
-        self._connection.connect()
+    def _close_stale_connections(self, http: Any, parts: Parts) -> None:  # Any: as above
+        """Close connections that were made by other parts, or by another process."""
+        present = parts, os.getpid()
+        if present != self._connected_with:
+            self._close_connections()
+        self._connected_with, self._connections = present, http.connections
 
-    def request(self, *arguments: Any) -> None:
-        if _is_readable(self._connection.sock):  # RFC 9112, 9.3: the server may have closed it
-            self._connection.close()
-            self._connection.connect()
-        self._connection.request(*arguments)
-
-    def getresponse(self) -> Any:
-        try:
-            return self._connection.getresponse()
-        except Exception as error:
-            self._error = error
-            raise
+    def _close_connections(self) -> None:
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
 
 
-def _set_resending(client: Any, may_resend: bool) -> None:
-    vars(client).pop("_conn_request", None)
-    if not may_resend and hasattr(client, "_conn_request"):
-        client._conn_request = partial(_send_once, client._conn_request)
+@contextmanager
+def _noted_as_running(request: Request) -> Iterator[None]:
+    running.append(request)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # the process has forked
+            running.remove(request)
 
 
-def _send_once(send: Any, connection: Any, *arguments: Any) -> Any:
-    return send(_SingleSending(connection), *arguments)
-
-
-def _is_readable(connected: Any) -> bool:
-    if not hasattr(connected, "fileno"):
-        return False
-    poller = poll()
-    poller.register(connected, POLLIN)
-    return bool(poller.poll(0))
+# Any: httplib2's own arguments, which its stubs leave out.
+def _arguments(request: Request, text: str | None, connection_type: Any) -> tuple[Any, ...]:
+    """The arguments of `httplib2.Http.request`."""
+    body = text if text is not None or request.body is None else request.body.whole()
+    headers = None if request.headers is None else dict(request.headers)
+    return request.uri, request.method, body, headers, request.redirections, connection_type

@@ -221,13 +221,15 @@ NAMES, ADDRESSES, IPV4_ADDRESSES = range(3)
 
 
 @lru_cache(maxsize=1024)
-def route_to(authority: str, is_https: bool, proxy: Proxy | None) -> RouteFields:
-    """The route of a transfer to `authority`.
+def route_to(
+    authority: str, is_https: bool, proxy: Proxy | None, looks_up_all: bool = False
+) -> RouteFields:
+    """The route of a transfer to `authority`. `looks_up_all`: addresses are looked up, too.
 
     >>> route_to("example.org", True, None).hosts
     (Host(name='example.org', port=443),)
     """
-    hosts = tuple(_hosts_to(authority, 443 if is_https else 80, proxy))
+    hosts = tuple(_hosts_to(authority, 443 if is_https else 80, proxy, looks_up_all))
     return RouteFields(authority, is_https, _proxy_takes(proxy), hosts)
 
 
@@ -237,12 +239,15 @@ def _proxy_takes(proxy: Proxy | None) -> int:
     return IPV4_ADDRESSES if proxy.scheme == "socks4" else ADDRESSES
 
 
-def _hosts_to(authority: str, default_port: int, proxy: Proxy | None) -> Sequence[Host]:
+def _hosts_to(
+    authority: str, default_port: int, proxy: Proxy | None, looks_up_all: bool
+) -> Sequence[Host]:
     """The hosts to resolve before libcurl can connect, directly or through the proxy."""
     if proxy is None:
-        target = host_of(authority, default_port)
+        target = host_of(authority, default_port, looks_up_all)
         return () if target is None else (target,)
-    found = host_of(f"{proxy.host}:{proxy.port}", 0) if ":" not in proxy.host else None
+    is_ipv6 = ":" in proxy.host
+    found = None if is_ipv6 else host_of(f"{proxy.host}:{proxy.port}", 0, looks_up_all)
     own = () if found is None else (found,)
     return (*own, _target(authority, default_port)) if proxy.needs_address else own
 
@@ -252,14 +257,15 @@ def _target(authority: str, default_port: int) -> Host:
     return Host(parts.hostname or "", parts.port or default_port)
 
 
-def host_of(authority: str, default_port: int) -> Host | None:
-    """The host to resolve for `authority`, or None for an address and for localhost.
+def host_of(authority: str, default_port: int, looks_up_all: bool = False) -> Host | None:
+    """The host to resolve for `authority`, or None for an address and for localhost, unless
+    `looks_up_all`.
 
     Raises `UnicodeError` for an invalid name.
     """
     name, _, port = authority.rpartition(":") if _has_port(authority) else (authority, "", "")
     if _needs_no_lookup(name):
-        return None
+        return Host(name, int(port or default_port)) if looks_up_all else None
     name.encode("idna")  # the check that Python's socket.getaddrinfo makes
     return Host(name, int(port or default_port))
 

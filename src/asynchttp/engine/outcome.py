@@ -91,10 +91,11 @@ def _exception_of(work: _core.Work, error: TransferError, transfer: Transfer) ->
 
 
 def _not_found(code: int, transfer: Transfer) -> BaseException:
-    hosts = route_to(transfer.authority, transfer.tls is not None, transfer.proxy).hosts
-    for host in hosts:
+    route = transfer.authority, transfer.tls is not None, transfer.proxy
+    for host in route_to(*route, looks_up_all=True).hosts:
         if code == RAISED and (raised := lookup_exception(host)) is not None:
             return copy(raised)  # a copy for each request, which gets notes about the request
+    hosts = route_to(*route).hosts
     name = hosts[0].name if hosts else transfer.authority
     return httplib2.ServerNotFoundError(f"Unable to find the server at {name}")
 

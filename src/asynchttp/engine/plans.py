@@ -17,6 +17,7 @@ from ..messages.body import Body
 from ..messages.settings import DecodeLimits, Tls
 from ..messages.transfer import Proxy, Transfer
 from .curl_options import body_mode_of, lines_and_length, profile_options, route_to
+from .extension_points import is_function_of
 from .libcurl import find_libcurl
 from .memory import raise_trim_threshold
 
@@ -28,7 +29,8 @@ DECODE, READ_BODY, ON_NEW_CONNECTION, TELL_CONNECTED, TRACE, RESOLVE_BY_EVENT = 
     1 << bit for bit in range(6)
 )
 
-_getaddrinfo = socket.getaddrinfo  # the original: a program may replace the function
+# The original function, or None where a program has replaced the function before the import.
+_getaddrinfo = socket.getaddrinfo if is_function_of(socket, socket.getaddrinfo) else None
 
 
 @lru_cache(maxsize=256)
@@ -39,8 +41,8 @@ def _profile(
 
 
 @lru_cache(maxsize=1024)
-def _route(authority: str, is_https: bool, proxy: Proxy | None) -> _core.Route:
-    return _core.Route(*route_to(authority, is_https, proxy))
+def _route(authority: str, is_https: bool, proxy: Proxy | None, looks_up_all: bool) -> _core.Route:
+    return _core.Route(*route_to(authority, is_https, proxy, looks_up_all))
 
 
 @lru_cache(maxsize=1024)
@@ -59,10 +61,11 @@ def _plan(
     proxy: Proxy | None,
     limits: DecodeLimits,
     statuses: bytes,
+    looks_up_all: bool,
 ) -> _core.Plan:
     return _core.Plan(
         _profile(method, body_mode, timeout, tls, proxy),
-        _route(authority, tls is not None, proxy),
+        _route(authority, tls is not None, proxy, looks_up_all),
         _headers(lines),
         timeout,
         DECODE if method != "HEAD" else 0,
@@ -102,6 +105,7 @@ def prepare(transfer: Transfer, statuses: bytes) -> Prepared:
         transfer.proxy,
         transfer.decode_limits,
         statuses,
+        not _is_getaddrinfo_original(),
     )
     body = transfer.body
     content = body.content if body is not None and body.in_memory else None
@@ -113,11 +117,16 @@ def needs_no_flags() -> bool:
     return not httplib2.debuglevel and socket.getaddrinfo is _getaddrinfo
 
 
+def _is_getaddrinfo_original() -> bool:
+    """Otherwise the program's function is called for addresses, too, as httplib2 calls it."""
+    return socket.getaddrinfo is _getaddrinfo
+
+
 def _flags(transfer: Transfer, body: Body | None) -> int:
     return (
         (READ_BODY if body is not None and not body.in_memory else 0)
         | (ON_NEW_CONNECTION if transfer.on_new_connection else 0)
         | (TELL_CONNECTED if log.debug_enabled() else 0)
         | (TRACE if httplib2.debuglevel else 0)
-        | (RESOLVE_BY_EVENT if socket.getaddrinfo is not _getaddrinfo else 0)
+        | (0 if _is_getaddrinfo_original() else RESOLVE_BY_EVENT)
     )

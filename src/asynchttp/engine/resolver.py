@@ -34,7 +34,7 @@ def resolve_on_thread(lookup: _core.Lookup) -> None:
 def _resolve(lookup: _core.Lookup) -> None:
     name, port = lookup.host
     try:
-        infos = socket.getaddrinfo(name, port, 0, socket.SOCK_STREAM)
+        infos = socket.getaddrinfo(name.strip("[]"), port, 0, socket.SOCK_STREAM)
         found = dict.fromkeys(_bracketed(str(info[4][0])) for info in infos)
         lookup.finish(",".join(found) or None, 0 if found else socket.EAI_NONAME)
     except socket.gaierror as error:

@@ -7,6 +7,7 @@ Response at the first look: policy seldom needs the dict.
 from __future__ import annotations
 
 import http.client
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -66,11 +67,12 @@ class Response(httplib2.Response):
         return list(values) if ", ".join(values) == self[name] else [self[name]]
 
     @classmethod
-    def like(cls, other: httplib2.Response) -> Response:
-        """A copy of httplib2's response."""
+    def like(cls, other: Any) -> Response:  # Any: a method of a program may return any object
+        """A copy of httplib2's response, or of an object with attributes of a response."""
         response = cls.__new__(cls)
-        response.update(other)
-        vars(response).update(vars(other))
+        if isinstance(other, Mapping):
+            response.update(other)
+        vars(response).update(getattr(other, "__dict__", {}))
         return response
 
     @classmethod

@@ -105,6 +105,10 @@ class Settings(NamedTuple):
 
     client: Callable[[Request], tuple[httplib2.Response, bytes]] | None = None
     """A function that makes the whole request on a worker, or None for libcurl and `policy`."""
+    is_client_exclusive: bool = False
+    """Whether `client` makes one request at a time."""
+    has_extensions: bool = False
+    """Whether a program has overridden or replaced parts of httplib2 or of Python's sockets."""
 
     # Derived from the fields above by `with_derived`:
     tls: Tls = NO_TLS

@@ -18,6 +18,8 @@ class BlockingCall(NamedTuple):
     """A function that may block or is user code, such as a cache's. The result is the value."""
 
     function: Callable[[], object]
+    is_exclusive: bool = False
+    """Whether only one of these calls may run at a time, of all requests of an Http."""
 
 
 class Coalesce(NamedTuple):

@@ -30,7 +30,7 @@ Exchange = Generator[Step, Any, Answer]
 def exchange(request: Request, settings: Settings) -> Exchange:
     """The steps for `request`, which return the answer."""
     if settings.client is not None:
-        return through_client(request, settings.client)
+        return through_client(request, settings.client, settings.is_client_exclusive)
     if settings.is_plain:
         return plain(request, settings)
     return follow(request, settings)
@@ -45,9 +45,13 @@ def raise_error(error: Exception) -> Exchange:
 Client = Callable[[Request], tuple[httplib2.Response, bytes]]
 
 
-def through_client(request: Request, client: Client) -> Exchange:
+def through_client(request: Request, client: Client, is_exclusive: bool) -> Exchange:
     """A request that another library makes by its own rules."""
-    response, content = yield BlockingCall(partial(client, request))
+    return answer_of(*(yield BlockingCall(partial(client, request), is_exclusive)))
+
+
+def answer_of(response: httplib2.Response, content: object) -> Answer:
+    """The answer of another library."""
     return Answer.of(
         Response.like(response), content if type(content) is bytes else _bytes(content)
     )

@@ -135,6 +135,11 @@ class Promise(RequestWork, _Pair):
     def exception(self, timeout: float | None = None) -> BaseException | None:
         return LeanFuture.exception(self._for_this_code(), timeout)
 
+    def with_plain_content(self) -> Promise:
+        """This promise, which is done, with a content that is real bytes: for httplib2's code."""
+        self._content = self._get_answer().content  # type: ignore[assignment]  # on purpose
+        return self
+
     def _get_value(self) -> tuple[Response, bytes]:
         answer = self._get_answer()
         return self.wait_for_response(), answer.content
