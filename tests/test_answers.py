@@ -5,6 +5,8 @@ Rule: httplib2 reads the same bytes (`tests.reference`). Where libcurl is right 
 a separate test says so.
 """
 
+import gzip
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -127,6 +129,9 @@ BODIES = {
     "both lengths": (CHUNKED.replace(b"\r\n", b"\r\nContent-Length: 9\r\n", 1) + LAST_CHUNK, b"ok"),
     "the same length twice": (HEAD_OF_TWO_BYTES + b"Content-Length: 2\r\n\r\nok", b"ok"),
     "identity": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nok", b"ok"),
+    "101": (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n", b""),
+    "101 with a length": (b"HTTP/1.1 101 Switching\r\nContent-Length: 2\r\n\r\nok", b""),
+    "101 and another answer": (b"HTTP/1.1 101 Switching\r\n\r\n" + OK, b""),
     "204": (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
     "204 with a length": (b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok", b""),
     "205": (b"HTTP/1.1 205 Reset\r\nContent-Length: 0\r\n\r\n", b""),
@@ -147,6 +152,76 @@ BODIES = {
 def test_body_is_read_like_httplib2(raw_server: RawServerFactory, kind: str) -> None:
     answer, content = BODIES[kind]
     assert outcome_of_both(raw_server, answer).content == content
+
+
+IDENTITY = {
+    "identity": b"Transfer-Encoding: identity\r\n",
+    "Identity": b"Transfer-Encoding: Identity\r\n",
+    "empty": b"Transfer-Encoding:\r\n",
+    "list": b"Transfer-Encoding: identity, , identity\r\n",
+    "two fields": b"Transfer-Encoding: identity\r\nTransfer-Encoding: identity\r\n",
+}
+
+
+@pytest.mark.parametrize("kind", IDENTITY)
+def test_content_of_identity_ends_on_kept_connection(
+    raw_server: RawServerFactory, kind: str
+) -> None:
+    """RFC 9112 has no "identity"; libcurl would read until the connection closes."""
+    story = assert_same_as_httplib2(
+        raw_server,
+        [record_request, send(HEAD_OF_TWO_BYTES + IDENTITY[kind] + b"\r\nok"), read_until_closed],
+    )
+    assert story.outcome.content == b"ok"
+
+
+IDENTITY_ENDS = {
+    "empty": (b"Content-Length: 0\r\n\r\n", b""),
+    "large": (b"Content-Length: 3000000\r\n\r\n" + b"x" * 3_000_000, b"x" * 3_000_000),
+    "more than the length": (b"Content-Length: 2\r\n\r\nok and more", b"ok"),
+    "packed": (
+        b"Content-Encoding: gzip\r\nContent-Length: 22\r\n\r\n" + gzip.compress(b"ok"),
+        b"ok",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", IDENTITY_ENDS)
+def test_content_of_identity_has_the_given_length(raw_server: RawServerFactory, kind: str) -> None:
+    answer, content = IDENTITY_ENDS[kind]
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n"
+    story = assert_same_as_httplib2(
+        raw_server, [record_request, send(head + answer), read_until_closed]
+    )
+    assert story.outcome.content == content
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+def test_answer_without_content_may_have_identity_and_length(
+    raw_server: RawServerFactory, status: bytes
+) -> None:
+    fields = b"\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\n"
+    assert outcome_of_both(raw_server, b"HTTP/1.1 " + status + fields).content == b""
+
+
+@pytest.mark.parametrize("length", [b"", b"Content-Length: 2\r\n"])
+def test_unasked_101_on_kept_connection_is_the_answer(
+    raw_server: RawServerFactory, length: bytes
+) -> None:
+    switching = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n"
+    script = [record_request, send(switching + length + b"\r\n"), read_until_closed]
+    story = assert_same_as_httplib2(raw_server, script)
+    assert (story.outcome.status, story.outcome.content) == (101, b"")
+
+
+def test_request_after_101_takes_another_connection(raw_server: RawServerFactory) -> None:
+    switching = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"
+    server = raw_server(
+        [read_head, send(switching), read_until_closed], [read_head, send(OK), read_until_closed]
+    )
+    with Http() as http:
+        statuses = [http.request(server.url()).result()[0].status for _ in range(2)]
+    assert statuses == [101, 200]
 
 
 HEAD_ANSWERS = {

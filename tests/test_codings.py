@@ -513,7 +513,7 @@ LIMITS = {
 def test_default_decode_limits_are_those_of_httplib2() -> None:
     theirs = inspect.signature(LimitDecoder).parameters
     names = ("ratio", "safe_limit", "hard_limit")
-    assert DecodeLimits() == tuple(theirs[name].default for name in names)
+    assert DecodeLimits()[:3] == tuple(theirs[name].default for name in names)
 
 
 def test_bomb_is_refused_like_httplib2(raw_server: RawServerFactory) -> None:

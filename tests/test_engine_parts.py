@@ -45,6 +45,7 @@ from asynchttp.engine.trace import trace_lines
 from asynchttp.engine.upload import PIECE, Upload
 from asynchttp.messages.body import Body, FileBody, body_from
 from asynchttp.messages.errors import (
+    ContentTooLargeError,
     CutConnectionError,
     MalformedAnswerError,
     RefusedStreamError,
@@ -346,6 +347,7 @@ def read_enum(header: str, first: str) -> dict[str, int]:
             outcome,
             "ANSWERED FAILED NOT_FOUND SILENT CUT_HEAD BAD_HEAD BAD_CONTENT REFUSED",
         ),
+        ("core.h", "HEAD_NO_STATUS", "HEAD_", outcome, "LENGTH_TOO_LARGE TOO_MANY_INTERIM"),
         (
             "core.h",
             "EVENT_ENDED",
@@ -362,7 +364,7 @@ def read_enum(header: str, first: str) -> dict[str, int]:
             "DECODE READ_BODY ON_NEW_CONNECTION TELL_CONNECTED TRACE RESOLVE_BY_EVENT",
         ),
         ("core.h", "PROXY_NAMES", "PROXY_", curl_options, "NAMES ADDRESSES IPV4_ADDRESSES"),
-        ("decode.h", "DECODED", "DECODE_", outcome, "OVER_HARD OVER_RATIO"),
+        ("decode.h", "DECODED", "DECODE_", outcome, "OVER_HARD OVER_RATIO OVER_CONTENT"),
     ],
 )
 def test_constants_equal_enums_of_core(
@@ -416,6 +418,7 @@ KINDS: list[tuple[int, dict[str, Any], type[BaseException]]] = [
     (outcome.BAD_CONTENT, {"code": 1}, httplib2.FailedToDecompressContent),
     (outcome.BAD_CONTENT, {"code": outcome.OVER_HARD}, DecodeLimitError),
     (outcome.BAD_CONTENT, {"code": outcome.OVER_RATIO}, DecodeRatioError),
+    (outcome.BAD_CONTENT, {"code": outcome.OVER_CONTENT}, ContentTooLargeError),
     (outcome.REFUSED, {"code": 56}, RefusedStreamError),
     (outcome.FAILED, {**RESET_WORDS, "is_reused": True}, StaleConnectionError),
     (outcome.FAILED, {**RESET_WORDS, "is_reused": True, "has_begun": True}, ConnectionResetError),

@@ -27,6 +27,7 @@ from tests.servers.raw import (
     ServerConnection,
     Step,
     read_head,
+    read_until_closed,
     reset_connection,
     send,
     send_slowly,
@@ -99,6 +100,9 @@ def test_broken_answer_fails_like_httplib2(
         (b"HTTP/1.1 1000 OK\r\n\r\n", BadStatusLine),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2x\r\n\r\nok", BadStatusLine),
         (b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nok", BadStatusLine),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\nok" % 2**63, BadStatusLine),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\nok" % (2**64 + 2), BadStatusLine),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\nok" % (2**63 - 1), IncompleteRead),
         (
             HEAD_OF_TWO_BYTES + b"Content-Length: 3\r\n\r\nok!",
             BadStatusLine,
@@ -108,14 +112,52 @@ def test_broken_answer_fails_like_httplib2(
         (HEAD_OF_TWO_BYTES + b"X: a\rb\r\n\r\nok", BadStatusLine),
         (HEAD_OF_TWO_BYTES + b"X: " + b"long" * 50_000 + b"\r\n\r\nok", HTTPException),
         (HEAD_OF_TWO_BYTES + b"X: y\r\n" * 100_000 + b"\r\nok", HTTPException),
+        (HEAD_OF_TWO_BYTES + b"Transfer-Encoding: identity\r\n\r\no", IncompleteRead),
     ],
-    ids=range(17),
+    ids=range(21),
 )
 def test_broken_answer_accepted_by_httplib2_fails(
     raw_server: RawServerFactory, http: Http, answer: bytes, error: type[Exception]
 ) -> None:
     server = raw_server([record_request, send(answer)])
     with pytest.raises(error):
+        http.request(server.url("/")).result()
+
+
+def test_too_large_length_is_refused_while_connection_stays_open(
+    raw_server: RawServerFactory, http: Http
+) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nok"
+    server = raw_server([record_request, send(answer), read_until_closed])
+    with pytest.raises(BadStatusLine, match="Content-Length is too large"):
+        http.request(server.url("/")).result()
+
+
+INTERIM = b"HTTP/1.1 102 Processing\r\n\r\n"
+
+
+def test_hundred_interim_answers_are_read(raw_server: RawServerFactory, http: Http) -> None:
+    server = raw_server([read_head, send(INTERIM * 100 + OK)])
+    assert http.request(server.url("/"))[1] == b"ok"
+
+
+def test_endless_interim_answers_fail(raw_server: RawServerFactory, http: Http) -> None:
+    server = raw_server([read_head, send(INTERIM * 101), read_until_closed])
+    with pytest.raises(HTTPException, match=r"too many interim responses \(1xx\)"):
+        http.request(server.url("/")).result()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HEAD_OF_TWO_BYTES + b"X:\r\n" * 5001 + b"\r\nok",
+        CHUNKED + b"2\r\nok\r\n0\r\n" + b"X:\r\n" * 5001 + b"\r\n",
+    ],
+    ids=["head", "trailers"],
+)
+def test_too_many_fields_fail(raw_server: RawServerFactory, http: Http, answer: bytes) -> None:
+    server = raw_server([read_head, send(answer), read_until_closed])
+    with pytest.raises(HTTPException, match="Too many response headers, 5000 is max"):
         http.request(server.url("/")).result()
 
 

@@ -105,12 +105,13 @@ def test_changed_attribute_changes_the_settings(option: Option) -> None:
     before = http._current_settings()
     owner, _, name = (option.attribute or option.name).rpartition(".")
     subject = attrgetter(owner)(http) if owner else http
-    setattr(subject, name, 0 if name == "retries" else another(getattr(subject, name)))
+    present = getattr(subject, name)
+    setattr(subject, name, 0 if name == "retries" else another(present, option.type))
     assert http._current_settings() is not before
     assert getattr(http._current_settings(), option.field) != getattr(before, option.field)
 
 
-def another(value: object) -> object:
+def another(value: object, kind: str) -> object:
     match value:
         case bool():
             return not value
@@ -121,7 +122,7 @@ def another(value: object) -> object:
         case dict():
             return {"ratio": 7}
         case None:
-            return "another"
+            return 7 if kind.startswith("int") else "another"
     return None
 
 

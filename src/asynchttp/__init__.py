@@ -17,13 +17,21 @@ from typing import Any
 import httplib2
 
 from .http import Http
-from .messages.errors import LostInForkError
+from .messages.errors import ContentTooLargeError, LostInForkError
 from .messages.request import Request
 from .messages.response import Response
 from .promise.lazy_pair import Content
 from .promise.promise import Promise
 
-__all__ = ["Content", "Http", "LostInForkError", "Promise", "Request", "Response"]
+__all__ = [
+    "Content",
+    "ContentTooLargeError",
+    "Http",
+    "LostInForkError",
+    "Promise",
+    "Request",
+    "Response",
+]
 __version__ = "1.0.0.dev0"
 
 

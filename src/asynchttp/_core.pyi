@@ -88,7 +88,7 @@ class Plan:
         headers: Headers,
         timeout: float | None,
         flags: int,
-        limits: tuple[float, int, int],
+        limits: tuple[float, int, int, int],
         statuses: bytes,
         /,
     ) -> Plan: ...

@@ -34,6 +34,8 @@ class Http(httplib2.Http):
     """An HTTP client with the interface of httplib2, whose requests run in the background.
 
     `max_workers`: how many requests run at once, callbacks included; any number can be queued.
+    `max_content`: how many bytes of content are accepted; None: any number. More raise
+    `ContentTooLargeError`, before the rest is received or decoded.
     All other arguments, attributes and methods are those of `httplib2.Http`. Any number of threads
     may share an Http.
 
@@ -77,6 +79,7 @@ class Http(httplib2.Http):
         max_workers: int = 32,
         blocking: bool = False,
         retries: int | None = None,
+        max_content: int | None = None,
     ) -> None:
         super().__init__(
             SafeFileCache(cache) if cache and isinstance(cache, str) else cache,
@@ -93,6 +96,7 @@ class Http(httplib2.Http):
         )
         self.blocking = blocking
         self.retries = options.checked("retries", retries)
+        self.max_content = max_content
         self._set_up(max_workers)
 
     def _set_up(self, max_workers: int) -> None:
@@ -126,6 +130,7 @@ class Http(httplib2.Http):
         *,
         callback: Callback | None = None,
         retries: int | None = None,
+        max_content: int | None = None,
     ) -> Promise:
         """Request `uri` in the background, and return at once. Errors of the request are raised
         later, at each look at response or content.
@@ -136,14 +141,16 @@ class Http(httplib2.Http):
         `callback`: called on a worker with the settled promise. If the callback raises, the promise
         gets the exception, unless the request itself failed.
         `retries`: 0 to send the request once only, whatever happens.
+        `max_content`: how many bytes of content are accepted, decoded; as for the Http if None.
 
         >>> promise = Http().request(url, "POST", body="hello", headers={"content-type": "text/x"})
         >>> promise.result()[0].status
         200
         """
         dispatcher, settings = self._dispatcher, self._current_settings()
-        if retries is not None:
-            settings = options.for_request(settings, {"retries": retries})
+        if retries is not None or max_content is not None:
+            given = {"retries": retries, "max_content": max_content}
+            settings = options.for_request(settings, given)
         promise = new_promise(dispatcher, dispatcher.account, settings, method, uri, redirections)
         if headers is not None or body is not None or type(uri) is not str:
             _take_arguments(promise, uri, body, headers)

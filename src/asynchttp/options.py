@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Flag, auto
 from itertools import starmap
 from operator import attrgetter
@@ -73,6 +73,10 @@ def _at_least_one(value: object) -> int:
     if isinstance(value, int) and value >= 1:
         return value
     raise ValueError
+
+
+def _at_least_one_or_none(value: object) -> int | None:
+    return None if value is None else _at_least_one(value)
 
 
 def _retries(given: object) -> int | None:
@@ -150,6 +154,9 @@ OPTIONS = (
            "0: a request is on the wire once, whatever happens; None: a request that failed is sent"
            " again where that is safe, and in the blocking form as by httplib2",
            "retries", _retries, is_own=True),
+    Option("max_content", "int of at least 1 | None", None, Place.BOTH,
+           "bytes of content, at most; with more the request fails; None: no limit",
+           "max_content", _at_least_one_or_none, is_own=True),
     # httplib2's, of a request.
     Option("redirections", "int", httplib2.DEFAULT_MAX_REDIRECTS, Place.REQUEST,
            "how many redirects are followed"),
@@ -235,7 +242,7 @@ def settings_of(http: httplib2.Http) -> Settings:
     return Settings(**fields, has_extensions=has_extensions).with_derived()
 
 
-def for_request(settings: Settings, given: dict[str, object]) -> Settings:
+def for_request(settings: Settings, given: Mapping[str, object]) -> Settings:
     """The settings of an Http, changed by those arguments of a request that are not None.
 
     Raises `ValueError` that names the argument.

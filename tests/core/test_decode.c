@@ -118,8 +118,8 @@ static Bytes text(size_t size) {
 
 /* ---- decoding ---- */
 
-static const DecodeLimits NO_LIMITS = {0, 0, 0};
-static const DecodeLimits DEFAULTS = {100, 10 << 20, (size_t)10 << 30};
+static const DecodeLimits NO_LIMITS = {0};
+static const DecodeLimits DEFAULTS = {100, 10 << 20, (size_t)10 << 30, 0};
 
 enum { WHOLE = 0, RANDOM = -1 };
 
@@ -451,6 +451,18 @@ static void test_hard_limit(void) {
     free_bytes(plain);
 }
 
+static void test_content_limit_counts_the_last_stage_only(void) {
+    Bytes plain = text(10), packed = pack(plain, GZIP), twice = pack(packed, GZIP);
+    CHECK(packed.size > 10);
+    CHECK(result_of("gzip, gzip", twice, (DecodeLimits){.content = 10}) == DECODED);
+    CHECK(result_of("gzip, gzip", twice, (DecodeLimits){.content = 9}) == DECODE_OVER_CONTENT);
+    CHECK(result_of("gzip", packed, (DecodeLimits){.content = 9, .hard = 9}) == DECODE_OVER_CONTENT);
+    CHECK(result_of("gzip", packed, (DecodeLimits){.content = 9, .hard = 8}) == DECODE_OVER_HARD);
+    drop(twice);
+    drop(packed);
+    drop(plain);
+}
+
 static void test_ratio_counts_from_the_safe_size_on(void) {
     Bytes plain = zeros(100000), packed = pack(plain, GZIP);
     size_t ratio = plain.size / packed.size; /* rounded down: exceeded */
@@ -629,6 +641,7 @@ int main(int count, char **arguments) {
     test_lists_of_codings();
     test_damaged_inner_coding();
     test_hard_limit();
+    test_content_limit_counts_the_last_stage_only();
     test_ratio_counts_from_the_safe_size_on();
     test_exact_ratio_is_allowed();
     test_ignored_input_counts();

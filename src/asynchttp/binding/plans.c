@@ -170,20 +170,21 @@ static PyObject *plan_make(PyTypeObject *type, PyObject *arguments, PyObject *un
     PyObject *seconds;
     int flags;
     DecodeLimits limits;
-    Py_ssize_t safe, hard, size;
+    Py_ssize_t safe, hard, content, size;
     const char *statuses;
-    if (!PyArg_ParseTuple(arguments, "O!O!O!Oi(dnn)y#", profile_type, &profile, route_type, &route,
+    if (!PyArg_ParseTuple(arguments, "O!O!O!Oi(dnnn)y#", profile_type, &profile, route_type, &route,
                           headers_type, &headers, &seconds, &flags, &limits.ratio, &safe, &hard,
-                          &statuses, &size))
+                          &content, &statuses, &size))
         return NULL;
     double timeout = seconds_of(seconds);
     if (PyErr_Occurred()) return NULL;
-    if (limits.ratio < 0 || safe < 0 || hard < 0)
+    if (limits.ratio < 0 || safe < 0 || hard < 0 || content < 0)
         return PyErr_Format(PyExc_ValueError, "decode limits: expected at least 0");
     if (size != LAST_STATUS + 1)
         return PyErr_Format(PyExc_ValueError, "statuses: expected %d bytes", LAST_STATUS + 1);
     limits.safe = (size_t)safe;
     limits.hard = (size_t)hard;
+    limits.content = (size_t)content;
     PlanObject *self = (PlanObject *)new_object(type);
     if (self == NULL) return NULL;
     self->plan = plan_new(profile->profile, route->route, headers->headers, timeout, flags, &limits,

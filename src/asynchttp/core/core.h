@@ -159,12 +159,19 @@ typedef enum { /* how a transfer ended */
     OUTCOME_NOT_FOUND,   /* no such host: `code` is getaddrinfo's */
     OUTCOME_SILENT,      /* no byte moved for `timeout` seconds */
     OUTCOME_CUT_HEAD,    /* the connection closed within the head */
-    OUTCOME_BAD_HEAD,    /* the first line is not a status line (RFC 9112, 4) */
+    OUTCOME_BAD_HEAD,    /* `code` is a HeadFault */
     OUTCOME_BAD_CONTENT, /* `code` is a DecodeResult */
     OUTCOME_REFUSED,     /* the server has refused the HTTP/2 stream, without processing the request */
     OUTCOME_QUEUE_TIMEOUT, /* no slot was free for `queue` seconds; the ticket never gets a slot */
     OUTCOME_TOTAL_TIMEOUT, /* the transfer had not ended after `total` seconds */
 } OutcomeKind;
+
+/* Why a head that libcurl accepts is refused. */
+typedef enum {
+    HEAD_NO_STATUS = 0,    /* the first line is not a status line (RFC 9112, 4) */
+    HEAD_LENGTH_TOO_LARGE, /* Content-Length is beyond the 63 bits that libcurl counts */
+    HEAD_TOO_MANY_INTERIM, /* more than INTERIM_AT_MOST answers with status 1xx */
+} HeadFault;
 
 /* A failure, as libcurl describes the failure. Owned by the ticket. */
 typedef struct {

@@ -246,19 +246,31 @@ struct Decoder {
     Stage stages[];
 };
 
-static DecodeResult over_limit(const Decoder *decoder, size_t produced) {
-    size_t hard = decoder->limits.hard;
-    return hard > 0 && produced > hard ? DECODE_OVER_HARD : DECODE_OVER_RATIO;
-}
-
 static int is_last(const Decoder *decoder, const Stage *stage) {
     return stage == &decoder->stages[decoder->count - 1];
+}
+
+static int is_over_content(const Decoder *decoder, const Stage *stage) {
+    size_t most = decoder->limits.content;
+    return is_last(decoder, stage) && most > 0 && stage->produced > most;
+}
+
+static DecodeResult over_limit(const Decoder *decoder, const Stage *stage) {
+    size_t hard = decoder->limits.hard;
+    if (is_over_content(decoder, stage)) return DECODE_OVER_CONTENT;
+    return hard > 0 && stage->produced > hard ? DECODE_OVER_HARD : DECODE_OVER_RATIO;
+}
+
+/* How many bytes the stage may put out in all. */
+static size_t stage_allowed(const Decoder *decoder, const Stage *stage) {
+    size_t most = decoder->limits.content;
+    return is_last(decoder, stage) && most > 0 && most < decoder->allowed ? most : decoder->allowed;
 }
 
 /* How many bytes the next call of zlib may put out, at most `wanted`: a byte more than is allowed, so that
  * an exceeded limit shows. */
 static size_t stage_piece(const Decoder *decoder, const Stage *stage, size_t wanted) {
-    size_t left = decoder->allowed - stage->produced;
+    size_t left = stage_allowed(decoder, stage) - stage->produced;
     return left < wanted ? left + 1 : wanted;
 }
 
@@ -287,7 +299,7 @@ static DecodeResult stage_feed(Decoder *decoder, Stage *stage, const unsigned ch
 /* Take `made` bytes that zlib has put out. */
 static DecodeResult stage_take(Decoder *decoder, Stage *stage, size_t made, Buffer *output) {
     stage->produced += made;
-    if (stage->produced > decoder->allowed) return over_limit(decoder, stage->produced);
+    if (stage->produced > stage_allowed(decoder, stage)) return over_limit(decoder, stage);
     if (!is_last(decoder, stage))
         return stage_feed(decoder, stage + 1, stage->between, made, output);
     output->size += made;
@@ -445,7 +457,7 @@ DecodeResult decoder_end(Decoder *decoder) {
     decoder->allowed = output_allowed(&decoder->limits, decoder->consumed);
     /* The limits first: LimitDecoder does not see that content is cut off. */
     for (const Stage *stage = decoder->stages; stage < decoder->stages + decoder->count; stage++)
-        if (stage->produced > decoder->allowed) return over_limit(decoder, stage->produced);
+        if (stage->produced > decoder->allowed) return over_limit(decoder, stage);
     for (const Stage *stage = decoder->stages; stage < decoder->stages + decoder->count; stage++)
         if (!stage_is_whole(stage)) return DECODE_DAMAGED;
     return DECODED;

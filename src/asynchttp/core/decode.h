@@ -17,6 +17,7 @@ typedef struct {
     double ratio; /* of output to input; compared from `safe` bytes of output on */
     size_t safe;  /* fewer bytes of output are never over the ratio */
     size_t hard;  /* more bytes of output are always forbidden */
+    size_t content; /* not of LimitDecoder: bytes of content, whether decoded or not */
 } DecodeLimits;
 
 typedef enum {
@@ -24,6 +25,7 @@ typedef enum {
     DECODE_DAMAGED,    /* the content does not have the coding of the field, or is cut off */
     DECODE_OVER_HARD,  /* more than `hard` bytes of output */
     DECODE_OVER_RATIO, /* more than `ratio` times the input */
+    DECODE_OVER_CONTENT, /* more than `content` bytes are left when all codings are undone */
     DECODE_NO_MEMORY,
 } DecodeResult;
 

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "head.h"
 #include "state.h"
 
 static const long BUFFER = 512 << 10; /* bytes: doubles the speed of large downloads */
@@ -22,7 +23,23 @@ static const int64_t LARGE = 1 << 20; /* bytes: memory for a larger content is a
 
 enum { CURLOPT_BUFFERSIZE = 98, CURLOPT_DNS_CACHE_TIMEOUT = 92, POOLED = 1000 };
 
+enum { INTERIM_AT_MOST = 100 }; /* each answer ends a silence: without a limit they could go on for ever */
+
 enum { PIECE_NONE, PIECE_ASKED, PIECE_THERE, PIECE_END, PIECE_REFUSED };
+
+/* ---- the end of a transfer by a callback ---- */
+
+static int refuse(EasyHandle *handle, OutcomeKind outcome, int code) {
+    handle->refusal = outcome;
+    handle->refusal_code = code;
+    return -1;
+}
+
+/* The answer is whole. libcurl closes the connection. */
+static int finish(EasyHandle *handle) {
+    handle->is_over = 1;
+    return -1;
+}
 
 /* ---- callbacks of libcurl: the head ---- */
 
@@ -36,14 +53,8 @@ static void note_version(EasyHandle *handle, const char *line, size_t size) {
     if (socket != NULL) socket->is_http1 = starts_with(line, size, "HTTP/1");
 }
 
-/* Whether the head so far is of an interim answer (1xx), which the head of the next answer replaces. */
-static int is_interim(const Buffer *head) {
-    const char *space = head->size ? memchr(head->bytes, ' ', head->size) : NULL;
-    return space == NULL || (space + 1 < head->bytes + head->size && space[1] == '1');
-}
-
 static void begin_head(EasyHandle *handle, const char *line, size_t size) {
-    if (!is_interim(&handle->ticket->received->head)) return; /* a trailer that looks like a status line */
+    if (!head_is_interim(&handle->ticket->received->head)) return; /* a trailer that looks like a status line */
     note_version(handle, line, size);
     buffer_clear(&handle->ticket->received->head);
 }
@@ -52,6 +63,30 @@ static void begin_head(EasyHandle *handle, const char *line, size_t size) {
 static void add_to_counter(atomic_size_t *counter, size_t size) {
     size_t before = atomic_load_explicit(counter, memory_order_relaxed);
     atomic_store_explicit(counter, before + size, memory_order_relaxed);
+}
+
+/* The head of an interim answer is whole. libcurl would wait for the next answer. */
+static int end_interim(EasyHandle *handle, const Buffer *head) {
+    int is_last = starts_with(strchr(head->bytes, ' '), 4, " 101"); /* RFC 9110, 15.2.2 */
+    if (is_last) return finish(handle);
+    if (++handle->interim_count <= INTERIM_AT_MOST) return 0;
+    return refuse(handle, OUTCOME_BAD_HEAD, HEAD_TOO_MANY_INTERIM);
+}
+
+/* The head is whole. With "identity" libcurl would read until the connection closes. */
+static int end_head(EasyHandle *handle, const Buffer *head) {
+    int64_t length = head_length(head);
+    handle->head_is_checked = 1;
+    if (length == LENGTH_TOO_LARGE) return refuse(handle, OUTCOME_BAD_HEAD, HEAD_LENGTH_TOO_LARGE);
+    if (length >= 0 && head_is_identity(head)) handle->left = length;
+    return handle->left == 0 ? finish(handle) : 0;
+}
+
+static int check_head(EasyHandle *handle, const char *line, size_t size) {
+    const Buffer *head = &handle->ticket->received->head;
+    if (handle->head_is_checked || !head_ends_with(line, size)) return 0;
+    if (!head_has_status_line(head)) return 0; /* see `answered` */
+    return head_is_interim(head) ? end_interim(handle, head) : end_head(handle, head);
 }
 
 static size_t on_header(char *line, size_t unit, size_t count, void *argument) {
@@ -63,41 +98,20 @@ static size_t on_header(char *line, size_t unit, size_t count, void *argument) {
     if (phases->downloaded == 0) moment_set(phases, &phases->answered, handle->core->now);
     add_to_counter(&phases->downloaded, size);
     if (starts_with(line, size, "HTTP/")) begin_head(handle, line, size);
-    return buffer_append(&received->head, line, size) < 0 ? 0 : size;
+    if (buffer_append(&received->head, line, size) < 0) return 0;
+    return check_head(handle, line, size) < 0 ? 0 : size;
 }
 
 /* ---- the content ---- */
 
-static int refuse(EasyHandle *handle, OutcomeKind outcome, int code) {
-    handle->refusal = outcome;
-    handle->refusal_code = code;
-    return -1;
-}
-
-static int is_encoding(const char *line, size_t size) {
-    static const char name[] = "content-encoding:";
-    if (size < sizeof name - 1) return 0;
-    for (size_t i = 0; i < sizeof name - 1; i++) {
-        char c = line[i];
-        if ((c >= 'A' && c <= 'Z' ? c + 32 : c) != name[i]) return 0;
-    }
-    return (int)sizeof name - 1;
-}
-
 /* Append the value of Content-Encoding to `coding`; several fields are joined (RFC 9110, 5.3). */
 static int find_coding(const Buffer *head, Buffer *coding) {
-    const char *line = head->bytes, *end = head->bytes + head->size;
-    while (line < end) {
-        const char *next = memchr(line, '\n', (size_t)(end - line));
-        next = next == NULL ? end : next + 1;
-        int skip = is_encoding(line, (size_t)(next - line));
-        if (skip) {
-            size_t size = (size_t)(next - line) - (size_t)skip;
-            while (size && (line[skip + (int)size - 1] == '\n' || line[skip + (int)size - 1] == '\r')) size--;
-            if (coding->size && buffer_append(coding, ",", 1) < 0) return -1;
-            if (buffer_append(coding, line + skip, size) < 0) return -1;
-        }
-        line = next;
+    static const char name[] = "content-encoding";
+    size_t size;
+    const char *value = NULL;
+    while ((value = head_next_value(head, name, value, &size)) != NULL) {
+        if (coding->size && buffer_append(coding, ",", 1) < 0) return -1;
+        if (buffer_append(coding, value, size) < 0) return -1;
     }
     return 0;
 }
@@ -116,9 +130,8 @@ static int make_decoder(EasyHandle *handle) {
 }
 
 /* Ask for memory for a large content by an event. */
-static void prepare_memory(EasyHandle *handle) {
+static void prepare_memory(EasyHandle *handle, int64_t length) {
     Ticket *ticket = handle->ticket;
-    int64_t length = info_offset(handle->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T);
     ticket->received->content_length = length;
     if (handle->decoder != NULL || length <= 0) return;
     if (length <= LARGE) {
@@ -129,33 +142,52 @@ static void prepare_memory(EasyHandle *handle) {
     core_tell(handle->core, &ticket->event, EVENT_NEEDS_MEMORY);
 }
 
+static int is_too_large(const EasyHandle *handle, int64_t size) {
+    size_t most = handle->ticket->plan->limits.content;
+    return most > 0 && size > 0 && (uint64_t)size > most;
+}
+
+/* Refuse a content that is too large by its length before memory is taken. */
+static int begin_content(EasyHandle *handle) {
+    int64_t length = info_offset(handle->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T);
+    handle->content_has_begun = 1;
+    if (handle->ticket->flags & TRANSFER_DECODE && make_decoder(handle) < 0) return -1;
+    if (handle->decoder == NULL && is_too_large(handle, length))
+        return refuse(handle, OUTCOME_BAD_CONTENT, DECODE_OVER_CONTENT);
+    prepare_memory(handle, length);
+    return 0;
+}
+
 static int add_content(EasyHandle *handle, const char *bytes, size_t size) {
-    Ticket *ticket = handle->ticket;
-    if (handle->decoder == NULL)
-        return buffer_append(&ticket->received->content, bytes, size) < 0
-                   ? refuse(handle, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY)
-                   : 0;
-    DecodeResult result = decoder_feed(handle->decoder, bytes, size, &ticket->received->content);
+    Buffer *content = &handle->ticket->received->content;
+    DecodeResult result;
+    if (handle->decoder != NULL) result = decoder_feed(handle->decoder, bytes, size, content);
+    else if (is_too_large(handle, (int64_t)(content->size + size))) result = DECODE_OVER_CONTENT;
+    else result = buffer_append(content, bytes, size) < 0 ? DECODE_NO_MEMORY : DECODED;
     if (result == DECODE_NO_MEMORY) return refuse(handle, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY);
     return result == DECODED ? 0 : refuse(handle, OUTCOME_BAD_CONTENT, (int)result);
+}
+
+/* Add content, up to the length that libcurl ignores. */
+static int add_counted(EasyHandle *handle, const char *bytes, size_t size) {
+    if (handle->left < 0) return add_content(handle, bytes, size);
+    if ((int64_t)size > handle->left) size = (size_t)handle->left;
+    handle->left -= (int64_t)size;
+    if (add_content(handle, bytes, size) < 0) return -1;
+    return handle->left == 0 ? finish(handle) : 0;
 }
 
 static size_t on_content(char *bytes, size_t unit, size_t count, void *argument) {
     EasyHandle *handle = argument;
     size_t size = unit * count;
     handle->ticket->progress->moved = handle->core->now;
-    if (!handle->content_has_begun) {
-        handle->content_has_begun = 1;
-        if (handle->ticket->flags & TRANSFER_DECODE && make_decoder(handle) < 0)
-            return CURL_WRITEFUNC_ERROR;
-        prepare_memory(handle);
-    }
+    if (!handle->content_has_begun && begin_content(handle) < 0) return CURL_WRITEFUNC_ERROR;
     if (handle->awaits_memory) { /* again, when a piece of the body has resumed the transfer */
         handle->is_paused = 1;
         return CURL_WRITEFUNC_PAUSE;
     }
     add_to_counter(&handle->ticket->received->phases.downloaded, size);
-    return add_content(handle, bytes, size) < 0 ? CURL_WRITEFUNC_ERROR : size;
+    return add_counted(handle, bytes, size) < 0 ? CURL_WRITEFUNC_ERROR : size;
 }
 
 /* ---- a body in pieces ---- */
@@ -485,6 +517,8 @@ static void reset_for_transfer(EasyHandle *handle, Ticket *ticket) {
     handle->ticket = ticket;
     handle->is_sent = handle->is_stale = handle->is_http1 = handle->is_paused = 0;
     handle->content_has_begun = handle->awaits_memory = 0;
+    handle->interim_count = handle->head_is_checked = handle->is_over = 0;
+    handle->left = -1;
     handle->refusal = OUTCOME_ANSWERED;
     handle->refusal_code = 0;
     handle->fd = -1;

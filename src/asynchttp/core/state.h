@@ -10,6 +10,7 @@
  *     engine.h    the functions by which the files above use the files below, which make transfers
  *     transfer.c  a transfer, from the slot to its end; the only way into libcurl and out
  *     handle.c    easy handles, pooled by profile; libcurl's callbacks
+ *     head.c      what the lines of a head say; pure
  *     multi.c     multi handles and their sockets
  *     origins.c   of many transfers to a new https origin, the first makes the connection
  *     resolver.c  host names, each looked up on a thread of its own
@@ -274,7 +275,11 @@ struct EasyHandle {
     int fd;         /* the socket of the connection; -1: not known yet */
     double entered; /* when the transfer entered libcurl */
     int waits_for_connection, is_on_new_connection, is_traced, has_target; /* set on the handle */
+    int interim_count; /* answers with status 1xx */
+    int head_is_checked;
     int content_has_begun;
+    int64_t left; /* bytes of content to come, where libcurl ignores Content-Length; otherwise -1 */
+    int is_over;  /* the answer is whole: a callback ended a transfer that libcurl would go on with */
     int awaits_memory; /* libcurl keeps the content until memory is given */
     OutcomeKind refusal; /* why a callback ended the transfer; OUTCOME_ANSWERED: no callback did */
     int refusal_code;

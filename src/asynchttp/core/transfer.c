@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "head.h"
 #include "state.h"
 
 enum { TICKS = 8 }; /* checks for silence within a timeout */
@@ -246,27 +247,12 @@ static void retry(Ticket *ticket) {
     list_append(&ticket->account->core->to_begin, &ticket->link);
 }
 
-/* Whether the head has its empty line: libcurl also accepts a connection that closes within the head. */
-static int is_whole(const Buffer *head) {
-    const char *line = head->bytes, *end = head->bytes + head->size;
-    while (line < end) {
-        if (*line == '\n' || (*line == '\r' && line + 1 < end && line[1] == '\n')) return 1;
-        line = memchr(line, '\n', (size_t)(end - line));
-        if (line == NULL) return 0;
-        line++;
-    }
-    return 0;
-}
-
-static int is_digit(char c) { return c >= '0' && c <= '9'; }
-
-/* Whether the head begins with a status line: a version, then a status of three digits (RFC 9112, 4). */
-static int is_status_line(const Buffer *head) {
-    const char *at = memchr(head->bytes, ' ', head->size), *end = head->bytes + head->size;
-    while (at != NULL && at < end && *at == ' ') at++;
-    if (at == NULL || end - at < 4) return 0;
-    return is_digit(at[0]) && is_digit(at[1]) && is_digit(at[2]) && !is_digit(at[3]) &&
-           (at[3] == ' ' || at[3] == '\r' || at[3] == '\n');
+/* Whether the connection closed within a content whose length libcurl ignores. Answers to HEAD, 204 and 304
+ * have a length, and no content (RFC 9110, 8.6). */
+static int is_cut_off(const EasyHandle *handle) {
+    const Ticket *ticket = handle->ticket;
+    int status = ticket->received->status;
+    return handle->left > 0 && ticket->flags & TRANSFER_DECODE && status != 204 && status != 304;
 }
 
 static void answered(EasyHandle *handle) {
@@ -278,8 +264,10 @@ static void answered(EasyHandle *handle) {
     if (ticket->plan->route->is_https)
         origin_learn(ticket, info_long(handle->easy, CURLINFO_HTTP_VERSION) >= CURL_HTTP_VERSION_2_0);
     DecodeResult result = handle->decoder == NULL ? DECODED : decoder_end(handle->decoder);
-    if (!is_whole(&received->head)) transfer_end(ticket, OUTCOME_CUT_HEAD, 0);
-    else if (!is_status_line(&received->head)) transfer_end(ticket, OUTCOME_BAD_HEAD, 0);
+    if (!head_is_whole(&received->head)) transfer_end(ticket, OUTCOME_CUT_HEAD, 0);
+    else if (!head_has_status_line(&received->head))
+        transfer_end(ticket, OUTCOME_BAD_HEAD, HEAD_NO_STATUS);
+    else if (is_cut_off(handle)) transfer_end(ticket, OUTCOME_FAILED, CURLE_PARTIAL_FILE);
     else if (result == DECODE_NO_MEMORY) transfer_end(ticket, OUTCOME_FAILED, CURLE_OUT_OF_MEMORY);
     else if (result != DECODED) transfer_end(ticket, OUTCOME_BAD_CONTENT, (int)result);
     else transfer_end(ticket, OUTCOME_ANSWERED, 0);
@@ -287,7 +275,7 @@ static void answered(EasyHandle *handle) {
 
 void transfer_done(EasyHandle *handle, int code) {
     Ticket *ticket = handle->ticket;
-    if (code == CURLE_OK) answered(handle);
+    if (code == CURLE_OK || handle->is_over) answered(handle);
     else if (handle->is_stale) retry(ticket);
     else if (handle->refusal != OUTCOME_ANSWERED)
         transfer_end(ticket, handle->refusal, handle->refusal_code);

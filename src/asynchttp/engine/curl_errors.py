@@ -241,7 +241,10 @@ def _not_http(curl_error: CurlError) -> Exception:
     return kind(curl_error.message)
 
 
-def _line_too_long(curl_error: CurlError) -> Exception:
+def _too_large(curl_error: CurlError) -> Exception:
+    """A line of more than 100 kB, or more than 5000 fields."""
+    if curl_error.message.startswith("Too many"):
+        return http.client.HTTPException(curl_error.message)
     return http.client.LineTooLong("header line")
 
 
@@ -284,5 +287,5 @@ _TABLE: dict[int, Callable[[CurlError], Exception]] = {
     pycurl.E_URL_MALFORMAT: _bad_url,
     pycurl.E_OUT_OF_MEMORY: _no_memory,
     92: _stream_ended,  # CURLE_HTTP2_STREAM, which pycurl does not name
-    100: _line_too_long,  # CURLE_TOO_LARGE, which pycurl does not name
+    100: _too_large,  # CURLE_TOO_LARGE, which pycurl does not name
 }

@@ -16,7 +16,12 @@ import pycurl
 from httplib2.decode import DecodeLimitError, DecodeRatioError
 
 from .. import _core
-from ..messages.errors import MalformedAnswerError, RefusedStreamError, StaleConnectionError
+from ..messages.errors import (
+    ContentTooLargeError,
+    MalformedAnswerError,
+    RefusedStreamError,
+    StaleConnectionError,
+)
 from ..messages.response import Response
 from ..messages.transfer import Reply, Transfer
 from .curl_errors import CurlError, exception_of
@@ -26,7 +31,8 @@ from .resolver import RAISED, lookup_exception
 # OutcomeKind of core.h, without the timeouts that no option sets yet.
 ANSWERED, FAILED, NOT_FOUND, SILENT, CUT_HEAD, BAD_HEAD, BAD_CONTENT, REFUSED = range(8)
 
-OVER_HARD, OVER_RATIO = 2, 3  # DecodeResult of decode.h
+LENGTH_TOO_LARGE, TOO_MANY_INTERIM = 1, 2  # HeadFault of core.h
+OVER_HARD, OVER_RATIO, OVER_CONTENT = 2, 3, 4  # DecodeResult of decode.h
 
 REFUSED_WORDS = (
     "the server refused the HTTP/2 stream without processing the request"
@@ -81,8 +87,7 @@ def _exception_of(work: _core.Work, error: TransferError, transfer: Transfer) ->
     if outcome == CUT_HEAD:
         return http.client.IncompleteRead(b"")
     if outcome == BAD_HEAD:
-        line = work._get_head().partition(b"\n")[0]
-        return MalformedAnswerError(line.decode("latin-1").strip())
+        return _bad_head(work, error.code)
     if outcome == BAD_CONTENT:
         return _bad_content(work, error, transfer)
     if outcome == REFUSED:
@@ -100,10 +105,21 @@ def _not_found(code: int, transfer: Transfer) -> BaseException:
     return httplib2.ServerNotFoundError(f"Unable to find the server at {name}")
 
 
+def _bad_head(work: _core.Work, code: int) -> Exception:
+    if code == TOO_MANY_INTERIM:
+        return http.client.HTTPException("too many interim responses (1xx)")
+    if code == LENGTH_TOO_LARGE:
+        return MalformedAnswerError("Content-Length is too large")
+    line = work._get_head().partition(b"\n")[0]
+    return MalformedAnswerError(line.decode("latin-1").strip())
+
+
 def _bad_content(work: _core.Work, error: TransferError, transfer: Transfer) -> Exception:
     """The exception with httplib2's class and message."""
     limits = transfer.decode_limits
     consumed, produced = error.consumed, error.produced
+    if error.code == OVER_CONTENT:
+        return ContentTooLargeError(limits.content)
     if error.code == OVER_HARD:
         return DecodeLimitError(f"Output length {produced} exceeds hard limit {limits.hard}")
     if error.code == OVER_RATIO:

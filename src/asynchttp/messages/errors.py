@@ -11,6 +11,17 @@ class LostInForkError(httplib2.HttpLib2Error):
     """The request was pending when the process forked: only the parent process continues."""
 
 
+class ContentTooLargeError(httplib2.HttpLib2Error):
+    """The content has more bytes than `max_content` allows."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"The content has more than {self.limit} bytes (max_content)"
+
+
 class MalformedAnswerError(http.client.BadStatusLine):
     """An answer had begun, but breaks HTTP's rules."""
 

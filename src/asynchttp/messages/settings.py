@@ -65,6 +65,8 @@ class DecodeLimits(NamedTuple):
     """Decoded bytes."""
     hard: int = 10 << 30
     """Decoded bytes."""
+    content: int = 0
+    """Not of LimitDecoder: bytes of a content, whether decoded or not (`max_content`)."""
 
 
 USUAL_LIMITS = DecodeLimits()
@@ -102,6 +104,8 @@ class Settings(NamedTuple):
     """Whether the program waits for each request, as with httplib2."""
     retries: int | None
     """0: no request is sent again after a failure. None: policy decides."""
+    max_content: int | None
+    """Bytes of content, at most."""
 
     client: Callable[[Request], tuple[httplib2.Response, bytes]] | None = None
     """A function that makes the whole request on a worker, or None for libcurl and `policy`."""
@@ -149,4 +153,12 @@ class Settings(NamedTuple):
             and (self.proxy_info is None or from_environment)
         )
         proxies: dict[str, Any] | None = {} if from_environment else None  # Any: as above
-        return self._replace(tls=tls, is_plain=is_plain, proxies=proxies, statuses={}, plans={})
+        limits = self.decode_limits._replace(content=self.max_content or 0)
+        return self._replace(
+            decode_limits=limits,
+            tls=tls,
+            is_plain=is_plain,
+            proxies=proxies,
+            statuses={},
+            plans={},
+        )

@@ -11,6 +11,7 @@ from typing import Any
 
 import httplib2
 
+from ..messages.errors import ContentTooLargeError
 from ..messages.request import Request
 from ..messages.response import Answer, Response
 from ..messages.settings import Settings
@@ -29,11 +30,21 @@ Exchange = Generator[Step, Any, Answer]
 
 def exchange(request: Request, settings: Settings) -> Exchange:
     """The steps for `request`, which return the answer."""
-    if settings.client is not None:
-        return through_client(request, settings.client, settings.is_client_exclusive)
     if settings.is_plain:
         return plain(request, settings)
-    return follow(request, settings)
+    if settings.client is not None:
+        steps = through_client(request, settings.client, settings.is_client_exclusive)
+    else:
+        steps = follow(request, settings)
+    return steps if settings.max_content is None else limit_content(steps, settings.max_content)
+
+
+def limit_content(steps: Exchange, limit: int) -> Exchange:
+    """An exchange whose answer may come from a cache or from another library, of any size."""
+    answer = yield from steps
+    if len(answer.content) > limit:
+        raise ContentTooLargeError(limit)
+    return answer
 
 
 def raise_error(error: Exception) -> Exchange:
