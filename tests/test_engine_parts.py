@@ -42,8 +42,8 @@ from asynchttp.engine.curl_options import (
 from asynchttp.engine.outcome import outcome_of
 from asynchttp.engine.resolver import resolve_on_thread
 from asynchttp.engine.trace import trace_lines
-from asynchttp.engine.upload import PIECE, Upload
-from asynchttp.messages.body import Body, FileBody, body_from
+from asynchttp.engine.upload import Upload
+from asynchttp.messages.body import PIECE, Body, FileBody, body_from
 from asynchttp.messages.errors import (
     ContentTooLargeError,
     CutConnectionError,

@@ -135,8 +135,9 @@ class Http(httplib2.Http):
         """Request `uri` in the background, and return at once. Errors of the request are raised
         later, at each look at response or content.
 
-        `body`: bytes, text (latin-1), a file or another reader, or an iterable of bytes. `request`
-        copies `headers`, and waits for the content of other promises in `headers` or `body`.
+        `body`: bytes, text (latin-1), a file or another reader, or an iterable of bytes. Workers
+        read a generator while its items are sent, once. `request` copies `headers`, and waits for
+        the content of other promises in `headers` or `body`.
         `redirections`: how many redirects are followed.
         `callback`: called on a worker with the settled promise. If the callback raises, the promise
         gets the exception, unless the request itself failed.

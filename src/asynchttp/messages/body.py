@@ -1,9 +1,11 @@
-"""Body: the bytes that a request sends, fixed by the call of `Http.request`.
+"""Body: the bytes that a request sends.
 
 Rules:
-- Bytes and text are copied. The descriptor of a regular file is duplicated, and the file is read
-  later, from its position at the call, without moving the position. Any other reader or iterable is
-  read at the call.
+- Bytes, text and collections of bytes are copied by the call of `Http.request`. The descriptor of a
+  regular file is duplicated, and the file is read later, from its position at the call, without
+  moving the position. Any other reader is read at the call.
+- A generator, or another iterable that is no collection, is read while the body is sent, by
+  workers. An iterator can be read only once, and so is never sent twice.
 - Text is latin-1, as in `http.client`. Bodies that `http.client` sends without a length go out
   chunked.
 - Only workers call `read` of a file, since a disk may be slow.
@@ -14,9 +16,12 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 
-PIECE = 1 << 20  # bytes
+PIECE = 1 << 20  # bytes of a file that are read at a time
+
+ALLOWED = "body: expected bytes, str, a file, a reader or an iterable of bytes"
 
 
 class Body:
@@ -29,6 +34,10 @@ class Body:
 
     __slots__ = ("chunked", "content")
     in_memory = True
+    is_spent = False
+    """Whether the body has been read, and cannot be read again."""
+    ahead = 0
+    """How many bytes a worker reads beyond the piece that is being sent."""
 
     def __init__(self, content: bytes, chunked: bool = False) -> None:
         self.content = content
@@ -38,13 +47,19 @@ class Body:
         """At most `size` bytes from `offset` on; b"" at the end."""
         return self.content[offset : offset + size]
 
+    def pieces(self) -> Iterator[bytes]:
+        """The body from the beginning, in pieces that are not empty."""
+        size = 0
+        while piece := self.read(size, PIECE):
+            yield piece
+            size += len(piece)
+
     def whole(self) -> bytes:
         """The whole body."""
-        pieces, size = list[bytes](), 0
-        while piece := self.read(size, PIECE):
-            pieces.append(piece)
-            size += len(piece)
-        return b"".join(pieces)
+        return b"".join(self.pieces())
+
+    def note_reading(self) -> None:
+        """The pieces of the body are about to be read."""
 
     def close(self) -> None:
         """Release the file, if any."""
@@ -80,6 +95,34 @@ class FileBody(Body):
         return Body, (b"", True)
 
 
+class IterableBody(Body):
+    """The items of an iterable, read when sent. Only user code knows the number of items."""
+
+    __slots__ = ("_is_iterator", "_items", "is_spent")
+    in_memory = False
+    ahead = 1 << 18
+
+    def __init__(self, items: Iterable[object]) -> None:
+        super().__init__(b"", chunked=True)
+        self._items = items
+        self._is_iterator = isinstance(items, Iterator)
+        self.is_spent = False
+
+    def pieces(self) -> Iterator[bytes]:
+        for item in self._items:
+            if piece := _encode_item(item):  # a chunk of 0 bytes would end the body
+                yield piece
+
+    def note_reading(self) -> None:
+        self.is_spent = self._is_iterator
+
+    def close(self) -> None:
+        self._items = ()
+
+    def __reduce__(self) -> tuple[type[Body], tuple[bytes, bool]]:
+        return Body, (b"", True)  # as FileBody
+
+
 def body_from(body: object) -> Body | None:
     """The Body for the argument `body` of `Http.request`.
 
@@ -101,12 +144,21 @@ def _buffer_or_iterable(body: object) -> Body:
     try:
         return Body(bytes(memoryview(body)))  # type: ignore[arg-type]  # TypeError if no buffer
     except TypeError:
-        if isinstance(body, Iterable):
-            return Body(b"".join(map(_encode, body)), chunked=True)
-    raise TypeError(
-        "body: expected bytes, str, a file, a reader or an iterable of bytes,"
-        f" not {type(body).__name__}"
-    )
+        if isinstance(body, Mapping) or not isinstance(body, Iterable):
+            raise TypeError(f"{ALLOWED}, not {type(body).__name__}") from None
+    if isinstance(body, Collection):
+        return Body(b"".join(map(_encode_item, body)), chunked=True)
+    return IterableBody(body)
+
+
+def _encode_item(item: Any) -> bytes:  # Any: an object of any type
+    try:
+        return item if type(item) is bytes else bytes(memoryview(item))
+    except TypeError:
+        pass
+    if isinstance(item, bytes):  # Content has no buffer before Python 3.12
+        return bytes(item)
+    raise TypeError(f"{ALLOWED}, not an iterable of {type(item).__name__}")
 
 
 def _encode(content: object) -> bytes:

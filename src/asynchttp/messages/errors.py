@@ -22,6 +22,16 @@ class ContentTooLargeError(httplib2.HttpLib2Error):
         return f"The content has more than {self.limit} bytes (max_content)"
 
 
+class BodySpentError(httplib2.HttpLib2Error):
+    """A redirect or a challenge asks for the body again, and the body can be read only once."""
+
+    def __str__(self) -> str:
+        return (
+            "The body is an iterator that has been read, and cannot be sent again, as a redirect"
+            " or a challenge demands. Give bytes, a file, or an iterable with its own __iter__."
+        )
+
+
 class MalformedAnswerError(http.client.BadStatusLine):
     """An answer had begun, but breaks HTTP's rules."""
 

@@ -13,6 +13,7 @@ Rules:
 - While the network is unreachable, or all ports are in use: `httplib2.RETRIES` times in all.
 - With `retries=0` none of these is sent again.
 - `engine/outcome.py` and `engine/curl_errors.py` choose the exception; `_next_try` decides.
+- A body that can be read only once is not sent again once its reading has begun.
 - Not here: sending again after an answer (401 in auth.py; 307 and 308 in redirects.py).
 - The core itself repeats a transfer that the core refused before a byte was written. These repeats
   do not count.
@@ -56,6 +57,9 @@ def retry_failed(
     """The reply to `transfer`, whose first try failed with `error`; raises the last error."""
     tries = 1
     while (again := _next_try(transfer, error, tries, settings)) is not None:
+        if transfer.body is not None and transfer.body.is_spent:
+            error.add_note("Not sent again: the body is an iterator that has been read.")
+            break
         try:
             return (yield again)
         except RETRIED as another:

@@ -23,6 +23,7 @@ from ..messages.settings import Settings
 from ..messages.transfer import Reply, Transfer
 from ..messages.uri import origin_of
 from ..policy.exchange import Exchange, exchange, first_transfer, policy_statuses, raise_error
+from .callback_scope import CallbackScope
 from .future import state_lock
 from .work import Work
 
@@ -127,6 +128,7 @@ class RequestWork(Work[tuple[Response, bytes]]):
 
     def _set_up(self, transfer: Transfer) -> _core.Plan:
         body = transfer.body
+        self._close_upload()
         self.transfer = transfer
         prepared = prepare(transfer, policy_statuses(transfer.method, self._settings))
         self._set_transfer(*prepared)
@@ -135,11 +137,22 @@ class RequestWork(Work[tuple[Response, bytes]]):
             self._observe()
         return prepared.plan
 
+    def _close_upload(self) -> None:
+        if (
+            upload := self.upload
+        ) is not None:  # read once: another thread may set `upload` to None
+            upload.close()
+
     def fetch_piece(self, run: Callable[[Callable[[], None]], None]) -> None:
         """Have `run` read the piece of the body for which the core has asked."""
         upload = self.upload
         if upload is not None and upload.transfer == self._asking:  # not for an earlier transfer
-            upload.read_on_worker(partial(self._give_piece, upload.transfer), run)
+            give = partial(self._give_piece, upload.transfer)
+            upload.read_on_worker(give, lambda read: run(partial(self._run_in_scope, read)))
+
+    def _run_in_scope(self, read: Callable[[], None]) -> None:
+        with CallbackScope(self):  # an iterable may make requests
+            read()
 
     def outcome(self) -> Reply | BaseException:
         """The reply to the transfer that has ended, or the error."""
@@ -150,6 +163,7 @@ class RequestWork(Work[tuple[Response, bytes]]):
 
     def release(self) -> None:
         super().release()
+        self._close_upload()
         self.exchange = self.transfer = self.upload = None
         if self._body is not None:
             self._body.close()
