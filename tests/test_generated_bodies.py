@@ -204,7 +204,7 @@ def test_error_of_generator_is_the_error_of_the_request(
     with Http(timeout=PATIENCE, blocking=blocking) as http, pytest.raises(type(error)) as raised:
         http.request(server.url(), "POST", items()).result()
     assert raised.value is error
-    assert len(server.accepted) == 1
+    assert len(server.accepted.wait_for(1)) == 1
 
 
 def test_text_from_a_generator_fails_as_in_httplib2(raw_server: RawServerFactory) -> None:

@@ -249,8 +249,8 @@ def _freshen(
     """Update the entry with the header fields of a 304, and serve the entry (RFC 9111, 4.3.4)."""
     del entry.info["age"]  # of the stored response: the 304 has the age since validation (4.2.3)
     for name in httplib2_rules.end_to_end(not_modified):
-        if name == "content-length":
-            continue  # stays the stored content's length (3.2)
+        if name in ("content-length", "content-encoding"):
+            continue  # the fields of the stored content, which may be decoded (3.2)
         # httplib2 adds a second field with the same name, and reads the last field.
         entry.info[name] = not_modified[name]
     entry.several.update(not_modified.several)

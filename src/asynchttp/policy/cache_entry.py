@@ -11,6 +11,9 @@ send such fields: the names of a response's fields never begin with "-".
                           entries without the field, as httplib2 writes them, count as nobody's
 -asynchttp-asked-at       the time of the request, if the response has an Age
 -asynchttp-lengths-NAME   the lengths of the values of a field that came several times
+
+httplib2 drops Content-Encoding of every content. The field stays where the content is stored as
+encoded (RFC 9111, 3.1); the Response of a decoded content has no such field.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ ASKED_BY, ASKED_AT, LENGTHS = f"{OWN}asked-by", f"{OWN}asked-at", f"{OWN}lengths
 _NAME = re.compile(r"[!-9;-~]+")
 _PLAIN = re.compile(r"[\t -~]*")
 _NEVER_IN_VALUE = re.compile(r"[\r\n\0]")
-_ABOUT_THE_COPY = frozenset(("status", "content-encoding", "transfer-encoding"))
+_ABOUT_THE_COPY = frozenset(("status", "transfer-encoding"))
 
 
 class Entry(NamedTuple):
