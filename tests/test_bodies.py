@@ -433,8 +433,8 @@ def test_object_of_wrong_type_is_refused(raw_server: RawServerFactory, body: obj
     ],
     ids=repr,
 )
-def test_refused_body_is_told_what_is_allowed(refused: str, body: object, kind: str) -> None:
-    error = Http().request(refused, "POST", body).exception()
+def test_refused_body_is_told_what_is_allowed(refused_url: str, body: object, kind: str) -> None:
+    error = Http().request(refused_url, "POST", body).exception()
     assert isinstance(error, TypeError)
     allowed = "body: expected bytes, str, a file, a reader or an iterable of bytes"
     assert str(error) == f"{allowed}, not {kind}"

@@ -4,20 +4,14 @@ tests compare the rest with httplib2.
 """
 
 import concurrent.futures as cf
-<<<<<<< HEAD
+import gzip
 import shutil
 import stat
-=======
-import gzip
->>>>>>> f814d29 (Keep Content-Encoding and cached bytes in agreement)
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-<<<<<<< HEAD
-from functools import partial
-=======
 from email.utils import formatdate
->>>>>>> f814d29 (Keep Content-Encoding and cached bytes in agreement)
+from functools import partial
 from pathlib import Path
 
 import httplib2
@@ -229,7 +223,57 @@ def test_304_does_not_change_stored_length(http: Http, raw_server: RawServerFact
     assert [b"if-none-match" in each for each in server.heads] == [False, True, True, True]
 
 
-<<<<<<< HEAD
+CODED = {  # of Content-Encoding: bytes as sent, bytes as handed out, and the field that remains
+    "gzip": (gzip.compress(b"content"), b"content", None),
+    "br": (b"as brotli", b"as brotli", "br"),
+    "gzip, br": (b"as brotli", b"as brotli", "gzip, br"),
+}
+
+
+@pytest.mark.parametrize("coding", CODED)
+@pytest.mark.parametrize("long", ["", "X-Long: " + "long " * 30], ids=["short", "long"])
+def test_content_encoding_of_cached_answer_agrees_with_the_bytes(
+    http: Http, raw_server: RawServerFactory, coding: str, long: str
+) -> None:
+    """RFC 9111, 3.1: a stored content that is still encoded keeps its field."""
+    sent, content, field = CODED[coding]
+    fresh = ["Cache-Control: max-age=1000", f"Date: {formatdate(usegmt=True)}"]
+    fields = [f"Content-Encoding: {coding}", *fresh, *([long] if long else [])]
+    server = raw_server([read_head, answer(sent, *fields)])
+    first, second = (http.request(server.url()).result() for _ in range(2))
+    assert (first[0].fromcache, second[0].fromcache) == (False, True)
+    for response, received in (first, second):
+        assert (response.get("content-encoding"), received) == (field, content)
+        assert response["content-length"] == str(len(content))
+
+
+@pytest.mark.parametrize("coding", CODED)
+@pytest.mark.parametrize("named", ["gzip", "br", "identity"])
+def test_content_encoding_of_304_does_not_change_the_stored_field(
+    http: Http, raw_server: RawServerFactory, coding: str, named: str
+) -> None:
+    """RFC 9111, 3.2. httplib2 hands out decoded content under Content-Encoding: gzip."""
+    sent, content, field = CODED[coding]
+    unchanged = f'HTTP/1.1 304 N\r\nETag: "a"\r\nContent-Encoding: {named}\r\n\r\n'.encode()
+    stored = [read_head, answer(sent, f"Content-Encoding: {coding}", 'ETag: "a"')]
+    server = raw_server(stored, *[[read_head, send(unchanged)] for _ in range(2)])
+    for _ in range(3):
+        response, received = http.request(server.url()).result()
+        assert (response.get("content-encoding"), received) == (field, content)
+
+
+def test_httplib2_reads_the_field_of_our_encoded_entry(
+    http: Http, raw_server: RawServerFactory, tmp_path: Path
+) -> None:
+    fresh = "Cache-Control: max-age=1000", f"Date: {formatdate(usegmt=True)}"
+    server = raw_server([read_head, answer(b"as brotli", "Content-Encoding: br", *fresh)])
+    http.request(server.url()).result()
+    with closing(httplib2.Http(str(tmp_path / "cache"))) as theirs:
+        response, content = theirs.request(server.url())
+    assert response.fromcache
+    assert (response["content-encoding"], content) == ("br", b"as brotli")
+
+
 # A cache that cannot be written
 
 
@@ -309,61 +353,6 @@ def test_answer_comes_although_cache_directory_is_gone(
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
 def test_exit_while_storing_fails_promise(server: WebServer, error: type[BaseException]) -> None:
-=======
-CODED = {  # of Content-Encoding: bytes as sent, bytes as handed out, and the field that remains
-    "gzip": (gzip.compress(b"content"), b"content", None),
-    "br": (b"as brotli", b"as brotli", "br"),
-    "gzip, br": (b"as brotli", b"as brotli", "gzip, br"),
-}
-
-
-@pytest.mark.parametrize("coding", CODED)
-@pytest.mark.parametrize("long", ["", "X-Long: " + "long " * 30], ids=["short", "long"])
-def test_content_encoding_of_cached_answer_agrees_with_the_bytes(
-    http: Http, raw_server: RawServerFactory, coding: str, long: str
-) -> None:
-    """RFC 9111, 3.1: a stored content that is still encoded keeps its field."""
-    sent, content, field = CODED[coding]
-    fresh = ["Cache-Control: max-age=1000", f"Date: {formatdate(usegmt=True)}"]
-    fields = [f"Content-Encoding: {coding}", *fresh, *([long] if long else [])]
-    server = raw_server([read_head, answer(sent, *fields)])
-    first, second = (http.request(server.url()).result() for _ in range(2))
-    assert (first[0].fromcache, second[0].fromcache) == (False, True)
-    for response, received in (first, second):
-        assert (response.get("content-encoding"), received) == (field, content)
-        assert response["content-length"] == str(len(content))
-
-
-@pytest.mark.parametrize("coding", CODED)
-@pytest.mark.parametrize("named", ["gzip", "br", "identity"])
-def test_content_encoding_of_304_does_not_change_the_stored_field(
-    http: Http, raw_server: RawServerFactory, coding: str, named: str
-) -> None:
-    """RFC 9111, 3.2. httplib2 hands out decoded content under Content-Encoding: gzip."""
-    sent, content, field = CODED[coding]
-    unchanged = f'HTTP/1.1 304 N\r\nETag: "a"\r\nContent-Encoding: {named}\r\n\r\n'.encode()
-    stored = [read_head, answer(sent, f"Content-Encoding: {coding}", 'ETag: "a"')]
-    server = raw_server(stored, *[[read_head, send(unchanged)] for _ in range(2)])
-    for _ in range(3):
-        response, received = http.request(server.url()).result()
-        assert (response.get("content-encoding"), received) == (field, content)
-
-
-def test_httplib2_reads_the_field_of_our_encoded_entry(
-    http: Http, raw_server: RawServerFactory, tmp_path: Path
-) -> None:
-    fresh = "Cache-Control: max-age=1000", f"Date: {formatdate(usegmt=True)}"
-    server = raw_server([read_head, answer(b"as brotli", "Content-Encoding: br", *fresh)])
-    http.request(server.url()).result()
-    with closing(httplib2.Http(str(tmp_path / "cache"))) as theirs:
-        response, content = theirs.request(server.url())
-    assert response.fromcache
-    assert (response["content-encoding"], content) == ("br", b"as brotli")
-
-
-@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, ValueError])
-def test_error_while_storing_fails_promise(server: WebServer, error: type[BaseException]) -> None:
->>>>>>> f814d29 (Keep Content-Encoding and cached bytes in agreement)
     """No slot is lost."""
     with Http(Unwritable(error), max_workers=1) as http:
         for _ in range(3):

@@ -249,8 +249,8 @@ def test_early_answer_ends_the_reading(raw_server: RawServerFactory, http: Http)
     assert has_ended.wait(PATIENCE)
 
 
-def test_error_of_request_with_generator_can_be_pickled(refused: str, http: Http) -> None:
-    error = http.request(refused, "POST", generate(b"one")).exception()
+def test_error_of_request_with_generator_can_be_pickled(refused_url: str, http: Http) -> None:
+    error = http.request(refused_url, "POST", generate(b"one")).exception()
     assert pickle.loads(pickle.dumps(error)).request.body.whole() == b""
 
 

@@ -458,9 +458,9 @@ static void test_content_limit_counts_the_last_stage_only(void) {
     CHECK(result_of("gzip, gzip", twice, (DecodeLimits){.content = 9}) == DECODE_OVER_CONTENT);
     CHECK(result_of("gzip", packed, (DecodeLimits){.content = 9, .hard = 9}) == DECODE_OVER_CONTENT);
     CHECK(result_of("gzip", packed, (DecodeLimits){.content = 9, .hard = 8}) == DECODE_OVER_HARD);
-    drop(twice);
-    drop(packed);
-    drop(plain);
+    free_bytes(twice);
+    free_bytes(packed);
+    free_bytes(plain);
 }
 
 static void test_ratio_counts_from_the_safe_size_on(void) {
