@@ -252,7 +252,7 @@ def test_content_encoding_of_cached_answer_agrees_with_the_bytes(
 def test_content_encoding_of_304_does_not_change_the_stored_field(
     http: Http, raw_server: RawServerFactory, coding: str, named: str
 ) -> None:
-    """RFC 9111, 3.2. httplib2 hands out decoded content under Content-Encoding: gzip."""
+    """RFC 9111, 3.2. httplib2 fails with a ValueError."""
     sent, content, field = CODED[coding]
     unchanged = f'HTTP/1.1 304 N\r\nETag: "a"\r\nContent-Encoding: {named}\r\n\r\n'.encode()
     stored = [read_head, answer(sent, f"Content-Encoding: {coding}", 'ETag: "a"')]

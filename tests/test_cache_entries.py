@@ -63,9 +63,15 @@ def as_httplib2_stores(fields: Mapping[str, str]) -> bytes:
 
 
 def test_entry_has_lines_of_httplib2() -> None:
-    fields = {"etag": '"a"', "vary": "accept", "content-encoding": "br"}
+    fields = {"etag": '"a"', "vary": "accept", "transfer-encoding": "chunked"}
     head = 'status: 200\r\netag: "a"\r\nvary: accept\r\n-varied-accept: text/html\r\n\r\n'
     assert entry_of(fields, {"accept": "text/html"}, 304) == head.encode() + CONTENT
+
+
+def test_entry_of_encoded_content_keeps_content_encoding() -> None:
+    """RFC 9111, 3.1. httplib2 drops the field."""
+    head = "status: 200\r\ncontent-encoding: br\r\n\r\n"
+    assert entry_of({"content-encoding": "br"}) == head.encode() + CONTENT
 
 
 @given(FIELDS)

@@ -261,7 +261,7 @@ def test_lost_generator_is_not_sent_again(raw_server: RawServerFactory, http: Ht
     chunk = read_body(len(b"3\r\none\r\n0\r\n\r\n"))
     server = raw_server([read_head, chunk, reset_connection], [read_head, read_until_closed])
     with pytest.raises(ConnectionError):
-        http.request(server.url(), "POST", generate(b"one")).result()
+        http.request(server.url(), "PUT", generate(b"one")).result()
     assert len(server.heads) == 1
 
 
@@ -271,7 +271,7 @@ def test_generator_on_stale_connection_is_not_sent_again(
     server = raw_server([read_head, send(OK), read_head, read_body(1)], [record_request, send(OK)])
     http.request(server.url()).result()
     with pytest.raises(ConnectionError) as raised:
-        http.request(server.url(), "POST", generate(b"one")).result()
+        http.request(server.url(), "PUT", generate(b"one")).result()
     assert len(server.heads) == 2
     assert "Not sent again: the body is an iterator" in raised.value.__notes__[0]
 
