@@ -95,7 +95,7 @@ class Http(httplib2.Http):
             decode_limit_chunk,
         )
         self.blocking = blocking
-        self.retries = options.checked("retries", retries)
+        self.retries = retries
         self.max_content = max_content
         self._set_up(max_workers)
 
