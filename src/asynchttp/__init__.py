@@ -36,7 +36,12 @@ __version__ = "1.0.0.dev0"
 
 
 def __getattr__(name: str) -> Any:  # Any: names of httplib2 have no types
-    return getattr(httplib2, name)
+    try:
+        return getattr(httplib2, name)
+    except AttributeError:
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__]
+        ) from None
 
 
 _originals: dict[str, Any] = {}  # httplib2's values before a program set others; Any: as above

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import httplib2
 
-from . import options
+from . import log, options
 from .dispatch.dispatcher import Dispatcher
 from .engine.clients import HTTPLIB2_HTTP, Clients, OwnClient
 from .engine.extension_points import running
@@ -55,7 +55,14 @@ class Http(httplib2.Http):
     """
 
     # Slots, since `vars` holds the attributes of httplib2, for pickle and for other clients.
-    __slots__ = ("_clients", "_dispatcher", "_known_settings", "_own_client", "_referenced")
+    __slots__ = (
+        "_clients",
+        "_dispatcher",
+        "_has_warned",
+        "_known_settings",
+        "_own_client",
+        "_referenced",
+    )
 
     Client: type[httplib2.Http] | None = None
     """A class with the interface of httplib2.Http: each request is made by an instance, on a
@@ -104,6 +111,7 @@ class Http(httplib2.Http):
         vars(self)["max_workers"] = max_workers
         # Attributes, and the settings made from the attributes.
         self._known_settings: tuple[tuple[object, ...], Settings] = (), options.settings_of(self)
+        self._has_warned = False
         self._clients, self._own_client = Clients(), OwnClient()
         # When the Http is dropped, pending requests are finished, then the connections are closed.
         weakref.finalize(self, self._dispatcher.close_when_idle).atexit = False
@@ -234,6 +242,9 @@ class Http(httplib2.Http):
         known, settings = self._known_settings
         if state != known:
             settings = options.settings_of(self)
+            if not (settings.tls.verify or self._has_warned):
+                self._has_warned = True
+                log.warning("certificates are not checked: anybody can read and change requests")
             self._known_settings = options.copy_of(state), settings
             # The ids of these are compared: no other object may get the same id.
             self._referenced = self.proxy_info, self.cache, self.authorizations

@@ -36,8 +36,14 @@ def debug(message: str, *args: object) -> None:
 
 
 def warning(message: str, *args: object) -> None:
-    """Log a fault that loses no answer."""
+    """Log a fault that loses no answer, or what is dangerous or probably not meant."""
     _write(logging.WARNING, message, args, None)
+
+
+@functools.cache
+def warn_once(message: str) -> None:
+    """Log a warning about the whole process, the first time only."""
+    _write(logging.WARNING, message, (), None)
 
 
 def error(message: str, *args: object, error: BaseException | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import log
 from ..messages.transfer import Reply, Transfer
+from ..messages.uri import masked
 from ..promise.promise import Promise
 
 
@@ -37,7 +38,7 @@ def log_outcome(promise: Promise, outcome: Reply | BaseException) -> None:
 
 def log_next_transfer(promise: Promise, reply: Reply, transfer: Transfer) -> None:
     how = "redirected to" if 300 <= reply.status < 400 else "sent again to"
-    log.debug("%s %s %s", promise.label, how, transfer.url)
+    log.debug("%s %s %s", promise.label, how, masked(transfer.url))
 
 
 def log_callback(promise: Promise, seconds: float) -> None:

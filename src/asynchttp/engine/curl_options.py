@@ -11,7 +11,7 @@ import os
 import ssl
 import urllib.parse
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -111,9 +111,23 @@ def _tls_options(tls: Tls) -> Options:
         (pycurl.SSL_VERIFYPEER, int(tls.verify)),
         (pycurl.SSL_VERIFYHOST, 2 if tls.verify else 0),
         (pycurl.SSL_OPTIONS, pycurl.SSLOPT_NO_PARTIALCHAIN),  # as Python's `ssl`
+        *_cipher_options(),
         *_version_options(tls),
         *_certificate_options(tls.certificate),
     )
+
+
+@cache
+def _cipher_options() -> Options:
+    """The ciphers of Python's `ssl`: libcurl's own list has ciphers without forward secrecy.
+
+    For TLS 1.2 and before, and for OpenSSL, which has the same names. TLS 1.3 has no weak ciphers.
+    """
+    if "OpenSSL/" not in pycurl.version:
+        return ()
+    ciphers = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).get_ciphers()
+    names = (cipher["name"] for cipher in ciphers if cipher["protocol"] != "TLSv1.3")
+    return ((pycurl.SSL_CIPHER_LIST, ":".join(names).encode()),)
 
 
 def _version_options(tls: Tls) -> Options:
@@ -164,12 +178,12 @@ def _proxy_options(proxy: Proxy | None) -> Options:
 
 
 def _credential_options(proxy: Proxy) -> Options:
-    if proxy.user and (proxy.password or proxy.scheme.startswith("socks4")):
-        return (
-            (pycurl.PROXYUSERNAME, proxy.user.encode()),
-            (pycurl.PROXYPASSWORD, (proxy.password or "").encode()),
-        )
-    return ()
+    if not proxy.user:
+        return ()
+    return (
+        (pycurl.PROXYUSERNAME, proxy.user.encode(errors="surrogateescape")),
+        (pycurl.PROXYPASSWORD, (proxy.password or "").encode(errors="surrogateescape")),
+    )
 
 
 # Header lines.

@@ -6,6 +6,7 @@ in the URL. curl_options.py decides about the options.
 
 from __future__ import annotations
 
+import os
 import socket
 from functools import lru_cache
 from typing import NamedTuple
@@ -29,6 +30,8 @@ DECODE, READ_BODY, ON_NEW_CONNECTION, TELL_CONNECTED, TRACE, RESOLVE_BY_EVENT = 
     1 << bit for bit in range(6)
 )
 
+HAS_KEY_LOG = bool(os.environ.get("SSLKEYLOGFILE"))  # which libcurl reads when it is loaded
+
 # The original function, or None where a program has replaced the function before the import.
 _getaddrinfo = socket.getaddrinfo if is_function_of(socket, socket.getaddrinfo) else None
 
@@ -37,6 +40,8 @@ _getaddrinfo = socket.getaddrinfo if is_function_of(socket, socket.getaddrinfo) 
 def _profile(
     method: str, body_mode: str, timeout: float | None, tls: Tls | None, proxy: Proxy | None
 ) -> _core.Profile:
+    if tls is not None and HAS_KEY_LOG:
+        log.warn_once("SSLKEYLOGFILE is set: the keys of all TLS connections are written to a file")
     return _core.Profile(profile_options(method, body_mode, timeout, tls, proxy))
 
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 from .body import Body
 from .callsite import CallSite, Frames
+from .uri import masked, masked_headers
 
 Text = str | bytes
 # A Mapping is invariant in its keys: without the first two types dict[str, str] would be refused.
 Headers = Mapping[str, Text] | Mapping[bytes, Text] | Mapping[Text, Text]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Request:
     """The arguments of a request, and when and where the request was made."""
 
@@ -40,7 +41,11 @@ class Request:
         return CallSite(self.frames)
 
     def __str__(self) -> str:
-        return f"{self.method} {self.uri}"
+        return f"{self.method} {masked(self.uri)}"
+
+    def __repr__(self) -> str:
+        headers = "" if self.headers is None else f" {masked_headers(self.headers)}"
+        return f"<Request {self}{headers}>"
 
     def __reduce__(self) -> tuple[type[Request], tuple[object, ...]]:
         fields = self.method, self.uri, self.headers, self.body, self.redirections, self.made

@@ -11,21 +11,24 @@ import http.client
 import re
 import urllib.parse
 from dataclasses import dataclass, replace
+from typing import Any
 
 import httplib2
-from httplib2.iri2uri import iri2uri
 
 from ..messages.body import Body
 from ..messages.request import Request
 from ..messages.settings import Settings, Tls
 from ..messages.transfer import Proxy, Transfer
-from ..messages.uri import origin_of
+from ..messages.uri import ascii_host, ascii_uri, masked, origin_of
 from . import httplib2_rules
 
 PORT = re.compile("[0-9]{0,5}")
 COMMON_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 USER = re.compile("^(?P<before>(?:[^:/?#]+:)?//)(?P<user>[^/?#]*)@")
 CONTROLS = re.compile(r"[\x00-\x20\x7f]")
+# RFC 3986, 3.2.2, allows more: libcurl refuses the other characters, and decodes "%65", so that
+# another host would be asked than was checked (for a proxy, a certificate, a password).
+HOST = re.compile(r"""[^\x00-\x20\x7f"%!#$&'()*+,/:;<=>?@\[\\\]^`{|}]+|\[[^\x00-\x20\x7f]*\]""")
 FIELD_NAME = re.compile(rb"[^:\s\0][^:\r\n\0]*")
 NEVER_IN_VALUE = re.compile(rb"[\r\n\0]")  # RFC 9110, 5.5: folding has gone, too
 
@@ -89,11 +92,31 @@ def _basic(user: str) -> str:
 
 
 def _with_defaults(given: object) -> dict[str, str]:
-    headers = httplib2_rules.normalize_headers(given)
+    headers = _normalize_headers(given)
     headers.setdefault("user-agent", USER_AGENT)
     if "range" not in headers:
         headers.setdefault("accept-encoding", "gzip, deflate")
     return headers
+
+
+def _normalize_headers(given: Any) -> dict[str, str]:  # Any: a Mapping, with any names and values
+    try:
+        return httplib2_rules.normalize_headers(given)
+    except UnicodeDecodeError as error:
+        bad = error.object[error.start : error.end]  # not all of the value, which may be a secret
+        raise UnicodeDecodeError(
+            error.encoding, bad, 0, len(bad), f"headers: {error.reason}"
+        ) from None
+    except TypeError:
+        for name, value in given.items():
+            _check_types(name, value)
+        raise
+
+
+def _check_types(name: object, value: object) -> None:
+    for what, part in (("a name", name), (f"the value of {name!r}", value)):
+        if not isinstance(part, str | bytes):
+            raise TypeError(f"headers: {what} has to be str or bytes, not {type(part).__name__}")
 
 
 def hop_to(method: str, uri: str, headers: dict[str, str], body: Body | None) -> Hop:
@@ -105,34 +128,56 @@ def hop_to(method: str, uri: str, headers: dict[str, str], body: Body | None) ->
     if origin := origin_of(uri):
         scheme, _, authority = origin.partition("://")
         return Hop(method, uri, scheme, authority, uri, headers, body)
-    ascii_uri: str = iri2uri(uri)
-    # Spaces and line breaks would end the request line.
-    ascii_uri = ascii_uri.replace(" ", "%20").replace("\r", "%0D").replace("\n", "%0A")
-    scheme, authority, _, url = httplib2.urlnorm(ascii_uri)
+    whole = _ascii_uri(uri)
+    scheme, authority, _, url = _normalize_uri(whole)
     if scheme not in ("http", "https"):
-        raise KeyError(f"uri: the scheme has to be http or https, not {scheme}: {uri}")
+        raise KeyError(f"uri: the scheme has to be http or https, not {scheme}: {masked(uri)}")
     if CONTROLS.search(url):
-        raise http.client.InvalidURL(f"uri: it contains control characters: {uri!r}")
-    url.encode("ascii")
+        raise http.client.InvalidURL(f"uri: it contains control characters: {masked(uri)!r}")
+    _encode("uri", url, "ascii")
     checked = _checked_authority(authority)
     url = url.replace(authority, checked, 1)
-    return Hop(method, ascii_uri, scheme, checked, url, headers, body)
+    return Hop(method, whole, scheme, checked, url, headers, body)
+
+
+def _ascii_uri(uri: str) -> str:
+    try:
+        whole = ascii_uri(uri)
+    except UnicodeError:
+        raise
+    except ValueError:  # whose message may show a password
+        raise ValueError(f"uri: it has an invalid host: {masked(uri)!r}") from None
+    # Spaces and line breaks would end the request line.
+    return whole.replace(" ", "%20").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _normalize_uri(uri: str) -> tuple[str, str, str, str]:
+    try:
+        normal: tuple[str, str, str, str] = httplib2.urlnorm(uri)
+    except httplib2.RelativeURIError:  # whose message shows all of the URI
+        raise httplib2.RelativeURIError(
+            f"Only absolute URIs are allowed. uri = {masked(uri)}"
+        ) from None
+    return normal
 
 
 def _checked_authority(authority: str) -> str:
-    """The authority, without an empty port. Raises `http.client.InvalidURL` for an invalid port;
-    and for a user (RFC 9110, 4.2.4) without showing the password, since `first_hop` has removed
-    the caller's.
+    """The authority as libcurl asks for it, without an empty port.
+
+    Raises `http.client.InvalidURL` for an invalid host or port, and for a user (RFC 9110, 4.2.4),
+    since `first_hop` has removed the caller's. No message shows a password.
     """
     _, at, host = authority.rpartition("@")
     if at:
         raise http.client.InvalidURL(f"uri: a user is not allowed in a redirect: //{host}")
     host, colon, port = authority.rpartition(":")
-    if colon and not port.endswith("]"):  # a colon inside an IPv6 address is no port's
-        if not PORT.fullmatch(port):
-            raise http.client.InvalidURL(f"uri: {port!r} is not a port")
-        authority = authority if port else host
-    return authority
+    if not colon or port.endswith("]"):  # a colon inside an IPv6 address is no port's
+        host, port = authority, ""
+    if not PORT.fullmatch(port):
+        raise http.client.InvalidURL("uri: the port has to be a number of at most five digits")
+    if not HOST.fullmatch(host):
+        raise http.client.InvalidURL("uri: the host has characters that no host may have")
+    return ascii_host(host) + (port and f":{port}")
 
 
 def transfer_of(hop: Hop, settings: Settings, proxy: Proxy | None) -> Transfer:
@@ -179,7 +224,9 @@ def _checked_timeout(timeout: float) -> float:
 
 
 def _lines(headers: dict[str, str]) -> tuple[bytes, ...]:
-    lines = [_line(name.encode("ascii"), value) for name, value in headers.items()]
+    lines = [
+        _line(_encode("headers: a name", name, "ascii"), value) for name, value in headers.items()
+    ]
     if "accept-encoding" not in headers:
         lines.append(b"accept-encoding: identity")
     suppressed = (line for line in SUPPRESSED if line[:-1].decode().lower() not in headers)
@@ -187,12 +234,22 @@ def _lines(headers: dict[str, str]) -> tuple[bytes, ...]:
 
 
 def _line(name: bytes, value: str) -> bytes:
-    encoded = value.encode("latin-1")
+    """The line for libcurl. No message shows the value, which may be a secret."""
     if not FIELD_NAME.fullmatch(name):
-        raise ValueError(f"headers: {name!r} is not a field name")
+        raise ValueError(f"headers: {name.partition(b':')[0]!r} is not a field name")
+    encoded = _encode(f"headers: the value of {name!r}", value, "latin-1")
     if NEVER_IN_VALUE.search(encoded):
-        raise ValueError(f"headers: the value of {name!r} has a line break or NUL: {value!r}")
+        raise ValueError(f"headers: the value of {name!r} has a line break or NUL")
     return b"%b: %b" % (name, encoded) if encoded else b"%b;" % name
+
+
+def _encode(subject: str, text: str, encoding: str) -> bytes:
+    """The text as bytes; raises `UnicodeEncodeError` that shows only the wrong characters."""
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError as error:
+        bad = text[error.start : error.end]
+        raise UnicodeEncodeError(encoding, bad, 0, len(bad), f"{subject}: {error.reason}") from None
 
 
 DEFAULT_LINES = (*(_line(k.encode(), v) for k, v in DEFAULT_HEADERS.items()), *SUPPRESSED)
