@@ -23,7 +23,10 @@
 
 static const double FRESH = 60, STALE = 120; /* seconds */
 
-enum { MOST = 4096 }; /* hosts that an account remembers */
+enum {
+    MOST = 4096, /* hosts that an account remembers */
+    MOST_LOADED = 1024, /* hosts that a multi handle has the addresses of */
+};
 
 /* A host that an account has looked up, and its addresses. Owned by the account. */
 typedef struct {
@@ -31,6 +34,7 @@ typedef struct {
     Host host;       /* owned copies; the entry's key is host.key */
     char *addresses; /* owned; for CURLOPT_RESOLVE: separated by commas, IPv6 in brackets; NULL: none */
     double since;     /* when the last lookup finished */
+    double used;      /* when a transfer last asked for the addresses */
     unsigned version; /* Core.versions when the addresses were found */
     int is_looked_up;
     Link waiting; /* Ticket.link */
@@ -162,16 +166,21 @@ static void known_host_free(Map *known_hosts, KnownHost *known) {
     free(known);
 }
 
-static void free_if_idle(MapEntry *entry, void *argument) {
+static void free_if_idle(Account *account, KnownHost *known) {
+    if (!known->is_looked_up && list_is_empty(&known->waiting)) known_host_free(&account->known_hosts, known);
+}
+
+/* A transfer that has asked in this turn may have a second host, a proxy's: it loads both later in the turn. */
+static void free_if_unused(MapEntry *entry, void *argument) {
     Account *account = argument;
     KnownHost *known = CONTAINER(entry, KnownHost, entry);
-    if (!known->is_looked_up && list_is_empty(&known->waiting)) known_host_free(&account->known_hosts, known);
+    if (known->used < account->core->now) free_if_idle(account, known);
 }
 
 static KnownHost *find_or_make_host(Account *account, const Host *host) {
     MapEntry *entry = map_find(&account->known_hosts, host->key);
     if (entry != NULL) return CONTAINER(entry, KnownHost, entry);
-    if (account->known_hosts.count >= MOST) map_each(&account->known_hosts, free_if_idle, account);
+    if (account->known_hosts.count >= MOST) map_each(&account->known_hosts, free_if_unused, account);
     KnownHost *known = calloc(1, sizeof *known);
     if (known == NULL) return NULL;
     list_init(&known->waiting);
@@ -187,6 +196,7 @@ const char *resolver_look_up(Account *account, const Host *host, Ticket *ticket,
     KnownHost *known = find_or_make_host(account, host);
     *failed = known == NULL ? EAI_MEMORY : 0;
     if (known == NULL) return NULL;
+    known->used = account->core->now;
     double age = known->addresses == NULL ? STALE : account->core->now - known->since;
     if (age >= FRESH && !known->is_looked_up) *failed = start_lookup(known, ticket);
     if (known->addresses != NULL && (age < STALE || *failed)) return known->addresses;
@@ -229,7 +239,7 @@ void resolver_learn(Lookup *lookup) {
     if (known->addresses != NULL) list_move(&account->core->to_begin, &known->waiting);
     else {
         fail_waiting(known, code);
-        free_if_idle(&known->entry, account);
+        free_if_idle(account, known);
     }
 }
 
@@ -267,10 +277,13 @@ static int load_host(EasyHandle *handle, MultiHandle *multi, KnownHost *known) {
     Loaded *loaded = loaded_of(multi, known->host.key);
     if (loaded == NULL) return CURLE_OUT_OF_MEMORY;
     if (loaded->version == known->version) return CURLE_OK;
-    size_t size = strlen(known->host.key) + strlen(known->addresses) + 2;
+    /* libcurl takes "-" before a name for the wish to forget the name; "+" is for entries that grow old, which
+     * DNS_CACHE_TIMEOUT forbids. */
+    const char *mark = known->host.key[0] == '-' ? "+" : "";
+    size_t size = strlen(known->host.key) + strlen(known->addresses) + 3;
     char *text = malloc(size);
     if (text == NULL) return CURLE_OUT_OF_MEMORY;
-    snprintf(text, size, "%s:%s", known->host.key, known->addresses);
+    snprintf(text, size, "%s%s:%s", mark, known->host.key, known->addresses);
     int code = append(&handle->resolve, text);
     free(text);
     if (code == CURLE_OK) loaded->version = known->version;
@@ -302,22 +315,53 @@ static int load_address(EasyHandle *handle, const KnownHost *known, ProxyTakes t
     return code != CURLE_OK ? code : append(&handle->connect_to, connect_to);
 }
 
+typedef struct {
+    EasyHandle *handle;
+    int code;
+} Removal;
+
+static void remove_address(MapEntry *entry, void *argument) {
+    Removal *removal = argument;
+    size_t size = strlen(entry->key) + 2;
+    char *text = malloc(size);
+    if (text != NULL) snprintf(text, size, "-%s", entry->key);
+    if (text == NULL || append(&removal->handle->resolve, text) != CURLE_OK)
+        removal->code = CURLE_OUT_OF_MEMORY;
+    free(text);
+}
+
+/* Make libcurl forget all hosts when there are too many. Each transfer has its addresses already: libcurl reads
+ * the list when the transfer begins, and then looks the name up at once. */
+static int limit_loaded(EasyHandle *handle, MultiHandle *multi) {
+    Removal removal = {handle, CURLE_OK};
+    if (multi->loaded.count < MOST_LOADED) return CURLE_OK;
+    map_each(&multi->loaded, remove_address, &removal);
+    resolver_unload(multi);
+    return removal.code;
+}
+
 int resolver_load(EasyHandle *handle, MultiHandle *multi, Ticket *ticket) {
     Route *route = ticket->plan->route;
-    for (int i = 0; i < route->host_count; i++) {
+    int code = limit_loaded(handle, multi);
+    for (int i = 0; i < route->host_count && code == CURLE_OK; i++) {
         KnownHost *known = find_or_make_host(ticket->account, &route->hosts[i]);
         if (known == NULL || known->addresses == NULL) return CURLE_OUT_OF_MEMORY;
         int is_told = route->proxy_takes != PROXY_NAMES && i == route->host_count - 1;
-        int code =
-            is_told ? load_address(handle, known, route->proxy_takes) : load_host(handle, multi, known);
-        if (code != CURLE_OK) return code;
+        code = is_told ? load_address(handle, known, route->proxy_takes) : load_host(handle, multi, known);
     }
-    int code = CURLE_OK;
-    if (handle->resolve) code = set_pointer(handle->easy, CURLOPT_RESOLVE, handle->resolve);
+    if (code == CURLE_OK && handle->resolve)
+        code = set_pointer(handle->easy, CURLOPT_RESOLVE, handle->resolve);
     if (code == CURLE_OK && handle->connect_to)
         code = set_pointer(handle->easy, CURLOPT_CONNECT_TO, handle->connect_to);
     return code;
 }
+
+static void outdate(MapEntry *entry, void *unused) {
+    (void)unused;
+    CONTAINER(entry, Loaded, entry)->version = 0;
+}
+
+void resolver_load_again(MultiHandle *multi) { map_each(&multi->loaded, outdate, NULL); }
 
 static void unload(MapEntry *entry, void *argument) {
     MultiHandle *multi = argument;

@@ -470,6 +470,7 @@ const char *resolver_look_up(Account *account, const Host *host, Ticket *ticket,
 void resolver_learn(Lookup *lookup);
 void resolver_free(Account *account);
 int resolver_load(EasyHandle *handle, MultiHandle *multi, Ticket *ticket); /* a CURLcode */
+void resolver_load_again(MultiHandle *multi); /* libcurl may not have read the last addresses */
 void resolver_unload(MultiHandle *multi);
 
 /* origins.c */

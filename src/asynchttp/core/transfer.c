@@ -199,7 +199,7 @@ static void leave(Ticket *ticket) {
     MultiHandle *multi = handle->multi;
     multi_remove(handle);
     /* Load the addresses again next time: libcurl may not have read CURLOPT_RESOLVE yet. */
-    if (handle->resolve != NULL && !handle->is_sent && multi != NULL) resolver_unload(multi);
+    if (handle->resolve != NULL && !handle->is_sent && multi != NULL) resolver_load_again(multi);
     handle_give_back(handle);
     ticket->progress->handle = NULL;
 }
