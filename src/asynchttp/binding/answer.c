@@ -3,6 +3,8 @@
  * Rule: the last short texts are kept for later answers. Names and values of fields repeat from answer to
  * answer, so that most strs are made once. All with the GIL.
  */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "binding.h"
@@ -171,10 +173,29 @@ static int is_name(char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
 }
 
+static int is_usual_address(const char *host, size_t size) {
+    char copy[16];
+    struct in_addr address;
+    if (size >= sizeof copy) return 0;
+    memcpy(copy, host, size);
+    copy[size] = '\0';
+    return inet_pton(AF_INET, copy, &address) == 1;
+}
+
+/* Whether libcurl may ask for the host in another form, as for 127.1 and 0x7f000001: the last label begins
+ * with a digit, or is empty. */
+static int is_unusual_address(const char *host, const char *end) {
+    const char *last = end;
+    while (last > host && last[-1] != '.') last--;
+    if (last < end && (*last < '0' || *last > '9')) return 0;
+    return !is_usual_address(host, (size_t)(end - host));
+}
+
 /* The end of `host` or `host:port` in lower case; NULL for other text. */
 static const char *end_of_authority(const char *at, const char *end) {
     const char *begin = at;
     while (at < end && is_name(*at)) at++;
+    if (is_unusual_address(begin, at)) return NULL;
     if (at == begin || at == end || *at != ':') return at == begin ? NULL : at;
     const char *port = ++at;
     while (at < end && *at >= '0' && *at <= '9') at++;
