@@ -65,9 +65,9 @@ def now() -> float:
     return time
 
 
-def proxy_info_from_environment(scheme: str) -> Any:  # Any: a ProxyInfo, which has no types
-    """The proxy by the variables http_proxy, https_proxy and no_proxy, or None."""
-    return _httplib2.proxy_info_from_environment(scheme)
+def proxy_info_from_url(url: str, scheme: str) -> Any:  # Any: a ProxyInfo, which has no types
+    """The proxy with a URL, for requests of a scheme, without exceptions."""
+    return _httplib2.proxy_info_from_url(url, scheme, "")
 
 
 @lru_cache(maxsize=64)
