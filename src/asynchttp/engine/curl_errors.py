@@ -7,7 +7,7 @@ certificate not accepted    ssl.SSLCertVerificationError
 other TLS errors            ssl.SSLError
 closed before an answer     http.client.RemoteDisconnected; CutConnectionError without close_notify
 closed in the middle        http.client.IncompleteRead
-not HTTP                    http.client.BadStatusLine
+not HTTP                    http.client.BadStatusLine, or another HTTPException
 
 libcurl's errno is of the last system call that failed, perhaps harmlessly: the first address of
 localhost refused the connection, the second did not. The errno counts if libcurl's message has the
@@ -58,7 +58,7 @@ class CurlError(NamedTuple):
 
 def exception_of(curl_error: CurlError) -> Exception:
     """The exception for an error; for unknown codes an OSError with libcurl's message."""
-    if curl_error.proxy is not None and curl_error.code not in _TLS:
+    if curl_error.proxy is not None and curl_error.code not in _NOT_OF_PROXY:
         return _proxy_error(curl_error.proxy, curl_error)
     return _TABLE.get(curl_error.code, _other)(curl_error)
 
@@ -138,9 +138,14 @@ def _is_reset(curl_error: CurlError) -> bool:
 
 _RESET = os.strerror(errno.ECONNRESET)
 
+# The server closed the connection while bytes were on their way: the time decides which of these.
+_LOST = (errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE)
+
 
 def _reset(curl_error: CurlError) -> Exception:
-    number = _confirmed_errno(curl_error) or errno.ECONNRESET
+    number = _confirmed_errno(curl_error)
+    if not number or number in _LOST:
+        number = errno.ECONNRESET
     return OSError(number, os.strerror(number))
 
 
@@ -192,6 +197,13 @@ _OPENSSL = re.compile(r"error:[0-9A-F]+:[^:]*:[^:]*:([^:,]+)")
 _EOF = "unexpected eof"
 
 
+def _handshake(curl_error: CurlError) -> Exception:
+    """The handshake failed. A close is one kind of failure, with a reset or without."""
+    if _confirmed_errno(curl_error) in _LOST:
+        return _tls_error(f"{_EOF} while reading")
+    return _tls(curl_error)
+
+
 def _tls(curl_error: CurlError) -> Exception:
     if _confirmed_errno(curl_error):
         return _reset(curl_error)
@@ -241,6 +253,10 @@ def _not_http(curl_error: CurlError) -> Exception:
     return kind(curl_error.message)
 
 
+def _violation(curl_error: CurlError) -> Exception:
+    return http.client.HTTPException(curl_error.message)
+
+
 def _too_large(curl_error: CurlError) -> Exception:
     """A line of more than 100 kB, or more than 5000 fields."""
     if curl_error.message.startswith("Too many"):
@@ -256,9 +272,11 @@ def _no_memory(curl_error: CurlError) -> Exception:
     return MemoryError(curl_error.message)
 
 
-# Errors of TLS with the server, behind the proxy.
-_TLS = frozenset(
+# Errors of TLS with the server, behind the proxy; and a URL that libcurl refuses.
+_NOT_OF_PROXY = frozenset(
     (
+        pycurl.E_URL_MALFORMAT,
+        pycurl.E_OUT_OF_MEMORY,
         pycurl.E_SSL_CONNECT_ERROR,
         pycurl.E_PEER_FAILED_VERIFICATION,
         pycurl.E_SSL_CERTPROBLEM,
@@ -276,7 +294,7 @@ _TABLE: dict[int, Callable[[CurlError], Exception]] = {
     pycurl.E_SEND_ERROR: _broken,
     pycurl.E_HTTP2: _stream_ended,
     pycurl.E_PEER_FAILED_VERIFICATION: _not_verified,
-    pycurl.E_SSL_CONNECT_ERROR: _tls,
+    pycurl.E_SSL_CONNECT_ERROR: _handshake,
     pycurl.E_SSL_CERTPROBLEM: _tls,
     pycurl.E_SSL_CIPHER: _tls,
     pycurl.E_SSL_CACERT_BADFILE: _no_ca_file,
@@ -284,6 +302,8 @@ _TABLE: dict[int, Callable[[CurlError], Exception]] = {
     pycurl.E_PARTIAL_FILE: _incomplete,
     pycurl.E_UNSUPPORTED_PROTOCOL: _not_http,
     pycurl.E_FTP_WEIRD_SERVER_REPLY: _not_http,
+    pycurl.E_BAD_CONTENT_ENCODING: _violation,  # of Transfer-Encoding: the core decodes content
+    pycurl.E_FILESIZE_EXCEEDED: _violation,
     pycurl.E_URL_MALFORMAT: _bad_url,
     pycurl.E_OUT_OF_MEMORY: _no_memory,
     92: _stream_ended,  # CURLE_HTTP2_STREAM, which pycurl does not name
