@@ -11,13 +11,20 @@ import pickle
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from http.client import BadStatusLine, HTTPException, IncompleteRead, RemoteDisconnected
+from http.client import (
+    BadStatusLine,
+    HTTPException,
+    IncompleteRead,
+    InvalidURL,
+    RemoteDisconnected,
+)
 from pathlib import Path
 from typing import Any
 
 import httplib2
 import pytest
 
+import asynchttp
 from asynchttp import Http, Promise
 from tests.conftest import RawServerFactory
 from tests.reference import assert_same_as_httplib2, request_with_both
@@ -159,6 +166,84 @@ def test_too_many_fields_fail(raw_server: RawServerFactory, http: Http, answer: 
     server = raw_server([read_head, send(answer), read_until_closed])
     with pytest.raises(HTTPException, match="Too many response headers, 5000 is max"):
         http.request(server.url("/")).result()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffffff\r\nok",
+    ],
+)
+def test_violation_of_http_raises_http_exception(
+    raw_server: RawServerFactory, http: Http, answer: bytes
+) -> None:
+    server = raw_server([record_request, send(answer)])
+    assert isinstance(http.request(server.url()).exception(), HTTPException)
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ({"x": "1", "size": 5}, ["'size'", "int"]),
+        ({"x": None}, ["'x'", "NoneType"]),
+        ({"x": ["a"]}, ["'x'", "list"]),
+        ({b"x": 5}, ["b'x'", "int"]),
+        ({5: "x"}, ["a name", "int"]),
+    ],
+    ids=str,
+)
+def test_error_about_header_of_wrong_type_names_header(
+    http: Http, refused_url: str, headers: Any, words: list[str]
+) -> None:  # Any: wrong arguments
+    error = http.request(refused_url, headers=headers).exception()
+    assert type(error) is TypeError
+    assert str(error).startswith("headers: ")
+    assert all(word in str(error) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"),
+    [
+        ({"x": "pass\u20acword"}, UnicodeEncodeError),
+        ({"x": b"pass\xffword"}, UnicodeDecodeError),
+        ({"x\u20ac": "password"}, UnicodeEncodeError),
+        ({"x": "pass\nword\0"}, ValueError),
+    ],
+    ids=ascii,
+)
+def test_error_about_header_value_has_class_of_httplib2(
+    http: Http, refused_url: str, headers: Any, error: type[Exception]
+) -> None:  # Any: as above
+    raised = http.request(refused_url, headers=headers).exception()
+    assert type(raised) is error
+    assert "headers" in str(raised)
+
+
+def test_unknown_name_of_module_is_reported_as_ours() -> None:
+    with pytest.raises(AttributeError, match="module 'asynchttp' has no attribute 'nonsense'"):
+        asynchttp.nonsense  # noqa: B018  # the access is the test
+    assert asynchttp.FileCache is httplib2.FileCache
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://127.0.0.1:1/" + "a" * (8 << 20), "http://127.0.0.1:1/\0"], ids=["long", "NUL"]
+)
+def test_uri_that_libcurl_cannot_take_raises_invalid_url(http: Http, uri: str) -> None:
+    assert type(http.request(uri).exception()) is InvalidURL
+
+
+@pytest.mark.parametrize("length", ["-5", "x", "1" * 19, "1, 1"])
+def test_invalid_length_of_upload_raises_value_error(
+    http: Http, refused_url: str, tmp_path: Path, length: str
+) -> None:
+    file = tmp_path / "body"
+    file.write_bytes(b"x")
+    with file.open("rb") as body:
+        error = http.request(refused_url, "PUT", body, {"Content-Length": length}).exception()
+    assert type(error) is ValueError
+    assert str(error).startswith("headers: content-length has to be a number of bytes")
 
 
 def test_incomplete_read_has_partial_content(raw_server: RawServerFactory, http: Http) -> None:

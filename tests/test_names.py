@@ -15,7 +15,7 @@ import pytest
 
 from asynchttp import Http
 from tests.conftest import RawServerFactory
-from tests.programs import Program, python_command
+from tests.programs import Program, python_command, run_python
 from tests.servers.certificates import Authority
 from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.raw import OK, RawServer, read_head, send
@@ -391,3 +391,65 @@ def test_hanging_getaddrinfo_obeys_timeout_and_cancel(
         http.timeout = PATIENCE  # the server, a thread of this process, may be 0.2 s late
         assert http.request(server.url("/status/200")).response.status == 200
     may_answer.set()
+
+
+@pytest.mark.parametrize("name", ["-dash.test", "--dash.test", "-dash-.test", "under_score.test"])
+def test_unusual_name_reaches_server(
+    server: WebServer, replace_getaddrinfo: ReplaceGetaddrinfo, name: str
+) -> None:
+    """libcurl takes a leading "-" in its list of addresses for the wish to forget a name."""
+    resolver = replace_getaddrinfo(lambda: ["127.0.0.1"])
+    with Http(timeout=PATIENCE) as http:
+        for number in (200, 201):
+            uri = url_of(server, f"/status/{number}").replace("server.test", name)
+            assert http.request(uri).response.status == number
+    assert list(resolver.asked) == [(name, server.port)]
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("fa\u00df.test", "xn--fa-hia.test"),  # Python's codec: fass.test
+        ("b\u00fccher.test", "xn--bcher-kva.test"),
+        ("B\u00dcCHER.Test", "xn--bcher-kva.test"),
+        ("b\u00fccher\u3002test", "xn--bcher-kva.test"),
+        ("\u2603.test", "xn--n3h.test"),  # refused by UTS 46 with the rules of 2008
+        ("b\u00fccher_x.test", "xn--bcher_x-n2a.test"),  # as above
+        ("a_b.test", "a_b.test"),
+        ("xn--fa-hia.test", "xn--fa-hia.test"),
+    ],
+    ids=ascii,
+)
+def test_name_is_looked_up_in_ascii(
+    server: WebServer, replace_getaddrinfo: ReplaceGetaddrinfo, name: str, asked: str
+) -> None:
+    resolver = replace_getaddrinfo(lambda: ["127.0.0.1"])
+    with Http(timeout=PATIENCE) as http:
+        uri = url_of(server).replace("server.test", name)
+        assert http.request(uri).response.status == 200
+    assert list(resolver.asked) == [(asked, server.port)]
+
+
+def test_import_does_not_load_idna() -> None:
+    source = """
+import sys
+print_line("idna" in sys.modules)
+Http().request("http://127.0.0.1:1/").exception()
+print_line("idna" in sys.modules)
+"""
+    assert run_python("from asynchttp import Http\n" + source).assert_clean() == ["False", "False"]
+
+
+def test_more_names_than_are_remembered_reach_server(
+    raw_server: RawServerFactory, replace_getaddrinfo: ReplaceGetaddrinfo
+) -> None:
+    """Names are forgotten on the way, by the account (4096) and by libcurl (1024)."""
+    count = 4500
+    replace_getaddrinfo(lambda: ["127.0.0.1"])
+    closing = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    server = raw_server([read_head, send(closing)])
+    with Http(timeout=PATIENCE, max_workers=16) as http:
+        uris = [f"http://n{number}.test:{server.port}/" for number in range(count)]
+        for _ in range(2):
+            promises = [http.request(uri) for uri in [*uris[:50], *uris, *uris[:50]]]
+            assert {promise.response.status for promise in promises} == {200}

@@ -62,8 +62,8 @@ def test_masked_headers_show_no_secret() -> None:
 
 # Not in the tests themselves: an error shows the line of code that made the request.
 BODY, WRONG_HEADERS = b"SECRET", {"x-token": "SECRET\0"}
-SECRET_URI = "{}?api_key=SECRET&page=7"
-SECRET_HEADERS = {"Authorization": "Bearer SECRET", "Cookie": "id=SECRET"}
+URI_WITH_KEY = "{}?api_key=SECRET&page=7"
+GIVEN_HEADERS = {"Authorization": "Bearer SECRET", "Cookie": "id=SECRET"}
 
 
 def shown_by(error: BaseException | None) -> str:
@@ -74,9 +74,9 @@ def test_failed_request_shows_no_secret_in_log_or_repr(
     refused_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    uri = SECRET_URI.format(refused_url)
+    uri = URI_WITH_KEY.format(refused_url)
     with Http(timeout=PATIENCE) as http:
-        promise = http.request(uri, "POST", body=BODY, headers=SECRET_HEADERS)
+        promise = http.request(uri, "POST", body=BODY, headers=GIVEN_HEADERS)
         shown = repr(promise) + shown_by(promise.exception())
         shown += repr(promise) + repr(promise.request) + str(promise.request)
     shown += repr(pickle.loads(pickle.dumps(promise.request))) + caplog.text
@@ -100,7 +100,7 @@ def test_redirect_shows_no_secret_in_log(
 def test_unseen_failure_is_logged_without_secret(
     refused_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    uri = SECRET_URI.format(refused_url)
+    uri = URI_WITH_KEY.format(refused_url)
     with Http(timeout=PATIENCE) as http:
         http.request(uri, headers=WRONG_HEADERS).wait()
         http.request(uri).wait()

@@ -31,6 +31,7 @@ from tests.servers.event_log import PATIENCE
 from tests.servers.raw import (
     OK,
     RawServer,
+    ServerConnection,
     Step,
     read_head,
     read_until_closed,
@@ -238,6 +239,22 @@ def test_close_during_handshake_raises_ssl_eof_error(raw_server: RawServerFactor
     theirs, ours = errors_of_both(server.url().replace("http:", "https:"))
     assert type(ours) is type(theirs)
     assert type(ours) is ssl.SSLEOFError
+
+
+def close_with_unread_bytes(connection: ServerConnection) -> None:
+    """Close when the client has written: the system sends a reset."""
+    connection.socket.recv(1)
+
+
+@pytest.mark.parametrize("step", [lambda _: None, close_after_reading, close_with_unread_bytes])
+def test_close_at_any_time_of_handshake_raises_same_error(
+    raw_server: RawServerFactory, step: Step
+) -> None:
+    server = raw_server([step])
+    with Http(timeout=PATIENCE) as http:
+        for _ in range(20):
+            error = http.request(server.url().replace("http:", "https:")).exception()
+            assert type(error) is ssl.SSLEOFError
 
 
 def test_handshake_without_common_cipher_fails(authority: Authority) -> None:

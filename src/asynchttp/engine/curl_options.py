@@ -8,6 +8,7 @@ resolve first. libcurl's own policies (redirects, cookies, ...) stay off: `polic
 from __future__ import annotations
 
 import os
+import re
 import ssl
 import urllib.parse
 from collections.abc import Sequence
@@ -47,6 +48,8 @@ _HIGHEST: dict[str | None, int] = {
 SUPPRESSED_FOR_PROXIES = (b"User-Agent:", b"Proxy-Connection:")  # httplib2 sends neither to proxies
 
 LENGTH, CODING = b"content-length:", b"transfer-encoding:"  # policy lowers the case of names
+
+LENGTH_VALUE = re.compile(rb"[0-9]{1,18}")  # libcurl takes 64 bits
 
 # Body modes: without Content-Length; with Content-Length 0; from memory; read piece by piece.
 NOTHING, EMPTY, MEMORY, STREAM = "nothing", "empty", "memory", "stream"
@@ -207,7 +210,10 @@ def lines_and_length(transfer: Transfer) -> tuple[tuple[bytes, ...], int]:
 
 
 def _length(line: bytes) -> int:
-    return int(line.partition(b":")[2])
+    text = line.partition(b":")[2].strip()
+    if not LENGTH_VALUE.fullmatch(text):
+        raise ValueError(f"headers: content-length has to be a number of bytes, not {text!r}")
+    return int(text)
 
 
 # Routes.

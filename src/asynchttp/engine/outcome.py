@@ -39,6 +39,8 @@ REFUSED_WORDS = (
     " (REFUSED_STREAM, or GOAWAY with a lower stream identifier)"
 )
 
+LONGEST_URL = 8_000_000  # characters that libcurl takes (CURL_MAX_INPUT_LENGTH)
+
 BROKEN = (pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING)
 
 
@@ -139,6 +141,8 @@ def _bad_content(work: _core.Work, error: TransferError, transfer: Transfer) -> 
 def _failed(work: _core.Work, error: TransferError, transfer: Transfer) -> Exception:
     if work._get_outcome() == SILENT and not error.message:
         return TimeoutError("timed out")  # in a lookup, or before an origin's first connection
+    if error.code == pycurl.E_BAD_FUNCTION_ARGUMENT and len(transfer.url) > LONGEST_URL:
+        return http.client.InvalidURL(f"uri: it has more than {LONGEST_URL:,} characters")
     exception = exception_of(_curl_error(work, error, transfer))
     if error.code in BROKEN and not work._get_head():
         return _ended(exception, error, transfer)

@@ -123,7 +123,7 @@ def _names(entry: str, host: str, port: int) -> bool:
         name, of_port = found.groups()
     if of_port and int(of_port) != port:
         return False
-    if network := _network(name.strip("[]")):
+    if network := _network(name.replace("[", "").replace("]", "")):
         return (address := _address(host)) is not None and address in network
     host, name = host.rstrip("."), name.rstrip(".")
     if name.startswith("."):
