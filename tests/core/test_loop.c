@@ -563,6 +563,60 @@ static void test_parked_core_makes_no_transfer(void) {
     ticket_release(ticket);
 }
 
+static Plan *plan_to(const char *name) {
+    char statuses[LAST_STATUS + 1] = {0}, origin[64];
+    DecodeLimits limits = {.ratio = 100};
+    Route *route = NULL;
+    snprintf(origin, sizeof origin, "%s:%d", name, port);
+    route = route_new(origin, 0, PROXY_NAMES);
+    CHECK(route != NULL && route_add_host(route, name, port) == 0);
+    Plan *made = plan_new(plan->profile, route, plan->headers, -1, 0, &limits, statuses);
+    route_release(route);
+    return made;
+}
+
+/* Make a request that the server reads, and ends without an answer. */
+static void ask_host(Account *account, const char *name, int *has_role) {
+    Core *core = account->core;
+    char url[64];
+    snprintf(url, sizeof url, "http://%s:%d/close", name, port);
+    Plan *to_name = plan_to(name);
+    Ticket *ticket = ticket_new(account, account, 0);
+    ticket_set_transfer(ticket, to_name, url, TRANSFER_RESOLVE_BY_EVENT, NULL, -1);
+    CHECK(ticket_submit(ticket, NULL) == 0);
+    Event event = next_event(core, has_role);
+    CHECK(event.what & EVENT_NEEDS_NAME);
+    lookup_finish(event.lookup, "127.0.0.1", 0);
+    lookup_release(event.lookup);
+    event = next_event(core, has_role);
+    CHECK(event.ticket == ticket && event.what & EVENT_ENDED);
+    CHECK(ticket_error(ticket) != NULL && ticket_error(ticket)->request_size > 0);
+    ticket_settle(ticket, STATE_FINISHED);
+    ticket_leave(ticket);
+    ticket_release(event.ticket);
+    ticket_release(ticket);
+    plan_release(to_name);
+}
+
+/* As many names as a program asks for, a few are remembered: see MOST and MOST_LOADED in resolver.c. */
+static void test_names_are_forgotten(void) {
+    enum { NAMES = 4200, MOST = 4096, MOST_LOADED = 1024 };
+    Core *core = core_get();
+    Account *account = account_new(core, 1);
+    int has_role = 0;
+    for (int i = 0; i < NAMES; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "name%d.test", i);
+        ask_host(account, name, &has_role);
+    }
+    WAIT_UNTIL_IDLE(account);
+    CHECK(account->known_hosts.count > 0 && account->known_hosts.count <= MOST);
+    MultiHandle *multi = CONTAINER(account->multis.next, MultiHandle, sibling);
+    CHECK(multi->loaded.count > 0 && multi->loaded.count <= MOST_LOADED);
+    core_pass_on(core);
+    account_release(account);
+}
+
 int main(int count, char **arguments) {
     CHECK(count > 1);
     void *library = dlopen(arguments[1], RTLD_NOW);
@@ -589,6 +643,7 @@ int main(int count, char **arguments) {
     test_close_with_transfers_under_way();
     test_request_is_written_once();
     test_content_waits_for_memory_while_body_is_sent();
+    test_names_are_forgotten();
     test_single_caller_takes_turns();
     test_settling_wakes_driving_caller();
     test_process_ends_during_fork();

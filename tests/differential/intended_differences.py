@@ -627,6 +627,14 @@ INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
         ),
         _is_limit_in_cache,
     ),
+    "host with percent signs": IntendedDifference(
+        "Refused, since libcurl would ask for another host than was checked; httplib2 looks it up.",
+        Scenario((), (Visit("http://%6Fne.invalid/"),)),
+    ),
+    "unknown Transfer-Encoding": IntendedDifference(
+        "RFC 9112, 6.1: the content cannot be decoded; httplib2 returns coded content.",
+        _one_answer(Answer(fields=(("Transfer-Encoding", "gzip"),)), ONE_VISIT),
+    ),
     "HEAD with a cache": IntendedDifference(
         "HEAD has no content to store; httplib2 serves a GET with the empty content.",
         _one_answer(

@@ -170,7 +170,8 @@ static void free_if_idle(Account *account, KnownHost *known) {
     if (!known->is_looked_up && list_is_empty(&known->waiting)) known_host_free(&account->known_hosts, known);
 }
 
-/* A transfer that has asked in this turn may have a second host, a proxy's: it loads both later in the turn. */
+/* A transfer that has asked in this turn loads the addresses later in the turn, after its other hosts have
+ * been looked up. */
 static void free_if_unused(MapEntry *entry, void *argument) {
     Account *account = argument;
     KnownHost *known = CONTAINER(entry, KnownHost, entry);

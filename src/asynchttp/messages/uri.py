@@ -1,4 +1,4 @@
-"""URIs: their origin, their form in ASCII, and their form for people, without secrets.
+"""Functions of URIs: the origin, the form in ASCII, and the form for people, without secrets.
 
 Rule: all that the log, an error or a `repr` shows of a request passes through `masked` or
 `masked_headers`. The rest of a URI stays: people have to see which request failed.
@@ -30,7 +30,7 @@ _SECRET = re.compile(
 _USER = re.compile(r"^((?:[^/?#]*//)?+)(?:[^/?#]*@|[^/?#@\[]*:\d*[^/?#@\d].*@)", re.DOTALL)
 _SECRET_FIELD = re.compile("key|token|secret|sign|pass|auth|cookie|wsse", re.IGNORECASE)
 
-# What libcurl takes for a number: four numbers or fewer, decimal, octal or hexadecimal.
+# A host that libcurl takes for an IPv4 address: up to four numbers, decimal, octal or hexadecimal.
 _NUMBERS = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]+|[0-9]+)){0,3}\.?")
 
 

@@ -78,7 +78,7 @@ def _read_environment(scheme: str) -> Any:  # Any: a ProxyInfo, which has no typ
     address = rest if separator else url.lstrip("/")
     try:
         info = httplib2_rules.proxy_info_from_url(f"{KINDS.get(kind, kind)}://{address}", scheme)
-    except ValueError:  # whose message may show a part of the password
+    except ValueError:  # the message may show a part of the password
         raise ValueError(f"{name}: expected the URL of a proxy, not {masked(url)}") from None
     info.proxy_user, info.proxy_pass = _decoded(info.proxy_user), _decoded(info.proxy_pass)
     return info

@@ -26,8 +26,8 @@ PORT = re.compile("[0-9]{0,5}")
 COMMON_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 USER = re.compile("^(?P<before>(?:[^:/?#]+:)?//)(?P<user>[^/?#]*)@")
 CONTROLS = re.compile(r"[\x00-\x20\x7f]")
-# RFC 3986, 3.2.2, allows more: libcurl refuses the other characters, and decodes "%65", so that
-# another host would be asked than was checked (for a proxy, a certificate, a password).
+# RFC 3986, 3.2.2, allows more. libcurl refuses the other characters, and decodes "%65": libcurl
+# would ask for another host than policy has checked (for a proxy, a certificate, a password).
 HOST = re.compile(r"""[^\x00-\x20\x7f"%!#$&'()*+,/:;<=>?@\[\\\]^`{|}]+|\[[^\x00-\x20\x7f]*\]""")
 FIELD_NAME = re.compile(rb"[^:\s\0][^:\r\n\0]*")
 NEVER_IN_VALUE = re.compile(rb"[\r\n\0]")  # RFC 9110, 5.5: folding has gone, too
@@ -145,7 +145,7 @@ def _ascii_uri(uri: str) -> str:
         whole = ascii_uri(uri)
     except UnicodeError:
         raise
-    except ValueError:  # whose message may show a password
+    except ValueError:  # the message may show a password
         raise ValueError(f"uri: it has an invalid host: {masked(uri)!r}") from None
     # Spaces and line breaks would end the request line.
     return whole.replace(" ", "%20").replace("\r", "%0D").replace("\n", "%0A")
@@ -154,7 +154,7 @@ def _ascii_uri(uri: str) -> str:
 def _normalize_uri(uri: str) -> tuple[str, str, str, str]:
     try:
         normal: tuple[str, str, str, str] = httplib2.urlnorm(uri)
-    except httplib2.RelativeURIError:  # whose message shows all of the URI
+    except httplib2.RelativeURIError:  # the message shows all of the URI
         raise httplib2.RelativeURIError(
             f"Only absolute URIs are allowed. uri = {masked(uri)}"
         ) from None
