@@ -578,7 +578,6 @@ TABLE: list[tuple[CurlError, type[BaseException], int | None]] = [
     (curl_error(35, ENDED, os_errno=REFUSED), ssl.SSLEOFError, 8),
     (curl_error(35, PEER_RESET, os_errno=RESET), ssl.SSLEOFError, 8),
     (curl_error(35, "SSL_ERROR_SYSCALL: Broken pipe", os_errno=errno.EPIPE), ssl.SSLEOFError, 8),
-    (curl_error(16, "Error in the HTTP2 framing layer"), HTTPException, None),
     (curl_error(61, "Unsolicited Transfer-Encoding"), HTTPException, None),
     (curl_error(63, "Maximum file size exceeded"), HTTPException, None),
     (curl_error(60, "OpenSSL verify result: self-signed (18)"), ssl.SSLCertVerificationError, 1),

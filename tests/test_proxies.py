@@ -511,6 +511,22 @@ def test_more_forms_of_proxy_variables_are_understood(
     assert len(proxy.heads) == 2
 
 
+def test_httplib2_is_given_proxy_of_environment(
+    raw_server: RawServerFactory, server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request with Expect is made by httplib2's own code, by our reading of the environment."""
+    proxy = raw_server(TUNNEL_AND_ANSWER)
+    login = {"all_proxy": "m%40e:secret@127.0.0.1:{0}", "no_proxy": "127.0.0.0/8"}
+    set_environment(monkeypatch, login, proxy.port)
+    headers = {"Expect": "100-continue"}
+    with Http(timeout=PATIENCE) as http:
+        response, _ = http.request(server.url("/status/204"), headers=headers)
+        assert response.status == 204
+        assert list(proxy.heads) == []
+        assert bytes(http.request(f"http://{PROXY_ONLY}/", headers=headers)[1]) == b"ok"
+    assert credentials(recorded_requests(proxy)[0]) == ("basic", b"m@e:secret")
+
+
 def test_empty_variable_turns_all_proxy_off(
     raw_server: RawServerFactory, server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -209,6 +209,17 @@ def test_http_proxy_set_by_cgi_client_is_ignored(
     assert result.err.count("HTTP_PROXY is ignored") == (0 if lower_case else 1)
 
 
+def test_http_proxy_set_by_cgi_client_is_ignored_for_httplib2(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request with Expect is made by httplib2's own code."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("REQUEST_METHOD", "GET")
+    with Http(timeout=PATIENCE) as http:
+        response, _ = http.request(server.url("/status/200"), headers={"Expect": "100-continue"})
+        assert response.status == 200
+
+
 # Ciphers
 
 

@@ -20,6 +20,7 @@ from .messages.body import body_from
 from .messages.callsite import frames_of_caller
 from .messages.request import Headers, Request
 from .messages.settings import Settings
+from .policy.proxies import info_from_environment
 from .policy.retry import resends_after_close
 from .promise.lazy_pair import unwrap
 from .promise.promise import Callback, Promise, new_promise
@@ -220,6 +221,8 @@ class Http(httplib2.Http):
             for name, value in vars(self).items()
             if name not in NOT_FOR_OTHER_CLIENTS and not hasattr(type(self), name)
         }
+        if self.proxy_info is httplib2.proxy_info_from_environment:
+            attributes["proxy_info"] = info_from_environment
         return partial(self._clients.request, kind, attributes, connection_type, may_resend)
 
     def submit(

@@ -41,6 +41,7 @@ IPV4 = re.compile(r"\d+\.\d+\.\d+\.\d+")
 ENTRY_WITH_PORT = re.compile(r"(\[.*\]|[^:]*):(\d+)")  # not an IPv6 address without brackets
 # Schemes of proxies that httplib2 does not know. All proxies resolve names, as with httplib2.
 KINDS = {"socks4a": "socks4", "socks5h": "socks5"}
+DEFAULT_PORT_OF = {"http": 80, "https": 443}
 DEFAULT_PORTS = {1: 1080, 2: 1080, 3: 8080}
 
 
@@ -52,6 +53,23 @@ def proxy_for(hop: Hop, settings: Settings) -> Generator[BlockingCall, Any, Prox
     if info is not None and not isinstance(info, httplib2.ProxyInfo):
         info = yield BlockingCall(partial(info, hop.scheme))  # TypeError if not callable
     return _proxy(hop, info) if info and info.applies_to(_host(hop)) else None
+
+
+class EnvironmentProxy(httplib2.ProxyInfo):
+    """A proxy of the environment, for requests that httplib2's own code makes."""
+
+    def __init__(self, info: Any, scheme: str) -> None:  # Any: a ProxyInfo, which has no types
+        super().__init__(*info.astuple())
+        self._port = DEFAULT_PORT_OF[scheme]  # httplib2 does not tell the request's
+
+    def bypass_host(self, hostname: str) -> bool:
+        return is_excepted(hostname.lower(), self._port, _read_exceptions())
+
+
+def info_from_environment(scheme: str) -> EnvironmentProxy | None:
+    """As httplib2's `proxy_info_from_environment`, by our rules."""
+    info = _read_environment(scheme)
+    return None if info is None else EnvironmentProxy(info, scheme)
 
 
 def from_environment(hop: Hop, known: dict[str, Any]) -> Proxy | None:  # Any: as below
@@ -175,4 +193,4 @@ def _port(hop: Hop) -> int:
     _, colon, port = hop.authority.rpartition(":")
     if colon and port.isdigit():
         return int(port)
-    return 443 if hop.scheme == "https" else 80
+    return DEFAULT_PORT_OF[hop.scheme]
