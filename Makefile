@@ -36,8 +36,8 @@ PYTHON := $(shell find src -name '*.py' -o -name '*.pyi')
 # -Wpedantic is not for Python's slots and dlsym, where functions are void *.
 STRICT := -g -Wall -Wextra -Wshadow -Werror
 
-.PHONY: help demo examples test found lint instructions quick bench bench-quick differential suites
-.PHONY: sanitize sanitize-core sanitize-python sanitize-ci format wheel clean
+.PHONY: help demo examples test found lint instructions quick bench bench-quick differential
+.PHONY: suites torture sanitize sanitize-core sanitize-python sanitize-ci format wheel clean
 .NOTPARALLEL:
 
 help:  ## these commands
@@ -82,6 +82,9 @@ differential: .venv/$(LOWEST)/test/ready  ## many more scenarios beside httplib2
 
 suites: .venv/$(LOWEST)/suites/ready  ## the tests of libraries that extend httplib2, in full
 	SUITES=full $(<D)/bin/python -m pytest tests/test_library_suites.py tests/test_httplib2_suite.py
+
+torture: .venv/$(LOWEST)/test/ready  ## each fault with each kind of request, and load: ROW="TLS" for some
+	@$(<D)/bin/python -m tests.faults $(if $(ROW),--only "$(ROW)")
 
 sanitize: sanitize-core sanitize-python  ## all tests of code in C, under sanitizers, at full size
 

@@ -49,14 +49,15 @@ def try_record_request(connection: ServerConnection) -> bool:
     while (line := connection.reader.readline()).strip():
         head += line
     if head:
-        body = _body(head, connection.reader)
+        body = read_content(head, connection.reader)
         connection.server.bodies.add(body)
         connection.server.heads.add(head)
         connection.server.requests.add((head, body))
     return bool(head)
 
 
-def _body(head: bytes, reader: BufferedReader) -> bytes:
+def read_content(head: bytes, reader: BufferedReader) -> bytes:
+    """Read the content of a request, by the fields of its head."""
     if length := re.search(rb"(?im)^content-length: *(\d+)", head):
         return reader.read(int(length[1]))
     if re.search(rb"(?im)^transfer-encoding: *chunked", head):

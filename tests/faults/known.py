@@ -1,0 +1,138 @@
+"""The cells in which asynchttp does not yet do what the table demands, each with the reason.
+
+Rule: an entry is as strict as a demand. A cell that is named here and does what the table demands
+fails, so that the entry goes together with the fault.
+"""
+
+from typing import NamedTuple
+
+from tests.faults.kinds import KINDS
+from tests.faults.table import Cell
+
+ALL = tuple(kind.name for kind in KINDS)
+
+
+class KnownFault(NamedTuple):
+    reason: str
+    rows: tuple[str, ...]
+    kinds: tuple[str, ...] = ALL
+
+
+KNOWN_FAULTS = (
+    KnownFault(
+        "a POST that may have been processed is sent again (RFC 9110, 9.2.2)",
+        (
+            "closes after the request",
+            "closes after the request, once",
+            "TLS: closes after the request",
+            "HTTP/2: closes after the request",
+            "HTTP/2: flood of PING",
+            "HTTP/2: flood of SETTINGS",
+        ),
+        ("post", "file", "warmpost"),
+    ),
+    KnownFault(
+        "a POST is sent again after a reset of a kept connection (RFC 9110, 9.2.2)",
+        ("resets after the request", "resets after the request, once"),
+        ("warmpost", "warmblock"),
+    ),
+    KnownFault(
+        "a request is sent again on a reset after an answer has begun",
+        ("resets in the status line",),
+        ("warm", "warmpost", "warmblock"),
+    ),
+    KnownFault(
+        "a request is sent again after an answer has begun",
+        (
+            "closes in the status line",
+            "closes after an interim answer",
+            "no HTTP at all",
+            "a page of HTTP/0.9",
+            "the greeting of another protocol",
+            "status line 'HTTP/1.1 abc OK'",
+            "status line 'HTTP/1.1 20 OK'",
+            "status line 'HTTP/1.1 -200 OK'",
+            "status line 'HTTP/1.1200 OK'",
+            "status line 'HTTP/9.9 200 OK'",
+            "status line 'ICY 200 OK'",
+            "status line 'HTTP/1.1  200 OK'",
+            "status line 'HTTP/2 200 OK'",
+            "status line b'HTTP/1.1 200 O\\x00K'",
+        ),
+    ),
+    KnownFault(
+        "a request that may have been processed is sent again (RFC 9113, 6.8)",
+        (
+            "TLS: cut after the request",
+            "HTTP/2: GOAWAY, perhaps processed",
+            "HTTP/2: GOAWAY, perhaps processed: INTERNAL_ERROR",
+        ),
+    ),
+    KnownFault(
+        "the end of a malformed answer is not known (RFC 9112, 6.3), but its connection is reused",
+        (
+            "status line 'HTTP/1.1 2000 OK'",
+            "status line 'HTTP/1.1 200000 OK'",
+            "status line 'HTTP/1.1 200OK'",
+            "status line 'HTTP/1.1 200.5 OK'",
+        ),
+    ),
+    KnownFault(
+        "libcurl waits for the end of the connection",
+        ("101 unasked", "Transfer-Encoding: identity and a length, kept open"),
+    ),
+    KnownFault("a part of a content is taken for the whole", ("length '99999999999999999999'",)),
+    KnownFault(
+        "a violation of HTTP is an OSError, in place of an HTTPException",
+        ("Transfer-Encoding: xchunked", "Transfer-Encoding: gzip, chunked"),
+    ),
+    KnownFault(
+        "chunks within chunks are taken for content (RFC 9112, 6.1)",
+        ("Transfer-Encoding: chunked, chunked",),
+    ),
+    KnownFault(
+        "a silent connection is used again",
+        ("HTTP/2: silent after the request", "HTTP/2: silent after the head"),
+    ),
+    KnownFault("a silent connection is used again", ("HTTP/2: no WINDOW_UPDATE",), ("file",)),
+    KnownFault(
+        "a silent connection is used again",
+        ("HTTP/2: a window of 0 bytes",),
+        ("file", "warmpost", "warmblock"),
+    ),
+    KnownFault(
+        "a violation of HTTP/2 is a ConnectionResetError, in place of an HTTPException",
+        (
+            "HTTP/2: content shorter than the length",
+            "HTTP/2: content longer than the length",
+            "HTTP/2: no :status",
+            "HTTP/2: :status of letters",
+            "HTTP/2: field name in upper case",
+            "HTTP/2: a field of the connection",
+            "HTTP/2: a frame larger than allowed",
+            "HTTP/2: PUSH_PROMISE",
+        ),
+    ),
+    KnownFault(
+        "a violation of HTTP/2 is a ConnectionResetError, and is noticed with the timeout only",
+        (
+            "HTTP/2: DATA before HEADERS",
+            "HTTP/2: DATA on an idle stream",
+            "HTTP/2: garbage in place of HPACK",
+            "HTTP/2: index beyond HPACK's table",
+            "HTTP/2: garbage in place of frames",
+        ),
+    ),
+)
+
+_REASONS = {
+    (row, kind): known.reason
+    for known in KNOWN_FAULTS
+    for row in known.rows
+    for kind in known.kinds
+}
+
+
+def known_reason(cell: Cell) -> str | None:
+    """Why the cell does not do what the table demands, if so."""
+    return _REASONS.get((cell.fault.name, cell.kind.name))
