@@ -20,31 +20,8 @@ class KnownFault(NamedTuple):
 
 KNOWN_FAULTS = (
     KnownFault(
-        "a POST that may have been processed is sent again (RFC 9110, 9.2.2)",
-        (
-            "closes after the request",
-            "closes after the request, once",
-            "TLS: closes after the request",
-            "HTTP/2: closes after the request",
-            "HTTP/2: flood of PING",
-            "HTTP/2: flood of SETTINGS",
-        ),
-        ("post", "file", "warmpost"),
-    ),
-    KnownFault(
-        "a POST is sent again after a reset of a kept connection (RFC 9110, 9.2.2)",
-        ("resets after the request", "resets after the request, once"),
-        ("warmpost", "warmblock"),
-    ),
-    KnownFault(
-        "a request is sent again on a reset after an answer has begun",
-        ("resets in the status line",),
-        ("warm", "warmpost", "warmblock"),
-    ),
-    KnownFault(
         "a request is sent again after an answer has begun",
         (
-            "closes in the status line",
             "closes after an interim answer",
             "no HTTP at all",
             "a page of HTTP/0.9",
@@ -59,14 +36,7 @@ KNOWN_FAULTS = (
             "status line 'HTTP/2 200 OK'",
             "status line b'HTTP/1.1 200 O\\x00K'",
         ),
-    ),
-    KnownFault(
-        "a request that may have been processed is sent again (RFC 9113, 6.8)",
-        (
-            "TLS: cut after the request",
-            "HTTP/2: GOAWAY, perhaps processed",
-            "HTTP/2: GOAWAY, perhaps processed: INTERNAL_ERROR",
-        ),
+        ("get", "block", "cache", "callback", "warm", "warmblock"),
     ),
     KnownFault(
         "the end of a malformed answer is not known (RFC 9112, 6.3), but its connection is reused",
@@ -89,16 +59,6 @@ KNOWN_FAULTS = (
     KnownFault(
         "chunks within chunks are taken for content (RFC 9112, 6.1)",
         ("Transfer-Encoding: chunked, chunked",),
-    ),
-    KnownFault(
-        "a silent connection is used again",
-        ("HTTP/2: silent after the request", "HTTP/2: silent after the head"),
-    ),
-    KnownFault("a silent connection is used again", ("HTTP/2: no WINDOW_UPDATE",), ("file",)),
-    KnownFault(
-        "a silent connection is used again",
-        ("HTTP/2: a window of 0 bytes",),
-        ("file", "warmpost", "warmblock"),
     ),
     KnownFault(
         "a violation of HTTP/2 is a ConnectionResetError, in place of an HTTPException",

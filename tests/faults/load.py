@@ -150,10 +150,13 @@ def _quick_cells() -> Iterator[Cell]:
     kinds = [kind for kind in KINDS if kind.name in ("get", "post")]
     for fault in TABLE:
         is_slow = fault.is_silent or "endless" in fault.name or "flood" in fault.name
+        is_slow |= any(max(fault.wanted(kind).sent) > 2 for kind in kinds)  # with pauses
         # Unasked bytes may come after the next request: then nobody can tell.
         is_odd = fault.strikes or fault.port or fault.settles or fault.at_connect
+        # On a shared connection the end of one request is the end of others.
+        ends_others = fault.is_http2 and not fault.keeps
         is_known = any(known_reason(Cell(fault, kind)) for kind in KINDS)
-        if not (is_slow or is_odd or is_known):
+        if not (is_slow or is_odd or ends_others or is_known):
             yield from (Cell(fault, kind) for kind in kinds)
 
 
