@@ -630,6 +630,7 @@ INTENDED_DIFFERENCES: Mapping[str, IntendedDifference] = {
     "host with percent signs": IntendedDifference(
         "Refused, since libcurl would ask for another host than was checked; httplib2 looks it up.",
         Scenario((), (Visit("http://%6Fne.invalid/"),)),
+        _is_refused_location,
     ),
     "unknown Transfer-Encoding": IntendedDifference(
         "RFC 9112, 6.1: the content cannot be decoded; httplib2 returns coded content.",

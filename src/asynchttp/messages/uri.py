@@ -40,7 +40,9 @@ def masked(uri: object) -> str:
     >>> masked("http://me:pass@example.org/?api_key=1&page=2")
     'http://***@example.org/?api_key=***&page=2'
     """
-    return _SECRET.sub(rf"\1{MASK}", _USER.sub(rf"\1{MASK}@", str(uri), count=1))
+    # No templates: `re` imports a module for these, and a finalizer at the program's end cannot.
+    without_user = _USER.sub(lambda found: f"{found[1]}{MASK}@", str(uri), count=1)
+    return _SECRET.sub(lambda found: f"{found[1]}{MASK}", without_user)
 
 
 def masked_headers(headers: Mapping[Any, object]) -> dict[object, object]:  # Any: str or bytes
