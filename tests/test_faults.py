@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.known import KNOWN_FAULTS, known_reason
+from tests.faults.known import KNOWN_FAULTS, KnownFault, known_fault
 from tests.faults.load import LOADS, Load
 from tests.faults.play import Outcome, Stage, play
 from tests.faults.table import TABLE, Cell, all_cells, some_cells
@@ -37,9 +37,12 @@ def _cell_of(item: pytest.Item) -> Cell | None:
 
 
 def _param(cell: Cell) -> object:
-    reason = known_reason(cell)
-    known = [pytest.mark.xfail(reason=reason, raises=AssertionError)] if reason else []
-    return pytest.param(cell, id=cell.name, marks=known)
+    known = known_fault(cell)
+    return pytest.param(cell, id=cell.name, marks=[_fails(known)] if known else [])
+
+
+def _fails(known: KnownFault) -> pytest.MarkDecorator:
+    return pytest.mark.xfail(reason=known.reason, raises=AssertionError, strict=known.is_certain)
 
 
 @pytest.mark.parametrize("cell", [_param(cell) for cell in some_cells()])

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from asynchttp import Http, Promise
 from tests.faults.echo import Url, echo_server
 from tests.faults.kinds import KINDS
-from tests.faults.known import known_reason
+from tests.faults.known import known_fault
 from tests.faults.play import Stage, met_by
 from tests.faults.server import FAULT, HANGING, FaultServer
 from tests.faults.table import TABLE, Cell
@@ -155,7 +155,7 @@ def _quick_cells() -> Iterator[Cell]:
         is_odd = fault.strikes or fault.port or fault.settles or fault.at_connect
         # On a shared connection the end of one request is the end of others.
         ends_others = fault.is_http2 and not fault.keeps
-        is_known = any(known_reason(Cell(fault, kind)) for kind in KINDS)
+        is_known = any(known_fault(Cell(fault, kind)) for kind in KINDS)
         if not (is_slow or is_odd or ends_others or is_known):
             yield from (Cell(fault, kind) for kind in kinds)
 
