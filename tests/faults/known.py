@@ -62,10 +62,6 @@ KNOWN_FAULTS = (
         ),
     ),
     KnownFault(
-        "a violation of HTTP is an OSError, in place of an HTTPException",
-        ("Transfer-Encoding: xchunked", "Transfer-Encoding: gzip, chunked"),
-    ),
-    KnownFault(
         "chunks within chunks are taken for content (RFC 9112, 6.1)",
         ("Transfer-Encoding: chunked, chunked",),
     ),

@@ -51,16 +51,10 @@ ROWS = (
     _shows("TLS: 1.0 only", Certificate.TLS_1_0, NO_HANDSHAKE),
     _shows("TLS: 1.1 only", Certificate.TLS_1_1, NO_HANDSHAKE),
     _after_request("good", answered(), send(OK_ANSWER), keeps=True),
-    _in_handshake(
-        "closes at accept", hang_up, wanted=always(ssl.SSLError, ConnectionError, sent=0)
-    ),
+    # The kernel turns a close into a reset, or not: the class of the error is the same.
+    _in_handshake("closes at accept", hang_up),
     _in_handshake("closes after ClientHello", read_client_hello, hang_up),
-    _in_handshake(
-        "resets after ClientHello",
-        read_client_hello,
-        reset_connection,
-        wanted=always(ConnectionResetError, sent=0),
-    ),
+    _in_handshake("resets after ClientHello", read_client_hello, reset_connection),
     _in_handshake(
         "silent after ClientHello",
         read_client_hello,
