@@ -107,13 +107,23 @@ class Account:
         """Pending work, in the order of submission. Any: work of any kind."""
 
     def wait(self, seconds: float, /) -> bool:
-        """Wait at most `seconds` until no work is pending; False after the timeout."""
+        """Wait at most `seconds` for all work that is pending now; False after the timeout."""
+
+    def begin_era(self) -> int:
+        """Begin a new era, for `wait_for_past`; returns the number of the era. New work belongs to
+        the era, except work that user code of earlier work of this account asks for.
+        """
+
+    def wait_for_past(self, era: int, seconds: float, /) -> bool:
+        """Wait at most `seconds` for work from before `era`; False after the timeout."""
 
     def close(self) -> None:
-        """Close the connections as soon as no transfer is under way, without waiting."""
+        """Close the connections without waiting, those in use as soon as no transfer uses them."""
 
     def join(self, seconds: float, /) -> bool:
-        """Wait at most `seconds` until `close` has closed the connections; False otherwise."""
+        """Wait at most `seconds` until `close` has closed the connections that were not in use;
+        False otherwise.
+        """
 
     @property
     def pending(self) -> int: ...

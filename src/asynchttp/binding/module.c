@@ -80,6 +80,22 @@ static PyObject *account_wait_idle(AccountObject *self, PyObject *seconds) {
     return wait_for(self, seconds, account_wait);
 }
 
+static PyObject *account_start_era(AccountObject *self, PyObject *unused) {
+    (void)unused;
+    return PyLong_FromUnsignedLong(account_begin_era(self->account));
+}
+
+static PyObject *account_wait_past(AccountObject *self, PyObject *arguments) {
+    unsigned era;
+    double seconds;
+    int is_over;
+    if (!PyArg_ParseTuple(arguments, "Id", &era, &seconds)) return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    is_over = account_wait_for_past(self->account, era, seconds);
+    Py_END_ALLOW_THREADS
+    return PyBool_FromLong(is_over);
+}
+
 static PyObject *account_get_pending(AccountObject *self, void *unused) {
     (void)unused;
     return PyLong_FromSize_t(account_pending(self->account));
@@ -306,6 +322,8 @@ static PyMethodDef account_methods[] = {
     {"limit", (PyCFunction)account_limit_to, METH_O, NULL},
     {"works", (PyCFunction)account_works, METH_NOARGS, NULL},
     {"wait", (PyCFunction)account_wait_idle, METH_O, NULL},
+    {"begin_era", (PyCFunction)account_start_era, METH_NOARGS, NULL},
+    {"wait_for_past", (PyCFunction)account_wait_past, METH_VARARGS, NULL},
     {"close", (PyCFunction)account_close_now, METH_NOARGS, NULL},
     {"join", (PyCFunction)account_wait_closed, METH_O, NULL},
     {NULL, NULL, 0, NULL},

@@ -15,7 +15,7 @@
  * - No lock of the core is held while the core calls other code; `lock` is the innermost of all locks.
  * - The thread that takes the turns holds the gate except while asleep: a thread that has the gate may fork,
  *   or end the process.
- * - No function here blocks, except `core_wait`, `account_wait`, `account_join`, `ticket_take_turns`,
+ * - No function here blocks, except `core_wait`, `account_wait...`, `account_join`, `ticket_take_turns`,
  *   `ticket_submit_and_wait`, `core_park`, and the fork handlers.
  */
 #ifndef ASYNCHTTP_CORE_H
@@ -117,14 +117,22 @@ Counts account_counts(const Account *account);
  * Returns how many tickets are pending, also when `room` is less. */
 size_t account_tickets(Account *account, Ticket **tickets, size_t room);
 
-/* Wait at most `seconds` until no ticket is pending, even for a moment. Returns 0 after a timeout. */
+/* Begin a new era, for account_wait_for_past; returns its number. Tickets made from now on belong to the era,
+ * except what the user code of earlier tickets of the account submits. */
+unsigned account_begin_era(Account *account);
+
+/* Wait at most `seconds` until no ticket from before `era` is pending. Returns 0 after a timeout. */
+int account_wait_for_past(Account *account, unsigned era, double seconds);
+
+/* Wait for all that is pending now. */
 int account_wait(Account *account, double seconds);
 
-/* Close the connections as soon as no transfer uses them; later transfers make new connections. */
+/* Close the connections, those in use as soon as no transfer uses them; later transfers make new connections.
+ */
 void account_close(Account *account);
 
-/* Wait at most `seconds` until the connections of the last `account_close` are closed. Returns 0 after a
- * timeout. */
+/* Wait at most `seconds` until `account_close` has closed the connections that were not in use. Returns 0 after
+ * a timeout. */
 int account_join(Account *account, double seconds);
 void account_release(Account *account);
 

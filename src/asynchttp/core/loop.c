@@ -83,6 +83,11 @@ static int has_to_wait(Ticket *ticket) {
 static void append_ticket(Core *core, Ticket *ticket) {
     list_append(&ticket->account->tickets, &ticket->pending);
     ticket->account->pending++;
+    Link *waits = &ticket->account->era_waits;
+    for (Link *link = waits->next; link != waits; link = link->next) {
+        EraWait *wait = CONTAINER(link, EraWait, listed);
+        wait->left += (size_t)era_is_before(ticket->era, wait->era);
+    }
     append_post(core, &ticket->post, INBOX_SUBMIT);
 }
 
@@ -630,16 +635,32 @@ size_t account_tickets(Account *account, Ticket **tickets, size_t room) {
     return count;
 }
 
-int account_wait(Account *account, double seconds) {
+unsigned account_begin_era(Account *account) { return atomic_fetch_add(&account->era, 1) + 1; }
+
+/* Under `lock`. */
+static size_t count_past(const Account *account, unsigned era) {
+    size_t count = 0;
+    for (const Link *link = account->tickets.next; link != &account->tickets; link = link->next)
+        count += (size_t)era_is_before(CONTAINER(link, Ticket, pending)->era, era);
+    return count;
+}
+
+int account_wait_for_past(Account *account, unsigned era, double seconds) {
     Core *core = account->core;
     double end = clock_now() + seconds;
     pthread_mutex_lock(&core->lock);
-    unsigned before = account->times_idle;
-    while (!core->is_gone && account->pending && account->times_idle == before)
+    EraWait wait = {.era = era, .left = count_past(account, era)};
+    list_append(&account->era_waits, &wait.listed);
+    while (!core->is_gone && wait.left)
         if (!wait_until(&core->changed, &core->lock, end)) break;
-    int was_idle = core->is_gone || !account->pending || account->times_idle != before;
+    int is_over = core->is_gone || !wait.left;
+    link_remove(&wait.listed);
     pthread_mutex_unlock(&core->lock);
-    return was_idle;
+    return is_over;
+}
+
+int account_wait(Account *account, double seconds) {
+    return account_wait_for_past(account, account_begin_era(account), seconds);
 }
 
 void account_close(Account *account) {

@@ -225,6 +225,12 @@ int multi_add(MultiHandle *multi, EasyHandle *handle) {
     return 0;
 }
 
+static void close_soon(MultiHandle *multi) {
+    if (link_is_listed(&multi->closing)) return;
+    list_append(&multi->core->closing, &multi->closing);
+    multi->account->closing++;
+}
+
 void multi_remove(EasyHandle *handle) {
     MultiHandle *multi = handle->multi;
     if (multi == NULL) return;
@@ -233,8 +239,7 @@ void multi_remove(EasyHandle *handle) {
     multi->active_count--;
     multi->core->active--;
     handle->multi = NULL;
-    if (multi->is_closing && multi->active_count == 0 && !link_is_listed(&multi->closing))
-        list_append(&multi->core->closing, &multi->closing);
+    if (multi->is_closing && multi->active_count == 0) close_soon(multi);
 }
 
 void multi_act(MultiHandle *multi, int fd, int ready) {
@@ -271,9 +276,8 @@ void account_close_multis(Account *account) {
         MultiHandle *multi = CONTAINER(link, MultiHandle, sibling);
         if (multi->is_closing) continue;
         multi->is_closing = 1;
-        account->closing++;
         origins_forget_multi(multi); /* new transfers use other multi handles */
-        if (multi->active_count == 0) list_append(&account->core->closing, &multi->closing);
+        if (multi->active_count == 0) close_soon(multi);
     }
     announce_if_closed(account);
 }

@@ -28,9 +28,10 @@ static void leave_account(Ticket *ticket) {
     Core *core = account->core;
     pthread_mutex_lock(&core->lock);
     link_remove(&ticket->pending);
-    if (--account->pending == 0) {
-        account->times_idle++;
-        pthread_cond_broadcast(&core->changed);
+    account->pending--;
+    for (Link *link = account->era_waits.next; link != &account->era_waits; link = link->next) {
+        EraWait *wait = CONTAINER(link, EraWait, listed);
+        if (era_is_before(ticket->era, wait->era) && --wait->left == 0) pthread_cond_broadcast(&core->changed);
     }
     pthread_mutex_unlock(&core->lock);
 }

@@ -118,6 +118,15 @@ struct Plan {
     unsigned char statuses[LAST_STATUS / 8 + 1]; /* a bit for each status */
 };
 
+/* A thread in account_wait_for_past, which owns the struct. Under `lock`. */
+typedef struct {
+    Link listed; /* in Account.era_waits */
+    unsigned era;
+    size_t left; /* pending tickets of earlier eras */
+} EraWait;
+
+static inline int era_is_before(unsigned era, unsigned other) { return (int)(era - other) < 0; }
+
 struct Account {
     Post post;
     atomic_int references;
@@ -131,12 +140,13 @@ struct Account {
     Link multis;  /* MultiHandle.sibling */
     Map known_hosts; /* KnownHost.entry, by host:port */
     Map origins;  /* Origin.entry, by origin */
-    int closing;  /* how many multi handles are closing */
+    atomic_uint era; /* Ticket.era of new tickets; see account_begin_era */
+    int closing;  /* how many idle multi handles are about to be closed */
     unsigned closings_seen; /* `closings_asked` when `closing` was last counted */
     /* Under `lock`. */
     Link tickets; /* Ticket.pending */
     size_t pending;
-    unsigned times_idle; /* how often `pending` became 0 */
+    Link era_waits; /* EraWait.listed */
     unsigned closings_asked, closings_done; /* calls of account_close; how many of these calls are done */
 };
 
@@ -240,6 +250,7 @@ struct Ticket {
     void *user;
     Account *account;    /* held; NULL for a ticket that is never submitted */
     CallbackScope *asked_by; /* held, until the ticket is queued */
+    unsigned era;        /* of the account when the ticket was made, or of the scope's ticket if earlier */
     Work work;
     Link pending;     /* in Account.tickets; under `lock` */
     Waiter *waiters;  /* under `waiters_lock` of ticket.c */
@@ -346,7 +357,7 @@ struct Core {
     EventNode *events, **events_end; /* under `lock` */
     WaitingThread *waiting;     /* threads in core_wait, the last comer first; under `lock` */
     int is_dispatched;          /* a thread has the dispatcher's role; under `lock` */
-    pthread_cond_t changed;     /* an account has become idle, or is closed; with `lock` */
+    pthread_cond_t changed;     /* the past of an account has ended, or is closed; with `lock` */
     int has_unannounced_events; /* events for which no waiting thread was woken yet */
 
     pthread_mutex_t gate;    /* any thread */

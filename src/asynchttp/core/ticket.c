@@ -197,6 +197,7 @@ static Account *make_account(Core *core, int limit, const Engine *engine) {
     account->engine = engine;
     list_init(&account->multis);
     list_init(&account->tickets);
+    list_init(&account->era_waits);
     return account;
 }
 
@@ -269,6 +270,7 @@ Ticket *ticket_new(Account *account, void *user, int rank) {
     if (account != NULL) {
         atomic_fetch_add(&account->references, 1);
         work_init(&ticket->work, &account->slots, rank);
+        ticket->era = atomic_load(&account->era);
     }
     ticket->account = account;
     ticket->post.kind = INBOX_TICKET;
@@ -374,8 +376,15 @@ static int undo_if_lost(Ticket *ticket, int result) {
     return -1;
 }
 
+/* What user code asks for on behalf of a ticket belongs to the era of that ticket. */
+static void inherit_era(Ticket *ticket, const Ticket *parent) {
+    if (parent->account == ticket->account && era_is_before(parent->era, ticket->era))
+        ticket->era = parent->era;
+}
+
 int ticket_submit(Ticket *ticket, CallbackScope *asked_by) {
     if (asked_by != NULL) {
+        inherit_era(ticket, asked_by->ticket);
         scope_announce(asked_by);
         scope_hold(asked_by);
     }

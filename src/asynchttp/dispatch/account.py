@@ -54,21 +54,23 @@ class AccountOwner:
     def close(self, cancel_futures: bool) -> None:
         """Finish or cancel pending work, then close the connections.
 
-        Waits for both, except where the wait could be a wait for the current thread itself.
+        Waits for both, except where the wait could be a wait for the current thread itself. Work
+        that other threads ask for meanwhile is not waited for.
         """
-        if cancel_futures:
-            self.cancel_all()
         if (account := self._accounts.get(None)) is None:
             return
+        era = account.begin_era()
+        if cancel_futures:
+            self.cancel_all()
         if self._may_wait():
-            self._wait_until(account.wait)
+            self._wait_until(partial(account.wait_for_past, era))
         account.close()
         if self._may_wait():
             self._wait_until(account.join)
             log.flush()
 
     def _wait_until(self, wait: Callable[[float], bool]) -> None:
-        """Call `wait` until the wait is over. New work may arrive during each call."""
+        """Call `wait` until the wait is over. Callbacks may ask for more work during each call."""
         self._lend_slot_to_pending()
         while not wait_and_help(wait, SIGNAL_INTERVAL):
             self._lend_slot_to_pending()
