@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 import httplib2
 
 import asynchttp
+from asynchttp import RequestTimeoutError
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import RawServer, Step
 from tests.servers.recording import PORT, RecordedRequest, recorded_requests
@@ -81,8 +82,13 @@ def _make_request(
         try:
             outcome = _answered(*make_request(http, server.url))
         except Exception as error:  # noqa: BLE001 - the error is compared
-            outcome = Outcome(error=type(error), details=_details(error))
+            outcome = Outcome(error=_type(error), details=_details(error))
     return ClientResult(_replace_port(outcome, server.port), recorded_requests(server))
+
+
+def _type(error: Exception) -> type[Exception]:
+    """The class that callers of httplib2 know."""
+    return TimeoutError if isinstance(error, RequestTimeoutError) else type(error)
 
 
 def _answered(response: httplib2.Response, content: bytes) -> Outcome:

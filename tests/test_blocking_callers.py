@@ -122,8 +122,13 @@ def test_queued_blocking_callers_run_after_first(server: WebServer) -> None:
 # Checks for separate programs
 
 ONE_WORKER_CHECK = """
+from tests.threads import thread_kind
+
 def assert_one_worker():
-    assert [each.name for each in threading.enumerate()] == ["MainThread", "asynchttp worker"]
+    assert [thread_kind(each) for each in threading.enumerate()] == [
+        "MainThread",
+        "asynchttp worker",
+    ]
 """
 
 # Signals

@@ -7,7 +7,6 @@ import concurrent.futures as cf
 import gzip
 import shutil
 import stat
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from email.utils import formatdate
@@ -26,6 +25,7 @@ from tests.servers.event_log import PATIENCE
 from tests.servers.raw import Step, read_head, send
 from tests.servers.recording import answer_requests
 from tests.servers.web import WebServer
+from tests.threads import thread_kind
 
 FRESH = "/status/200?Cache-Control=max-age%3D1000"
 FOR_EVER = "Cache-Control: max-age=1000", "Date: Fri, 01 Jan 2100 00:00:00 GMT"
@@ -144,7 +144,7 @@ def test_any_object_with_cache_methods_works(server: WebServer) -> None:
 
     class Memory:
         def get(self, key: str) -> bytes | None:
-            threads.append(threading.current_thread().name)
+            threads.append(thread_kind())
             return kept.get(key)
 
         def set(self, key: str, value: bytes) -> None:

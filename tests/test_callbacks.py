@@ -17,7 +17,7 @@ from asynchttp import Http, Promise
 from asynchttp.dispatch.workers import workers
 from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.web import WebServer
-from tests.threads import wait_until_one_worker_is_left
+from tests.threads import thread_kind, wait_until_one_worker_is_left
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def outcome(look: Callable[[], object]) -> object:
 def test_callback_runs_on_worker_with_whole_answer(http: Http, url: str) -> None:
     def call_back(promise: Promise) -> None:
         promise.seen = (  # type: ignore[attr-defined]  # an attribute of the callback's own
-            threading.current_thread().name,
+            thread_kind(),
             promise.done(),
             promise.response.status,
             bytes(promise.content),
@@ -379,7 +379,7 @@ def test_callback_is_finalized_on_worker_without_role(
 
         def __del__(self) -> None:
             thread = threading.current_thread()
-            gone.add((thread.name, getattr(thread, "has_role", True)))
+            gone.add((thread_kind(), getattr(thread, "has_role", True)))
 
     wait_until_one_worker_is_left()
     monkeypatch.setattr(workers, "handle", handle_slowly)

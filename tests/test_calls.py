@@ -24,6 +24,7 @@ from tests.servers.app import patterned_bytes
 from tests.servers.event_log import PATIENCE
 from tests.servers.raw import OK, read_head, send
 from tests.servers.web import WebServer
+from tests.threads import thread_kind
 
 
 @pytest.fixture
@@ -32,15 +33,11 @@ def http() -> Iterator[Http]:
         yield http
 
 
-def thread_name() -> str:
-    return threading.current_thread().name
-
-
 # submit
 
 
 def test_submitted_function_runs_on_worker(http: Http) -> None:
-    assert http.submit(thread_name).result(PATIENCE) == "asynchttp worker"
+    assert http.submit(thread_kind).result(PATIENCE) == "asynchttp worker"
 
 
 def test_submitted_function_gets_its_arguments(http: Http) -> None:
@@ -138,7 +135,7 @@ def test_blocking_request_returns_response_and_bytes(server: WebServer) -> None:
 
 def test_blocking_request_runs_callback_before_returning(server: WebServer) -> None:
     def mark(promise: Promise) -> None:
-        promise.response.mark = thread_name()
+        promise.response.mark = thread_kind()
 
     with Http(blocking=True) as http:
         response, _ = http.request(server.url(), callback=mark)
@@ -160,7 +157,7 @@ class RecordingClient(httplib2.Http):
 
     # Any: httplib2's own arguments
     def request(self, *arguments: Any, **named: Any) -> Any:
-        RecordingClient.threads.add(thread_name())
+        RecordingClient.threads.add(thread_kind())
         return super().request(*arguments, **named)
 
 
@@ -306,7 +303,7 @@ def test_connection_type_is_used_on_worker(http: Http, raw_server: RawServerFact
 
     class Connection(httplib2.HTTPConnectionWithTimeout):
         def connect(self) -> None:
-            made.append(thread_name())
+            made.append(thread_kind())
             super().connect()
 
     server = raw_server([read_head, send(OK)])

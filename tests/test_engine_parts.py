@@ -49,6 +49,7 @@ from asynchttp.messages.errors import (
     CutConnectionError,
     MalformedAnswerError,
     RefusedStreamError,
+    RequestTimeoutError,
     StaleConnectionError,
 )
 from asynchttp.messages.settings import Tls
@@ -409,8 +410,9 @@ CUT_WORDS = {"code": 56, "message": "error:0A000126:SSL routines::unexpected eof
 KINDS: list[tuple[int, dict[str, Any], type[BaseException]]] = [
     (outcome.NOT_FOUND, {"code": socket.EAI_NONAME}, httplib2.ServerNotFoundError),
     (outcome.NOT_FOUND, {"code": resolver.RAISED}, httplib2.ServerNotFoundError),
-    (outcome.SILENT, {"code": 28}, TimeoutError),
-    (outcome.SILENT, {"code": 28, "message": "Timeout was reached"}, TimeoutError),
+    (outcome.SILENT, {"code": 28}, RequestTimeoutError),
+    (outcome.SILENT, {"code": 28, "message": "Timeout was reached"}, RequestTimeoutError),
+    (outcome.FAILED, {"code": 7, "os_errno": errno.ETIMEDOUT}, TimeoutError),
     (outcome.CUT_HEAD, {"head": b"HTTP/1.1 200"}, IncompleteRead),
     (outcome.BAD_HEAD, {"head": b"HTTP/1.1 2000 OK\r\n\r\n"}, MalformedAnswerError),
     (outcome.BAD_CONTENT, {"code": 1}, httplib2.FailedToDecompressContent),

@@ -14,11 +14,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import suppress
 from types import FrameType
 
 import pytest
 
 from asynchttp import Http, Promise
+from asynchttp.dispatch.dispatcher import Dispatcher
 from asynchttp.promise.future import LeanFuture, state_lock
 from tests.conftest import RawServerFactory
 from tests.garbage import collect_garbage
@@ -31,6 +33,7 @@ from tests.servers.web import WebServer
 from tests.signals import signal_waiting_main_thread
 from tests.threads import (
     asynchttp_threads,
+    thread_kind,
     threads_except_log,
     wait_until_one_worker_is_left,
     worker_threads,
@@ -124,11 +127,13 @@ def test_idle_workers_end_except_last_worker(server: WebServer, tls_server: WebS
             http.request(url).then(lambda *_: ran.add(threading.current_thread()))
     http.close()
     assert len(ran) == 48
-    assert {each.name for each in ran} == {"asynchttp worker"}
+    assert {thread_kind(each) for each in ran} == {"asynchttp worker"}
     wait_until_one_worker_is_left()
     [last] = worker_threads()
     assert last.is_alive()
-    assert [each for each in threading.enumerate() if each.name == last.name] == [last]
+    assert [each for each in threading.enumerate() if thread_kind(each) == thread_kind(last)] == [
+        last
+    ]
 
 
 def test_all_https_share_same_workers(server: WebServer) -> None:
@@ -268,26 +273,54 @@ def test_close_in_many_threads_at_once_works(server: WebServer) -> None:
         assert all(promise.done() for promise in promises)
 
 
-def test_close_returns_while_other_threads_make_requests(server: WebServer) -> None:
+@pytest.mark.parametrize("threads", [2, 50])
+@pytest.mark.parametrize("cancel_futures", [False, True])
+def test_close_returns_while_other_threads_make_requests(
+    server: WebServer, cancel_futures: bool, threads: int
+) -> None:
     """Each close returns, though requests never cease."""
-    http = Http()
+    http = Http(max_workers=8)
     over, statuses = threading.Event(), EventLog[int]()
 
     def make_requests() -> None:
         while not over.is_set():
             promise = http.request(server.url(), callback=lambda p: p.response)
-            statuses.add(promise.response.status)
+            with suppress(CancelledError):
+                statuses.add(promise.response.status)
 
-    with ThreadPoolExecutor(2) as pool:
-        users = [pool.submit(make_requests) for _ in range(2)]
-        statuses.wait_for(2)
-        for _ in range(30):
-            http.close()
+    with ThreadPoolExecutor(threads) as pool:
+        users = [pool.submit(make_requests) for _ in range(threads)]
+        statuses.wait_for(threads)
+        for _ in range(10):
+            http.close(cancel_futures)
         over.set()
         for user in users:
             user.result()
     assert set(statuses) == {200}
     http.close()
+
+
+def test_close_waits_only_for_what_was_pending(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that another thread makes while `close` waits is not disturbed."""
+    held = server.hold_answers()
+    later: list[Promise] = []
+
+    def make_later_request(account: Dispatcher, wait: Callable[[float], bool]) -> None:
+        if not later:
+            later.append(http.request(held.url("later")))
+            held.arrived.wait_for(1)
+        wait_until(account, wait)
+
+    wait_until = Dispatcher._wait_until
+    monkeypatch.setattr(Dispatcher, "_wait_until", make_later_request)
+    http = Http()
+    pending = [http.request(server.url("/slow?head=0.2"), callback=lambda p: p.response)]
+    http.close()
+    assert (pending[0].done(), later[0].done()) == (True, False)
+    held.answer_all()
+    assert later[0].result(PATIENCE)[1] == b"later"
 
 
 def test_close_in_signal_handler_finishes_requests(server: WebServer) -> None:
@@ -479,6 +512,7 @@ def test_ctrl_c_at_any_moment_harms_no_other_request(
 FIRST_REQUEST = """
 import itertools
 from tests.interruption import Interruption
+from tests.threads import thread_kind
 
 def use(number):
     http = Http()
@@ -486,7 +520,10 @@ def use(number):
         http.request(sys.argv[1])
     assert http.request(sys.argv[1]).wait(10), number
     http.close()
-    assert {each.name for each in threading.enumerate()} == {"MainThread", "asynchttp worker"}
+    assert {thread_kind(each) for each in threading.enumerate()} == {
+        "MainThread",
+        "asynchttp worker",
+    }
     return interruption.was_raised
 
 Http().request(sys.argv[1]).wait()  # slow one-time work
@@ -691,7 +728,7 @@ import asynchttp.log
 
 def set_ident_and_finalize(thread, really=threading.Thread._set_ident):
     really(thread)
-    if thread.name == name and to_finalize:
+    if thread.name.startswith(name) and to_finalize:
         to_finalize.pop()()
 
 threading.Thread._set_ident = set_ident_and_finalize

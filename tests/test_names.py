@@ -73,7 +73,7 @@ with Http(timeout=0.3) as http:
     print_line(len({id(promise.exception()) for promise in promises}))
 """
     *said, seconds = run_where_names_hang(silent_name_server, source, "", "")
-    assert said == ["{<class 'TimeoutError'>}", "10"]
+    assert said == ["{<class 'asynchttp.messages.errors.RequestTimeoutError'>}", "10"]
     assert 0.3 <= float(seconds) < SOON
 
 

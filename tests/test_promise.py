@@ -3,6 +3,7 @@ Ctrl-C; `then` adds functions of the answer.
 """
 
 import concurrent.futures as cf
+import re
 import signal
 import threading
 import time
@@ -13,13 +14,14 @@ from typing import Any
 
 import pytest
 
-from asynchttp import Content, Http, Promise, Response
+from asynchttp import Content, Http, Promise, RequestTimeoutError, Response, ResultTimeoutError
 from asynchttp.promise.future import LeanFuture
 from tests.pair_states import OnFirstWait
 from tests.programs import Program, python_command, run_python
 from tests.servers.app import METHODS
 from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.web import WebServer
+from tests.threads import thread_kind
 
 
 @pytest.fixture
@@ -138,11 +140,60 @@ def test_timeout_of_wait_leaves_promise_usable(
     promise = http.request(held.url("label"))
     assert promise.wait(seconds) is False
     for look in (promise.result, promise.exception):
-        with pytest.raises(TimeoutError):
+        said = f"{look.__name__}(timeout={seconds}): not done yet: GET {promise.request.uri}"
+        with pytest.raises(ResultTimeoutError, match=f"^{re.escape(said)}$"):
             look(seconds)
     held.answer_all()
     assert promise.wait(PATIENCE) is True
     assert promise.result(0)[1] == b"label"
+
+
+def test_timeout_of_look_and_timeout_of_request_are_different_errors(server: WebServer) -> None:
+    """Both are TimeoutErrors, and neither is the other."""
+    with Http(timeout=0.2) as http:
+        silent = http.request(server.url("/slow?head=60"))
+        with pytest.raises(ResultTimeoutError) as of_look:
+            silent.result(0.01)
+        with pytest.raises(RequestTimeoutError) as of_request:
+            silent.result(PATIENCE)
+    assert isinstance(of_look.value, TimeoutError)
+    assert isinstance(of_request.value, TimeoutError)
+    assert not isinstance(of_look.value, RequestTimeoutError)
+    assert not isinstance(of_request.value, ResultTimeoutError)
+    said = f"timed out: GET {server.url('/slow?head=60')} (timeout=0.2 seconds)"
+    assert str(of_request.value) == said
+
+
+def test_timeout_of_httplib2s_own_code_names_the_request(server: WebServer) -> None:
+    """Requests with Expect are made by httplib2's own code."""
+    with Http(timeout=0.2) as http:
+        expecting = http.request(server.url("/slow?head=60"), headers={"Expect": "100-continue"})
+        with pytest.raises(RequestTimeoutError, match="timed out: GET http"):
+            expecting.result(PATIENCE)
+
+
+def test_timeout_of_submitted_call_names_the_function(http: Http) -> None:
+    may_end = threading.Event()
+    call = http.submit(may_end.wait, PATIENCE)
+    with pytest.raises(ResultTimeoutError, match=r"not done yet: a call of Event\.wait$"):
+        call.result(0.01)
+    may_end.set()
+    assert call.result(PATIENCE)
+
+
+def test_cancelled_error_names_the_request(http: Http, server: WebServer) -> None:
+    url = server.hold_answers().url("held")
+    promise = http.request(url)
+    promise.cancel()
+    looks: list[Callable[[], object]] = [
+        promise.result,
+        promise.exception,
+        lambda: promise.response.status,
+        lambda: len(promise.content),
+    ]
+    for look in looks:
+        with pytest.raises(CancelledError, match=f"^cancelled: GET {re.escape(url)}$"):
+            look()
 
 
 def test_wait_ends_with_timeout_amid_signals(server: WebServer) -> None:
@@ -271,9 +322,7 @@ def test_then_returns_future_of_function_value(http: Http, server: WebServer) ->
 
 
 def test_then_runs_function_on_worker(http: Http, server: WebServer) -> None:
-    name = http.request(server.url()).then(
-        lambda response, content: threading.current_thread().name
-    )
+    name = http.request(server.url()).then(lambda response, content: thread_kind())
     assert name.result(PATIENCE) == "asynchttp worker"
 
 

@@ -13,6 +13,11 @@ def asynchttp_threads() -> set[threading.Thread]:
     return {each for each in threading.enumerate() if each.name.startswith("asynchttp")}
 
 
+def thread_kind(thread: threading.Thread | None = None) -> str:
+    """The name of a thread, by default the current thread, without the number of a worker."""
+    return (thread or threading.current_thread()).name.rstrip(" 0123456789")
+
+
 def worker_threads() -> set[threading.Thread]:
     """The process's present workers, which serve all Https."""
     return set(workers._threads)
@@ -37,6 +42,6 @@ def wait_until_one_worker_is_left() -> None:
         time.sleep(0.01)  # the end of a worker sets no event
     [last] = worker_threads()
     for thread in threading.enumerate():
-        if thread.name == last.name and thread is not last:
+        if thread_kind(thread) == thread_kind(last) and thread is not last:
             thread.join(PATIENCE)
             assert not thread.is_alive()

@@ -17,7 +17,12 @@ from typing import Any
 import httplib2
 
 from .http import Http
-from .messages.errors import ContentTooLargeError, LostInForkError
+from .messages.errors import (
+    ContentTooLargeError,
+    LostInForkError,
+    RequestTimeoutError,
+    ResultTimeoutError,
+)
 from .messages.request import Request
 from .messages.response import Response
 from .promise.lazy_pair import Content
@@ -30,7 +35,9 @@ __all__ = [
     "LostInForkError",
     "Promise",
     "Request",
+    "RequestTimeoutError",
     "Response",
+    "ResultTimeoutError",
 ]
 __version__ = "1.0.0.dev0"
 

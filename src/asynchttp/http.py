@@ -22,6 +22,7 @@ from .messages.request import Headers, Request
 from .messages.settings import Settings
 from .policy.proxies import info_from_environment
 from .policy.retry import resends_after_close
+from .promise.callback_scope import in_context
 from .promise.lazy_pair import unwrap
 from .promise.promise import Callback, Promise, new_promise
 
@@ -165,7 +166,7 @@ class Http(httplib2.Http):
         if headers is not None or body is not None or type(uri) is not str:
             _take_arguments(promise, uri, body, headers)
         if callback is not None:
-            promise.callback = callback
+            promise.callback = in_context(callback)
         if dispatcher.is_in_exclusive_call():
             promise._settings = self._with_own_client(settings, method, body, connection_type)
             pair = dispatcher.run_at_once(promise)
@@ -257,7 +258,8 @@ class Http(httplib2.Http):
         """Finish pending requests, or with `cancel_futures` cancel them; then close the
         connections and drop the credentials. The Http can be used again afterwards.
 
-        Waits until the connections are closed, except in a callback of this Http.
+        Waits for the requests that were pending at the call, and for what their callbacks ask for;
+        except in a callback of this Http.
         """
         self._dispatcher.close(cancel_futures)
         self._clients.close()

@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import log
 from ..messages.response import Answer
-from ..promise.callback_scope import CallbackScope
+from ..promise.callback_scope import FRAMES_IN_CONTEXT, CallbackScope
 from ..promise.failure import Failure
 from ..promise.future import FINISHED
 from ..promise.promise import Promise
@@ -48,7 +48,9 @@ def _run_callback(promise: Promise, view: Promise) -> Failure | None:
             finally:
                 del callback  # in the scope: finalizers may make requests and wait
     except BaseException as error:  # noqa: BLE001  # user code, as executors do
-        failure = make_failure(promise, error, f"the callback of {promise.request}", 1)
+        failure = make_failure(
+            promise, error, f"the callback of {promise.request}", 1 + FRAMES_IN_CONTEXT
+        )
         log.error("%s its callback failed", promise.label, error=error)
         failure.mark_seen()
         return failure

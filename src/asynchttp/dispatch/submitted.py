@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from ..messages.callsite import CallSite, Frames
 from ..messages.response import Response
+from ..promise.callback_scope import FRAMES_IN_CONTEXT, in_context
 from ..promise.failure import Failure, annotate
 from ..promise.future import FINISHED
 from ..promise.lazy_pair import Content
@@ -28,7 +29,7 @@ class Submitted(Work[T]):
         self, owner: Owner, function: Callable[[], T], description: str, frames: Frames
     ) -> None:
         super().__init__(owner)
-        self.function = function
+        self.function = in_context(function)
         self.description = description
         self.frames = frames
 
@@ -44,7 +45,7 @@ class Submitted(Work[T]):
             finally:
                 del function  # in the scope: finalizers may make requests and wait
         except BaseException as error:  # noqa: BLE001  # user code, as executors do
-            self.settle(FINISHED, None, self.make_failure(error, 1))
+            self.settle(FINISHED, None, self.make_failure(error, 1 + FRAMES_IN_CONTEXT))
         else:
             self.set_result(value)
 

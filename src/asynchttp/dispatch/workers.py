@@ -14,6 +14,7 @@ Rules:
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -31,11 +32,14 @@ TIMED_OUT, ROLE, CALLED = range(3)  # values of `_core.wait`: WAIT_... of core.h
 Handler = Callable[[Any], None]  # Any: work or a lookup, to which events have happened
 
 
+_numbers = itertools.count(1)
+
+
 class Worker(OwnThread):
     """A thread of the pool."""
 
     def __init__(self, target: Callable[[], None]) -> None:
-        super().__init__(target, "worker")
+        super().__init__(target, f"worker {next(_numbers)}")
         self.has_role = False
         self.is_handling = False
         """Whether the worker is handling a batch of events, and wakes callers after the batch."""

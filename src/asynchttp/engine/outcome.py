@@ -20,7 +20,9 @@ from ..messages.errors import (
     ContentTooLargeError,
     MalformedAnswerError,
     RefusedStreamError,
+    RequestTimeoutError,
     StaleConnectionError,
+    is_own_timeout,
 )
 from ..messages.response import Response
 from ..messages.transfer import Reply, Transfer
@@ -140,13 +142,13 @@ def _bad_content(work: _core.Work, error: TransferError, transfer: Transfer) -> 
 
 def _failed(work: _core.Work, error: TransferError, transfer: Transfer) -> Exception:
     if work._get_outcome() == SILENT and not error.message:
-        return TimeoutError("timed out")  # in a lookup, or before an origin's first connection
+        return _timed_out(transfer)  # in a lookup, or before an origin's first connection
     if error.code == pycurl.E_BAD_FUNCTION_ARGUMENT and len(transfer.url) > LONGEST_URL:
         return http.client.InvalidURL(f"uri: it has more than {LONGEST_URL:,} characters")
     exception = exception_of(_curl_error(work, error, transfer))
     if error.code in BROKEN and not work._get_head():
         return _ended(exception, error, transfer)
-    return exception
+    return _timed_out(transfer) if is_own_timeout(exception) else exception
 
 
 def _ended(exception: Exception, error: TransferError, transfer: Transfer) -> Exception:
@@ -158,6 +160,11 @@ def _ended(exception: Exception, error: TransferError, transfer: Transfer) -> Ex
     elif isinstance(exception, ConnectionError) and error.is_reused and not error.has_begun:
         return StaleConnectionError(*exception.args)
     return exception
+
+
+def _timed_out(transfer: Transfer) -> RequestTimeoutError:
+    clock = "" if transfer.timeout is None else f" (timeout={transfer.timeout} seconds)"
+    return RequestTimeoutError(f"timed out: {transfer.method} {transfer.url}{clock}")
 
 
 def _curl_error(work: _core.Work, error: TransferError, transfer: Transfer) -> CurlError:

@@ -32,6 +32,21 @@ class BodySpentError(httplib2.HttpLib2Error):
         )
 
 
+class RequestTimeoutError(TimeoutError):
+    """The time for the request ran out (`timeout`): the request has failed."""
+
+
+def is_own_timeout(error: BaseException) -> bool:
+    """Whether `error` means that a client's own `timeout` ran out. The system's ETIMEDOUT is a
+    TimeoutError with an errno.
+    """
+    return type(error) is TimeoutError and error.errno is None
+
+
+class ResultTimeoutError(TimeoutError):
+    """The time for a look ran out (`promise.result(2)`): the request is pending, and goes on."""
+
+
 class MalformedAnswerError(http.client.BadStatusLine):
     """An answer had begun, but breaks HTTP's rules."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import httplib2
 
-from ..messages.errors import ContentTooLargeError
+from ..messages.errors import ContentTooLargeError, RequestTimeoutError, is_own_timeout
 from ..messages.request import Request
 from ..messages.response import Answer, Response
 from ..messages.settings import Settings
@@ -58,7 +58,13 @@ Client = Callable[[Request], tuple[httplib2.Response, bytes]]
 
 def through_client(request: Request, client: Client, is_exclusive: bool) -> Exchange:
     """A request that another library makes by its own rules."""
-    return answer_of(*(yield BlockingCall(partial(client, request), is_exclusive)))
+    try:
+        pair = yield BlockingCall(partial(client, request), is_exclusive)
+    except TimeoutError as error:
+        if not is_own_timeout(error):
+            raise
+        raise RequestTimeoutError(f"{error}: {request}") from error
+    return answer_of(*pair)
 
 
 def answer_of(response: httplib2.Response, content: object) -> Answer:

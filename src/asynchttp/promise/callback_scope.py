@@ -3,14 +3,22 @@
 Requests of the user code are children of the work, one level deeper; the user code lends its slot
 to children, and to work that it waits for. The core keeps that account (core/slots.h); this module
 knows which user code runs on the current thread.
+
+User code runs in a copy of the context (`contextvars`) of the code that gave the function, as with
+asyncio: `in_context`.
 """
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-from typing import Any
+from collections.abc import Callable
+from contextvars import Context, ContextVar, copy_context
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 from .. import _core
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class CallbackScope:
@@ -50,3 +58,22 @@ _scope: ContextVar[CallbackScope | None] = ContextVar("scope", default=None)
 def current_scope() -> CallbackScope | None:
     """The scope of the code that is running, or None outside user code of a worker."""
     return _scope.get()
+
+
+def in_context(function: Callable[P, T]) -> Callable[P, T]:
+    """A function that calls `function`, once, in a copy of the present context."""
+    return partial(_run_in_context, copy_context(), function)
+
+
+FRAMES_IN_CONTEXT = 2
+"""The frames of this module in a traceback of the function that `in_context` returns."""
+
+
+# Any: the arguments of `function`, here and below.
+def _run_in_context(context: Context, function: Callable[..., T], *args: Any) -> T:
+    return context.run(_run_in_scope, current_scope(), function, *args)
+
+
+def _run_in_scope(scope: CallbackScope | None, function: Callable[..., T], *args: Any) -> T:
+    _scope.set(scope)  # the context is older than the scope
+    return function(*args)

@@ -21,8 +21,10 @@ from concurrent.futures import CancelledError, Future, InvalidStateError
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from .. import _core, log
+from ..messages.errors import ResultTimeoutError
 from ..process.lifetime import hold_during_forks
 from ..process.threads import is_own_thread, prepare_to_wait, wait_and_help
+from .callback_scope import in_context
 from .failure import Failure
 
 if TYPE_CHECKING:
@@ -105,24 +107,31 @@ class LeanFuture(_core.Work, Future[T]):
     def result(self, timeout: float | None = None) -> T:
         """Wait at most `timeout` seconds, then return the value.
 
-        Raises the exception of the work, `TimeoutError`, or `concurrent.futures.CancelledError`.
+        Raises the exception of the work, `ResultTimeoutError`, or
+        `concurrent.futures.CancelledError`.
         """
         if not self.wait(timeout):
-            raise TimeoutError
+            raise self._not_done("result", timeout)
         return self._get_value()
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait at most `timeout` seconds, then return the exception of the work, or None.
 
-        Raises `TimeoutError`, or `concurrent.futures.CancelledError`.
+        Raises `ResultTimeoutError`, or `concurrent.futures.CancelledError`.
         """
         if not self.wait(timeout):
-            raise TimeoutError
+            raise self._not_done("exception", timeout)
         if self._failure is not None:
             return self._failure.look()
         if self._state == CANCELLED_AND_NOTIFIED:
-            raise CancelledError
+            raise self._was_cancelled()
         return None
+
+    def _not_done(self, look: str, timeout: float | None) -> ResultTimeoutError:
+        return ResultTimeoutError(f"{look}(timeout={timeout}): not done yet: {self}")
+
+    def _was_cancelled(self) -> CancelledError:
+        return CancelledError(f"cancelled: {self}")
 
     def _get_value(self) -> T:
         """Return the value of a done future, or raise the failure."""
@@ -133,7 +142,7 @@ class LeanFuture(_core.Work, Future[T]):
 
     def _raise_failure(self) -> NoReturn:
         if self._failure is None:
-            raise CancelledError
+            raise self._was_cancelled()
         try:
             self._failure.throw()
         finally:
@@ -210,6 +219,12 @@ class LeanFuture(_core.Work, Future[T]):
             waiter.add_cancelled(self)
         else:
             waiter.add_result(self)
+
+    def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
+        """Call `fn` with the future when the future is done, in a copy of the present context; at
+        once if the future is done already.
+        """
+        super().add_done_callback(in_context(fn))
 
     @property
     def has_done_callbacks(self) -> bool:

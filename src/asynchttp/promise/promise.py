@@ -122,7 +122,7 @@ class Promise(RequestWork, _Pair):
     def result(self, timeout: float | None = None) -> tuple[Response, bytes]:
         """Wait at most `timeout` seconds, then return the response and the content as plain bytes.
 
-        Raises the failure, `TimeoutError`, or `concurrent.futures.CancelledError`.
+        Raises the failure, `ResultTimeoutError`, or `concurrent.futures.CancelledError`.
         """
         return LeanFuture.result(self._for_this_code(), timeout)
 
