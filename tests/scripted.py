@@ -247,6 +247,7 @@ class ScriptedHttp(Http):
         super().__init__(**options)
         self._server = server
         self._dispatcher = Dispatcher(self.max_workers, server.receive)
+        self.max_callbacks = self.max_callbacks
 
     @property
     def pending(self) -> int:

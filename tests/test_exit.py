@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from asynchttp import Http
 from tests.programs import STRICT_OPTIONS, Program, ProgramResult, python_command, run_python
+from tests.servers.app import HeldAnswers
 from tests.servers.certificates import Authority
 from tests.servers.web import WebServer
 
@@ -330,6 +332,123 @@ def test_requesting_daemon_thread_keeps_no_process_alive() -> None:
     """
     with WebServer() as own_server:  # a separate server, since the last requests may arrive late
         assert run_python(program, own_server.url()).assert_clean() == []
+
+
+# Servers that never answer
+
+SILENT_PROGRAM = """
+    http = Http({options})
+    for number in range(7):
+        http.request(sys.argv[1] + str(number))
+"""
+
+
+def silent_program(held: HeldAnswers, options: str = "", before: str = "") -> Program:
+    """A program whose main thread has ended, with seven requests at a silent server."""
+    source = textwrap.dedent(before) + textwrap.dedent(SILENT_PROGRAM.format(options=options))
+    program = run_to_end_of_main(source, held.url())
+    held.arrived.wait_for(7)
+    return program
+
+
+def test_long_wait_at_exit_names_pending_requests(server: WebServer) -> None:
+    held = server.hold_answers()
+    before = """
+        import asynchttp.process.lifetime
+        import logging
+        class Printing(logging.Handler):
+            def emit(self, record):
+                print_line(record.levelname + " " + record.getMessage())
+        logging.getLogger("asynchttp").addHandler(Printing())
+        asynchttp.process.lifetime.WARN_AFTER = 0.1
+    """
+    with silent_program(held, before=before) as program:
+        line = program.read_line()
+        held.answer_all()
+        assert program.wait_for_end().assert_clean() == []  # a single line
+    first = [f"GET {held.url(str(number))}" for number in range(5)]
+    said = f"WARNING the program has ended, waiting for 7 requests: {', '.join(first)}, ..."
+    assert line == said
+
+
+def test_short_wait_at_exit_says_nothing(server: WebServer) -> None:
+    held = server.hold_answers()
+    with silent_program(held) as program:
+        held.answer_all()
+        assert program.wait_for_end().assert_clean() == []
+
+
+def test_exit_timeout_ends_wait_at_exit(server: WebServer) -> None:
+    held = server.hold_answers()
+    with silent_program(held, "exit_timeout=0.2") as program:
+        code, out, err = program.wait_for_end()
+    assert (code, out) == (0, [])
+    assert err.startswith(f"cancelled 7 requests: GET {held.url('0')}, ")
+    assert err.endswith(", ..., after exit_timeout=0.2 seconds\n")
+    assert held.aborted.wait_for(7)
+
+
+def test_exit_timeout_of_an_http_leaves_other_https_time(server: WebServer) -> None:
+    held, slow = server.hold_answers(), server.url("/slow?head=0.6")
+    program = """
+        import logging
+        logging.disable()
+        Http(exit_timeout=0.1).request(sys.argv[1])
+        Http().request(sys.argv[2], callback=lambda promise: print_line(promise.response.status))
+    """
+    assert run_python(program, held.url(), slow).assert_clean() == ["200"]
+
+
+def test_exit_timeout_does_not_wait_for_running_callback(server: WebServer) -> None:
+    program = """
+        import logging
+        logging.disable()
+        called = threading.Event()
+        def call_back(promise):
+            called.set()
+            threading.Event().wait()
+
+        http = Http(exit_timeout=0.1)
+        http.request(sys.argv[1], callback=call_back)
+        called.wait()
+    """
+    assert run_python(program, server.url()).assert_clean() == []
+
+
+HANDLERS = {
+    "exits": "lambda *_: sys.exit(3)",
+    "sets a flag": "lambda *_: flags.append(1)",
+    "default": "signal.SIG_DFL",
+}
+
+
+@pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
+def test_sigterm_ends_wait_at_exit(server: WebServer, handler: str) -> None:
+    held = server.hold_answers()
+    before = f"flags = []; signal.signal(signal.SIGTERM, {handler})"
+    with silent_program(held, before=before) as program:
+        program.send_signal(signal.SIGTERM)
+        code, _, err = program.wait_for_end()
+    assert (code, err) == (-signal.SIGTERM if "SIG_DFL" in handler else 0, "")
+    held.aborted.wait_for(7)
+
+
+def test_handler_of_sigterm_is_restored_after_wait(server: WebServer) -> None:
+    program = """
+        import atexit
+        handler = lambda *_: print_line("handled")
+        signal.signal(signal.SIGTERM, handler)
+        Http().request(sys.argv[1])
+        atexit._run_exitfuncs()
+        assert signal.getsignal(signal.SIGTERM) is handler
+    """
+    assert run_python(program, server.url()).assert_clean() == []
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), "5"])
+def test_wrong_exit_timeout_is_named(seconds: float) -> None:
+    with pytest.raises(ValueError, match=r"exit_timeout: expected float of at least 0 \| None"):
+        Http(exit_timeout=seconds)
 
 
 # Ways to end

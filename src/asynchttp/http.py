@@ -36,6 +36,8 @@ class Http(httplib2.Http):
     """An HTTP client with the interface of httplib2, whose requests run in the background.
 
     `max_workers`: how many requests run at once, callbacks included; any number can be queued.
+    `max_callbacks`: how many callbacks run at once: 1 for one after the other.
+    `exit_timeout`: how many seconds the end of the program waits for pending requests.
     `max_content`: how many bytes of content are accepted; None: any number. More raise
     `ContentTooLargeError`, before the rest is received or decoded.
     All other arguments, attributes and methods are those of `httplib2.Http`. Any number of threads
@@ -86,6 +88,8 @@ class Http(httplib2.Http):
         decode_limit_chunk: int | None = None,
         *,
         max_workers: int = 32,
+        max_callbacks: int | None = None,
+        exit_timeout: float | None = None,
         blocking: bool = False,
         retries: int | None = None,
         max_content: int | None = None,
@@ -106,11 +110,15 @@ class Http(httplib2.Http):
         self.blocking = blocking
         self.retries = retries
         self.max_content = max_content
-        self._set_up(max_workers)
+        self._set_up(max_workers, max_callbacks, exit_timeout)
 
-    def _set_up(self, max_workers: int) -> None:
+    def _set_up(
+        self, max_workers: int, max_callbacks: int | None, exit_timeout: float | None
+    ) -> None:
         self._dispatcher = Dispatcher(options.checked("max_workers", max_workers))
         vars(self)["max_workers"] = max_workers
+        self.max_callbacks = max_callbacks
+        self.exit_timeout = exit_timeout
         # Attributes, and the settings made from the attributes.
         self._known_settings: tuple[tuple[object, ...], Settings] = (), options.settings_of(self)
         self._has_warned = False
@@ -128,6 +136,30 @@ class Http(httplib2.Http):
     def max_workers(self, limit: int) -> None:
         self._dispatcher.set_limit(options.checked("max_workers", limit))
         vars(self)["max_workers"] = limit
+
+    @property
+    def max_callbacks(self) -> int | None:
+        """How many callbacks run at once, or None for no limit; can be set at any time."""
+        limit: int | None = vars(self)["max_callbacks"]
+        return limit
+
+    @max_callbacks.setter
+    def max_callbacks(self, limit: int | None) -> None:
+        self._dispatcher.callbacks.set_limit(options.checked("max_callbacks", limit))
+        vars(self)["max_callbacks"] = limit
+
+    @property
+    def exit_timeout(self) -> float | None:
+        """Seconds for which the end of the program waits for pending requests, or None for no
+        limit; can be set at any time.
+        """
+        seconds: float | None = vars(self)["exit_timeout"]
+        return seconds
+
+    @exit_timeout.setter
+    def exit_timeout(self, seconds: float | None) -> None:
+        self._dispatcher.exit_timeout = options.checked("exit_timeout", seconds)
+        vars(self)["exit_timeout"] = seconds
 
     def request(
         self,
@@ -283,7 +315,11 @@ class Http(httplib2.Http):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[misc]
-        self._set_up(self.max_workers)
+        self._set_up(
+            self.max_workers,
+            self.max_callbacks,
+            self.exit_timeout,
+        )
 
 
 def _take_arguments(promise: Promise, uri: object, body: object, headers: Headers | None) -> None:

@@ -79,6 +79,12 @@ def _at_least_one_or_none(value: object) -> int | None:
     return None if value is None else _at_least_one(value)
 
 
+def _seconds_or_none(value: object) -> float | None:
+    if value is None or (isinstance(value, int | float) and value >= 0):
+        return value
+    raise ValueError
+
+
 def _retries(given: object) -> int | None:
     if given is None or (type(given) is int and given == 0):
         return given
@@ -147,6 +153,12 @@ OPTIONS = (
     Option("max_workers", "int of at least 1", 32, Place.HTTP,
            "how many requests run at once, callbacks included",
            convert=_at_least_one, is_own=True),
+    Option("max_callbacks", "int of at least 1 | None", None, Place.HTTP,
+           "how many callbacks run at once, functions of `then` included; None: no limit",
+           convert=_at_least_one_or_none, is_own=True),
+    Option("exit_timeout", "float of at least 0 | None", None, Place.HTTP,
+           "seconds for which the end of the program waits for pending requests; None: no limit",
+           convert=_seconds_or_none, is_own=True),
     Option("blocking", "bool", False, Place.HTTP,
            "whether `request` waits, and returns a plain response and bytes",
            "blocking", is_own=True),

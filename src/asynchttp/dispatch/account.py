@@ -6,6 +6,7 @@ Rule: an owner survives its Http. Pending work is finished; then the connections
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,7 @@ class AccountOwner:
 
     def __init__(self, limit: int, is_scripted: bool) -> None:
         self._limit = limit
+        self.exit_timeout: float | None = None
         self._is_scripted = is_scripted
         self._accounts: dict[None, _core.Account] = {}  # at most one: `setdefault` is atomic
         self._is_closed = False
@@ -71,9 +73,11 @@ class AccountOwner:
 
     def _wait_until(self, wait: Callable[[float], bool]) -> None:
         """Call `wait` until the wait is over. Callbacks may ask for more work during each call."""
-        self._lend_slot_to_pending()
-        while not wait_and_help(wait, SIGNAL_INTERVAL):
+        scope = current_scope()
+        with nullcontext() if scope is None or scope.permit is None else scope.permit.lent():
             self._lend_slot_to_pending()
+            while not wait_and_help(wait, SIGNAL_INTERVAL):
+                self._lend_slot_to_pending()
 
     def _lend_slot_to_pending(self) -> None:
         """In a callback of another Http, lend the slot of that callback to the pending work.
@@ -121,11 +125,22 @@ class AccountOwner:
     def is_busy(self) -> bool:
         if not self._late:
             return any(account.pending for account in self._accounts.values())
-        return any(work not in self._late for work in self._pending_work())
+        return bool(self._awaited_work())
+
+    def _awaited_work(self) -> list[Task]:
+        return [work for work in self._pending_work() if work not in self._late]
 
     def wait_until_idle(self, timeout: float) -> None:
         for account in self._accounts.values():
             account.wait(timeout)
+
+    def give_up_at_exit(self) -> None:
+        if not (pending := self._awaited_work()):
+            return  # finished meanwhile
+        self._late.update(pending)
+        names = list_names(pending)
+        log.warning("cancelled %s, after exit_timeout=%s seconds", names, self.exit_timeout)
+        self.cancel_all()
 
     def close_at_exit(self) -> None:
         self._is_closed = True
@@ -139,6 +154,23 @@ class AccountOwner:
         pending = self._pending_work()
         self._accounts, self._late = {}, set()
         return partial(_fail_lost, pending)
+
+
+MOST_NAMES = 5
+
+
+def list_names(works: list[Task]) -> str:
+    """The number of requests, and the first of them, for the log."""
+    names = [str(work) for work in works[:MOST_NAMES]] + ["..."] * (len(works) > MOST_NAMES)
+    return f"{len(works)} request{'s' * (len(works) != 1)}: {', '.join(names)}"
+
+
+def _warn_of_long_wait(busy: list[lifetime.Participant]) -> None:
+    works = [w for each in busy if isinstance(each, AccountOwner) for w in each._awaited_work()]
+    log.warning("the program has ended, waiting for %s", list_names(works))
+
+
+lifetime.at_long_wait(_warn_of_long_wait)
 
 
 def _fail_lost(pending: list[Task]) -> None:

@@ -24,12 +24,13 @@ from ..messages.callsite import Frames
 from ..messages.response import Response
 from ..process import lifetime
 from ..process.threads import SIGNAL_INTERVAL, is_user_daemon, prepare_to_wait
-from ..promise.callback_scope import current_scope, innermost_running
+from ..promise.callback_scope import Permit, current_scope, innermost_running
 from ..promise.failure import Failure
 from ..promise.future import FINISHED, LeanFuture, has_native_locks
 from ..promise.lazy_pair import Content
 from ..promise.promise import Promise
 from .account import AccountOwner, Task
+from .callback_limit import CallbackLimit
 from .exchanges import Exchanges, make_at_once
 from .failures import asked_too_late, lost_in_fork
 from .request_log import log_connection, log_queued
@@ -59,6 +60,7 @@ class Dispatcher(AccountOwner):
         super().__init__(max_workers, script is not None)
         self._script = script
         self._exchanges = Exchanges()
+        self.callbacks = CallbackLimit()
 
     # From callers.
 
@@ -139,6 +141,10 @@ class Dispatcher(AccountOwner):
         if not _queue_in_core(work, waits):
             work.settle(FINISHED, None, lost_in_fork(work))
 
+    def run_callback(self, callback: Callable[[Permit], None]) -> None:
+        """Have a worker call `callback` when `max_callbacks` permits."""
+        self.callbacks.run(callback)
+
     def stop_cancelled(self, work: Task) -> None:
         """Stop what the core does for `work`, which has just been cancelled."""
         if isinstance(work, Promise) and self._exchanges.remove_follower(work):
@@ -153,8 +159,11 @@ class Dispatcher(AccountOwner):
 
     def handle(self, work: Task, events: int) -> None:
         """Handle events of `work`: bits of EVENT_... in core.h."""
+        if isinstance(work, Then):
+            self.run_callback(partial(run_call, work))
+            return
         if not isinstance(work, Promise):
-            workers.run(partial(run_call, work))
+            workers.run(partial(run_call, work, None))
             return
         if events & TRACED:
             for line in trace_lines(work._take_trace()):
@@ -179,6 +188,7 @@ class Dispatcher(AccountOwner):
 
     def drop_after_fork(self) -> Callable[[], None]:
         self._exchanges = Exchanges()
+        self.callbacks = self.callbacks.without_permits()
         return super().drop_after_fork()
 
 

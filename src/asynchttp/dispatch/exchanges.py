@@ -191,7 +191,7 @@ class Exchanges:
         if promise.callback is None:
             settle(promise, answer, failure)
         else:
-            workers.run(partial(call_back, promise, answer, failure))
+            promise.owner.run_callback(partial(call_back, promise, answer, failure))
 
     def _leave(self, promise: Promise) -> None:
         if self._coalescer.followers:

@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import log
 from ..messages.response import Answer
-from ..promise.callback_scope import FRAMES_IN_CONTEXT, CallbackScope
+from ..promise.callback_scope import FRAMES_IN_CONTEXT, CallbackScope, Permit
 from ..promise.failure import Failure
 from ..promise.future import FINISHED
 from ..promise.promise import Promise
@@ -25,12 +25,14 @@ from .submitted import Submitted
 from .workers import workers
 
 
-def call_back(promise: Promise, answer: Answer | None, failure: Failure | None) -> None:
+def call_back(
+    promise: Promise, answer: Answer | None, failure: Failure | None, permit: Permit
+) -> None:
     """Run the callback, then settle `promise`."""
     view = promise.begin_callback(answer, failure)
     if view is not None:
         began = time.monotonic()
-        error = _run_callback(promise, view)
+        error = _run_callback(promise, view, permit)
         if promise.is_logged:
             log_callback(promise, time.monotonic() - began)
         answer, failure = answer or promise.callback_answer(), failure or error
@@ -38,11 +40,11 @@ def call_back(promise: Promise, answer: Answer | None, failure: Failure | None) 
     promise.end_callback()
 
 
-def _run_callback(promise: Promise, view: Promise) -> Failure | None:
+def _run_callback(promise: Promise, view: Promise, permit: Permit) -> Failure | None:
     callback, promise.callback = promise.callback, None
     assert callback is not None  # otherwise `call_back` is not called
     try:
-        with CallbackScope(promise):
+        with CallbackScope(promise, permit):
             try:
                 callback(view)
             finally:
@@ -65,7 +67,7 @@ def settle(promise: Promise, answer: Answer | None, failure: Failure | None) -> 
     if not is_settled and failure is not None:
         failure.mark_seen()  # the request was cancelled: no code can look at the failure
     if promise.has_done_callbacks:
-        workers.run(partial(_call_done_callbacks, promise))
+        promise.owner.run_callback(partial(_call_done_callbacks, promise))
     else:
         promise.owner.leave(promise)
     # Wake last: a caller may at once check for open files, or for a free slot.
@@ -73,18 +75,18 @@ def settle(promise: Promise, answer: Answer | None, failure: Failure | None) -> 
         promise._wake()
 
 
-def _call_done_callbacks(promise: Promise) -> None:
-    with CallbackScope(promise):
+def _call_done_callbacks(promise: Promise, permit: Permit) -> None:
+    with CallbackScope(promise, permit):
         promise.call_done_callbacks()
     promise.owner.leave(promise)
 
 
-def run_call(call: Work[Any]) -> None:  # Any: a call of any function
+def run_call(call: Work[Any], permit: Permit | None) -> None:  # Any: a call of any function
     """Call the function given to `Http.submit` or `Promise.then`, and settle the Future."""
     if call.done():  # cancelled
         call.owner.leave(call)
         return
-    with CallbackScope(call):
+    with CallbackScope(call, permit):
         assert isinstance(call, Submitted)  # the only work that is not a promise
         call.run()
     call.owner.leave(call)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from ..messages.callsite import CallSite, Frames
 from ..messages.response import Response
-from ..promise.callback_scope import FRAMES_IN_CONTEXT, in_context
+from ..promise.callback_scope import FRAMES_IN_CONTEXT, Permit, in_context
 from ..promise.failure import Failure, annotate
 from ..promise.future import FINISHED
 from ..promise.lazy_pair import Content
@@ -81,9 +81,9 @@ class Then(Submitted[T]):
         annotate(error, self.description, request.site, request=request)
         return Failure(error, skipped_frames + 1)  # the lambda, too
 
-    def lend_slot(self) -> None:
-        super().lend_slot()
+    def lend_slot(self) -> Permit | None:
         self.promise.lend_slot()
+        return super().lend_slot()
 
     def run(self) -> None:
         if self.promise.cancelled():

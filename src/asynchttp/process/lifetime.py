@@ -4,24 +4,27 @@
   exceptions: a program that ends by an unhandled exception or Ctrl-C cancels pending requests; and
   requests that daemon threads make after the main thread's end are not waited for, since daemon
   threads might never stop making requests.
+- The wait ends at SIGTERM, and for the work of an Http after its `exit_timeout`.
 - In a forked child, pending requests fail with LostInForkError (dispatch/account.py); the parent
   notices nothing.
 
 This module knows none of the objects concerned. Each registers here: `register`,
-`hold_during_forks`, `at_exit`, `after_fork`, `register_helper`.
+`hold_during_forks`, `at_exit`, `at_long_wait`, `after_fork`, `register_helper`.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from threading import RLock
+from types import FrameType
 from typing import Protocol
 
 from .threads import POLL_INTERVAL, set_helper
@@ -33,8 +36,14 @@ class Participant(Protocol):
     def is_busy(self) -> bool:
         """Whether work is pending that the end of the program waits for."""
 
+    exit_timeout: float | None
+    """Seconds for which the end of the program waits for pending work, or None for no limit."""
+
     def wait_until_idle(self, timeout: float) -> None:
         """Wait at most `timeout` seconds until no work is pending."""
+
+    def give_up_at_exit(self) -> None:
+        """Cancel the work that is pending after `exit_timeout`, and wait for it no more."""
 
     def close_at_exit(self) -> None:
         """Close the connections; from now on begin no work of daemon threads."""
@@ -49,10 +58,13 @@ class Participant(Protocol):
         """
 
 
+WARN_AFTER = 1.0  # seconds of waiting at the end of the program
+
 _participants: weakref.WeakSet[Participant] = weakref.WeakSet()
 _lock = RLock()  # an RLock: a finalizer may make an Http
 _locks = [_lock]  # `_lock` first, for the rest of a fork: no other fork begins, no Http is made
 _exit_functions: list[Callable[[], None]] = []
+_long_wait_functions: list[Callable[[list[Participant]], None]] = []
 _fork_functions: list[Callable[[], None]] = []
 _helpers: list[Callable[[], None]] = []
 
@@ -73,6 +85,11 @@ def at_exit(function: Callable[[], None]) -> Callable[[], None]:
     """Call `function` when all work is finished, before functions that were given earlier."""
     _exit_functions.insert(0, function)
     return function
+
+
+def at_long_wait(function: Callable[[list[Participant]], None]) -> None:
+    """Call `function` with the busy participants when the end of the program has waited long."""
+    _long_wait_functions.append(function)
 
 
 def after_fork(function: Callable[[], None]) -> None:
@@ -97,7 +114,7 @@ def _all_participants() -> list[Participant]:
 
 is_ending = False
 """Whether the main thread has come to its end."""
-_must_cancel = False  # set by Ctrl-C during the wait for pending work
+_must_cancel = False  # set by Ctrl-C or SIGTERM during the wait for pending work
 _is_registered = False  # Python calls `_finish_or_cancel` at the end of the main thread
 
 
@@ -109,7 +126,10 @@ def _finish_or_cancel() -> None:
         if _must_cancel or _ends_by_exception():
             _cancel_all()
         else:
-            _finish_all()
+            with _sigterm_ends_wait():
+                is_idle = _finish_all()
+            if not is_idle:
+                _cancel_all()
     except BaseException:
         _must_cancel = True
         _cancel_all()
@@ -123,11 +143,45 @@ def _ends_by_exception() -> bool:
     return getattr(sys, "last_value", None) is not None and not hasattr(sys, "ps1")
 
 
-def _finish_all() -> None:
+def _finish_all() -> bool:
+    """Wait until no work is pending; False if SIGTERM came."""
     # In a loop: a callback of one participant may have made requests of another.
-    while busy := [each for each in _all_participants() if each.is_busy()]:
+    began, has_warned = time.monotonic(), False
+    while (busy := [each for each in _all_participants() if each.is_busy()]) and not _must_cancel:
         busy[0].wait_until_idle(POLL_INTERVAL)
         _help()
+        waited = time.monotonic() - began
+        for each in busy:
+            if each.exit_timeout is not None and waited >= each.exit_timeout:
+                each.give_up_at_exit()
+        if waited >= WARN_AFTER and not has_warned:
+            has_warned = True
+            for function in _long_wait_functions:
+                function(busy)
+    return not busy
+
+
+@contextmanager
+def _sigterm_ends_wait() -> Iterator[None]:
+    """Have SIGTERM end `_finish_all`, after a handler of the program; the default action ends the
+    process anyway.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end_wait(number: int, frame: FrameType | None) -> None:
+        global _must_cancel  # noqa: PLW0603  # once
+        _must_cancel = True
+        with suppress(SystemExit):  # the program is ending
+            handler(number, frame)
+
+    signal.signal(signal.SIGTERM, end_wait)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _cancel_all() -> None:

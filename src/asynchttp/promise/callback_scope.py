@@ -11,9 +11,10 @@ asyncio: `in_context`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import Context, ContextVar, copy_context
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from .. import _core
 
@@ -21,15 +22,26 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Permit(Protocol):
+    """The permit of a callback to run at the same time as others (`max_callbacks`)."""
+
+    def lent(self) -> AbstractContextManager[None]:
+        """Lend the permit during the block, in which a thread of the callback waits."""
+
+    def lend(self) -> None:
+        """Lend the permit for the rest of the callback."""
+
+
 class CallbackScope:
     """The block of the `with` is user code that a worker runs for `work`, which has a slot."""
 
-    __slots__ = ("_previous", "core", "enclosing", "is_over", "work")
+    __slots__ = ("_previous", "core", "enclosing", "is_over", "permit", "work")
 
     # Any: work of any kind, which is above this layer.
-    def __init__(self, work: Any) -> None:
+    def __init__(self, work: Any, permit: Permit | None = None) -> None:
         self._previous = current_scope()
         self.work = work
+        self.permit = permit
         self.enclosing = innermost_running(work.scope)
         self.core = _core.Scope(work)
         self.is_over = False

@@ -24,7 +24,7 @@ from .. import _core, log
 from ..messages.errors import ResultTimeoutError
 from ..process.lifetime import hold_during_forks
 from ..process.threads import is_own_thread, prepare_to_wait, wait_and_help
-from .callback_scope import in_context
+from .callback_scope import Permit, in_context
 from .failure import Failure
 
 if TYPE_CHECKING:
@@ -73,14 +73,18 @@ class LeanFuture(_core.Work, Future[T]):
 
         @property
         def _condition(self) -> threading.Condition:
-            self.lend_slot()
-            prepare_to_wait()
-            with state_lock:
-                if self._made_condition is None:
-                    self._waiters, self._done_callbacks = [], []
-                    self._made_condition = threading.Condition(state_lock)
-                    self._observe()
-                return self._made_condition
+            if (permit := self.lend_slot()) is not None:
+                permit.lend()  # the end of the wait is not seen here
+            return self._get_condition()
+
+    def _get_condition(self) -> threading.Condition:
+        prepare_to_wait()
+        with state_lock:
+            if self._made_condition is None:
+                self._waiters, self._done_callbacks = [], []
+                self._made_condition = threading.Condition(state_lock)
+                self._observe()
+            return self._made_condition
 
     # Looking.
 
@@ -149,6 +153,8 @@ class LeanFuture(_core.Work, Future[T]):
             del self  # the traceback keeps this frame alive, but is not to keep the future alive
 
     def __await__(self) -> Generator[Any, None, T]:  # Any: as asyncio has it
+        if (permit := self.lend_slot()) is not None:
+            permit.lend()
         import asyncio  # noqa: PLC0415  # slow; code that awaits has imported asyncio
 
         return asyncio.wrap_future(self).__await__()
@@ -224,7 +230,13 @@ class LeanFuture(_core.Work, Future[T]):
         """Call `fn` with the future when the future is done, in a copy of the present context; at
         once if the future is done already.
         """
-        super().add_done_callback(in_context(fn))
+        fn = in_context(fn)
+        self.lend_slot()
+        with self._get_condition():
+            if not self._is_done:
+                self._done_callbacks.append(fn)
+                return
+        super().add_done_callback(fn)
 
     @property
     def has_done_callbacks(self) -> bool:
@@ -248,12 +260,18 @@ class LeanFuture(_core.Work, Future[T]):
 
     # Waiting.
 
-    def lend_slot(self) -> None:
-        """Lend the slot of the user code on this thread, which may wait for this future."""
+    def lend_slot(self) -> Permit | None:
+        """Lend the slot of the user code on this thread, which may wait for this future.
+
+        Returns the permit of the user code, to be lent during the wait, or None.
+        """
+        return None
 
     def _wait_until_done(self, timeout: float | None) -> bool:
-        self.lend_slot()
-        return wait_and_help(self._wait_once, timeout)
+        if (permit := self.lend_slot()) is None:
+            return wait_and_help(self._wait_once, timeout)
+        with permit.lent():
+            return wait_and_help(self._wait_once, timeout)
 
     def _wait_once(self, seconds: float) -> bool:
         return self._wait(seconds) if has_native_locks() else self._wait_by_condition(seconds)

@@ -24,7 +24,7 @@ from ..messages.response import Answer, Response
 from ..messages.settings import Settings
 from ..policy.redirects import default_location
 from . import work
-from .callback_scope import current_scope
+from .callback_scope import Permit, current_scope
 from .failure import Failure
 from .future import FINISHED, LeanFuture, state_lock
 from .lazy_pair import Content, PendingResponse, resolve_in_place, share_attributes
@@ -49,6 +49,9 @@ class Owner(work.Owner, Protocol):
         self, promise: Promise, function: Callable[[Response, Content], T]
     ) -> LeanFuture[T]:
         """Call `function(response, content)` on a worker when `promise` is settled."""
+
+    def run_callback(self, callback: Callable[[Permit], None]) -> None:
+        """Have a worker call `callback` when `max_callbacks` permits."""
 
 
 class Promise(RequestWork, _Pair):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol, TypeVar
 
 from .. import _core
-from .callback_scope import CallbackScope, current_scope
+from .callback_scope import CallbackScope, Permit, current_scope
 from .future import CANCELLED_AND_NOTIFIED, LeanFuture
 
 T = TypeVar("T")
@@ -40,9 +40,11 @@ class Work(LeanFuture[T]):
         self.scope = current_scope()
         super().__init__(owner.account, self.rank)
 
-    def lend_slot(self) -> None:
-        if not self._is_done and (scope := current_scope()) is not None and scope.work is not self:
-            scope.core.expect(self)
+    def lend_slot(self) -> Permit | None:
+        if self._is_done or (scope := current_scope()) is None or scope.work is self:
+            return None
+        scope.core.expect(self)
+        return scope.permit
 
     def release(self) -> None:
         """Release all that only unfinished work needs."""
