@@ -239,6 +239,46 @@ def test_requests_after_end_of_main_thread_are_finished(server: WebServer) -> No
     assert run_python(REQUEST_AFTER_MAIN, server.url()).assert_clean() == ["called"] * 2
 
 
+WAYS_WITHOUT_HELP = {
+    "event": "http.request(sys.argv[1], callback=lambda _: called.set())",
+    "futures": """import concurrent.futures
+    promise = http.request(sys.argv[1], callback=lambda _: None)
+    if concurrent.futures.wait([promise], 10).done: called.set()""",
+}
+
+
+@pytest.mark.parametrize("way", WAYS_WITHOUT_HELP.values(), ids=WAYS_WITHOUT_HELP)
+def test_first_request_after_end_of_main_thread_is_called_back(server: WebServer, way: str) -> None:
+    """The thread waits in a way in which it cannot help: a worker has to be there."""
+    program = f"""
+def ask():
+    threading.main_thread().join()
+    called = threading.Event()
+    {way}
+    print_line(called.wait(10))
+
+http = Http()
+threading.Thread(target=ask).start()
+"""
+    assert run_python(program, server.url()).assert_clean() == ["True"]
+
+
+HTTP_AFTER_MAIN = """
+def ask():
+    threading.main_thread().join()
+    print_line(Http().request(sys.argv[1], callback=lambda _: print_line("called")).response.status)
+
+threading.Thread(target=ask).start()
+"""
+
+
+def test_http_made_after_end_of_main_thread_works_or_warns(server: WebServer) -> None:
+    code, out, err = run_python(HTTP_AFTER_MAIN, server.url())
+    assert (code, out) == (0, ["called", "200"])
+    starts_threads = not (3, 12) <= sys.version_info < (3, 12, 3)
+    assert err == "" if starts_threads else "make the Http before the main thread ends" in err
+
+
 def test_request_in_exit_handler_succeeds_or_raises(server: WebServer) -> None:
     """Some versions of Python start no threads in exit handlers."""
     program = """

@@ -10,6 +10,7 @@ Rules:
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
 import threading
@@ -23,7 +24,12 @@ from ..engine.trace import trace_lines
 from ..messages.callsite import Frames
 from ..messages.response import Response
 from ..process import lifetime
-from ..process.threads import SIGNAL_INTERVAL, is_user_daemon, prepare_to_wait
+from ..process.threads import (
+    MAIN_THREAD_HAS_TO_START_THREADS,
+    SIGNAL_INTERVAL,
+    is_user_daemon,
+    prepare_to_wait,
+)
 from ..promise.callback_scope import Permit, current_scope, innermost_running
 from ..promise.failure import Failure
 from ..promise.future import FINISHED, LeanFuture, has_native_locks
@@ -53,6 +59,14 @@ TRACED, NEEDS_NAME, BEGUN = 16, 32, 64
 PLAIN, NEEDS_ANSWER = 256, 512
 
 
+@functools.cache  # once in each process
+def warn_of_missing_thread() -> None:
+    log.warning(
+        "this Python starts no threads after the end of the main thread: callbacks run only while a"
+        " thread waits for a promise; make the Http before the main thread ends"
+    )
+
+
 class Dispatcher(AccountOwner):
     """Works on the requests of one Http, whose transfers libcurl makes, or a script."""
 
@@ -61,6 +75,8 @@ class Dispatcher(AccountOwner):
         self._script = script
         self._exchanges = Exchanges()
         self.callbacks = CallbackLimit()
+        if MAIN_THREAD_HAS_TO_START_THREADS and not lifetime.is_ending:
+            workers.ensure_started()
 
     # From callers.
 
@@ -133,9 +149,10 @@ class Dispatcher(AccountOwner):
         try:
             workers.ensure_started()
         except RuntimeError as error:
-            if not lifetime.is_ending:  # at the end, waiting threads help
+            if not lifetime.is_ending:
                 work.settle(FINISHED, None, Failure(error))
                 return
+            warn_of_missing_thread()  # at the end, waiting threads help
         # A finalizer on a worker may wait for the work in ways that no code of this package sees.
         prepare_to_wait()
         if not _queue_in_core(work, waits):

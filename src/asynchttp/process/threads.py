@@ -56,6 +56,8 @@ def is_user_daemon() -> bool:
 # Python 3.12.0 to 3.12.2 start no thread after the end of the main thread, later versions start no
 # thread in functions of `atexit`. Threads that wait then run the tasks themselves: the helper.
 
+MAIN_THREAD_HAS_TO_START_THREADS = (3, 12) <= sys.version_info < (3, 12, 3)
+
 _helper: Callable[[], object] | None = None
 
 
