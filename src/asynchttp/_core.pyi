@@ -109,6 +109,9 @@ class Account:
     def wait(self, seconds: float, /) -> bool:
         """Wait at most `seconds` for all work that is pending now; False after the timeout."""
 
+    def stalled_for(self) -> float:
+        """For how many seconds work has been queued, and none of it has got a slot."""
+
     def begin_era(self) -> int:
         """Begin a new era, for `wait_for_past`; returns the number of the era. New work belongs to
         the era, except work that user code of earlier work of this account asks for.

@@ -272,6 +272,12 @@ class Http(httplib2.Http):
             partial(fn, *args, **kwargs), f"a call of {name}", frames
         )
 
+    def __repr__(self) -> str:
+        dispatcher: Dispatcher | None = getattr(self, "_dispatcher", None)
+        if dispatcher is None:  # in the `__init__` of a subclass
+            return super().__repr__()
+        return f"<{type(self).__name__} {dispatcher.describe()}>"
+
     def _current_settings(self) -> Settings:
         """The settings by the attributes; made again only when an attribute has changed."""
         state = options.state_of(self)

@@ -113,6 +113,9 @@ typedef struct {
 } Counts;
 Counts account_counts(const Account *account);
 
+/* For how many seconds tickets have been queued, and none of them has got a slot. */
+double account_stalled_for(const Account *account);
+
 /* Write at most `room` pending tickets, the first submitted first, each with a reference for the caller.
  * Returns how many tickets are pending, also when `room` is less. */
 size_t account_tickets(Account *account, Ticket **tickets, size_t room);

@@ -185,8 +185,10 @@ void queue_expire(Ticket *ticket, OutcomeKind outcome) {
 }
 
 static void pump(Account *account) {
-    for (Work *work; (work = slots_take(&account->slots)) != NULL;)
+    int has_moved = atomic_load(&account->queued) == 0;
+    for (Work *work; (work = slots_take(&account->slots)) != NULL; has_moved = 1)
         begin(CONTAINER(work, Ticket, work));
+    if (has_moved) atomic_store_explicit(&account->moved, account->core->now, memory_order_relaxed);
     atomic_store(&account->is_full, slots_are_full(&account->slots));
     atomic_store(&account->queued, account->slots.queued);
     atomic_store(&account->working, account->slots.working);

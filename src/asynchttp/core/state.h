@@ -137,6 +137,7 @@ struct Account {
     atomic_int limit;
     atomic_int is_full; /* a ticket without a scope has to wait; the core's thread writes, any reads */
     atomic_int queued, working; /* the core's thread writes, any thread reads */
+    _Atomic double moved; /* when a ticket last got a slot, or none was queued; written and read as above */
     Link multis;  /* MultiHandle.sibling */
     Map known_hosts; /* KnownHost.entry, by host:port */
     Map origins;  /* Origin.entry, by origin */

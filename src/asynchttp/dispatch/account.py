@@ -9,14 +9,17 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from .. import _core, log
 from ..process import lifetime
 from ..process.threads import SIGNAL_INTERVAL, is_own_thread, wait_and_help
 from ..promise.callback_scope import current_scope, innermost_running
-from ..promise.future import FINISHED
+from ..promise.future import FINISHED, RUNNING
+from ..promise.promise import Promise
 from ..promise.work import Work
 from .failures import lost_in_fork
+from .workers import workers
 
 Task = Work[Any]  # Any: work with any value
 
@@ -30,6 +33,7 @@ class AccountOwner:
         self._is_scripted = is_scripted
         self._accounts: dict[None, _core.Account] = {}  # at most one: `setdefault` is atomic
         self._is_closed = False
+        self._has_warned = False  # of the present stall
         self._late: set[Task] = set()  # work that the end of the program does not wait for
         lifetime.register(self)
 
@@ -120,6 +124,26 @@ class AccountOwner:
             account.close()
             account.join(1.0)
 
+    # For people.
+
+    def describe(self) -> str:
+        """How many requests are queued and in flight, in all and by host."""
+        pending = self._pending_work()
+        hosts: dict[str, list[Task]] = {}
+        for work in pending:
+            hosts.setdefault(host_of(work), []).append(work)
+        largest = sorted(hosts.items(), key=lambda item: -len(item[1]))
+        named = [f"{host} ({_count_stages(works)})" for host, works in largest[:MOST_NAMES]]
+        more = ["..."] * (len(hosts) > MOST_NAMES)
+        return ": ".join([_count_stages(pending), *filter(None, [", ".join(named + more)])])
+
+    def warn_if_stalled(self) -> None:
+        """Warn once if work has been queued for long, and no slot has become free."""
+        stalled = max((each.stalled_for() for each in list(self._accounts.values())), default=0)
+        if stalled >= STALLED and not self._has_warned:
+            log.warning("no slot has become free for %d seconds: %s", stalled, self.describe())
+        self._has_warned = stalled >= STALLED
+
     # lifetime.Participant
 
     def is_busy(self) -> bool:
@@ -156,7 +180,36 @@ class AccountOwner:
         return partial(_fail_lost, pending)
 
 
+STALLED = 30.0  # seconds without any slot becoming free, after which a warning names the hosts
 MOST_NAMES = 5
+
+
+def host_of(work: Task) -> str:
+    """The host, and port, of a request; for other work what it is."""
+    if not isinstance(work, Promise):
+        return "calls"
+    if work._state == RUNNING:
+        return "callbacks"
+    transfer = work.transfer
+    return (
+        urlsplit(str(work._uri)).netloc.rpartition("@")[2]
+        if transfer is None
+        else transfer.authority
+    )
+
+
+def _count_stages(works: list[Task]) -> str:
+    in_flight = sum(work._has_slot for work in works)
+    return f"{len(works) - in_flight} queued, {in_flight} in flight"
+
+
+def _warn_of_stalls() -> None:
+    for each in lifetime.all_participants():
+        if isinstance(each, AccountOwner):
+            each.warn_if_stalled()
+
+
+workers.watch = _warn_of_stalls
 
 
 def list_names(works: list[Task]) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,6 +27,7 @@ from ..process.lifetime import after_fork, hold_during_forks, register_helper
 from ..process.threads import OwnThread
 
 IDLE = 10.0  # seconds for which an idle worker waits
+WATCH_INTERVAL = 5.0  # seconds between two calls of `Workers.watch`, at least
 
 TIMED_OUT, ROLE, CALLED = range(3)  # values of `_core.wait`: WAIT_... of core.h
 
@@ -60,6 +62,8 @@ class Workers:
         self.lock = hold_during_forks(threading.RLock())
         self.handle: Handler | None = None
         """The function that handles events: set once."""
+        self.watch: Callable[[], None] | None = None
+        """A function that is called now and then, which must not block: set once."""
         self.drop_after_fork()
 
     def drop_after_fork(self) -> None:
@@ -69,6 +73,7 @@ class Workers:
         self._events: list[Any] = []
         self._deferred_wakes: deque[Callable[[], None]] = deque()
         self._threads: set[Worker] = set()
+        self._last_watch = 0.0
         self._coming = 0  # workers on the way to the next task
 
     def ensure_started(self) -> None:
@@ -138,11 +143,19 @@ class Workers:
             while True:
                 self._begin_turn(worker, reason)
                 self._handle_all(worker)
+                self._watch_now_and_then()
                 reason = _core.wait(IDLE, worker.has_role)
                 if reason == TIMED_OUT and self._end_if_spare(worker):
                     return
         finally:
             self._remove_thread(worker)
+
+    def _watch_now_and_then(self) -> None:
+        # Some worker comes here again after IDLE at the latest: one always waits for events.
+        now = time.monotonic()
+        if now - self._last_watch >= WATCH_INTERVAL and self.watch is not None:
+            self._last_watch = now
+            self.watch()
 
     def _handle_all(self, worker: Worker) -> None:
         """Handle events, then run tasks, until no new events have come: a called worker may have to

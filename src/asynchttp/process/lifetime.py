@@ -107,7 +107,8 @@ def _help() -> None:
         function()
 
 
-def _all_participants() -> list[Participant]:
+def all_participants() -> list[Participant]:
+    """All objects that were registered, and are alive."""
     with _lock:
         return list(_participants)
 
@@ -147,7 +148,7 @@ def _finish_all() -> bool:
     """Wait until no work is pending; False if SIGTERM came."""
     # In a loop: a callback of one participant may have made requests of another.
     began, has_warned = time.monotonic(), False
-    while (busy := [each for each in _all_participants() if each.is_busy()]) and not _must_cancel:
+    while (busy := [each for each in all_participants() if each.is_busy()]) and not _must_cancel:
         busy[0].wait_until_idle(POLL_INTERVAL)
         _help()
         waited = time.monotonic() - began
@@ -185,7 +186,7 @@ def _sigterm_ends_wait() -> Iterator[None]:
 
 
 def _cancel_all() -> None:
-    for participant in _all_participants():
+    for participant in all_participants():
         participant.cancel_at_exit()
 
 
@@ -197,7 +198,7 @@ def _end_process() -> None:
     was_to_be_called = _is_registered and sys._getframe().f_back is None
     _must_cancel = _must_cancel or (was_to_be_called and not is_ending)
     _finish_or_cancel()
-    for participant in _all_participants():
+    for participant in all_participants():
         participant.close_at_exit()
 
 
@@ -262,7 +263,7 @@ def _drop_after_fork() -> None:
     for function in _fork_functions:
         function()
     # All participants first: the functions returned call user code, which may use any participant.
-    fail_functions = [each.drop_after_fork() for each in _all_participants()]
+    fail_functions = [each.drop_after_fork() for each in all_participants()]
     for fail_pending in fail_functions:
         fail_pending()
 
