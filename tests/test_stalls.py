@@ -2,15 +2,17 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from asynchttp import Http, Promise
+from asynchttp import Http, Promise, _core
 from asynchttp.dispatch import account, workers
 from tests.scripted import HOST, ScriptedServer
 from tests.servers.event_log import PATIENCE, EventLog
 from tests.servers.web import WebServer
+from tests.threads import wait_until_one_worker_is_left
 
 
 class Warnings(logging.Handler):
@@ -37,6 +39,9 @@ def quick_stalls(idle_workers_end_soon: None, monkeypatch: pytest.MonkeyPatch) -
     """A stall is noticed after a moment, not after 30 seconds."""
     monkeypatch.setattr(account, "STALLED", 0.3)
     monkeypatch.setattr(workers, "WATCH_INTERVAL", 0.02)
+    wait_until_one_worker_is_left()
+    while not _core.call_waiting():  # the worker reads the present value of IDLE
+        time.sleep(0)
 
 
 @pytest.mark.usefixtures("quick_stalls")
@@ -55,7 +60,7 @@ def test_stall_is_warned_of_once_and_names_the_hosts(
         for promise in (*dripping, *queued):
             promise.cancel()
     assert said == (
-        "no slot has become free for 0 seconds: 3 queued, 2 in flight: "
+        "no slot has become free for 0.3 seconds: 3 queued, 2 in flight: "
         f"127.0.0.1:1 (3 queued, 0 in flight), {host} (0 queued, 2 in flight)"
     )
 

@@ -109,8 +109,10 @@ class Account:
     def wait(self, seconds: float, /) -> bool:
         """Wait at most `seconds` for all work that is pending now; False after the timeout."""
 
-    def stalled_for(self) -> float:
-        """For how many seconds work has been queued, and none of it has got a slot."""
+    def waits_since(self) -> float | None:
+        """If work waits for a slot, the time at which work last got a slot, by the monotonic clock;
+        otherwise None.
+        """
 
     def begin_era(self) -> int:
         """Begin a new era, for `wait_for_past`; returns the number of the era. New work belongs to

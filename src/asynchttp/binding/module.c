@@ -80,9 +80,11 @@ static PyObject *account_wait_idle(AccountObject *self, PyObject *seconds) {
     return wait_for(self, seconds, account_wait);
 }
 
-static PyObject *account_get_stalled(AccountObject *self, PyObject *unused) {
+static PyObject *account_get_waiting(AccountObject *self, PyObject *unused) {
     (void)unused;
-    return PyFloat_FromDouble(account_stalled_for(self->account));
+    size_t pending = account_pending(self->account), working = (size_t)account_counts(self->account).working;
+    if (pending <= working) Py_RETURN_NONE;
+    return PyFloat_FromDouble(account_last_moved(self->account));
 }
 
 static PyObject *account_start_era(AccountObject *self, PyObject *unused) {
@@ -327,7 +329,7 @@ static PyMethodDef account_methods[] = {
     {"limit", (PyCFunction)account_limit_to, METH_O, NULL},
     {"works", (PyCFunction)account_works, METH_NOARGS, NULL},
     {"wait", (PyCFunction)account_wait_idle, METH_O, NULL},
-    {"stalled_for", (PyCFunction)account_get_stalled, METH_NOARGS, NULL},
+    {"waits_since", (PyCFunction)account_get_waiting, METH_NOARGS, NULL},
     {"begin_era", (PyCFunction)account_start_era, METH_NOARGS, NULL},
     {"wait_for_past", (PyCFunction)account_wait_past, METH_VARARGS, NULL},
     {"close", (PyCFunction)account_close_now, METH_NOARGS, NULL},

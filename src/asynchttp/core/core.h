@@ -113,8 +113,9 @@ typedef struct {
 } Counts;
 Counts account_counts(const Account *account);
 
-/* For how many seconds tickets have been queued, and none of them has got a slot. */
-double account_stalled_for(const Account *account);
+/* When a ticket last got a slot, or none was queued, by the monotonic clock. While all slots are taken, tickets
+ * may wait in the inbox, which is read when a slot becomes free. */
+double account_last_moved(const Account *account);
 
 /* Write at most `room` pending tickets, the first submitted first, each with a reference for the caller.
  * Returns how many tickets are pending, also when `room` is less. */

@@ -614,9 +614,8 @@ Counts account_counts(const Account *account) {
     return (Counts){.queued = atomic_load(&account->queued), .working = atomic_load(&account->working)};
 }
 
-double account_stalled_for(const Account *account) {
-    double moved = atomic_load_explicit(&account->moved, memory_order_relaxed);
-    return atomic_load(&account->queued) == 0 ? 0 : fmax(0, clock_now() - moved);
+double account_last_moved(const Account *account) {
+    return atomic_load_explicit(&account->moved, memory_order_relaxed);
 }
 
 size_t account_pending(Account *account) {

@@ -5,10 +5,11 @@ Rule: an owner survives its Http. Pending work is finished; then the connections
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from .. import _core, log
@@ -24,6 +25,16 @@ from .workers import workers
 Task = Work[Any]  # Any: work with any value
 
 
+class _Stall(NamedTuple):
+    """A time in which work waits for a slot, and no slot becomes free."""
+
+    since: float | None
+    warning_due: float
+
+
+_NO_STALL = _Stall(None, 0.0)
+
+
 class AccountOwner:
     """The account of one Http, and the work that is pending in the account."""
 
@@ -33,7 +44,7 @@ class AccountOwner:
         self._is_scripted = is_scripted
         self._accounts: dict[None, _core.Account] = {}  # at most one: `setdefault` is atomic
         self._is_closed = False
-        self._has_warned = False  # of the present stall
+        self._stall = _NO_STALL
         self._late: set[Task] = set()  # work that the end of the program does not wait for
         lifetime.register(self)
 
@@ -139,10 +150,14 @@ class AccountOwner:
 
     def warn_if_stalled(self) -> None:
         """Warn once if work has been queued for long, and no slot has become free."""
-        stalled = max((each.stalled_for() for each in list(self._accounts.values())), default=0)
-        if stalled >= STALLED and not self._has_warned:
-            log.warning("no slot has become free for %d seconds: %s", stalled, self.describe())
-        self._has_warned = stalled >= STALLED
+        for account in list(self._accounts.values()):
+            if (since := account.waits_since()) is None:
+                self._stall = _NO_STALL
+            elif since != self._stall.since:
+                self._stall = _Stall(since, time.monotonic() + STALLED)
+            elif time.monotonic() >= self._stall.warning_due:
+                self._stall = _Stall(since, float("inf"))
+                log.warning("no slot has become free for %s seconds: %s", STALLED, self.describe())
 
     # lifetime.Participant
 
