@@ -1,4 +1,4 @@
-"""What people see of a queue: `repr(http)`, and the warning when no slot becomes free."""
+"""People see the queue: in `repr(http)`, and in a warning when no slot becomes free."""
 
 import logging
 import threading

@@ -12,12 +12,12 @@ from __future__ import annotations
 import functools
 import logging
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 
 from .process.lifetime import after_fork, at_exit
+from .process.native import threading
 from .process.threads import OwnThread
 
 logger = logging.getLogger("asynchttp")

@@ -376,7 +376,7 @@ static int undo_if_lost(Ticket *ticket, int result) {
     return -1;
 }
 
-/* What user code asks for on behalf of a ticket belongs to the era of that ticket. */
+/* A ticket that user code submits on behalf of another ticket belongs to the era of the other ticket. */
 static void inherit_era(Ticket *ticket, const Ticket *parent) {
     if (parent->account == ticket->account && era_is_before(parent->era, ticket->era))
         ticket->era = parent->era;

@@ -200,7 +200,7 @@ MOST_NAMES = 5
 
 
 def host_of(work: Task) -> str:
-    """The host, and port, of a request; for other work what it is."""
+    """The host, and port, of a request; or a word for other work."""
     if not isinstance(work, Promise):
         return "calls"
     if work._state == RUNNING:

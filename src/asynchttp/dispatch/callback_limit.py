@@ -8,12 +8,12 @@ Rules:
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from ..process.native import threading
 from ..process.threads import wait_and_help
 from .workers import workers
 
@@ -28,7 +28,7 @@ class CallbackLimit:
         self._lock = threading.RLock()  # an RLock: a finalizer may come in the middle
 
     def set_limit(self, limit: int | None) -> None:
-        """Run at most `limit` callbacks at once, from now on; None for no limit."""
+        """Run at most `limit` callbacks at once, from now on; a limit of None permits any number."""
         self._limit = limit
         self._start_waiting()
 

@@ -5,11 +5,11 @@ Rule: bookkeeping only. The caller of `take_followers` goes on with the follower
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 from ..messages.step import Coalesce
+from ..process.native import threading
 
 W = TypeVar("W")
 

@@ -24,6 +24,7 @@ from ..engine.trace import trace_lines
 from ..messages.callsite import Frames
 from ..messages.response import Response
 from ..process import lifetime
+from ..process.native import has_native_locks
 from ..process.threads import (
     MAIN_THREAD_HAS_TO_START_THREADS,
     SIGNAL_INTERVAL,
@@ -32,7 +33,7 @@ from ..process.threads import (
 )
 from ..promise.callback_scope import Permit, current_scope, innermost_running
 from ..promise.failure import Failure
-from ..promise.future import FINISHED, LeanFuture, has_native_locks
+from ..promise.future import FINISHED, LeanFuture
 from ..promise.lazy_pair import Content
 from ..promise.promise import Promise
 from .account import AccountOwner, Task

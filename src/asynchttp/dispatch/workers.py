@@ -15,7 +15,6 @@ Rules:
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from typing import Any
 
 from .. import _core, log
 from ..process.lifetime import after_fork, hold_during_forks, register_helper
+from ..process.native import threading
 from ..process.threads import OwnThread
 
 IDLE = 10.0  # seconds for which an idle worker waits
@@ -151,7 +151,7 @@ class Workers:
             self._remove_thread(worker)
 
     def _watch_now_and_then(self) -> None:
-        # Some worker comes here again after IDLE at the latest: one always waits for events.
+        # A worker comes here again after IDLE at the latest: a worker always waits for events.
         now = time.monotonic()
         if now - self._last_watch >= WATCH_INTERVAL and self.watch is not None:
             self._last_watch = now

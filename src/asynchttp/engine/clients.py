@@ -8,7 +8,6 @@ OwnClient    the Http itself, by httplib2's code: where a program has overridden
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import httplib2
 
 from ..messages.request import Request
+from ..process.native import threading
 from .extension_points import Parts, are_shared_original, parts_of, running
 from .single_sending import sent_once
 

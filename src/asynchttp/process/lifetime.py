@@ -23,10 +23,11 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from threading import RLock
 from types import FrameType
 from typing import Protocol
 
+from .native import has_native_locks
+from .native import threading as native
 from .threads import POLL_INTERVAL, set_helper
 
 
@@ -61,7 +62,7 @@ class Participant(Protocol):
 WARN_AFTER = 1.0  # seconds of waiting at the end of the program
 
 _participants: weakref.WeakSet[Participant] = weakref.WeakSet()
-_lock = RLock()  # an RLock: a finalizer may make an Http
+_lock = native.RLock()  # an RLock: a finalizer may make an Http
 _locks = [_lock]  # `_lock` first, for the rest of a fork: no other fork begins, no Http is made
 _exit_functions: list[Callable[[], None]] = []
 _long_wait_functions: list[Callable[[list[Participant]], None]] = []
@@ -75,7 +76,7 @@ def register(participant: Participant) -> None:
         _participants.add(participant)
 
 
-def hold_during_forks(lock: RLock) -> RLock:
+def hold_during_forks(lock: native.RLock) -> native.RLock:
     """Hold `lock` while the process forks: a child must not find `lock` held by a lost thread."""
     _locks.append(lock)
     return lock
@@ -195,7 +196,9 @@ def _end_process() -> None:
     # If Python was to call `_finish_or_cancel` and did not, Ctrl-C came just before the call, or
     # during Python's wait for threads. A frame below this function means that the program itself
     # runs the functions of `atexit`: Python calls from no frame.
-    was_to_be_called = _is_registered and sys._getframe().f_back is None
+    # With eventlet, Python does not call.
+    is_expected = _is_registered and has_native_locks()
+    was_to_be_called = is_expected and sys._getframe().f_back is None
     _must_cancel = _must_cancel or (was_to_be_called and not is_ending)
     _finish_or_cancel()
     for participant in all_participants():
@@ -215,9 +218,9 @@ def _register_exit_hooks() -> None:
 LOCK_TIMEOUT = 1.0  # seconds
 
 
-class _HeldLocks(threading.local):  # by thread: several threads may fork at once
+class _HeldLocks(native.local):  # by thread: several threads may fork at once
     def __init__(self) -> None:
-        self.locks: list[RLock] = []
+        self.locks: list[native.RLock] = []
 
 
 _held = _HeldLocks()
@@ -238,7 +241,7 @@ def _try_acquire_all() -> bool:
     return all(_try_acquire(lock) for lock in _locks) and set(_locks) <= set(_held.locks)
 
 
-def _try_acquire(lock: RLock) -> bool:
+def _try_acquire(lock: native.RLock) -> bool:
     _held.locks.append(lock)  # before `acquire`: Ctrl-C may come after any call, and stops no fork
     if lock.acquire(timeout=LOCK_TIMEOUT):
         return True

@@ -7,10 +7,11 @@ program ends is finished all the same (lifetime.py).
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+
+from .native import threading
 
 POLL_INTERVAL = 0.02  # seconds between two calls of the helper
 SIGNAL_INTERVAL = 1.0

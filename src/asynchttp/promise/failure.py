@@ -8,7 +8,6 @@ Rules:
 
 from __future__ import annotations
 
-import threading
 import weakref
 from contextlib import suppress
 from types import TracebackType
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from .. import log
 from ..process.lifetime import at_exit, hold_during_forks
+from ..process.native import threading
 
 if TYPE_CHECKING:
     from ..messages.callsite import CallSite

@@ -15,7 +15,7 @@ Rules:
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from .. import _core, log
 from ..messages.errors import ResultTimeoutError
 from ..process.lifetime import hold_during_forks
+from ..process.native import has_native_locks, threading
 from ..process.threads import is_own_thread, prepare_to_wait, wait_and_help
 from .callback_scope import Permit, in_context
 from .failure import Failure
@@ -37,15 +38,10 @@ PENDING, RUNNING, FINISHED = "PENDING", "RUNNING", "FINISHED"
 CANCELLED_AND_NOTIFIED = "CANCELLED_AND_NOTIFIED"
 DONE = frozenset((FINISHED, CANCELLED_AND_NOTIFIED))
 
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.0005, 0.02  # seconds, of a greenlet that waits
+
 # An RLock, since the garbage collector or a signal handler may come back here in the same thread.
 state_lock = hold_during_forks(threading.RLock())
-
-
-def has_native_locks() -> bool:
-    """Whether locks are Python's own: gevent and eventlet replace them, so that a waiting greenlet
-    does not stop the hub, as a wait in C would.
-    """
-    return threading.Lock.__module__ == "_thread"
 
 
 class LeanFuture(_core.Work, Future[T]):
@@ -274,9 +270,15 @@ class LeanFuture(_core.Work, Future[T]):
             return wait_and_help(self._wait_once, timeout)
 
     def _wait_once(self, seconds: float) -> bool:
-        return self._wait(seconds) if has_native_locks() else self._wait_by_condition(seconds)
+        if has_native_locks() or is_own_thread():
+            return self._wait(seconds)
+        return self._wait_as_greenlet(seconds)
 
-    def _wait_by_condition(self, seconds: float) -> bool:
-        # With the locks of gevent or eventlet: only the greenlet waits, not the hub.
-        with self._condition:
-            return self._condition.wait_for(self.done, None if seconds < 0 else seconds)
+    def _wait_as_greenlet(self, seconds: float) -> bool:
+        # Only the greenlet waits: the `sleep` of gevent or eventlet lets others run.
+        ends = float("inf") if seconds < 0 else time.monotonic() + seconds
+        pause = SHORTEST_PAUSE
+        while not self._is_done and (left := ends - time.monotonic()) > 0:
+            time.sleep(min(pause, left))
+            pause = min(2 * pause, LONGEST_PAUSE)
+        return self._is_done
