@@ -28,7 +28,7 @@ class CallbackLimit:
         self._lock = threading.RLock()  # an RLock: a finalizer may come in the middle
 
     def set_limit(self, limit: int | None) -> None:
-        """Run at most `limit` callbacks at once, from now on; a limit of None permits any number."""
+        """Run at most `limit` callbacks at once, from now on; any number for None."""
         self._limit = limit
         self._start_waiting()
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import functools
 import gc
 import sys
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -24,7 +23,7 @@ from ..engine.trace import trace_lines
 from ..messages.callsite import Frames
 from ..messages.response import Response
 from ..process import lifetime
-from ..process.native import has_native_locks
+from ..process.native import has_native_locks, threading
 from ..process.threads import (
     MAIN_THREAD_HAS_TO_START_THREADS,
     SIGNAL_INTERVAL,

@@ -9,13 +9,13 @@ Rules:
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from functools import partial
 
 from ..messages.response import Answer
 from ..messages.step import BlockingCall, Coalesce, StopCoalescing
 from ..messages.transfer import Reply, Transfer
+from ..process.native import threading
 from ..promise.callback_scope import CallbackScope
 from ..promise.failure import Failure
 from ..promise.future import FINISHED

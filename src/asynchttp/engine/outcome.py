@@ -26,6 +26,7 @@ from ..messages.errors import (
 )
 from ..messages.response import Response
 from ..messages.transfer import Reply, Transfer
+from ..messages.uri import masked
 from .curl_errors import CurlError, exception_of
 from .curl_options import route_to
 from .resolver import RAISED, lookup_exception
@@ -164,7 +165,7 @@ def _ended(exception: Exception, error: TransferError, transfer: Transfer) -> Ex
 
 def _timed_out(transfer: Transfer) -> RequestTimeoutError:
     clock = "" if transfer.timeout is None else f" (timeout={transfer.timeout} seconds)"
-    return RequestTimeoutError(f"timed out: {transfer.method} {transfer.url}{clock}")
+    return RequestTimeoutError(f"timed out: {transfer.method} {masked(transfer.url)}{clock}")
 
 
 def _curl_error(work: _core.Work, error: TransferError, transfer: Transfer) -> CurlError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from select import POLLIN, poll
+from selectors import EVENT_READ, DefaultSelector  # `select.poll` is missing with eventlet
 from typing import Any
 
 
@@ -69,6 +69,6 @@ class _SingleSending:
 def _is_readable(connected: Any) -> bool:
     if not hasattr(connected, "fileno"):
         return False
-    poller = poll()
-    poller.register(connected, POLLIN)
-    return bool(poller.poll(0))
+    with DefaultSelector() as selector:
+        selector.register(connected, EVENT_READ)
+        return bool(selector.select(0))

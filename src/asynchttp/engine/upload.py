@@ -12,11 +12,11 @@ Rules:
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 from ..messages.body import Body
 from ..messages.errors import BodySpentError
+from ..process.native import threading
 
 Give = Callable[[bytes | None], None]
 """Takes the next piece; b"" at the end; or None on failure."""
