@@ -50,7 +50,7 @@ demo: .venv/$(LOWEST)/demo/ready  ## many requests, one by one and all at once
 examples: .venv/$(LOWEST)/demo/ready  ## each of the examples
 	@for example in examples/*.py; do echo "--- $$example"; $(<D)/bin/python $$example || exit; done
 
-test: found lint instructions sanitize-ci $(VERSIONS:%=test-%)  ## all that CI runs
+test: found lint instructions sanitize-ci greenlets $(VERSIONS:%=test-%)  ## all that CI runs
 	@echo "Formatting, lint and types are clean; tests passed on Python $(VERSIONS)."
 
 found:  ## the Pythons on this machine
@@ -79,6 +79,9 @@ bench-quick: .venv/$(LOWEST)/bench/ready  ## the same in small, for daily use
 
 differential: .venv/$(LOWEST)/test/ready  ## many more scenarios beside httplib2: SCENARIOS=2400
 	SCENARIOS=$${SCENARIOS:-2400} $(<D)/bin/python -m pytest --dist=load --timeout 600 tests/test_differential.py
+
+greenlets: .venv/$(LOWEST)/greenlets/ready  ## the tests with gevent and eventlet
+	$(<D)/bin/python -m pytest tests/test_greenlets.py
 
 suites: .venv/$(LOWEST)/suites/ready  ## the tests of libraries that extend httplib2, in full
 	SUITES=full $(<D)/bin/python -m pytest tests/test_library_suites.py tests/test_httplib2_suite.py

@@ -82,11 +82,11 @@ def _make_request(
         try:
             outcome = _answered(*make_request(http, server.url))
         except Exception as error:  # noqa: BLE001 - the error is compared
-            outcome = Outcome(error=_type(error), details=_details(error))
+            outcome = Outcome(error=class_for_callers(error), details=_details(error))
     return ClientResult(_replace_port(outcome, server.port), recorded_requests(server))
 
 
-def _type(error: Exception) -> type[Exception]:
+def class_for_callers(error: Exception) -> type[Exception]:
     """The class that callers of httplib2 know."""
     return TimeoutError if isinstance(error, RequestTimeoutError) else type(error)
 

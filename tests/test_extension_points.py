@@ -45,11 +45,16 @@ def calls() -> Calls:
     return EventLog()
 
 
+def without_number(thread: threading.Thread) -> str:
+    """The name of a thread; workers are numbered."""
+    return thread.name.rstrip(" 0123456789")
+
+
 def noting(calls: Calls, original: Callable[..., Made]) -> Callable[..., Made]:
     """A function that notes each call, and then calls the original."""
 
     def replacement(*arguments: Made, **named: Made) -> Made:
-        calls.add(threading.current_thread().name)
+        calls.add(without_number(threading.current_thread()))
         return original(*arguments, **named)
 
     return replacement
@@ -544,7 +549,7 @@ def test_connections_put_back_for_a_moment_stay_replaced(
 
     class Replaced(httplib2.HTTPConnectionWithTimeout):
         def connect(self) -> None:
-            calls.add(threading.current_thread().name)
+            calls.add(without_number(threading.current_thread()))
             with monkeypatch.context() as patch:
                 patch.setitem(httplib2.SCHEME_TO_CONNECTION, "http", original)
                 are_back.set()
@@ -623,7 +628,7 @@ def test_inner_request_runs_at_once_on_same_thread(
     threads: list[str] = []
 
     def ask(http: Asking) -> str:
-        threads.append(threading.current_thread().name)
+        threads.append(without_number(threading.current_thread()))
         response, content = http.request(server.url("/text/ascii?text=secret"))
         assert (response.status, type(content)) == (200, bytes)
         return content.decode()

@@ -1,5 +1,7 @@
 """gevent and eventlet: requests are answered, the hub goes on while greenlets wait, and a program
 ends without a word. Both replace Python's threads and locks before asynchttp is imported.
+
+They are in an environment of their own: `make greenlets`.
 """
 
 import sys
@@ -10,6 +12,7 @@ import pytest
 from tests.programs import PATIENCE, Program
 from tests.servers.web import WebServer
 
+pytest.importorskip("gevent", reason="make greenlets has gevent")
 LIBRARIES = {
     "gevent": "import gevent.monkey; gevent.monkey.patch_all(); from gevent import sleep, spawn",
     "eventlet": "import eventlet; eventlet.monkey_patch(); from eventlet import sleep, spawn",

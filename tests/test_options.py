@@ -126,6 +126,31 @@ def another(value: object, kind: str) -> object:
     return None
 
 
+@pytest.mark.parametrize("name", [option.name for option in OPTIONS if option.is_object])
+def test_equal_object_in_place_of_another_changes_the_settings(name: str) -> None:
+    class AlwaysEqual(list[object]):
+        """An object that equals all others, as an empty cache may equal another empty cache."""
+
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = None
+
+    http, first, second = Http(), AlwaysEqual([1]), AlwaysEqual([2])
+    setattr(http, name, first)
+    assert getattr(http._current_settings(), name) is first
+    setattr(http, name, second)
+    assert getattr(http._current_settings(), name) is second
+
+
+def test_attribute_of_a_program_keeps_the_settings() -> None:
+    """A subclass that counts its requests in an attribute keeps the plans of its requests."""
+    http = Http()
+    before = http._current_settings()
+    http.requests_so_far = 1  # type: ignore[attr-defined]  # an attribute of the program
+    assert http._current_settings() is before
+
+
 def test_wrong_attribute_is_named() -> None:
     http = Http()
     http.redirect_codes = 7  # type: ignore[assignment]  # on purpose

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import httplib2
 import pytest
 
-from asynchttp import Promise
+from asynchttp import Promise, RequestTimeoutError
 from tests.scripted import (
     CLOSED,
     CUT_IN_HEAD,
@@ -310,7 +310,7 @@ FAILURES: dict[str, tuple[Failure, type[BaseException]]] = {
     "cut short": (CUT_SHORT, http.client.IncompleteRead),
     "cut in the head": (CUT_IN_HEAD, http.client.IncompleteRead),
     "unknown host": (UNKNOWN_HOST, httplib2.ServerNotFoundError),
-    "timed out": (TIMED_OUT, TimeoutError),
+    "timed out": (TIMED_OUT, RequestTimeoutError),
 }
 each_failure = pytest.mark.parametrize(("failure", "kind"), FAILURES.values(), ids=FAILURES)
 

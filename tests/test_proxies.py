@@ -21,7 +21,7 @@ import socks  # type: ignore[import-untyped]
 from asynchttp import Http
 from asynchttp.policy.proxies import is_excepted
 from tests.conftest import RawServerFactory
-from tests.reference import close_leaked_sockets
+from tests.reference import class_for_callers, close_leaked_sockets
 from tests.servers.certificates import (
     Authority,
     sign_for_other_host,
@@ -114,7 +114,7 @@ def failure(client: Client, uri: str, **settings: Settings) -> FailureParts:
 def failure_of(error: Any) -> FailureParts:  # Any: any attributes
     inner = getattr(error, "socket_err", None)
     numbers = [getattr(each, "errno", None) for each in (error, inner)]
-    return FailureParts(type(error), numbers[0], _specific_type(inner), numbers[1])
+    return FailureParts(class_for_callers(error), numbers[0], _specific_type(inner), numbers[1])
 
 
 def _specific_type(inner: object) -> type | None:

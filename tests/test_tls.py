@@ -18,7 +18,7 @@ from typing import Any
 import httplib2
 import pytest
 
-from asynchttp import Http
+from asynchttp import Http, RequestTimeoutError
 from tests.conftest import RawServerFactory
 from tests.servers.certificates import (
     Authority,
@@ -434,7 +434,9 @@ def test_requests_do_not_hang_when_first_connection_fails(
             assert all(promise.cancel() for promise in promises)
         else:
             errors = {type(promise.exception()) for promise in promises}
-            assert errors == {ConnectionRefusedError if failure == "refused" else TimeoutError}
+            assert errors == {
+                ConnectionRefusedError if failure == "refused" else RequestTimeoutError
+            }
         http.timeout = PATIENCE
         assert http.request(tls_server.url("/status/200")).response.status == 200
 

@@ -14,7 +14,7 @@ import httplib2
 from . import log, options
 from .dispatch.dispatcher import Dispatcher
 from .engine.clients import HTTPLIB2_HTTP, Clients, OwnClient
-from .engine.extension_points import running
+from .engine.extension_points import copy_of, running
 from .filecache import SafeFileCache
 from .messages.body import body_from
 from .messages.callsite import frames_of_caller
@@ -199,18 +199,17 @@ class Http(httplib2.Http):
             _take_arguments(promise, uri, body, headers)
         if callback is not None:
             promise.callback = in_context(callback)
-        if dispatcher.is_in_exclusive_call():
-            promise._settings = self._with_own_client(settings, method, body, connection_type)
-            pair = dispatcher.run_at_once(promise)
-            return pair if self.blocking else promise.with_plain_content()  # type: ignore[return-value]
         if (
-            connection_type is not None
-            or settings.has_extensions
+            settings.has_extensions
             or running
+            or connection_type is not None
             or self.Client is not None
             or _has_expect(promise._headers)
         ):
             promise._settings = self._with_client(settings, method, body, connection_type)
+            if dispatcher.is_in_exclusive_call():
+                pair = dispatcher.run_at_once(promise)
+                return pair if self.blocking else promise.with_plain_content()  # type: ignore[return-value]
         if self.blocking:
             return dispatcher.submit_and_wait(promise)  # type: ignore[return-value]  # unpacks alike
         dispatcher.submit(promise)
@@ -224,7 +223,8 @@ class Http(httplib2.Http):
         connection_type: Any,  # Any: as above
     ) -> Settings:
         """The settings of a request that libcurl cannot make."""
-        if self.Client is None and (settings.has_extensions or running):
+        is_inner = self._dispatcher.is_in_exclusive_call()
+        if is_inner or (self.Client is None and (settings.has_extensions or running)):
             return self._with_own_client(settings, method, body, connection_type)
         client = self._other_client(connection_type, resends_after_close(method, settings))
         return settings._replace(client=client, is_plain=False)
@@ -282,14 +282,23 @@ class Http(httplib2.Http):
         """The settings by the attributes; made again only when an attribute has changed."""
         state = options.state_of(self)
         known, settings = self._known_settings
-        if state != known:
-            settings = options.settings_of(self)
-            if not (settings.tls.verify or self._has_warned):
-                self._has_warned = True
-                log.warning("certificates are not checked: anybody can read and change requests")
-            self._known_settings = options.copy_of(state), settings
-            # The ids of these are compared: no other object may get the same id.
-            self._referenced = self.proxy_info, self.cache, self.authorizations
+        try:
+            if state == known:
+                return settings
+        except Exception:  # noqa: BLE001  # an attribute of the program, that cannot be compared
+            pass
+        return self._change_settings(state)
+
+    def _change_settings(self, state: tuple[object, ...]) -> Settings:
+        settings = options.settings_of(self)
+        if options.have_same_options(settings, self._known_settings[1]):
+            settings = self._known_settings[1]  # with all cached plans
+        elif not (settings.tls.verify or self._has_warned):
+            self._has_warned = True
+            log.warning("certificates are not checked: anybody can read and change requests")
+        self._known_settings = copy_of(state), settings
+        # The ids of these are compared: no other object may get the same id.
+        self._referenced = self.proxy_info, self.cache, self.authorizations
         return settings
 
     def close(self, cancel_futures: bool = False) -> None:

@@ -9,7 +9,6 @@ decides what a request means has a `field` in `Settings`. An option for libcurl 
 
 from __future__ import annotations
 
-import copy
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -217,8 +216,7 @@ OWN_NAMES = frozenset(option.name for option in OPTIONS if option.is_own)
 _BY_NAME = {option.name: option for option in OPTIONS}
 # Of the options that decide what a request means:
 _FIELDS = [option for option in OPTIONS if option.field]
-_values_of = attrgetter(*(row.attribute or row.name for row in _FIELDS if not row.is_object))
-_objects_of = attrgetter(*(row.name for row in _FIELDS if row.is_object))
+_fields_of = attrgetter(*(row.field for row in _FIELDS))
 
 
 def checked(name: str, value: object) -> Any:  # Any: as `Option.checked`
@@ -226,23 +224,33 @@ def checked(name: str, value: object) -> Any:  # Any: as `Option.checked`
     return _BY_NAME[name].checked(value)
 
 
-def state_of(http: httplib2.Http) -> tuple[object, ...]:
-    """All that decides the settings; to be compared with `copy_of` an earlier state."""
-    objects: tuple[object, ...] = _objects_of(http)
+def state_of(http: Any) -> tuple[object, ...]:  # Any: httplib2's stubs leave attributes out
+    """All that decides the settings, and more; to be compared with `copy_of` an earlier state.
+
+    Written for speed, since each request calls this. Three objects are compared by identity, too:
+    one cache may equal another.
+    """
     return (
-        _values_of(http),
-        tuple(map(id, objects)),
-        len(http.authorizations),
+        vars(http),
+        id(http.cache),
+        id(http.proxy_info),
+        id(http.authorizations),
+        http.credentials.credentials,
+        http.certificates.credentials,
         socket.getdefaulttimeout(),
-        parts_of(http),
+        parts_of(type(http)),
     )
 
 
-def copy_of(state: tuple[Any, ...]) -> tuple[object, ...]:  # Any: as `state_of` returns
-    """The state with copies of lists and dicts, which can change in place."""
-    values, *rest = state
-    copies = (copy.copy(each) if isinstance(each, list | dict | set) else each for each in values)
-    return tuple(copies), *rest
+def have_same_options(one: Settings, other: Settings) -> bool:
+    """Whether two settings differ in cached plans only."""
+    is_rest_same = (one.has_extensions, one.is_plain) == (other.has_extensions, other.is_plain)
+    # Not a generator, in which Ctrl-C would be lost.
+    return is_rest_same and all(map(_are_equal, _FIELDS, _fields_of(one), _fields_of(other)))
+
+
+def _are_equal(row: Option, one: object, other: object) -> bool:
+    return one is other if row.is_object else one == other
 
 
 def settings_of(http: httplib2.Http) -> Settings:
@@ -250,7 +258,7 @@ def settings_of(http: httplib2.Http) -> Settings:
     fields: dict[str, Any] = {  # Any: of the types in Settings
         row.field: row.checked(attrgetter(row.attribute or row.name)(http)) for row in _FIELDS
     }
-    has_extensions = not are_original(parts_of(http))
+    has_extensions = not are_original(http)
     return Settings(**fields, has_extensions=has_extensions).with_derived()
 
 

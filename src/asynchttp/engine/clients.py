@@ -16,7 +16,7 @@ import httplib2
 
 from ..messages.request import Request
 from ..process.native import threading
-from .extension_points import Parts, are_shared_original, parts_of, running
+from .extension_points import Parts, are_shared_original, copy_of, parts_of, running
 from .single_sending import sent_once
 
 # Taken at import: a program may later replace `httplib2.Http` by the Http of asynchttp.
@@ -97,7 +97,7 @@ class OwnClient:
         request: Request,
     ) -> tuple[httplib2.Response, bytes]:
         """Make `request`; `text`: the body, if the caller gave text."""
-        parts = parts_of(http)
+        parts = parts_of(type(http))
         if self._requesting_process != os.getpid():  # no inner request of an overridden method
             self._close_stale_connections(http, parts)
         with ExitStack() as stack:
@@ -113,7 +113,7 @@ class OwnClient:
 
     def _close_stale_connections(self, http: Any, parts: Parts) -> None:  # Any: as above
         """Close connections that were made by other parts, or by another process."""
-        present = parts, os.getpid()
+        present = copy_of(parts), os.getpid()
         if present != self._connected_with:
             self._close_connections()
         self._connected_with, self._connections = present, http.connections

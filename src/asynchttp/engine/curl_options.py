@@ -20,6 +20,8 @@ import pycurl
 
 from ..messages.settings import Certificate, Tls
 from ..messages.transfer import Proxy, Transfer
+from ..process.lifetime import hold_during_forks
+from ..process.native import threading
 
 Value = int | bytes | tuple[bytes, ...]
 Options = tuple[tuple[int, Value], ...]
@@ -120,6 +122,10 @@ def _tls_options(tls: Tls) -> Options:
     )
 
 
+# OpenSSL has locks, which a forked child would find locked.
+_making_context = hold_during_forks(threading.RLock())
+
+
 @cache
 def _cipher_options() -> Options:
     """The ciphers of Python's `ssl`: libcurl's own list has ciphers without forward secrecy.
@@ -128,7 +134,8 @@ def _cipher_options() -> Options:
     """
     if "OpenSSL/" not in pycurl.version:
         return ()
-    ciphers = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).get_ciphers()
+    with _making_context:
+        ciphers = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).get_ciphers()
     names = (cipher["name"] for cipher in ciphers if cipher["protocol"] != "TLSv1.3")
     return ((pycurl.SSL_CIPHER_LIST, ":".join(names).encode()),)
 

@@ -18,23 +18,27 @@ Rules:
 from __future__ import annotations
 
 import _socket
+import copy
 import socket
-from collections.abc import Callable
-from operator import attrgetter
-from types import ModuleType
+from collections.abc import Mapping
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import httplib2
 
 from ..process.lifetime import after_fork
 
-# Any: a program may put anything in the place of a part.
-Parts = tuple[bool, tuple[Any, ...], tuple[Any, ...], tuple[Any, ...], Any, Any]
+_httplib2: Any = httplib2  # Any: httplib2's stubs leave these names out
 
-# The methods that `httplib2.Http.request` calls.
-_methods_of: Callable[[type], tuple[Any, ...]] = attrgetter(
-    "_request", "_conn_request", "_auth_from_challenge", "_normalize_headers"
-)
+# Any: a program may put anything in the place of a part.
+Parts = tuple[tuple[Any, ...], tuple[Mapping[str, Any], ...], Mapping[str, Any], Any, Any]
+
+METHODS = ("_request", "_conn_request", "_auth_from_challenge", "_normalize_headers")
+"""The methods that `httplib2.Http.request` calls."""
+
+# Taken at import. A program that replaces the classes puts others into SCHEME_TO_CONNECTION, too.
+_PLAIN: Any = httplib2.HTTPConnectionWithTimeout
+_SECURE: Any = httplib2.HTTPSConnectionWithTimeout
 _GREEN = ("gevent", "eventlet")
 
 running: list[object] = []
@@ -42,38 +46,48 @@ running: list[object] = []
 after_fork(running.clear)
 
 
-def parts_of(http: httplib2.Http) -> Parts:
-    """The parts that a program may have replaced; to be compared with earlier parts."""
-    own, sockets = vars(http), vars(httplib2)["socket"]
+def parts_of(kind: Any) -> Parts:  # Any: httplib2's stubs leave the methods out
+    """The parts that a program may have replaced, for a class of Http; to be compared with
+    `copy_of` earlier parts. Written for speed, since each request calls this.
+    """
+    sockets = _httplib2.socket
     return (
-        "_request" in own
-        or "_conn_request" in own
-        or "_auth_from_challenge" in own
-        or "_normalize_headers" in own,
-        _methods_of(type(http)),
-        (
-            *vars(httplib2.HTTPConnectionWithTimeout).values(),
-            *vars(httplib2.HTTPSConnectionWithTimeout).values(),
-        ),
-        (*httplib2.SCHEME_TO_CONNECTION.values(),),
+        (kind._request, kind._conn_request, kind._auth_from_challenge, kind._normalize_headers),
+        (_PLAIN.__dict__, _SECURE.__dict__),
+        _httplib2.SCHEME_TO_CONNECTION,
         sockets.socket,
         getattr(sockets.socket, "connect", None),
     )
 
 
-def are_original(parts: Parts) -> bool:
+def copy_of(state: Any) -> Any:  # Any: parts, and whatever parts are made of
+    """A copy of what can change in place: lists, dicts and sets."""
+    if type(state) in (dict, MappingProxyType):
+        return {name: copy_of(value) for name, value in state.items()}
+    if type(state) is tuple:
+        return tuple(map(copy_of, state))
+    return copy.copy(state) if type(state) in (list, set) else state
+
+
+def are_original(http: httplib2.Http) -> bool:
     """Whether a program has overridden or replaced none of the parts."""
-    has_own_method, methods, *_ = parts
-    are_methods_original = all(is_function_of(httplib2, each) for each in methods)
-    return not has_own_method and are_methods_original and are_shared_original(parts)
+    parts = parts_of(type(http))
+    return (
+        vars(http).keys().isdisjoint(METHODS)
+        and all(is_function_of(httplib2, each) for each in parts[0])
+        and are_shared_original(parts)
+    )
 
 
 def are_shared_original(parts: Parts) -> bool:
     """Whether the parts that all Https share, connections and sockets, are original."""
-    _, _, members, connections, kind, connect = parts
+    _, classes, connections, kind, connect = parts
+    members = [each for members in classes for each in members.values() if callable(each)]
     return (
-        all(is_function_of(httplib2, each) for each in members if callable(each))
-        and all(is_function_of(httplib2, _own_member(each, "connect")) for each in connections)
+        all(is_function_of(httplib2, each) for each in members)
+        and all(
+            is_function_of(httplib2, _own_member(each, "connect")) for each in connections.values()
+        )
         and len(connections) == 2  # http and https
         and (_is_green(kind) or is_function_of(socket, _own_member(kind, "__init__")))
         and (_is_green(connect) or connect is _socket.socket.connect)
