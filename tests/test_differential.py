@@ -76,6 +76,17 @@ def test_asynchttp_does_same_as_httplib2(table: str, player: ScenarioPlayer) -> 
     DRAWN(given(scenarios(VALUE_TABLES[table]))(player.check_differences))()
 
 
+def page_of_differences() -> str:
+    """The table of docs/differences.md."""
+    rows = (f"| {name} | {each.reason} |" for name, each in INTENDED_DIFFERENCES.items())
+    return "\n".join(["| case | what asynchttp does, and why |", "|---|---|", *rows])
+
+
+def test_page_of_differences_has_every_intended_difference() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "differences.md").read_text()
+    assert page.endswith(page_of_differences() + "\n")
+
+
 @pytest.mark.parametrize("name", INTENDED_DIFFERENCES)
 def test_documented_difference_still_exists(name: str, player: ScenarioPlayer) -> None:
     difference = INTENDED_DIFFERENCES[name]

@@ -174,6 +174,26 @@ def test_request_with_another_setting_shares_no_plans() -> None:
     assert for_request(settings, {"timeout": 5}).plans is not settings.plans
 
 
+@pytest.mark.parametrize(
+    "option", [option for option in OPTIONS if option.place is Place.BOTH], ids=lambda o: o.name
+)
+def test_argument_of_request_reaches_its_promise(option: Option, refused_url: str) -> None:
+    value = next(value for value in (0, 1, True, "other") if is_allowed(option, value))
+    with Http() as http:
+        promise = http.request(refused_url, **{option.name: value})  # type: ignore[arg-type]
+        assert getattr(promise._settings, option.field) == value
+        assert getattr(http._current_settings(), option.field) != value
+        promise.cancel()
+
+
+def is_allowed(option: Option, value: object) -> bool:
+    try:
+        option.checked(value)
+    except ValueError:
+        return False
+    return value != option.default
+
+
 def test_wrong_argument_of_request_is_named() -> None:
     settings = Http()._current_settings()
     with pytest.raises(ValueError, match="max_workers: expected int of at least 1, not 0"):

@@ -82,7 +82,7 @@ typedef struct {
 
 static Slots one, two;
 static Piece pieces[MOST_PIECES];
-static Scope *scopes[MOST_PIECES];
+static SlotScope *scopes[MOST_PIECES];
 static int piece_count, scope_count;
 
 static void start_case(int limit_of_one, int limit_of_two) {
@@ -118,7 +118,7 @@ static Work *make(Slots *slots, char name, int rank) {
     return &piece->work;
 }
 
-static Work *ask(Slots *slots, char name, Scope *asked_by) {
+static Work *ask(Slots *slots, char name, SlotScope *asked_by) {
     Work *work = make(slots, name, 0);
     CHECK(slots_enter(work, asked_by) == 0);
     return work;
@@ -143,20 +143,20 @@ static const char *take_all(Slots *slots) {
 static int takes(Slots *slots, const char *names) { return strcmp(take_all(slots), names) == 0; }
 
 /* A scope that finish_case ends and releases. */
-static Scope *begin(Work *work) {
-    Scope *scope = scope_begin(work);
+static SlotScope *begin(Work *work) {
+    SlotScope *scope = scope_begin(work);
     CHECK(scope != NULL);
     scope_retain(scope);
     return scopes[scope_count++] = scope;
 }
 
-static Scope *ask_and_begin(Slots *slots, Scope *asked_by) {
+static SlotScope *ask_and_begin(Slots *slots, SlotScope *asked_by) {
     Work *work = ask(slots, '-', asked_by);
     CHECK(take(slots) == work);
     return begin(work);
 }
 
-static void end(Work *work, Scope *scope) {
+static void end(Work *work, SlotScope *scope) {
     scope_end(scope);
     slots_leave(work);
 }
@@ -185,7 +185,7 @@ static void work_with_rank_goes_first(void) {
 static void child_is_one_level_deeper_and_goes_first_in_lent_slot(void) {
     start_case(1, 1);
     for (const char *name = "abc"; *name; name++) ask(&one, *name, NULL);
-    Scope *asking = begin(take(&one));
+    SlotScope *asking = begin(take(&one));
     Work *child = ask(&one, 'x', asking);
     ask(&one, 'y', asking);
     CHECK(child->level == 1 && child->parent == asking);
@@ -195,7 +195,7 @@ static void child_is_one_level_deeper_and_goes_first_in_lent_slot(void) {
 
 static void scope_with_own_child_lends_to_all_levels(void) {
     start_case(2, 1);
-    Scope *asking = ask_and_begin(&one, NULL);
+    SlotScope *asking = ask_and_begin(&one, NULL);
     ask(&one, 'x', asking);
     CHECK(takes(&one, "x"));
     ask(&one, 'b', NULL);
@@ -205,7 +205,7 @@ static void scope_with_own_child_lends_to_all_levels(void) {
 
 static void scope_with_child_elsewhere_lends_to_deeper_levels(void) {
     start_case(1, 1);
-    Scope *asking = ask_and_begin(&one, NULL), *other = ask_and_begin(&two, NULL);
+    SlotScope *asking = ask_and_begin(&one, NULL), *other = ask_and_begin(&two, NULL);
     ask(&two, 'x', asking);
     ask(&one, 'b', NULL);
     CHECK(takes(&one, ""));
@@ -219,7 +219,7 @@ static void scope_with_child_elsewhere_lends_to_deeper_levels(void) {
 
 static void scope_keeps_slot_from_last_unfinished_child_on(void) {
     start_case(1, 1);
-    Scope *asking = ask_and_begin(&one, NULL);
+    SlotScope *asking = ask_and_begin(&one, NULL);
     Work *first = ask(&one, 'x', asking), *second = ask(&one, 'y', asking);
     CHECK(takes(&one, "x"));
     slots_leave(first);
@@ -234,7 +234,7 @@ static void children_left_behind_queue_as_any_work(void) {
     start_case(1, 1);
     Work *work = ask(&one, 'a', NULL);
     ask(&one, 'b', NULL);
-    Scope *asking = begin(take(&one));
+    SlotScope *asking = begin(take(&one));
     Work *first = ask(&one, 'x', asking);
     ask(&one, 'y', asking);
     ask(&one, 'z', asking);
@@ -249,9 +249,9 @@ static void children_left_behind_queue_as_any_work(void) {
 
 static void children_left_behind_go_to_scope_around(void) {
     start_case(1, 1);
-    Scope *outer = ask_and_begin(&one, NULL);
+    SlotScope *outer = ask_and_begin(&one, NULL);
     Work *work = ask(&one, '-', outer);
-    Scope *inner = begin(take(&one));
+    SlotScope *inner = begin(take(&one));
     Work *first = ask(&one, 'x', inner), *second = ask(&one, 'y', inner);
     CHECK(second->level == 2);
     CHECK(takes(&one, "x"));
@@ -263,9 +263,9 @@ static void children_left_behind_go_to_scope_around(void) {
 
 static void children_left_behind_skip_scopes_that_are_over(void) {
     start_case(3, 1);
-    Scope *outer = ask_and_begin(&one, NULL);
-    Scope *middle = ask_and_begin(&one, outer);
-    Scope *inner = ask_and_begin(&one, middle);
+    SlotScope *outer = ask_and_begin(&one, NULL);
+    SlotScope *middle = ask_and_begin(&one, outer);
+    SlotScope *inner = ask_and_begin(&one, middle);
     Work *child = ask(&one, 'x', inner);
     scope_end(middle);
     CHECK(child->parent == inner && child->level == 3);
@@ -277,7 +277,7 @@ static void children_left_behind_skip_scopes_that_are_over(void) {
 static void moved_work_queues_anew_in_order_of_asking(void) {
     start_case(1, 1);
     Work *work = ask(&one, '-', NULL);
-    Scope *asking = begin(take(&one));
+    SlotScope *asking = begin(take(&one));
     Work *awaited = ask(&one, 'a', NULL);
     ask(&one, 'x', asking);
     Work *ranked = make(&one, 'r', 1);
@@ -307,7 +307,7 @@ static void scopes_of_another_account_add_nothing_to_limit(void) {
 
 static void scopes_of_two_accounts_ask_each_other(void) {
     start_case(1, 1);
-    Scope *asking = ask_and_begin(&one, NULL), *other = ask_and_begin(&two, NULL);
+    SlotScope *asking = ask_and_begin(&one, NULL), *other = ask_and_begin(&two, NULL);
     ask(&one, 'a', NULL);
     ask(&two, 'b', NULL);
     ask(&two, 'x', asking);
@@ -318,7 +318,7 @@ static void scopes_of_two_accounts_ask_each_other(void) {
 
 static void awaited_work_goes_first(void) {
     start_case(1, 1);
-    Scope *waiting = ask_and_begin(&one, NULL);
+    SlotScope *waiting = ask_and_begin(&one, NULL);
     ask(&one, 'b', NULL);
     Work *awaited = ask(&one, 'c', NULL);
     CHECK(takes(&one, ""));
@@ -331,7 +331,7 @@ static void awaited_work_goes_first(void) {
 
 static void awaited_work_with_rank_is_deeper_still(void) {
     start_case(1, 1);
-    Scope *waiting = ask_and_begin(&one, NULL);
+    SlotScope *waiting = ask_and_begin(&one, NULL);
     Work *ranked = make(&one, 'r', 1);
     CHECK(slots_enter(ranked, NULL) == 0);
     CHECK(scope_expect(waiting, ranked) == 0);
@@ -340,9 +340,9 @@ static void awaited_work_with_rank_is_deeper_still(void) {
 
 static void awaited_work_stays_deeper_until_gone(void) {
     start_case(3, 3);
-    Scope *outer = ask_and_begin(&one, NULL);
+    SlotScope *outer = ask_and_begin(&one, NULL);
     Work *work = ask(&two, '-', outer);
-    Scope *waiting = begin(take(&two));
+    SlotScope *waiting = begin(take(&two));
     Work *awaited = ask(&one, 'x', outer);
     CHECK(scope_expect(waiting, awaited) == 0);
     CHECK(awaited->level == 2);
@@ -368,7 +368,7 @@ static void paused_work_frees_slot_and_goes_before_new_work(void) {
 
 static void paused_work_is_withdrawn_from_the_scope_that_asked(void) {
     start_case(1, 1);
-    Scope *asking = ask_and_begin(&one, NULL);
+    SlotScope *asking = ask_and_begin(&one, NULL);
     Work *child = ask(&one, 'x', asking);
     CHECK(takes(&one, "x"));
     slots_pause(child);
@@ -380,9 +380,9 @@ static void paused_work_is_withdrawn_from_the_scope_that_asked(void) {
 static void called_work_that_pauses_goes_below_waiting_scopes(void) {
     start_case(1, 2);
     Work *awaited = ask(&one, 'w', NULL);
-    Scope *called = begin(take(&one));
-    Scope *waiting = ask_and_begin(&two, NULL);
-    Scope *deeper = ask_and_begin(&two, waiting);
+    SlotScope *called = begin(take(&one));
+    SlotScope *waiting = ask_and_begin(&two, NULL);
+    SlotScope *deeper = ask_and_begin(&two, waiting);
     CHECK(scope_expect(deeper, awaited) == 0);
     CHECK(awaited->level == 0 && deeper->lends_from == 0);
     scope_end(called);
@@ -395,8 +395,8 @@ static void called_work_that_pauses_goes_below_waiting_scopes(void) {
 static void wait_for_called_work_lends_from_level_of_the_work(void) {
     start_case(2, 1);
     Work *shallow = ask(&one, '-', NULL);
-    Scope *asking = begin(take(&one));
-    Scope *waiting = ask_and_begin(&one, ask_and_begin(&two, NULL));
+    SlotScope *asking = begin(take(&one));
+    SlotScope *waiting = ask_and_begin(&one, ask_and_begin(&two, NULL));
     ask(&one, 'x', asking);
     ask(&one, 'y', asking);
     CHECK(waiting->level == 1 && takes(&one, "x"));
@@ -408,10 +408,10 @@ static void wait_for_called_work_lends_from_level_of_the_work(void) {
 
 static void called_work_falls_no_lower_than_its_waits(void) {
     start_case(9, 9);
-    Scope *outer = ask_and_begin(&one, ask_and_begin(&one, NULL));
+    SlotScope *outer = ask_and_begin(&one, ask_and_begin(&one, NULL));
     Work *work = ask(&one, '-', outer);
-    Scope *first = begin(take(&one));
-    Scope *deep = ask_and_begin(&two, first), *shallow = ask_and_begin(&two, NULL);
+    SlotScope *first = begin(take(&one));
+    SlotScope *deep = ask_and_begin(&two, first), *shallow = ask_and_begin(&two, NULL);
     CHECK(work->level == 2 && deep->level == 3);
     CHECK(scope_expect(shallow, work) == 0);
     scope_end(outer);
@@ -426,9 +426,9 @@ static void called_work_falls_no_lower_than_its_waits(void) {
 
 static void lowest_wait_counts_as_long_as_it_lasts(void) {
     start_case(9, 9);
-    Scope *deep = ask_and_begin(&two, ask_and_begin(&two, ask_and_begin(&two, NULL)));
+    SlotScope *deep = ask_and_begin(&two, ask_and_begin(&two, ask_and_begin(&two, NULL)));
     Work *works[3] = {0};
-    Scope *around = NULL;
+    SlotScope *around = NULL;
     for (int level = 0; level < 3; level++) {
         works[level] = ask(&one, '-', around);
         CHECK(take(&one) == works[level]);
@@ -454,7 +454,7 @@ static void lowest_wait_counts_as_long_as_it_lasts(void) {
 static void wait_for_work_that_asks_for_more(void) {
     start_case(2, 1);
     Work *work = ask(&one, '-', NULL);
-    Scope *asking = begin(take(&one)), *waiting = ask_and_begin(&one, NULL);
+    SlotScope *asking = begin(take(&one)), *waiting = ask_and_begin(&one, NULL);
     ask(&one, 'x', asking);
     ask(&one, 'y', asking);
     CHECK(takes(&one, "x"));
@@ -464,7 +464,7 @@ static void wait_for_work_that_asks_for_more(void) {
 
 static void new_work_may_be_awaited_and_withdrawn(void) {
     start_case(1, 1);
-    Scope *waiting = ask_and_begin(&one, NULL);
+    SlotScope *waiting = ask_and_begin(&one, NULL);
     Work *never = make(&one, 'n', 0);
     CHECK(scope_expect(waiting, never) == 0);
     CHECK(never->level == 1 && one.levels[0].lent == 1 && one.queued == 0);
@@ -476,7 +476,7 @@ static void new_work_may_be_awaited_and_withdrawn(void) {
 
 static void new_work_may_be_awaited_and_enter_later(void) {
     start_case(1, 1);
-    Scope *waiting = ask_and_begin(&one, NULL);
+    SlotScope *waiting = ask_and_begin(&one, NULL);
     Work *later = make(&one, 'l', 0);
     CHECK(scope_expect(waiting, later) == 0);
     ask(&one, 'b', NULL);
@@ -487,7 +487,7 @@ static void new_work_may_be_awaited_and_enter_later(void) {
 static void expect_does_nothing_for_gone_work_nor_ended_scope_nor_child_nor_twice(void) {
     start_case(3, 1);
     Work *work = ask(&one, '-', NULL);
-    Scope *waiting = begin(take(&one));
+    SlotScope *waiting = begin(take(&one));
     Work *gone = ask(&one, 'g', NULL), *child = ask(&one, 'x', waiting);
     Work *other = ask(&one, 'b', NULL);
     slots_withdraw(gone);
@@ -504,7 +504,7 @@ static void expect_does_nothing_for_gone_work_nor_ended_scope_nor_child_nor_twic
 static void scope_that_is_over_lends_nothing(void) {
     start_case(1, 1);
     Work *work = ask(&one, '-', NULL);
-    Scope *asking = begin(take(&one));
+    SlotScope *asking = begin(take(&one));
     ask(&two, 'x', asking);
     CHECK(scope_expect(asking, ask(&one, 'y', NULL)) == 0);
     CHECK(one.levels[0].lent == 1);
@@ -517,9 +517,9 @@ static void scope_that_is_over_lends_nothing(void) {
 static void late_work_of_ended_scope_goes_to_scope_around(void) {
     start_case(1, 1);
     Work *work = ask(&one, '-', NULL);
-    Scope *outer = begin(take(&one));
+    SlotScope *outer = begin(take(&one));
     Work *nested = ask(&one, '-', outer);
-    Scope *inner = begin(take(&one));
+    SlotScope *inner = begin(take(&one));
     end(nested, inner);
     Work *late = ask(&one, 'l', inner);
     CHECK(late->parent == outer && late->level == 1);
@@ -532,7 +532,7 @@ static void late_work_of_ended_scope_goes_to_scope_around(void) {
 static void endless_chain_of_callbacks_keeps_no_scope_and_stays_flat(void) {
     start_case(1, 1);
     Work *work = ask(&one, '-', NULL);
-    Scope *scope = NULL;
+    SlotScope *scope = NULL;
     for (int i = 0; i < 1000; i++) {
         CHECK(take(&one) == work);
         scope = scope_begin(work);
@@ -548,11 +548,11 @@ static void endless_chain_of_overlapping_scopes_keeps_few(void) {
     start_case(9, 1);
     Work *work = ask(&one, '-', NULL);
     CHECK(take(&one) == work);
-    Scope *scope = scope_begin(work);
+    SlotScope *scope = scope_begin(work);
     for (int i = 0; i < 1000; i++) {
         Work *next = ask(&one, '-', scope);
         CHECK(take(&one) == next);
-        Scope *inner = scope_begin(next);
+        SlotScope *inner = scope_begin(next);
         CHECK(inner != NULL && blocks <= 5);
         end(work, scope);
         work = next;
@@ -606,10 +606,10 @@ static void limit_may_change_at_any_time(void) {
 
 static void levels_grow_and_keep_queues_and_lending(void) {
     start_case(1, 1);
-    Scope *scope = ask_and_begin(&one, NULL);
+    SlotScope *scope = ask_and_begin(&one, NULL);
     Work *first = &pieces[0].work;
     for (int level = 1; level < 200; level++) {
-        Scope *asking = scope;
+        SlotScope *asking = scope;
         scope = ask_and_begin(&one, asking);
         ask(&one, (char)('a' + level % 26), asking);
         CHECK(scope->level == level && one.depth > level);
@@ -626,7 +626,7 @@ static void levels_grow_and_keep_queues_and_lending(void) {
 
 static void scope_may_wait_for_much(void) {
     start_case(1, 1);
-    Scope *waiting = ask_and_begin(&one, NULL);
+    SlotScope *waiting = ask_and_begin(&one, NULL);
     for (int i = 0; i < 1000; i++) CHECK(scope_expect(waiting, ask(&two, 'x', NULL)) == 0);
     CHECK(waiting->reasons == 1000);
     for (int i = 1; i < 1001; i++) CHECK(slots_withdraw(&pieces[i].work));
@@ -704,7 +704,7 @@ typedef struct {
 } ModelWork;
 
 typedef struct {
-    Scope *real; /* valid while not over, or while held */
+    SlotScope *real; /* valid while not over, or while held */
     int work, level, over, held;
     int waits_for; /* in an orderly history: the work that blocks the scope until gone, or -1 */
     char has_expected[MOST];
@@ -924,7 +924,7 @@ static int make_work(int account, int rank) {
 }
 
 static void do_enter(int work, int asked_by) {
-    Scope *scope = asked_by < 0 ? NULL : callbacks[asked_by].real;
+    SlotScope *scope = asked_by < 0 ? NULL : callbacks[asked_by].real;
     int result, before = blocks;
     for (int n = 1;
          fail_allocation(n), result = slots_enter(&works[work].real->work, scope), stop_failing();
@@ -958,7 +958,7 @@ static void do_take(int account) {
 }
 
 static void do_begin(int work) {
-    Scope *scope;
+    SlotScope *scope;
     int before = blocks, number = callback_count;
     for (int n = 1; fail_allocation(n), scope = scope_begin(&works[work].real->work), stop_failing();
          n++) {

@@ -12,7 +12,10 @@
  * ticket is done.
  *
  * Rules:
- * - No lock of the core is held while the core calls other code; `lock` is the innermost of all locks.
+ * - The order of locks is `core_lock`, gate, `lock`, `waiters_lock`. Under `lock` nothing of libcurl or Python
+ *   is called, and no object is released: a last reference may post to the inbox, which takes `lock`. Under
+ *   `waiters_lock` (ticket.c) the core calls the function of `waiters_wake_by` only, which takes no lock of
+ *   the core and does not block.
  * - The thread that takes the turns holds the gate except while asleep: a thread that has the gate may fork,
  *   or end the process.
  * - No function here blocks, except `core_wait`, `account_wait...`, `account_join`, `ticket_take_turns`,

@@ -17,7 +17,7 @@ static void mark_dirty(Account *account) {
     if (!link_is_listed(&account->dirty)) list_append(&account->core->dirty, &account->dirty);
 }
 
-static void mark_home_dirty(const Scope *scope) {
+static void mark_home_dirty(const SlotScope *scope) {
     if (scope != NULL && !scope->over) mark_dirty(CONTAINER(scope->home, Account, slots));
 }
 
@@ -143,7 +143,7 @@ static void begin(Ticket *ticket) {
 
 static void enqueue(Ticket *ticket) {
     CallbackScope *asked_by = ticket->asked_by;
-    Scope *scope = asked_by == NULL ? NULL : asked_by->scope;
+    SlotScope *scope = asked_by == NULL ? NULL : asked_by->scope;
     ticket->asked_by = NULL;
     atomic_store(&ticket->stage, STAGE_QUEUED);
     clocks_wait_for_slot(ticket);
@@ -229,7 +229,7 @@ void queue_dispose(CallbackScope *scope) {
 }
 
 void queue_await(ScopeWait *wait) {
-    Scope *scope = wait->scope->scope;
+    SlotScope *scope = wait->scope->scope;
     if (scope != NULL && wait->ticket->account != NULL) {
         scope_expect(scope, &wait->ticket->work); /* without memory the wait lends nothing */
         mark_dirty(wait->ticket->account);

@@ -14,7 +14,7 @@ enum { FIRST_LEVELS = 8 }; /* enough for most programs; doubled as needed */
 typedef struct {
     Link at_work;
     Link at_scope;
-    Scope *scope;
+    SlotScope *scope;
     int lends_from; /* stays right until a pause: `pulled` keeps the level of the work from falling */
 } Wait;
 
@@ -39,7 +39,7 @@ static int slots_reserve(Slots *slots, int level) {
     return 0;
 }
 
-static int level_under(const Work *work, const Scope *parent, int pulled) {
+static int level_under(const Work *work, const SlotScope *parent, int pulled) {
     int under = parent == NULL ? 0 : parent->level + 1;
     return work->rank + (under > pulled ? under : pulled);
 }
@@ -66,18 +66,18 @@ static int *lent_counter(Slots *slots, int level) {
     return level == LENDS_TO_ALL ? &slots->lent : &slots->levels[level].lent;
 }
 
-static void lend_from(Scope *scope, int level) {
+static void lend_from(SlotScope *scope, int level) {
     if (scope->lends_from != LENDS_NOTHING) --*lent_counter(scope->home, scope->lends_from);
     scope->lends_from = level;
     if (level != LENDS_NOTHING) ++*lent_counter(scope->home, level);
 }
 
-static void add_reason(Scope *scope, int level) {
+static void add_reason(SlotScope *scope, int level) {
     scope->reasons++;
     if (scope->lends_from == LENDS_NOTHING || level < scope->lends_from) lend_from(scope, level);
 }
 
-static int lowest_reason(const Scope *scope) {
+static int lowest_reason(const SlotScope *scope) {
     if (scope->own > 0) return LENDS_TO_ALL;
     int lowest = scope->level;
     for (const Link *link = scope->waits.next; link != &scope->waits; link = link->next) {
@@ -88,7 +88,7 @@ static int lowest_reason(const Scope *scope) {
     return lowest;
 }
 
-static void drop_reason(Scope *scope, int level) {
+static void drop_reason(SlotScope *scope, int level) {
     scope->reasons--;
     if (scope->reasons == 0) {
         lend_from(scope, LENDS_NOTHING);
@@ -98,17 +98,17 @@ static void drop_reason(Scope *scope, int level) {
 }
 
 /* Whether the child uses or gets the slot of the scope. */
-static int is_own_child(const Scope *scope, const Work *work) {
+static int is_own_child(const SlotScope *scope, const Work *work) {
     return work->slots == scope->home && work->stage != WORK_PAUSED;
 }
 
-static void add_child(Scope *scope, const Work *work) {
+static void add_child(SlotScope *scope, const Work *work) {
     int is_own = is_own_child(scope, work);
     scope->own += is_own;
     add_reason(scope, is_own ? LENDS_TO_ALL : scope->level);
 }
 
-static void drop_child(Scope *scope, const Work *work) {
+static void drop_child(SlotScope *scope, const Work *work) {
     int is_own = is_own_child(scope, work);
     scope->own -= is_own;
     drop_reason(scope, is_own ? LENDS_TO_ALL : scope->level);
@@ -124,7 +124,7 @@ static void free_wait(Wait *wait) {
 static void update_lending(Work *work) {
     for (Link *link = work->waits.next; link != &work->waits; link = link->next) {
         Wait *wait = CONTAINER(link, Wait, at_work);
-        Scope *scope = wait->scope;
+        SlotScope *scope = wait->scope;
         int before = wait->lends_from;
         wait->lends_from = work->level < scope->level ? work->level : scope->level;
         add_reason(scope, wait->lends_from);
@@ -134,12 +134,12 @@ static void update_lending(Work *work) {
 
 /* Work. */
 
-static Scope *innermost_open(Scope *scope) {
+static SlotScope *innermost_open(SlotScope *scope) {
     while (scope != NULL && scope->over) scope = scope->around;
     return scope;
 }
 
-static void adopt(Work *work, Scope *parent) {
+static void adopt(Work *work, SlotScope *parent) {
     work->parent = parent;
     if (parent != NULL) {
         list_append(&parent->children, &work->sibling);
@@ -163,7 +163,7 @@ static void detach(Work *work) {
     work->stage = WORK_GONE;
     while (!list_is_empty(&work->waits)) {
         Wait *wait = CONTAINER(work->waits.next, Wait, at_work);
-        Scope *scope = wait->scope;
+        SlotScope *scope = wait->scope;
         int level = wait->lends_from;
         free_wait(wait);
         drop_reason(scope, level);
@@ -176,7 +176,7 @@ static int is_full_for(const Slots *slots, int level) {
     return busy >= slots->limit;
 }
 
-static int is_awaited_by(const Work *work, const Scope *scope) {
+static int is_awaited_by(const Work *work, const SlotScope *scope) {
     /* Few scopes wait for the same work, each with a thread, while a scope may wait for much. */
     for (const Link *link = work->waits.next; link != &work->waits; link = link->next)
         if (CONTAINER(link, Wait, at_work)->scope == scope) return 1;
@@ -202,8 +202,8 @@ void work_init(Work *work, Slots *slots, int rank) {
     work->rank = work->level = rank;
 }
 
-int slots_enter(Work *work, Scope *asked_by) {
-    Scope *parent = innermost_open(asked_by);
+int slots_enter(Work *work, SlotScope *asked_by) {
+    SlotScope *parent = innermost_open(asked_by);
     if (slots_reserve(work->slots, level_under(work, parent, work->pulled)) < 0) return -1;
     adopt(work, parent);
     work->stage = WORK_QUEUED;
@@ -257,8 +257,8 @@ int slots_withdraw(Work *work) {
     return was_queued;
 }
 
-Scope *scope_begin(Work *work) {
-    Scope *scope = calloc(1, sizeof *scope);
+SlotScope *scope_begin(Work *work) {
+    SlotScope *scope = calloc(1, sizeof *scope);
     if (scope == NULL) return NULL;
     list_init(&scope->children);
     list_init(&scope->waits);
@@ -273,14 +273,14 @@ Scope *scope_begin(Work *work) {
 }
 
 /* Skip scopes that are over: in an endless chain of callbacks each scope would keep all earlier scopes. */
-static void shorten_around(Scope *scope) {
-    Scope *before = scope->around;
+static void shorten_around(SlotScope *scope) {
+    SlotScope *before = scope->around;
     scope->around = innermost_open(before);
     if (scope->around != NULL) scope_retain(scope->around);
     scope_release(before);
 }
 
-void scope_end(Scope *scope) {
+void scope_end(SlotScope *scope) {
     lend_from(scope, LENDS_NOTHING);
     scope->over = 1;
     scope->reasons = scope->own = 0;
@@ -292,17 +292,17 @@ void scope_end(Scope *scope) {
     scope_release(scope);
 }
 
-void scope_retain(Scope *scope) { scope->references++; }
+void scope_retain(SlotScope *scope) { scope->references++; }
 
-void scope_release(Scope *scope) {
+void scope_release(SlotScope *scope) {
     while (scope != NULL && --scope->references == 0) {
-        Scope *around = scope->around;
+        SlotScope *around = scope->around;
         free(scope);
         scope = around;
     }
 }
 
-int scope_expect(Scope *scope, Work *work) {
+int scope_expect(SlotScope *scope, Work *work) {
     if (work->stage == WORK_GONE || scope->over || work->parent == scope) return 0;
     if (is_awaited_by(work, scope)) return 0;
     Wait *wait = calloc(1, sizeof *wait);

@@ -28,7 +28,7 @@
 
 typedef struct Slots Slots;
 typedef struct Work Work;
-typedef struct Scope Scope;
+typedef struct SlotScope SlotScope;
 
 /* CALLED: a scope has begun, and is perhaps over. PAUSED: the work has given its slot back, and will be
  * queued again. */
@@ -41,7 +41,7 @@ struct Work {
     Link sibling;  /* among the children of `parent` */
     Link waits;    /* Wait.at_work: scopes that wait for the work and are not its parent; owned */
     Slots *slots;
-    Scope *parent; /* the scope that submitted or adopted the work, never over; NULL: no scope */
+    SlotScope *parent; /* the scope that submitted or adopted the work, never over; NULL: no scope */
     int rank;      /* added to the level; work of a higher rank goes before other work */
     int pulled;    /* a level deeper than all scopes that have waited for the work */
     int level;
@@ -68,9 +68,9 @@ struct Slots {
 enum { LENDS_TO_ALL = -1, LENDS_NOTHING = -2 };
 
 /* User code that runs, or has run; owned by the holders of references. */
-struct Scope {
+struct SlotScope {
     Slots *home;    /* of the work that the scope runs for; used while the scope is not over */
-    Scope *around;  /* held: the parent of the work that the scope runs for; NULL: no scope */
+    SlotScope *around;  /* held: the parent of the work that the scope runs for; NULL: no scope */
     Link children;
     Link waits;     /* Wait.at_scope: waits for work that is not a child; owned */
     int references; /* of the user code until its end, of inner scopes, and of scope_retain */
@@ -93,7 +93,7 @@ void work_init(Work *work, Slots *slots, int rank);
 /* Queue new work, as a child of `asked_by` or, if `asked_by` is over, of the innermost scope around
  * `asked_by` that is not over; NULL: no scope. Returns 0, or -1 when there is no memory and
  * nothing has changed. */
-int slots_enter(Work *work, Scope *asked_by);
+int slots_enter(Work *work, SlotScope *asked_by);
 
 /* Give the next piece of work a slot. NULL when no slot is free, or no work is queued. */
 Work *slots_take(Slots *slots);
@@ -116,19 +116,19 @@ int slots_withdraw(Work *work);
 
 /* User code begins to run on behalf of `work`, which has a slot; an earlier scope of the work is over. The
  * caller owns a reference until scope_end. NULL when there is no memory and nothing has changed. */
-Scope *scope_begin(Work *work);
+SlotScope *scope_begin(Work *work);
 
 /* The user code has ended; call once. The scope is freed with its last reference. */
-void scope_end(Scope *scope);
+void scope_end(SlotScope *scope);
 
 /* Keep the memory of a scope until scope_release: for code of the scope that may submit work after the end
  * of the scope. */
-void scope_retain(Scope *scope);
-void scope_release(Scope *scope);
+void scope_retain(SlotScope *scope);
+void scope_release(SlotScope *scope);
 
 /* The scope waits for any work. Does nothing for work that is gone, for a scope that is over, for a child of
  * the scope, and in a second call. Returns 0, or -1 when there is no
  * memory and nothing has changed. */
-int scope_expect(Scope *scope, Work *work);
+int scope_expect(SlotScope *scope, Work *work);
 
 #endif

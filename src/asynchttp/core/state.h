@@ -157,7 +157,7 @@ struct CallbackScope {
     Post post;
     atomic_int references;
     Ticket *ticket; /* held */
-    Scope *scope;   /* for the core's thread only; NULL before INBOX_OPEN, and when there is no memory */
+    SlotScope *scope;   /* for the core's thread only; NULL before INBOX_OPEN, and when there is no memory */
     atomic_int stage; /* SCOPE_NEW, ... */
 };
 

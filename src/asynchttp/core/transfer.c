@@ -4,7 +4,7 @@
  *
  * Rules:
  * - A ticket enters libcurl in `enter`, and leaves libcurl in `stop` or, when the request was refused before
- *   a byte was written, in `retry`; nowhere else.
+ *   a byte was written, in `begin_again`; nowhere else.
  * - httplib2's timeout limits each silence, not the whole transfer. Time in which the thread could not
  *   listen, or the transfer was paused, does not count as silence.
  */
@@ -241,7 +241,7 @@ void transfer_end(Ticket *ticket, OutcomeKind outcome, int code) {
 }
 
 /* Begin again a transfer that was refused before a byte of the request was written. */
-static void retry(Ticket *ticket) {
+static void begin_again(Ticket *ticket) {
     leave(ticket);
     atomic_store(&ticket->stage, STAGE_WAITING);
     list_append(&ticket->account->core->to_begin, &ticket->link);
@@ -276,7 +276,7 @@ static void answered(EasyHandle *handle) {
 void transfer_done(EasyHandle *handle, int code) {
     Ticket *ticket = handle->ticket;
     if (code == CURLE_OK || handle->is_over) answered(handle);
-    else if (handle->is_stale) retry(ticket);
+    else if (handle->is_stale) begin_again(ticket);
     else if (handle->refusal != OUTCOME_ANSWERED)
         transfer_end(ticket, handle->refusal, handle->refusal_code);
     else transfer_end(ticket, OUTCOME_FAILED, code);

@@ -35,7 +35,8 @@ NEVER_IN_VALUE = re.compile(rb"[\r\n\0]")  # RFC 9110, 5.5: folding has gone, to
 LONGEST = 1e9  # seconds: the clocks of all systems can count to this number
 
 USER_AGENT = f"Python-httplib2/{httplib2.__version__} (gzip)"
-DEFAULT_HEADERS = {"user-agent": USER_AGENT, "accept-encoding": "gzip, deflate"}
+ACCEPTED_CODINGS = "gzip, deflate"  # as httplib2; core/decode.c decodes
+DEFAULT_HEADERS = {"user-agent": USER_AGENT, "accept-encoding": ACCEPTED_CODINGS}
 
 # libcurl would add these fields; httplib2 does not. `Name:` tells libcurl not to.
 SUPPRESSED = (b"Accept:", b"Expect:", b"Content-Type:")
@@ -95,7 +96,7 @@ def _with_defaults(given: object) -> dict[str, str]:
     headers = _normalize_headers(given)
     headers.setdefault("user-agent", USER_AGENT)
     if "range" not in headers:
-        headers.setdefault("accept-encoding", "gzip, deflate")
+        headers.setdefault("accept-encoding", ACCEPTED_CODINGS)
     return headers
 
 
