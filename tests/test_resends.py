@@ -21,6 +21,7 @@ from h2.config import H2Configuration
 from h2.connection import ConnectionState, H2Connection
 from h2.errors import ErrorCodes
 from h2.events import RequestReceived
+from hyperframe.frame import DataFrame
 
 from asynchttp import Http
 from asynchttp.messages.errors import RefusedStreamError
@@ -503,6 +504,24 @@ def test_error_of_reset_http_2_stream_says_what_the_server_said(
         error = ask(http, server, "GET")
         assert isinstance(error, ConnectionResetError)
         assert "INTERNAL_ERROR" in str(error)
+
+
+def break_rules(connection: H2Connection, stream: int) -> None:
+    """Send DATA before HEADERS (RFC 9113, 8.1)."""
+    frame = DataFrame(stream, b"content", flags=["END_STREAM"])
+    connection._data_to_send += frame.serialize()
+
+
+def test_violation_of_http_2_ends_request_without_timeout(
+    http2_context: ssl.SSLContext, authority_file: str
+) -> None:
+    """libcurl finds the violation at once, and tells of it when the transfer runs next."""
+    with (
+        RawServer([answers_in_http2(break_rules), read_until_closed], tls=http2_context) as server,
+        Http(ca_certs=authority_file) as http,
+    ):
+        promise = http.request(server.url("/order"), retries=0)
+        assert isinstance(promise.exception(PATIENCE), ConnectionResetError)
 
 
 # Silent HTTP/2 connections

@@ -76,11 +76,6 @@ KNOWN_FAULTS = (
             "HTTP/2: a field of the connection",
             "HTTP/2: a frame larger than allowed",
             "HTTP/2: PUSH_PROMISE",
-        ),
-    ),
-    KnownFault(
-        "a violation of HTTP/2 is a ConnectionResetError, and is noticed with the timeout only",
-        (
             "HTTP/2: DATA before HEADERS",
             "HTTP/2: DATA on an idle stream",
             "HTTP/2: garbage in place of HPACK",

@@ -26,6 +26,8 @@
 
 #include "state.h"
 
+static const double SECOND_LOOK = 1; /* seconds after bytes have come on an HTTP/2 connection */
+
 enum { TRANSFERS = 250, CONNECTIONS = 250 }; /* limits of a multi handle; of idle connections */
 
 /* ---- sockets ---- */
@@ -139,11 +141,19 @@ static void note_readable(Core *core, Socket *socket) {
     socket->is_silent = 0;
 }
 
+/* libcurl finds an error of an HTTP/2 connection (RFC 9113, 5.4.1) in one run of a transfer, and fails the
+ * transfer in the next run: for this run, libcurl waits for bytes, which may never come. */
+static void look_again_later(MultiHandle *multi) {
+    if (multi->second_look.place == 0)
+        timers_set(&multi->core->timers, &multi->second_look, multi->core->now + SECOND_LOOK);
+}
+
 void socket_ready(Core *core, int fd, int ready) {
     Socket *socket = socket_at(core, fd);
     if (socket == NULL || socket->multi == NULL) return;
     socket->moved = core->now;
     if (ready & READABLE) note_readable(core, socket);
+    if (ready & READABLE && !socket->is_http1) look_again_later(socket->multi);
     if (socket->wanted) multi_act(socket->multi, fd, ready);
     else watch(core, fd, socket, 0);
 }
@@ -152,6 +162,18 @@ void socket_ready(Core *core, int fd, int ready) {
 
 static void on_timeout(Timer *timer) {
     multi_act(CONTAINER(timer, MultiHandle, timer), CURL_SOCKET_TIMEOUT, 0);
+}
+
+/* Have libcurl look at the HTTP/2 connections on which bytes have come of late. */
+static void on_second_look(Timer *timer) {
+    MultiHandle *multi = CONTAINER(timer, MultiHandle, second_look);
+    Core *core = multi->core;
+    for (size_t fd = 0; fd < core->socket_room; fd++) {
+        const Socket *socket = &core->sockets[fd];
+        int is_recent = socket->heard > core->now - 2 * SECOND_LOOK;
+        if (socket->multi == multi && socket->wanted && !socket->is_http1 && is_recent)
+            multi_act(multi, (int)fd, READABLE);
+    }
 }
 
 /* CURLMOPT_TIMERFUNCTION: must not call libcurl. */
@@ -173,6 +195,13 @@ static int set_up(MultiHandle *multi) {
            curl.multi_setopt(multi->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS);
 }
 
+static int reserve_timers(Core *core) {
+    if (timers_reserve(&core->timers) < 0) return -1;
+    if (timers_reserve(&core->timers) == 0) return 0;
+    core->timers.reserved--;
+    return -1;
+}
+
 static MultiHandle *multi_new(Account *account) {
     Core *core = account->core;
     MultiHandle *multi = calloc(1, sizeof *multi);
@@ -180,9 +209,10 @@ static MultiHandle *multi_new(Account *account) {
     multi->core = core;
     multi->account = account;
     multi->timer.run = on_timeout;
+    multi->second_look.run = on_second_look;
     list_init(&multi->active);
     multi->multi = curl.multi_init();
-    if (multi->multi != NULL && set_up(multi) == 0 && timers_reserve(&core->timers) == 0) {
+    if (multi->multi != NULL && set_up(multi) == 0 && reserve_timers(core) == 0) {
         list_append(&account->multis, &multi->sibling);
         return multi;
     }
@@ -208,6 +238,7 @@ void multi_free(MultiHandle *multi) {
     curl.multi_cleanup(multi->multi);
     forget_own_sockets(multi); /* libcurl may have reported these sockets again */
     timers_release(&multi->core->timers, &multi->timer);
+    timers_release(&multi->core->timers, &multi->second_look);
     resolver_unload(multi);
     free(multi);
 }

@@ -315,6 +315,7 @@ struct MultiHandle {
     int active_count;
     int running;  /* libcurl's count of running transfers */
     Timer timer;  /* libcurl's */
+    Timer second_look; /* at transfers on HTTP/2 connections: see multi.c */
     Link touched; /* in Core.touched: messages have to be read */
     Link closing; /* in Core.closing: to be freed */
     int is_closing;

@@ -14,6 +14,7 @@ import functools
 import gc
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -76,7 +77,8 @@ class Dispatcher(AccountOwner):
         self._exchanges = Exchanges()
         self.callbacks = CallbackLimit()
         if MAIN_THREAD_HAS_TO_START_THREADS and not lifetime.is_ending:
-            workers.ensure_started()
+            with suppress(RuntimeError):  # no thread can start: the first request says so
+                workers.ensure_started()
 
     # From callers.
 
