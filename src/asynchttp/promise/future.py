@@ -111,7 +111,7 @@ class LeanFuture(_core.Work, Future[T]):
         `concurrent.futures.CancelledError`.
         """
         if not self.wait(timeout):
-            raise self._not_done("result", timeout)
+            raise _not_done(self, "result", timeout)
         return self._get_value()
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
@@ -120,18 +120,12 @@ class LeanFuture(_core.Work, Future[T]):
         Raises `ResultTimeoutError`, or `concurrent.futures.CancelledError`.
         """
         if not self.wait(timeout):
-            raise self._not_done("exception", timeout)
+            raise _not_done(self, "exception", timeout)
         if self._failure is not None:
             return self._failure.look()
         if self._state == CANCELLED_AND_NOTIFIED:
-            raise self._was_cancelled()
+            raise _was_cancelled(self)
         return None
-
-    def _not_done(self, look: str, timeout: float | None) -> ResultTimeoutError:
-        return ResultTimeoutError(f"{look}(timeout={timeout}): not done yet: {self}")
-
-    def _was_cancelled(self) -> CancelledError:
-        return CancelledError(f"cancelled: {self}")
 
     def _get_value(self) -> T:
         """Return the value of a done future, or raise the failure."""
@@ -142,7 +136,7 @@ class LeanFuture(_core.Work, Future[T]):
 
     def _raise_failure(self) -> NoReturn:
         if self._failure is None:
-            raise self._was_cancelled()
+            raise _was_cancelled(self)
         try:
             self._failure.throw()
         finally:
@@ -282,3 +276,12 @@ class LeanFuture(_core.Work, Future[T]):
             time.sleep(min(pause, left))
             pause = min(2 * pause, LONGEST_PAUSE)
         return self._is_done
+
+
+# Any: futures of any values.
+def _not_done(future: LeanFuture[Any], look: str, timeout: float | None) -> ResultTimeoutError:
+    return ResultTimeoutError(f"{look}(timeout={timeout}): not done yet: {future}")
+
+
+def _was_cancelled(future: LeanFuture[Any]) -> CancelledError:
+    return CancelledError(f"cancelled: {future}")
