@@ -8,7 +8,7 @@ import errno
 import re
 from collections.abc import Generator
 from dataclasses import replace
-from http.client import BadStatusLine, HTTPException, IncompleteRead, RemoteDisconnected
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import cast
 
 import httplib2
@@ -282,7 +282,7 @@ def transfers_until(
     return sent
 
 
-UNANSWERED = [StaleConnectionError("stale"), RemoteDisconnected("closed"), BadStatusLine("no HTTP")]
+UNANSWERED = [StaleConnectionError("stale"), RemoteDisconnected("closed")]
 BLOCKING = SETTINGS._replace(blocking=True)
 ONCE = SETTINGS._replace(retries=0)
 

@@ -2,12 +2,12 @@
 
 Rules:
 - An idempotent request (RFC 9110, 9.2.2; RFC 9112, 9.3.1) is sent once more, on a new connection,
-  if the connection closes without an answer (a kept connection, or a new one: RemoteDisconnected
-  is a BadStatusLine), if the answer is not HTTP, or if a kept connection is reset.
+  if the connection closes without an answer (a kept connection, or a new one), or if a kept
+  connection is reset.
 - Any other request may have had an effect: only the blocking form, as httplib2, sends such a
   request once more, and not after a reset.
-- After a part of an answer, the reset of a new connection, or a TLS connection that was cut, no
-  request is sent again.
+- After a part of an answer, an answer that is not HTTP, the reset of a new connection, or a TLS
+  connection that was cut, no request is sent again.
 - If the server says that the request was not processed (RFC 9113, 8.7), every request is sent
   again: after a delay, and a few times only.
 - While the network is unreachable, or all ports are in use: `httplib2.RETRIES` times in all.
@@ -24,20 +24,15 @@ from __future__ import annotations
 import errno
 from collections.abc import Generator
 from dataclasses import replace
-from http.client import BadStatusLine
+from http.client import RemoteDisconnected
 
 import httplib2
 
-from ..messages.errors import (
-    CutConnectionError,
-    MalformedAnswerError,
-    RefusedStreamError,
-    StaleConnectionError,
-)
+from ..messages.errors import CutConnectionError, RefusedStreamError, StaleConnectionError
 from ..messages.settings import Settings
 from ..messages.transfer import Reply, Transfer
 
-RETRIED = (OSError, BadStatusLine)  # the errors for which `_next_try` decides
+RETRIED = (OSError, RemoteDisconnected)  # the errors for which `_next_try` decides
 TEMPORARY = (errno.ENETUNREACH, errno.EADDRNOTAVAIL)
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))  # RFC 9110, 9.2.2
 REFUSAL_DELAYS = (0.1, 1.0)  # seconds before the second try and the third
@@ -90,9 +85,7 @@ def _next_try(
 
 
 def _may_resend(method: str, error: Exception, settings: Settings) -> bool:
-    if isinstance(error, MalformedAnswerError | CutConnectionError):
-        return False
-    if isinstance(error, BadStatusLine):
+    if isinstance(error, RemoteDisconnected) and not isinstance(error, CutConnectionError):
         return resends_after_close(method, settings)
     return isinstance(error, StaleConnectionError) and method in IDEMPOTENT
 
