@@ -152,14 +152,22 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.message for record in caplog.records if record.levelno == logging.WARNING]
 
 
+def test_unchecked_certificates_are_logged_at_first_request(
+    tls_server: WebServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Http(disable_ssl_certificate_validation=True) as http:
+        assert http.request(tls_server.url("/status/200")).response.status == 200
+    assert [each[:28] for each in warnings_of(caplog)] == ["certificates are not checked"]
+
+
 def test_unchecked_certificates_are_logged_once_for_each_http(
     tls_server: WebServer, authority_file: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(2):
         with Http(disable_ssl_certificate_validation=True) as http:
-            for timeout in (PATIENCE, 2 * PATIENCE):
-                http.timeout = timeout
-                assert http.request(tls_server.url("/status/200")).response.status == 200
+            assert http.request(tls_server.url("/status/200")).response.status == 200
+            http.timeout = PATIENCE  # the settings are made again
+            assert http.request(tls_server.url("/status/200")).response.status == 200
     with Http(ca_certs=authority_file) as http:
         assert http.request(tls_server.url("/status/200")).response.status == 200
     assert [each[:28] for each in warnings_of(caplog)] == ["certificates are not checked"] * 2

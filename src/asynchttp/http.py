@@ -223,23 +223,14 @@ class Http(httplib2.Http):
         connection_type: Any,  # Any: as above
     ) -> Settings:
         """The settings of a request that libcurl cannot make."""
+        may_resend = resends_after_close(method, settings)
         is_inner = self._dispatcher.is_in_exclusive_call()
         if is_inner or (self.Client is None and (settings.has_extensions or running)):
-            return self._with_own_client(settings, method, body, connection_type)
-        client = self._other_client(connection_type, resends_after_close(method, settings))
-        return settings._replace(client=client, is_plain=False)
-
-    def _with_own_client(
-        self,
-        settings: Settings,
-        method: str,
-        body: object,
-        connection_type: Any,  # Any: as above
-    ) -> Settings:
-        text = body if isinstance(body, str) else None
-        may_resend = resends_after_close(method, settings)
-        client = partial(self._own_client.request, self, text, connection_type, may_resend)
-        return settings._replace(client=client, is_client_exclusive=True, is_plain=False)
+            text = body if isinstance(body, str) else None
+            own = partial(self._own_client.request, self, text, connection_type, may_resend)
+            return settings._replace(client=own, is_client_exclusive=True, is_plain=False)
+        other = self._other_client(connection_type, may_resend)
+        return settings._replace(client=other, is_plain=False)
 
     def _other_client(
         self,
@@ -293,7 +284,7 @@ class Http(httplib2.Http):
         settings = options.settings_of(self)
         if options.have_same_options(settings, self._known_settings[1]):
             settings = self._known_settings[1]  # with all cached plans
-        elif not (settings.tls.verify or self._has_warned):
+        if not (settings.tls.verify or self._has_warned):
             self._has_warned = True
             log.warning("certificates are not checked: anybody can read and change requests")
         self._known_settings = copy_of(state), settings
