@@ -151,6 +151,17 @@ def test_attribute_of_a_program_keeps_the_settings() -> None:
     assert http._current_settings() is before
 
 
+def test_large_attribute_of_a_program_is_neither_copied_nor_compared() -> None:
+    """A copy of this attribute, or a comparison with a copy, would be a RecursionError."""
+    http = Http()
+    results: dict[str, object] = {}
+    results["all"] = results
+    http.results = results  # type: ignore[attr-defined]  # an attribute of the program
+    before = http._current_settings()
+    results["more"] = 1
+    assert http._current_settings() is before
+
+
 def test_wrong_attribute_is_named() -> None:
     http = Http()
     http.redirect_codes = 7  # type: ignore[assignment]  # on purpose

@@ -14,7 +14,7 @@ import httplib2
 from . import log, options
 from .dispatch.dispatcher import Dispatcher
 from .engine.clients import HTTPLIB2_HTTP, Clients, OwnClient
-from .engine.extension_points import copy_of, running
+from .engine.extension_points import running
 from .filecache import SafeFileCache
 from .messages.body import body_from
 from .messages.callsite import frames_of_caller
@@ -287,7 +287,7 @@ class Http(httplib2.Http):
         if not (settings.tls.verify or self._has_warned):
             self._has_warned = True
             log.warning("certificates are not checked: anybody can read and change requests")
-        self._known_settings = copy_of(state), settings
+        self._known_settings = options.copy_of_state(state), settings
         # The ids of these are compared: no other object may get the same id.
         self._referenced = self.proxy_info, self.cache, self.authorizations
         return settings

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import httplib2
 
-from .engine.extension_points import are_original, parts_of
+from .engine.extension_points import are_original, copy_of, parts_of
 from .filecache import as_safe_cache
 from .messages.settings import Cache, Certificate, DecodeLimits, Settings
 
@@ -216,6 +216,7 @@ OWN_NAMES = frozenset(option.name for option in OPTIONS if option.is_own)
 _BY_NAME = {option.name: option for option in OPTIONS}
 # Of the options that decide what a request means:
 _FIELDS = [option for option in OPTIONS if option.field]
+_NAMES = frozenset(option.name for option in _FIELDS)
 _fields_of = attrgetter(*(row.field for row in _FIELDS))
 
 
@@ -225,7 +226,7 @@ def checked(name: str, value: object) -> Any:  # Any: as `Option.checked`
 
 
 def state_of(http: Any) -> tuple[object, ...]:  # Any: httplib2's stubs leave attributes out
-    """All that decides the settings, and more; to be compared with `copy_of` an earlier state.
+    """All that decides the settings, and more; compared with an earlier one (`copy_of_state`).
 
     Written for speed, since each request calls this. Three objects are compared by identity, too:
     one cache may equal another.
@@ -240,6 +241,13 @@ def state_of(http: Any) -> tuple[object, ...]:  # Any: httplib2's stubs leave at
         socket.getdefaulttimeout(),
         parts_of(type(http)),
     )
+
+
+def copy_of_state(state: tuple[Any, ...]) -> tuple[object, ...]:  # Any: as `state_of` returns
+    """A state to compare with later. Attributes of the program's own may be large: no copies."""
+    own, *rest = state
+    kept = {name: copy_of(value) if name in _NAMES else value for name, value in own.items()}
+    return kept, *map(copy_of, rest)
 
 
 def have_same_options(one: Settings, other: Settings) -> bool:
